@@ -1,0 +1,107 @@
+"""Exact money: Decimal under a context that refuses to round silently.
+
+Sums and products of prices, quantities and rates are finite decimals, so the ledger never needs
+to round. Where a division or a rounding is meant, it is written out with one of the functions here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+
+PRECISION = 60
+"""Digits: the longest exact product the bot forms has about 40."""
+
+EXACT = Context(
+    prec=PRECISION,
+    rounding=ROUND_HALF_EVEN,
+    traps=[Inexact, InvalidOperation, DivisionByZero, Overflow],
+)
+_ROUND = Context(
+    prec=PRECISION,
+    rounding=ROUND_HALF_EVEN,
+    traps=[InvalidOperation, DivisionByZero, Overflow],
+)
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+EIGHT = Decimal("0.00000001")
+"""Exponent of average entry and bankruptcy prices: 8 decimals."""
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Run the block under the exact context; every engine and exchange runs inside it."""
+    with localcontext(EXACT):
+        yield
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """Return the largest multiple of ``step`` not above ``value`` (``step`` > 0)."""
+    return _multiple(value, step, up=False)
+
+
+def ceil_to(value: Decimal, step: Decimal) -> Decimal:
+    """Return the smallest multiple of ``step`` not below ``value`` (``step`` > 0)."""
+    return _multiple(value, step, up=True)
+
+
+def _multiple(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
+    count = value // step  # truncates towards zero, exactly
+    rest = value - count * step
+    if rest > 0 and up:
+        count += 1
+    elif rest < 0 and not up:
+        count -= 1
+    return count * step
+
+
+def ratio(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """Return a quotient rounded half-even at 60 digits: for reports and limits, never the ledger."""
+    return _ROUND.divide(numerator, denominator)
+
+
+def quotient_at_8(numerator: Decimal, denominator: Decimal, rounding: str) -> Decimal:
+    """Return ``numerator / denominator`` at 8 decimals, rounded once in the given direction."""
+    scaled = numerator.scaleb(8)
+    count, rest = divmod(scaled, denominator)
+    if rest:
+        positive = (rest > 0) == (denominator > 0)
+        if rounding == ROUND_CEILING:
+            count += 1 if positive else 0
+        elif rounding == ROUND_FLOOR:
+            count -= 0 if positive else 1
+        else:
+            twice = abs(rest) * 2
+            size = abs(denominator)
+            if twice > size or (twice == size and count % 2):
+                count += 1 if positive else -1
+    return count.scaleb(-8).quantize(EIGHT)
+
+
+def of_float(value: float) -> Decimal:
+    """Return a float as the decimal its shortest text names; NaN and infinity raise ValueError."""
+    number = Decimal(repr(value))
+    if not number.is_finite():
+        raise ValueError(f"{value!r} is not a finite number")
+    return number
+
+
+def plain(value: Decimal) -> str:
+    """Return the value without exponent and trailing zeros: ``0.0500`` -> ``0.05``, ``1E+2`` -> ``100``."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text

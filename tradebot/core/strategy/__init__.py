@@ -1,0 +1,1 @@
+"""The strategy protocol and the strategies that come with the package."""
