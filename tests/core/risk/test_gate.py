@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradebot.core.facts import INSTRUMENTS
+from tradebot.core.money import exact
+from tradebot.core.risk import gate
+from tradebot.core.risk.approved import Approved, Refusal, Refused, Seal
+from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.sizing import size, smallest, tier_of
+from tradebot.core.values import Order, OrderType, Purpose, Side, TimeInForce
+
+D = Decimal
+BTC = INSTRUMENTS["BTC/USDT"]
+NOON = 1_746_446_400_000  # 2025-05-05T12:00Z
+
+
+def a_desk(**changes: object) -> gate.Desk:
+    desk = gate.Desk(
+        now=NOON,
+        epoch=4,
+        halts=(),
+        instrument=BTC,
+        limits=Limits.paper(),
+        taker_fee=D("0.0005"),
+        price=D(100_000),
+        spread=D(0),
+        age_ms=0,
+        position=D(0),
+        working_value=D(0),
+        others=0,
+        margin=D(0),
+        equity=D(10_000),
+        last_entry=None,
+    )
+    return replace(desk, **changes)  # type: ignore[arg-type]
+
+
+def an_entry(
+    qty: str = "0.009",
+    price: str | None = "100100",
+    side: Side = Side.BUY,
+    symbol: str = "BTC/USDT",
+) -> Order:
+    return Order(
+        id="tb-1e",
+        symbol=symbol,
+        side=side,
+        type=OrderType.MARKET if price is None else OrderType.LIMIT,
+        qty=D(qty),
+        price=None if price is None else D(price),
+        tif=TimeInForce.IOC,
+    )
+
+
+def rules_of(verdict: Approved | Refused) -> list[str]:
+    return [] if isinstance(verdict, Approved) else [reason.rule for reason in verdict.reasons]
+
+
+def test_an_order_within_all_limits_is_approved_with_the_epoch() -> None:
+    with exact():
+        verdict = gate.check(an_entry(), D(99_000), a_desk())
+    assert isinstance(verdict, Approved)
+    assert verdict.epoch == 4
+
+
+LIMITS = Limits.paper()
+
+CASES: list[tuple[str, Order, Decimal | None, dict[str, object], list[str]]] = [
+    ("halted", an_entry(), D(99_000), {"halts": ("user", "day_loss")}, ["halted"]),
+    (
+        "off the list",
+        an_entry(),
+        D(99_000),
+        {"limits": replace(LIMITS, symbols=("ETH/USDT",))},
+        ["symbols"],
+    ),
+    ("half a step", an_entry("0.0015"), D(99_000), {}, ["lot"]),
+    ("off the tick", an_entry("0.009", "100000.05"), D(99_000), {}, ["tick"]),
+    (
+        "below the minimum notional",
+        an_entry("0.001", "40000"),
+        D(39_000),
+        {"price": D(40_000)},
+        ["min_notional"],
+    ),
+    ("no stop", an_entry("0.001"), None, {}, ["no_stop", "trade_loss"]),
+    (
+        "no stop where none is asked",
+        an_entry("0.001"),
+        None,
+        {"limits": Limits.bench(("BTC/USDT",))},
+        [],
+    ),
+    ("stop above a long", an_entry(), D(100_000), {}, ["stop_side"]),
+    ("stop below a short", an_entry(side=Side.SELL, price="99900"), D(99_950), {}, ["stop_side"]),
+    ("stop above a short", an_entry(side=Side.SELL, price="99900"), D(101_000), {}, []),
+    ("value at the cap", an_entry("0.010", "100000"), D(99_500), {}, []),
+    ("value above the cap", an_entry("0.010", "100000.1"), D(99_500), {}, ["position_value"]),
+    (
+        "mark counts when higher",
+        an_entry("0.010", "99000"),
+        D(98_000),
+        {"price": D(100_001)},
+        ["position_value"],
+    ),
+    ("position counts", an_entry("0.009"), D(99_000), {"position": D("0.001")}, ["position_value"]),
+    (
+        "working orders count",
+        an_entry("0.009"),
+        D(99_000),
+        {"working_value": D(100)},
+        ["position_value"],
+    ),
+    # 0.009 x (10 100 + 190.1 x 0.5 + 200.2) is just under / over $100
+    ("loss at the stop fits", an_entry("0.009"), D(90_000), {}, []),
+    ("loss at the stop is too much", an_entry("0.009"), D(89_000), {}, ["trade_loss"]),
+    (
+        "a wide spread counts twice",
+        an_entry("0.009"),
+        D(90_000),
+        {"spread": D(1000)},
+        ["trade_loss"],
+    ),
+    ("margin", an_entry(), D(99_000), {"margin": D(4500)}, ["margin"]),
+    ("no equity", an_entry(), D(99_000), {"equity": D(0)}, ["margin"]),
+    ("one other position", an_entry(), D(99_000), {"others": 1}, []),
+    ("two other positions", an_entry(), D(99_000), {"others": 2}, ["max_positions"]),
+    (
+        "59.999 s after an entry",
+        an_entry(),
+        D(99_000),
+        {"last_entry": NOON - 59_999},
+        ["entry_interval"],
+    ),
+    ("60 s after an entry", an_entry(), D(99_000), {"last_entry": NOON - 60_000}, []),
+    ("21:59", an_entry(), D(99_000), {"now": NOON + 9 * 3_600_000 + 59 * 60_000}, []),
+    ("22:00", an_entry(), D(99_000), {"now": NOON + 10 * 3_600_000}, ["blackout"]),
+    ("00:30", an_entry(), D(99_000), {"now": NOON + 12 * 3_600_000 + 30}, ["blackout"]),
+    ("02:00", an_entry(), D(99_000), {"now": NOON + 14 * 3_600_000}, []),
+    ("5 s old", an_entry(), D(99_000), {"age_ms": 5000}, []),
+    ("older", an_entry(), D(99_000), {"age_ms": 5001}, ["stale"]),
+    (
+        "everything off",
+        an_entry(),
+        D(99_000),
+        {
+            "limits": replace(
+                LIMITS,
+                position_value=None,
+                trade_loss=None,
+                margin_utilisation_pct=None,
+                max_positions=None,
+                entry_interval_s=None,
+                blackout_hours=(),
+                stale_s=None,
+            ),
+            "others": 9,
+            "last_entry": NOON,
+            "age_ms": 99_999,
+            "margin": D(10**6),
+        },
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("order", "stop", "changes", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_each_rule(
+    order: Order, stop: Decimal | None, changes: dict[str, object], expected: list[str]
+) -> None:
+    with exact():
+        assert rules_of(gate.check(order, stop, a_desk(**changes))) == expected
+
+
+def test_all_reasons_are_given_at_once_with_their_numbers() -> None:
+    desk = a_desk(halts=("user",), others=2, age_ms=9000)
+    with exact():
+        verdict = gate.check(an_entry("0.02"), D(99_000), desk)
+    assert isinstance(verdict, Refused)
+    assert [r.text for r in verdict.reasons] == [
+        "trading is halted: user",
+        "BTC/USDT: position value $2002.00 exceeds the cap of $1000.00",
+        "2 positions or entries are open; the limit is 2",
+        "BTC/USDT: the price is 9 s old; entries need one under 5 s",
+    ]
+
+
+def a_close(**changes: object) -> Order:
+    order = Order(
+        id="tb-1x",
+        symbol="BTC/USDT",
+        side=Side.SELL,
+        type=OrderType.MARKET,
+        qty=D("0.002"),
+        reduce_only=True,
+        purpose=Purpose.EXIT,
+    )
+    return replace(order, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("order", "position", "expected"),
+    [
+        (a_close(), "0.002", []),
+        (a_close(), "0.003", []),
+        (a_close(side=Side.BUY), "-0.002", []),
+        (a_close(reduce_only=False), "0.002", ["reduce_only"]),
+        (a_close(), "0", ["side"]),
+        (a_close(), "-0.002", ["side"]),
+        (a_close(), "0.001", ["size"]),
+        (a_close(qty=D("0.0005")), "0.002", ["lot"]),
+        (a_close(qty=D(121)), "500", ["lot"]),
+        (a_close(trigger=D("100.05"), type=OrderType.STOP_MARKET), "0.002", ["tick"]),
+        (a_close(trigger=D(0), type=OrderType.STOP_MARKET), "0.002", ["tick"]),
+    ],
+)
+def test_closing_orders_only_reduce(order: Order, position: str, expected: list[str]) -> None:
+    with exact():
+        assert rules_of(gate.close(order, D(position), BTC, 1)) == expected
+
+
+def test_nobody_else_makes_an_approval() -> None:
+    with pytest.raises(TypeError, match="only gate"):
+        Approved(an_entry(), 0, Seal())
+
+
+@pytest.mark.parametrize(
+    ("confidence", "tier"),
+    [(1.0, "1"), (0.75, "1"), (0.7499, "0.7"), (0.5, "0.7"), (0.49, "0.3"), (0, "0.3")],
+)
+def test_confidence_tiers(confidence: float, tier: str) -> None:
+    assert tier_of(confidence) == D(tier)
+
+
+def test_the_smallest_order_that_does_not_fit_is_said_with_numbers() -> None:
+    desk = a_desk(limits=Limits.live(), price=D(101_200))
+    with exact():
+        got = size(Side.BUY, D(1), D(101_200), D(101_000), desk)
+    assert got == Refusal(
+        "size",
+        "BTC/USDT: smallest order 0.001 BTC = $101.20 exceeds the position cap of $50.00",
+    )
+
+
+def test_the_loss_limit_shrinks_the_size() -> None:
+    # per unit: 10 000 + 190 000 x 0.0005 + 200 = 10 295; 100 / 10 295 = 0.0097 -> 0.009
+    with exact():
+        assert size(Side.BUY, D(1), D(100_000), D(90_000), a_desk()) == D("0.009")
+        # half the price: 50 000 + 75 + 200 = 50 275 -> 0.0019 -> 0.001
+        assert size(Side.BUY, D(1), D(100_000), D(50_000), a_desk()) == D("0.001")
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"),
+    [("100000", "0.001"), ("40000", "0.002"), ("50000", "0.001"), ("49999.9", "0.002")],
+)
+def test_the_smallest_order_meets_lot_and_notional(price: str, expected: str) -> None:
+    with exact():
+        assert smallest(D(price), a_desk()) == D(expected)
+        free = replace(BTC, min_notional=D(0))
+        assert smallest(D(price), a_desk(instrument=free)) == D("0.001")
+
+
+@given(
+    side=st.sampled_from(list(Side)),
+    tier=st.sampled_from([D(1), D("0.7"), D("0.3")]),
+    price=st.integers(10_000, 2_000_000),
+    distance=st.integers(1, 300_000),
+    mark=st.integers(-5000, 5000),
+    spread=st.integers(0, 500),
+    profile=st.sampled_from(
+        [
+            Limits.paper(),
+            Limits.live(),
+            replace(LIMITS, position_value=None),
+            replace(LIMITS, trade_loss=None),
+        ]
+    ),
+)
+def test_a_size_is_never_refused_for_its_size(
+    side: Side, tier: Decimal, price: int, distance: int, mark: int, spread: int, profile: Limits
+) -> None:
+    """What sizing gives passes the rules that bound a size: they are one formula, not two."""
+    limit = D(price) / 10
+    stop = limit - D(distance) / 10 if side is Side.BUY else limit + D(distance) / 10
+    with exact():
+        desk = a_desk(limits=profile, price=max(limit + D(mark) / 10, D(1)), spread=D(spread) / 10)
+        qty = size(side, tier, limit, stop, desk)
+        if isinstance(qty, Refusal):
+            assert "exceeds the" in qty.text
+            return
+        order = an_entry(str(qty), str(limit), side)
+        refused = rules_of(gate.check(order, stop, desk))
+        assert not {"position_value", "trade_loss", "min_notional", "lot"} & set(refused)

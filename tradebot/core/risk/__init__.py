@@ -1,0 +1,1 @@
+"""Risk: ceilings in code, the gate that approves orders, the monitor that reacts."""

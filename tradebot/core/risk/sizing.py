@@ -1,0 +1,70 @@
+"""How much to buy or sell: CONTRACT's formula, floored to the lot step.
+
+Quantity = floor to step of tier x min(position cap / price, loss per trade / loss per unit at the stop).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradebot.core.money import ceil_to, plain
+from tradebot.core.risk.approved import Refusal
+from tradebot.core.risk.gate import Desk, loss_per_unit
+from tradebot.core.values import Side
+
+HIGH = Decimal(1)
+MEDIUM = Decimal("0.7")
+LOW = Decimal("0.3")
+
+
+def tier_of(confidence: float) -> Decimal:
+    """Return the share of the full size a confidence earns: 1.0 from 0.75, 0.7 from 0.5, else 0.3."""
+    if confidence >= 0.75:
+        return HIGH
+    return MEDIUM if confidence >= 0.5 else LOW
+
+
+def size(
+    side: Side, tier: Decimal, price: Decimal, stop: Decimal | None, desk: Desk
+) -> Decimal | Refusal:
+    """Return the quantity in base units, or why not even the smallest order fits.
+
+    ``price`` is the worst permitted entry price (USDT).
+    """
+    step = desk.instrument.step
+    worst = max(price, desk.price)
+    bounds = [(desk.instrument.market_max_qty // step, "largest order")]
+    if desk.limits.position_value is not None:
+        room = desk.limits.position_value * tier
+        bounds.append((room // (worst * step), f"position cap of ${room:.2f}"))
+    if desk.limits.trade_loss is not None:
+        room = desk.limits.trade_loss * tier
+        unit = loss_per_unit(side, worst if side is Side.BUY else price, stop, desk)
+        if unit > 0:  # a stop on the wrong side is the gate's to refuse
+            bounds.append((room // (unit * step), f"loss limit of ${room:.2f} a trade"))
+    steps, why = min(bounds)
+    qty = steps * step
+    if qty >= smallest(price, desk):
+        return qty
+    return _too_small(price, why, desk)
+
+
+def smallest(price: Decimal, desk: Desk) -> Decimal:
+    """Return the smallest quantity the exchange takes at this price (base units)."""
+    instrument = desk.instrument
+    if instrument.min_notional <= 0:
+        return instrument.min_qty
+    unit = price * instrument.step
+    steps = ceil_to(instrument.min_notional, unit) // unit
+    return max(instrument.min_qty, steps * instrument.step)
+
+
+def _too_small(price: Decimal, why: str, desk: Desk) -> Refusal:
+    least = smallest(price, desk)
+    base = desk.instrument.symbol.split("/")[0]
+    value = least * price
+    text = f"{desk.instrument.symbol}: smallest order {plain(least)} {base} = ${value:.2f} exceeds the {why}"
+    return Refusal("size", text)
+
+
+__all__ = ["size", "smallest", "tier_of"]
