@@ -1,0 +1,459 @@
+"""From signal to order to protection: what the engine does for one symbol at a time.
+
+The trader writes what it wants to ``out``; nothing here talks to a venue. An order is decided in
+``Trader.act`` (entries) and ``Trader.close`` (exits), and guarded in ``Trader.protect`` (stop and target).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from tradebot.core.book import Book, Plan, Wish
+from tradebot.core.effects import (
+    Cancel,
+    Effect,
+    Notify,
+    OrderChanged,
+    Place,
+    SignalJudged,
+    WakeAt,
+)
+from tradebot.core.events import OrderUpdate
+from tradebot.core.halts import Halts
+from tradebot.core.money import ONE, ZERO, ceil_to, floor_to, ratio
+from tradebot.core.orders import TrackedOrder
+from tradebot.core.portfolio import Portfolio
+from tradebot.core.risk import gate
+from tradebot.core.risk.approved import Approved, Refusal, Refused
+from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.sizing import size, smallest, tier_of
+from tradebot.core.values import (
+    Fees,
+    Fill,
+    Order,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+)
+
+TEN_THOUSAND = Decimal(10_000)
+
+REMEMBERED = 32
+"""Finished orders kept for a fill that arrives after the end."""
+
+EXIT_WORDS = {Purpose.STOP: "stop", Purpose.TARGET: "target"}
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How entries are sent: ``ioc`` (limit, immediate or cancel), ``market`` or ``limit`` (resting).
+
+    ``slippage_bps`` is the price protection of an ioc entry in basis points, ``ttl_s`` the life of a
+    resting one in seconds.
+    """
+
+    entry: Literal["ioc", "market", "limit"] = "ioc"
+    slippage_bps: Decimal = Decimal(20)
+    ttl_s: int = 60
+
+
+class Trader:
+    """Orders, positions and plans of all symbols of a run."""
+
+    def __init__(
+        self,
+        books: Mapping[str, Book],
+        portfolio: Portfolio,
+        halts: Halts,
+        limits: Limits,
+        fees: Fees,
+        execution: Execution,
+    ) -> None:
+        self.books = books
+        self.portfolio = portfolio
+        self.halts = halts
+        self.limits = limits
+        self.fees = fees
+        self.execution = execution
+        self.orders: dict[str, TrackedOrder] = {}
+        self.finished: OrderedDict[str, TrackedOrder] = OrderedDict()
+        self.last_entry: int | None = None
+        self.prefix = "tb"
+        self.orders_sent = 0
+        self.signals = 0
+        self.refusals = 0
+        self.now = 0
+        self.out: list[Effect] = []
+
+    # -- signals ------------------------------------------------------------------------------
+
+    def act(self, book: Book, wish: Wish, faults: tuple[Refusal, ...] = ()) -> None:
+        """Judge a signal and do what it leads to; ``faults`` are reasons found before."""
+        side = book.holding.qty
+        if faults:
+            self._record(book, wish, "refused", faults)
+        elif wish.side == "exit":
+            self._leave(book, wish)
+        elif side and (side > 0) == (wish.side == "long"):
+            self._record(book, wish, "held")
+        elif side:
+            book.reverse = wish
+            self._record(book, wish, "exit")
+            self.close(book, "signal")
+        elif self._live(book.entry):
+            self._replace_entry(book, wish)
+        else:
+            self._enter(book, wish)
+
+    def _leave(self, book: Book, wish: Wish) -> None:
+        book.reverse = None
+        if not book.holding.qty and not self._live(book.entry):
+            self._record(book, wish, "ignored")
+            return
+        self._record(book, wish, "exit")
+        self.close(book, "signal")
+
+    def _replace_entry(self, book: Book, wish: Wish) -> None:
+        """A signal while an entry works: the same side keeps it, the other side cancels it."""
+        entry = self.orders[book.entry].order
+        if (entry.side is Side.BUY) == (wish.side == "long"):
+            self._record(book, wish, "held")
+            return
+        self._record(book, wish, "exit")
+        self._cancel(book.entry, "opposite signal")
+
+    def _enter(self, book: Book, wish: Wish) -> None:
+        """Size, round and judge an entry, and send it if the gate approves."""
+        side = Side.BUY if wish.side == "long" else Side.SELL
+        plan = self._plan(book, wish, side)
+        desk = self.desk(book)
+        price = self._entry_price(book, side)
+        reference = desk.price if price is None else price
+        qty = size(side, tier_of(wish.confidence), reference, plan.stop, desk)
+        if isinstance(qty, Refusal):
+            least = self._entry_order(book, side, smallest(reference, desk), price)
+            rest = gate.check(least, plan.stop, desk)
+            more = rest.reasons if isinstance(rest, Refused) else ()
+            said = ("position_value", "trade_loss")  # what the size was refused for
+            reasons = (qty, *(r for r in more if r.rule not in said))
+            self._record(book, wish, "refused", reasons)
+            return
+        verdict = gate.check(self._entry_order(book, side, qty, price), plan.stop, desk)
+        if isinstance(verdict, Refused):
+            self._record(book, wish, "refused", verdict.reasons)
+            return
+        self._record(book, wish, "approved")
+        book.plan = plan
+        book.entry = self._send(verdict, wish.id)
+        self.last_entry = self.now
+        if self.execution.entry == "limit":
+            self.out.append(WakeAt(f"ttl:{book.entry}", self.now + self.execution.ttl_s * 1000))
+
+    def _plan(self, book: Book, wish: Wish, side: Side) -> Plan:
+        """Round stop and target to the tick towards the entry: the risk is no larger than asked for."""
+        tick = book.instrument.tick
+        up, down = (ceil_to, floor_to) if side is Side.BUY else (floor_to, ceil_to)
+        stop = None if wish.stop is None else up(wish.stop, tick)
+        target = None if wish.target is None else down(wish.target, tick)
+        return Plan(wish.id, side, stop, target)
+
+    def _entry_price(self, book: Book, side: Side) -> Decimal | None:
+        """Return the limit price of an entry: protected, passive, or None for a market order."""
+        kind = self.execution.entry
+        if kind == "market":
+            return None
+        _, bid, ask = book.touch()
+        tick = book.instrument.tick
+        if kind == "limit":
+            return floor_to(bid, tick) if side is Side.BUY else ceil_to(ask, tick)
+        slip = self.execution.slippage_bps / TEN_THOUSAND
+        if side is Side.BUY:
+            return floor_to(ask * (ONE + slip), tick)
+        return ceil_to(bid * (ONE - slip), tick)
+
+    def _entry_order(self, book: Book, side: Side, qty: Decimal, price: Decimal | None) -> Order:
+        ioc = self.execution.entry == "ioc"
+        return Order(
+            id=self._next_id(Purpose.ENTRY),
+            symbol=book.symbol,
+            side=side,
+            type=OrderType.MARKET if price is None else OrderType.LIMIT,
+            qty=qty,
+            price=price,
+            tif=TimeInForce.IOC if ioc else TimeInForce.GTC,
+            purpose=Purpose.ENTRY,
+        )
+
+    def desk(self, book: Book) -> gate.Desk:
+        """Return what the gate may know about the symbol now."""
+        mark, bid, ask = book.touch()
+        others = [b for b in self.books.values() if b is not book]
+        return gate.Desk(
+            now=self.now,
+            epoch=self.halts.epoch,
+            halts=tuple(self.halts.reasons),
+            instrument=book.instrument,
+            limits=self.limits,
+            taker_fee=self.fees.taker,
+            price=max(mark, ask),
+            spread=ask - bid,
+            age_ms=self.now - (book.last.at if book.last is not None else 0),
+            position=book.holding.qty,
+            working_value=self._working_value(book, max(mark, ask)),
+            others=sum(1 for b in others if b.holding.qty or self._live(b.entry)),
+            margin=self._margin(),
+            equity=self.equity(),
+            last_entry=self.last_entry,
+        )
+
+    def equity(self) -> Decimal:
+        """Return cash plus the value of all positions at their last price (USDT)."""
+        total = self.portfolio.cash
+        for book in self.books.values():
+            if book.holding.qty:
+                total += book.holding.qty * (book.price() or book.holding.entry)
+        return total
+
+    def _margin(self) -> Decimal:
+        used = sum((abs(b.holding.qty) * b.holding.entry for b in self.books.values()), ZERO)
+        return ratio(used, Decimal(self.limits.leverage or 1))
+
+    def _working_value(self, book: Book, price: Decimal) -> Decimal:
+        tracked = self.orders.get(book.entry)
+        if tracked is None:
+            return ZERO
+        return tracked.left * max(price, tracked.order.price or price)
+
+    # -- protection and exits ------------------------------------------------------------------
+
+    def protect(self, book: Book) -> None:
+        """Place stop and target for the whole position; older ones go once the new ones stand."""
+        plan = book.plan
+        if plan is None:
+            return
+        if plan.stop is not None:
+            book.stop = self._guard(book, book.stop, Purpose.STOP, plan.stop)
+        if plan.target is not None:
+            book.target = self._guard(book, book.target, Purpose.TARGET, plan.target)
+
+    def _guard(self, book: Book, old: str, purpose: Purpose, trigger: Decimal) -> str:
+        qty = book.holding.qty
+        kind = OrderType.STOP_MARKET if purpose is Purpose.STOP else OrderType.TAKE_PROFIT_MARKET
+        order = Order(
+            id=self._next_id(purpose),
+            symbol=book.symbol,
+            side=Side.SELL if qty > 0 else Side.BUY,
+            type=kind,
+            qty=abs(qty),
+            trigger=trigger,
+            reduce_only=True,
+            purpose=purpose,
+        )
+        verdict = gate.close(order, qty, book.instrument, self.halts.epoch)
+        if isinstance(verdict, Refused):
+            self._warn(f"{purpose.name.lower()} refused: {verdict.reasons[0].text}")
+            return old
+        if self._live(old):
+            book.retiring.append(old)
+        return self._send(verdict, 0)
+
+    def close(self, book: Book, why: str) -> None:
+        """Close the position at market, reduce-only; a working entry is cancelled first."""
+        self._cancel(book.entry, why)
+        qty = book.holding.qty
+        if not qty:
+            return
+        book.closing = book.closing or why
+        if self._live(book.exit):
+            return
+        order = Order(
+            id=self._next_id(Purpose.EXIT),
+            symbol=book.symbol,
+            side=Side.SELL if qty > 0 else Side.BUY,
+            type=OrderType.MARKET,
+            qty=min(abs(qty), book.instrument.market_max_qty),
+            reduce_only=True,
+            purpose=Purpose.EXIT,
+        )
+        verdict = gate.close(order, qty, book.instrument, self.halts.epoch)
+        if isinstance(verdict, Refused):
+            self._warn(f"exit refused: {verdict.reasons[0].text}")
+            return
+        book.exit = self._send(verdict, 0)
+
+    def cancel_entries(self, why: str) -> None:
+        """Cancel every working entry: what blocks new entries does not leave old ones standing."""
+        for book in self.books.values():
+            book.reverse = None
+            self._cancel(book.entry, why)
+
+    def expire(self, order_id: str) -> None:
+        """End a resting entry whose time is up."""
+        self._cancel(order_id, "time to live is over")
+
+    # -- what comes back -----------------------------------------------------------------------
+
+    def tracked(self, order_id: str) -> TrackedOrder | None:
+        """Return the order a fill belongs to, live or finished; None if it is none of ours."""
+        return self.orders.get(order_id) or self.finished.get(order_id)
+
+    def why(self, book: Book, fill: Fill, tracked: TrackedOrder | None) -> str:
+        """Return why a fill happened, in the words of an exit reason."""
+        if tracked is None:
+            return "liquidation" if fill.liquidation else "external"
+        return EXIT_WORDS.get(tracked.order.purpose) or book.closing or "exit"
+
+    def take_fill(self, tracked: TrackedOrder, fill: Fill) -> None:
+        """Count a fill on its order."""
+        tracked.fill(fill)
+        self._changed(tracked, "")
+        self._retire(tracked)
+
+    def settle(self, book: Book, before: Decimal) -> None:
+        """Bring protection in line with the position after a fill; ``before`` is the quantity before it."""
+        qty = book.holding.qty
+        if not qty:
+            self._flat(book)
+        elif abs(qty) > abs(before) or (qty > 0) != (before > 0):
+            if book.closing:
+                self.close(book, book.closing)
+            self.protect(book)
+
+    def take_update(self, book: Book, update: OrderUpdate) -> None:
+        """Take the venue's word on an order, and mend what it broke."""
+        tracked = self.orders.get(update.order_id)
+        if tracked is None or not tracked.move(update.status, update.qty):
+            return
+        self._changed(tracked, update.reason)
+        if tracked.live:
+            self._drop_retiring(book, tracked)
+            return
+        self._retire(tracked)
+        self._mend(book, tracked, update)
+
+    def _mend(self, book: Book, tracked: TrackedOrder, update: OrderUpdate) -> None:
+        """A stop that ended while its position is open means close now; a refused target is only lost."""
+        order = tracked.order
+        if not book.holding.qty or order.id != book.stop:
+            return
+        if update.status is not OrderStatus.FILLED:
+            self._warn(f"{order.symbol}: stop {update.status.value} ({update.reason}); closing")
+            self.close(book, "stop_lost")
+
+    def _flat(self, book: Book) -> None:
+        book.plan = None
+        book.closing = ""
+        for order_id in (book.entry, book.stop, book.target, book.exit, *book.retiring):
+            self._cancel(order_id, "flat")
+        book.retiring = []
+        wish, book.reverse = book.reverse, None
+        if wish is not None:
+            self._enter(book, wish)
+
+    def _drop_retiring(self, book: Book, tracked: TrackedOrder) -> None:
+        """The replacement stands: cancel the protective orders of its kind that it replaces."""
+        keep = []
+        for order_id in book.retiring:
+            old = self.orders.get(order_id)
+            if old is not None and old.order.purpose is not tracked.order.purpose:
+                keep.append(order_id)
+            else:
+                self._cancel(order_id, "replaced")
+        book.retiring = keep
+
+    # -- small parts ---------------------------------------------------------------------------
+
+    def _send(self, approved: Approved, signal: int) -> str:
+        order = approved.order
+        self.orders_sent += 1
+        self.orders[order.id] = TrackedOrder.sent(order, signal)
+        self.out.append(Place(approved, signal))
+        return order.id
+
+    def _cancel(self, order_id: str, why: str) -> None:
+        tracked = self.orders.get(order_id)
+        if tracked is None or not tracked.move(OrderStatus.CANCELLING):
+            return
+        self.out.append(Cancel(tracked.order.symbol, order_id, why))
+
+    def _live(self, order_id: str) -> bool:
+        return order_id in self.orders
+
+    def _next_id(self, purpose: Purpose) -> str:
+        return f"{self.prefix}-{self.orders_sent + 1}{purpose.value}"
+
+    def _retire(self, tracked: TrackedOrder) -> None:
+        """Move a finished order out of the live table; remember the newest few for late fills."""
+        if tracked.live:
+            return
+        self.orders.pop(tracked.order.id, None)
+        self.finished[tracked.order.id] = tracked
+        if len(self.finished) > REMEMBERED:
+            self.finished.popitem(last=False)
+
+    def _changed(self, tracked: TrackedOrder, reason: str) -> None:
+        self.out.append(
+            OrderChanged(
+                at=self.now,
+                symbol=tracked.order.symbol,
+                order_id=tracked.order.id,
+                status=tracked.status,
+                filled=tracked.filled,
+                average=tracked.average,
+                qty=tracked.qty,
+                reason=reason,
+            )
+        )
+
+    def _record(
+        self, book: Book, wish: Wish, verdict: str, refusals: tuple[Refusal, ...] = ()
+    ) -> None:
+        if verdict == "refused":
+            self.refusals += 1
+        self.out.append(
+            SignalJudged(
+                id=wish.id,
+                at=self.now,
+                symbol=book.symbol,
+                side=wish.side,
+                confidence=wish.confidence,
+                price=book.price() or ZERO,
+                stop=wish.stop,
+                target=wish.target,
+                reason=wish.reason,
+                verdict=verdict,
+                refusals=tuple(refusal.text for refusal in refusals),
+                indicators=wish.indicators,
+            )
+        )
+
+    def _warn(self, text: str) -> None:
+        self.out.append(Notify(self.now, "critical", text))
+
+    def export_state(self) -> dict[str, Any]:
+        """Return orders and counters as JSON values."""
+        return {
+            "orders": [tracked.export_state() for tracked in self.orders.values()],
+            "finished": [tracked.export_state() for tracked in self.finished.values()],
+            "last_entry": self.last_entry,
+            "orders_sent": self.orders_sent,
+            "signals": self.signals,
+            "refusals": self.refusals,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over ``export_state``'s values."""
+        for item in map(TrackedOrder.restored, state["orders"]):
+            self.orders[item.order.id] = item
+        for item in map(TrackedOrder.restored, state["finished"]):
+            self.finished[item.order.id] = item
+        self.last_entry = state["last_entry"]
+        self.orders_sent = state["orders_sent"]
+        self.signals = state["signals"]
+        self.refusals = state["refusals"]
