@@ -1,0 +1,115 @@
+"""Puts a session together from configuration: instruments, limits, engine, simulated exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from tradebot.config import Config
+from tradebot.core.engine import Engine, EngineConfig
+from tradebot.core.errors import ConfigError
+from tradebot.core.exchange import SimExchange, SimRules
+from tradebot.core.facts import INSTRUMENTS
+from tradebot.core.money import ZERO
+from tradebot.core.resample import timeframe_ms
+from tradebot.core.strategy.protocol import Strategy
+from tradebot.core.trader import Execution
+from tradebot.core.values import Fees, Instrument
+from tradebot.session import Session, Sink
+
+BENCH_TICK = Decimal("0.01")
+
+
+def make_session(
+    config: Config,
+    make_strategy: Callable[[str], Strategy],
+    symbols: Sequence[str],
+    interval: int,
+    *,
+    quotes: bool = False,
+    sink: Sink | None = None,
+    latched: Callable[[], bool] | None = None,
+    clock: Callable[[], float] | None = None,
+) -> Session:
+    """Return engine and exchange, coupled, for bars of ``interval`` milliseconds.
+
+    Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
+    """
+    instruments = pick_instruments(config, symbols)
+    limits = config.limits(symbols)
+    bench = config.risk.profile == "bench"
+    engine = Engine(
+        EngineConfig(
+            symbols=tuple(sorted(symbols)),
+            instruments=instruments,
+            limits=limits,
+            fees=_fees(config),
+            execution=Execution(
+                "market" if bench else config.execution.entry,
+                config.execution.slippage_bps,
+                config.execution.ttl_s,
+            ),
+            start_equity=config.sim.start_equity,
+            interval=interval,
+            timeframe=timeframe(config, interval),
+            quotes=quotes,
+        ),
+        make_strategy,
+    )
+    exchange = SimExchange(_rules(config, limits.leverage or 1), instruments)
+    return Session(engine, exchange, sink=sink, latched=latched, clock=clock)
+
+
+def pick_instruments(config: Config, symbols: Sequence[str]) -> Mapping[str, Instrument]:
+    """Return the symbols' trading rules; ConfigError for one that is not on the list."""
+    unknown = [symbol for symbol in symbols if symbol not in INSTRUMENTS]
+    if unknown:
+        raise ConfigError(
+            f"{', '.join(unknown)} cannot be traded: the list is {', '.join(sorted(INSTRUMENTS))}",
+            hint="choose among these with --symbols, or name other data files",
+            key="market.symbols",
+        )
+    if config.risk.profile != "bench":
+        return {symbol: INSTRUMENTS[symbol] for symbol in symbols}
+    # the benchmark's data has two decimals on a price whose real tick is coarser
+    return {
+        symbol: replace(INSTRUMENTS[symbol], tick=BENCH_TICK, min_notional=ZERO)
+        for symbol in symbols
+    }
+
+
+def timeframe(config: Config, interval: int) -> int:
+    """Return the strategy's timeframe in milliseconds for bars of ``interval``.
+
+    The default follows the data where that is coarser; one asked for must be a multiple of it.
+    """
+    asked = timeframe_ms(config.strategy.timeframe)
+    if asked % interval == 0:
+        return asked
+    if config.origin("strategy.timeframe").kind == "default":
+        return interval
+    raise ConfigError(
+        f"{config.strategy.timeframe} cannot be built from bars of {interval // 60_000} min",
+        hint="choose a multiple of the data's interval with --timeframe",
+        key="strategy.timeframe",
+    )
+
+
+def _fees(config: Config) -> Fees:
+    return Fees(config.sim.maker_fee, config.sim.taker_fee)
+
+
+def _rules(config: Config, leverage: int) -> SimRules:
+    sim = config.sim
+    bench = config.risk.profile == "bench"
+    return SimRules(
+        start_equity=sim.start_equity,
+        fees=_fees(config),
+        spread_bps=ZERO if bench else sim.spread_bps,
+        impact=ZERO if bench else sim.impact,
+        latency_ms=0 if bench else sim.latency_ms,
+        volume_share=sim.volume_share,
+        leverage=leverage,
+        model="next_open" if bench else "bars",
+    )

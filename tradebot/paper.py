@@ -1,0 +1,245 @@
+"""A paper run from start to end: lock, journal, the run to continue or a new one, and the runner."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from tradebot import __version__
+from tradebot.assembly import make_session
+from tradebot.config import Config
+from tradebot.core.errors import JournalError, TradebotError, UsageError
+from tradebot.core.money import exact
+from tradebot.core.times import iso
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import NewRun, RunRow, StateRow
+from tradebot.journal.writer import Journal
+from tradebot.lock import InstanceLock, halt_present, instance_id
+from tradebot.runner import Ending, Identity, Observer, Pace, Runner, shape, wall_ms
+from tradebot.session import Session
+from tradebot.sources import Source
+from tradebot.strategies import StrategySpec
+
+DATABASE = "tradebot.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a paper run needs: configuration, prices, strategy, pace.
+
+    ``new`` starts a run even where an interrupted one could go on. ``said`` is told in words what is about
+    to happen, ``observe`` of every event with effects; both on the engine's thread.
+    """
+
+    config: Config
+    source: Source
+    spec: StrategySpec
+    pace: Pace
+    seed: int | None = None
+    new: bool = False
+    observe: Observer | None = None
+    said: Callable[[str], None] | None = None
+    max_pages: int | None = None
+
+
+class PaperHost:
+    """A paper run on an event loop in a thread of its own; the caller keeps the main thread."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: Runner | None = None
+        self._stop_why = ""
+        self._ending: Ending | None = None
+        self._error: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the engine's thread."""
+        self._thread.start()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds; True when the run has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def stop(self, why: str) -> None:
+        """Ask for an orderly stop; safe from any thread and from a signal handler."""
+        self._stop_why = why
+        loop, runner = self._loop, self._runner
+        if loop is not None and runner is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(runner.request_stop, why)
+
+    @property
+    def progress(self) -> float | None:
+        """The share of the source that has passed, 0 to 1; None when unknown."""
+        setup, runner = self._setup, self._runner
+        if runner is None:
+            return 0.0
+        if setup.pace.for_ms is not None and runner.first is not None:
+            return min(1.0, (runner.session.engine.now - runner.first) / setup.pace.for_ms)
+        return setup.source.progress()
+
+    def result(self) -> Ending:
+        """Return how the run ended, or raise what ended it."""
+        if self._error is not None:
+            raise self._error
+        if self._ending is None:
+            raise TradebotError("the engine's thread ended without a word")
+        return self._ending
+
+    def _work(self) -> None:
+        try:
+            self._ending = asyncio.run(self._main())
+        except BaseException as error:  # handed to the main thread by result()
+            self._error = error
+
+    async def _main(self) -> Ending:
+        self._loop = asyncio.get_running_loop()
+        async with opened(self._setup) as (runner, cursor):
+            self._runner = runner
+            if self._stop_why:
+                runner.request_stop(self._stop_why)
+            return await runner.main(cursor)
+
+
+@asynccontextmanager
+async def opened(setup: Setup) -> Any:
+    """Take the lock, open the journal, choose the run; yield its runner and the source's cursor."""
+    data_dir = setup.config.data_dir()
+    with InstanceLock(data_dir):
+        key = AuditKey.load(data_dir)
+        path = data_dir / DATABASE
+        keep = setup.config.log.keep_days
+        async with await Journal.open(
+            path, key=key, keep_days=keep, max_pages=setup.max_pages
+        ) as journal:
+            previous = None if setup.new else _resumable(path, setup)
+            yield await _runner(setup, journal, path, data_dir, previous)
+
+
+def _resumable(path: Path, setup: Setup) -> RunRow | None:
+    with Reader(path) as reader:
+        return reader.resumable_run("paper", setup.source.label, setup.spec.hash)
+
+
+async def _runner(
+    setup: Setup, journal: Journal, path: Path, data_dir: Path, previous: RunRow | None
+) -> tuple[Runner, dict[str, Any] | None]:
+    nonce = secrets.token_hex(4)
+    instance = instance_id(data_dir)
+    session = _session(setup, data_dir)
+    state = None
+    if previous is None:
+        run = await journal.begin_run(_new_run(setup, nonce, instance))
+    else:
+        run = previous.id
+        state = _load(path, run, session)
+        await journal.resume_run(run, nonce, wall_ms())
+    identity = Identity(
+        run,
+        "paper",
+        setup.spec.name,
+        setup.config.digest(),
+        instance,
+        nonce,
+        resumed=state is not None,
+    )
+    runner = Runner(identity, journal, session, setup.source, data_dir, setup.pace, setup.observe)
+    session.sink = runner.take
+    cursor = None if state is None else runner.restore(state.body)
+    if setup.said is not None:
+        setup.said(_opening(run, state, setup.source))
+    return runner, cursor
+
+
+def _session(setup: Setup, data_dir: Path) -> Session:
+    return make_session(
+        setup.config,
+        setup.spec.build,
+        setup.source.symbols,
+        setup.source.interval,
+        quotes=setup.source.quotes,
+        latched=lambda: halt_present(data_dir),
+        clock=perf_counter,
+    )
+
+
+def _load(path: Path, run: str, session: Session) -> StateRow | None:
+    """Return the journalled state and feed the strategies the bars that led to it.
+
+    None for a run that was killed before its first commit: it begins again from the start.
+    """
+    with Reader(path) as reader, exact():
+        state = reader.state(run)
+        if state is None:
+            return None
+        if state.body["shape"] != shape(session):
+            raise UsageError(
+                f"{run} was interrupted with another timeframe or other symbols",
+                hint="use the same to go on with it, or --new to start another run",
+            )
+        for bar in reader.bars(run):
+            session.engine.warm(bar)
+        return state
+
+
+def _new_run(setup: Setup, nonce: str, instance: str) -> NewRun:
+    config = setup.config
+    return NewRun(
+        mode="paper",
+        venue="local",
+        market=setup.source.label,
+        seed=setup.seed,
+        config=config.canonical_json(),
+        config_hash=config.digest(),
+        strategy=setup.spec.name,
+        strategy_hash=setup.spec.hash,
+        nonce=nonce,
+        instance=instance,
+        wall=wall_ms(),
+        version=__version__,
+    )
+
+
+def _opening(run: str, state: StateRow | None, source: Source) -> str:
+    if state is None:
+        return f"{run} begins on {source.label}: {', '.join(source.symbols)}"
+    return f"{run} was interrupted and goes on ({source.label}); --new starts another"
+
+
+def database(config: Config) -> Path:
+    """Return the journal's path; JournalError with the way out when there is none yet."""
+    path = config.data_dir() / DATABASE
+    if not path.exists():
+        raise JournalError(
+            "there is no journal yet",
+            hint="`tradebot paper` makes one; --data-dir names another place",
+            file=str(path),
+        )
+    return path
+
+
+def closed_trades(config: Config, run: str) -> list[dict[str, Any]]:
+    """Return a run's closed trades from the journal as CONTRACT's JSON rows, oldest first."""
+    with Reader(database(config)) as reader:
+        return [with_iso(row) for row in reader.trades(run)]
+
+
+TIMES = ("time", "entry_time", "exit_time", "ts", "updated", "started", "resumed", "ended", "at")
+
+
+def with_iso(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a journal row with its times as ISO-8601."""
+    return {
+        name: iso(value) if name in TIMES and value is not None else value
+        for name, value in row.items()
+    }
