@@ -31,8 +31,11 @@ def make_session(
     sink: Sink | None = None,
     latched: Callable[[], bool] | None = None,
     clock: Callable[[], float] | None = None,
+    timeframe: int | None = None,
 ) -> Session:
     """Return engine and exchange, coupled, for bars of ``interval`` milliseconds.
+
+    ``timeframe`` (milliseconds) overrides what the configuration says.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
@@ -52,7 +55,7 @@ def make_session(
             ),
             start_equity=config.sim.start_equity,
             interval=interval,
-            timeframe=timeframe(config, interval),
+            timeframe=timeframe or timeframe_of(config, interval),
             quotes=quotes,
         ),
         make_strategy,
@@ -79,7 +82,7 @@ def pick_instruments(config: Config, symbols: Sequence[str]) -> Mapping[str, Ins
     }
 
 
-def timeframe(config: Config, interval: int) -> int:
+def timeframe_of(config: Config, interval: int) -> int:
     """Return the strategy's timeframe in milliseconds for bars of ``interval``.
 
     The default follows the data where that is coarser; one asked for must be a multiple of it.

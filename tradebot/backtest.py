@@ -25,7 +25,7 @@ class Notebook:
     signals: dict[int, SignalJudged] = field(default_factory=dict)
     equity: list[EquityPoint] = field(default_factory=list)
 
-    def take(self, event: Event, effects: Sequence[Effect]) -> None:
+    def take(self, _: Event, effects: Sequence[Effect]) -> None:
         """Note what is worth keeping of an event's effects."""
         for effect in effects:
             match effect:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +15,18 @@ from typing import Any
 from tradebot import __version__
 from tradebot.assembly import make_session
 from tradebot.config import Config
-from tradebot.core.errors import JournalError, TradebotError, UsageError
+from tradebot.core.errors import TradebotError, UsageError
 from tradebot.core.money import exact
-from tradebot.core.times import iso
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
 from tradebot.journal.writer import Journal
 from tradebot.lock import InstanceLock, halt_present, instance_id
+from tradebot.offline import DATABASE, database, journal_row
 from tradebot.runner import Ending, Identity, Observer, Pace, Runner, shape, wall_ms
 from tradebot.session import Session
 from tradebot.sources import Source
 from tradebot.strategies import StrategySpec
-
-DATABASE = "tradebot.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ class PaperHost:
 
 
 @asynccontextmanager
-async def opened(setup: Setup) -> Any:
+async def opened(setup: Setup) -> AsyncIterator[tuple[Runner, dict[str, Any] | None]]:
     """Take the lock, open the journal, choose the run; yield its runner and the source's cursor."""
     data_dir = setup.config.data_dir()
     with InstanceLock(data_dir):
@@ -216,30 +214,7 @@ def _opening(run: str, state: StateRow | None, source: Source) -> str:
     return f"{run} was interrupted and goes on ({source.label}); --new starts another"
 
 
-def database(config: Config) -> Path:
-    """Return the journal's path; JournalError with the way out when there is none yet."""
-    path = config.data_dir() / DATABASE
-    if not path.exists():
-        raise JournalError(
-            "there is no journal yet",
-            hint="`tradebot paper` makes one; --data-dir names another place",
-            file=str(path),
-        )
-    return path
-
-
 def closed_trades(config: Config, run: str) -> list[dict[str, Any]]:
     """Return a run's closed trades from the journal as CONTRACT's JSON rows, oldest first."""
     with Reader(database(config)) as reader:
-        return [with_iso(row) for row in reader.trades(run)]
-
-
-TIMES = ("time", "entry_time", "exit_time", "ts", "updated", "started", "resumed", "ended", "at")
-
-
-def with_iso(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a journal row with its times as ISO-8601."""
-    return {
-        name: iso(value) if name in TIMES and value is not None else value
-        for name, value in row.items()
-    }
+        return [journal_row(row) for row in reader.trades(run)]

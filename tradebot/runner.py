@@ -302,5 +302,3 @@ def shape(session: Session) -> list[Any]:
 def wall_ms() -> int:
     """Return the real clock in UTC milliseconds."""
     return time.time_ns() // 1_000_000
-
-

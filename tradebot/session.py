@@ -7,7 +7,7 @@ event; ``Engine.process`` is never re-entered. Everything is synchronous and det
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tradebot.core.digest import Digest
@@ -66,9 +66,13 @@ class Session:
             self._arrived = self._clock()
         process = self.engine.process
         sink = self.sink
-        # Where there are quotes the bars are for the strategies only: nothing trades on them.
-        only_bars = self._quotes and isinstance(step[0], Bar)
-        for event in step if only_bars else self.exchange.step(step):
+        events: Iterable[Event]
+        if self._quotes and isinstance(step[0], Bar):
+            # where there are quotes the bars are for the strategies only: nothing trades on them
+            events = [bar for bar in step if isinstance(bar, Bar)]
+        else:
+            events = self.exchange.step(step)
+        for event in events:
             effects = process(event)
             self.events += 1
             if sink is not None:

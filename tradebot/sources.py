@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from tradebot.core.events import MarketEvent
-from tradebot.core.values import MINUTE_MS
+from tradebot.core.values import MINUTE_MS, Bar
 from tradebot.market.files import FileFeed
 from tradebot.market.simulated import SimulatedMarket
 
@@ -28,7 +28,7 @@ class Source(Protocol):
     quotes: bool
     funding_known: bool
 
-    def history(self) -> Iterator[MarketEvent]:
+    def history(self) -> Iterator[Bar]:
         """Yield the bars before the start, for the strategies only."""
         ...
 
@@ -59,7 +59,7 @@ class FileSource:
         self._time = -1
         self._taken = 0
 
-    def history(self) -> Iterator[MarketEvent]:
+    def history(self) -> Iterator[Bar]:
         """Yield nothing: a file's past is in the file."""
         return iter(())
 
@@ -103,10 +103,10 @@ class SimulatedSource:
         # what tells one such market from another is in its label: a run goes on only on its own
         self.label = f"SIMULATED MARKET (seed {seed}; {', '.join(self.symbols)})"
 
-    def history(self) -> Iterator[MarketEvent]:
+    def history(self) -> Iterator[Bar]:
         """Yield warm-up bars, oldest first."""
         for step in self._market.history(HISTORY_BARS):
-            yield from step
+            yield from (event for event in step if isinstance(event, Bar))
 
     def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
         """Yield the steps after the cursor, without end."""
