@@ -1,0 +1,1 @@
+"""Market data: files and the embedded market."""
