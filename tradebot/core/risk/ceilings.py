@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 POSITION_VALUE: Final = Decimal(50)
-"""USDT: position plus working and unknown entries of one symbol, at the worst of mark, touch, limit."""
+"""USDT: position, working and unknown entries of a symbol, at the worst of mark, touch, limit."""
 
 POSITION_VALUE_STAGE_TWO: Final = Decimal(100)
 """USDT: the same from the second live stage on."""

@@ -1,0 +1,231 @@
+"""How one value is read: a parser per kind, each saying in words what is wrong.
+
+A parser takes what TOML gave, or ``Text`` from the environment and the command line, and returns
+the value or raises ``ValueError``. Only ``Text`` may be a number or a list in disguise; in a
+file, types are meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from tradebot.core.money import plain
+from tradebot.core.risk.ceilings import SYMBOLS
+
+Parser = Callable[[object], Any]
+
+DECIMALS = 12
+"""Decimals a configured number may have: keeps products of them exact in the core."""
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True}
+_WORDS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+class Text(str):
+    """A value that arrived as text: environment, ``--set`` or a flag."""
+
+    __slots__ = ()
+
+
+def of_text(text: str) -> Any:
+    """Return what TOML makes of the text, or the text itself where it is no TOML value."""
+    if not text.isprintable():  # a line break could smuggle in a second statement
+        return str(text)
+    try:
+        return tomllib.loads(f"value = {text}", parse_float=Decimal)["value"]
+    except (ValueError, ArithmeticError, RecursionError):  # no TOML, or no number Python can hold
+        return str(text)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word most like ``word``, None if none is."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, cut to a readable length."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value) if isinstance(value, int | Decimal | float) else repr(value)
+    text = f'"{value}"' if isinstance(value, str) else text
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def number(low: int, high: int | str = 10**12, *, above: bool = False) -> Parser:
+    """Parse a finite Decimal from ``low`` (excluded if ``above``) to ``high``."""
+    least, most = Decimal(low), Decimal(high)
+
+    def parse(value: object) -> Decimal:
+        result = _decimal(value)
+        if result < least or (above and result == least):
+            edge = "above" if above else "at least"
+            raise ValueError(f"must be {edge} {plain(least)}, got {shown(value)}")
+        if result > most:
+            raise ValueError(f"must be at most {plain(most)}, got {shown(value)}")
+        if result and int(result.as_tuple().exponent) < -DECIMALS:
+            raise ValueError(f"has more than {DECIMALS} decimals: {shown(value)}")
+        return result if result else Decimal(0)
+
+    return parse
+
+
+def _decimal(value: object) -> Decimal:
+    wrong = ValueError(f"must be a number, got {shown(value)}")
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | float | str):
+        raise wrong
+    try:
+        result = Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        raise wrong from None
+    if not result.is_finite():
+        raise ValueError(f"must be a finite number, got {shown(value)}")
+    return result
+
+
+def whole(low: int, high: int) -> Parser:
+    """Parse an int from ``low`` to ``high``."""
+
+    def parse(value: object) -> int:
+        result = of_text(value) if isinstance(value, Text) else value
+        if isinstance(result, bool) or not isinstance(result, int):
+            raise ValueError(f"must be a whole number, got {shown(value)}")
+        if not low <= result <= high:
+            raise ValueError(f"must be from {low} to {high}, got {shown(value)}")
+        return result
+
+    return parse
+
+
+def flag(value: object) -> bool:
+    """Parse true or false."""
+    if isinstance(value, Text) and value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, got {shown(value)}")
+    return value
+
+
+def word(value: object) -> str:
+    """Parse a text of one line."""
+    if not isinstance(value, str):
+        raise ValueError(f'must be text in quotes, got {shown(value)} (write "{value}")')
+    if not value.isprintable():
+        raise ValueError(f"must be printable text, got {shown(value)}")
+    return str(value)
+
+
+def choice(*known: str) -> Parser:
+    """Parse one of the known words."""
+
+    def parse(value: object) -> str:
+        if isinstance(value, str) and value in known:
+            return str(value)
+        close = nearest(value, known) if isinstance(value, str) else None
+        meant = f'; did you mean "{close}"?' if close else ""
+        raise ValueError(f"must be one of {', '.join(known)}; got {shown(value)}{meant}")
+
+    return parse
+
+
+def or_word(special: str, meaning: Any, parse: Parser) -> Parser:
+    """Let ``special`` stand for ``meaning`` and anything else go through ``parse``."""
+
+    def parse_or(value: object) -> Any:
+        if value == special or (meaning is None and value is None):
+            return meaning
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise ValueError(f'{error} (or "{special}")') from None
+
+    return parse_or
+
+
+def _items(value: object) -> list[Any]:
+    """Return the items of a list; text may be a TOML list or comma separated."""
+    if isinstance(value, Text):
+        inner = of_text(value) if value.lstrip().startswith("[") else None
+        parts = inner if isinstance(inner, list) else [p.strip() for p in value.split(",")]
+        return [Text(p) if isinstance(p, str) else p for p in parts if p != ""]
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise ValueError(f"must be a list, got {shown(value)}")
+
+
+def symbols(value: object) -> tuple[str, ...]:
+    """Parse a list of symbols (``BTC/USDT``, ``BTCUSDT``, ``BTC/USDT:USDT``); sorted, each once."""
+    names = tuple(sorted({symbol(item) for item in _items(value)}))
+    if not names:
+        raise ValueError(f"must name at least one of {', '.join(SYMBOLS)}")
+    return names
+
+
+def symbol(value: object) -> str:
+    """Parse one symbol into ``BTC/USDT`` form."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be symbols like BTC/USDT, got {shown(value)}")
+    name = value.strip().upper().removesuffix(":USDT")
+    if "/" not in name and name.endswith("USDT"):
+        name = name.removesuffix("USDT") + "/USDT"
+    if name in SYMBOLS:
+        return name
+    close = nearest(name, SYMBOLS)
+    meant = f"did you mean {close}? " if close else ""
+    raise ValueError(f"unknown symbol {shown(value)}; {meant}known: {', '.join(SYMBOLS)}")
+
+
+def hours(value: object) -> tuple[int, ...]:
+    """Parse a list of UTC hours, 0 to 23; sorted, each once."""
+    parse = whole(0, 23)
+    return tuple(sorted({parse(item) for item in _items(value)}))
+
+
+def loopback_url(value: object) -> str:
+    """Parse an http(s) or ws(s) address whose host is this machine; empty for none."""
+    text = word(value).strip()
+    if not text:
+        return ""
+    if not _is_loopback(text):
+        wanted = "must be a loopback address like http://127.0.0.1:8080"
+        raise ValueError(f"{wanted}, got {shown(value)}")
+    return text
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port  # a port that is none raises
+        local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+    return local and parts.scheme in ("http", "https", "ws", "wss") and "@" not in parts.netloc
+
+
+def params(value: object) -> dict[str, Any]:
+    """Parse strategy parameters: a table of plain values; the strategy itself checks them."""
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a table of parameters, got {shown(value)}")
+    return {str(name): _param(item) for name, item in value.items()}
+
+
+def _param(value: object) -> Any:
+    if isinstance(value, Text):
+        value = of_text(value)
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, list | tuple):
+        return [_param(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _param(item) for name, item in value.items()}
+    if isinstance(value, bool | int | float | str):
+        if isinstance(value, float) and value - value != 0.0:  # NaN and infinity
+            raise ValueError(f"a parameter must be finite, got {shown(value)}")
+        return value
+    raise ValueError(f"a parameter is a number, text, true or false, not {shown(value)}")
