@@ -1,0 +1,321 @@
+"""Loading strategies: names, files, entry points, and what is said when one is wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tradebot.core.errors import ConfigError, StrategyError, TradebotError
+from tradebot.core.strategy.ema_cross import EmaCross
+from tradebot.core.values import Bar
+from tradebot.strategies import StrategySpec, describe, list_strategies, load_strategy
+
+GOOD = '''\
+"""A strategy in a file of its own."""
+from __future__ import annotations
+from dataclasses import dataclass
+from pydantic import BaseModel, Field
+from tradebot.core.strategy.protocol import Signal
+from tradebot.core.values import Bar
+
+
+@dataclass
+class State:
+    bars: int = 0
+
+
+class EveryN:
+    """Long every n bars."""
+
+    class Params(BaseModel):
+        every: int = Field(3, ge=1, le=100)
+        word: str = "x"
+
+    def __init__(self, params: Params, symbol: str) -> None:
+        self.params, self.symbol, self.state = params, symbol, State()
+        self.warmup = params.every
+
+    def on_bar(self, bar: Bar) -> Signal | None:
+        self.state.bars += 1
+        return Signal("long", 1.0) if self.state.bars % self.params.every == 0 else None
+
+
+class NotAStrategy:
+    pass
+'''
+
+
+def write(folder: Path, source: str, name: str = "mine.py") -> Path:
+    file = folder / name
+    file.write_text(dedent(source), encoding="utf-8")
+    return file
+
+
+def refused(folder: Path, spec: str = "mine.py:Mine", **params: object) -> TradebotError:
+    with pytest.raises(TradebotError) as caught:
+        load_strategy(spec, folder, params)
+    return caught.value
+
+
+def test_the_built_in_strategy(tmp_path: Path) -> None:
+    spec = load_strategy("ema_cross", tmp_path, {"fast": 5})
+    assert spec.cls is EmaCross
+    assert spec.params == EmaCross.Params(fast=5)
+    assert spec.name == "ema_cross"
+    assert spec.file.name == "ema_cross.py"
+    strategy = spec.build("ETH/USDT")
+    assert isinstance(strategy, EmaCross)
+    assert strategy.symbol == "ETH/USDT"
+
+
+def test_a_file_beside_the_configuration(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    spec = load_strategy("mine.py:EveryN", tmp_path, {"every": 2})
+    strategy = spec.build("BTC/USDT")
+    bar = Bar.of("BTC/USDT", 0, 60_000, ("1", "1", "1", "1", "1"))
+    assert strategy.warmup == 2
+    assert strategy.on_bar(bar) is None
+    signal = strategy.on_bar(bar)
+    assert signal is not None
+    assert signal.side == "long"
+    assert spec.name == "mine.py:EveryN"
+
+
+def test_a_file_by_absolute_path_and_in_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    file = write(folder, GOOD)
+    by_path = load_strategy(f"{file}:EveryN", Path("/"))
+    relative = load_strategy("deep/mine.py:EveryN", tmp_path)
+    assert by_path.hash == relative.hash
+
+
+def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
+    write(tmp_path, "EVERY = 7\n", "neighbour_of_mine.py")
+    write(
+        tmp_path,
+        GOOD.replace("every: int = Field(3", "every: int = Field(EVERY").replace(
+            "from dataclasses", "from neighbour_of_mine import EVERY\nfrom dataclasses"
+        ),
+    )
+    before = list(sys.path)
+    assert load_strategy("mine.py:EveryN", tmp_path).build("X").warmup == 7
+    assert sys.path == before
+
+
+def spec_hash(folder: Path, source: str = GOOD, **params: object) -> str:
+    write(folder, source)
+    return load_strategy("mine.py:EveryN", folder, params).hash
+
+
+def test_the_hash_is_of_source_class_and_parameters(tmp_path: Path) -> None:
+    plain = spec_hash(tmp_path)
+    assert len(plain) == 64
+    assert spec_hash(tmp_path) == plain
+    assert spec_hash(tmp_path, every=3) == plain  # the default, said aloud
+    assert spec_hash(tmp_path, every=4) != plain
+    assert spec_hash(tmp_path, GOOD + "\n# more\n") != plain
+    write(tmp_path, GOOD.replace("class EveryN", "class Other"))
+    assert load_strategy("mine.py:Other", tmp_path).hash != plain
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    spec_hash(tmp_path)
+    write(tmp_path, GOOD.replace("Field(3", "Field(9"))
+    assert load_strategy("mine.py:EveryN", tmp_path).build("X").warmup == 9
+
+
+@pytest.mark.parametrize(
+    ("spec", "message", "hint"),
+    [
+        ("ema_cros", 'unknown strategy "ema_cros"', "did you mean ema_cross?"),
+        ("zzz", "known: ema_cross", "FILE.py:CLASS"),
+        ("mine.py", "does not name a class", "FILE.py:CLASS"),
+        ("mine.py:", "does not name a class", "FILE.py:CLASS"),
+        ("none.py:Mine", "No such file", "relative to the configuration file"),
+        ("mine.py:EveryM", 'no class "EveryM"', "did you mean EveryN?"),
+        ("mine.py:Zzz", 'no class "Zzz"', "EveryN, NotAStrategy"),
+    ],
+)
+def test_a_wrong_name(tmp_path: Path, spec: str, message: str, hint: str) -> None:
+    write(tmp_path, GOOD)
+    error = refused(tmp_path, spec)
+    assert isinstance(error, ConfigError)
+    assert error.key == "strategy.name"
+    assert message in error.message
+    assert error.hint
+    assert hint in error.hint
+
+
+BROKEN = {
+    "syntax": ("class Mine:\n    def on_bar(self\n", 2, "SyntaxError"),
+    "name": ("import os\n\nvalue = undefined\n", 3, "NameError: name 'undefined' is not defined"),
+    "import": ("\nimport no_such_module_anywhere\n", 2, "ModuleNotFoundError"),
+    "exit": ("raise SystemExit(3)\n", 1, "SystemExit"),
+    "deep": ("def fail():\n    return 1 / 0\n\nfail()\n", 2, "ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_file_that_does_not_import(tmp_path: Path, case: str) -> None:
+    source, line, words = BROKEN[case]
+    file = write(tmp_path, source)
+    error = refused(tmp_path)
+    assert isinstance(error, StrategyError)
+    assert "does not import" in error.message
+    assert words in error.message
+    assert (error.file, error.line) == (str(file), line)
+    assert "Traceback" not in str(error)
+
+
+def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_bytes(b"x = '\xff'\n")
+    error = refused(tmp_path)
+    assert "does not import" in error.message
+    assert error.file == str(tmp_path / "mine.py")
+
+
+ENTRY = "    warmup = 1\n    def __init__(self, params, symbol): ...\n"
+MISSHAPEN = {
+    "no params": (f"class Mine:\n{ENTRY}    def on_bar(self, bar): ...\n", 1, "has no Params"),
+    "params of another kind": ("class Mine:\n    Params = dict\n", 1, "has no Params"),
+    "init": (
+        "HEAD    warmup = 1\n    def __init__(self, params): ...\n    def on_bar(self, bar): ...\n",
+        5,
+        "__init__ must be callable as (self, params, symbol)",
+    ),
+    "no init": ("HEAD    warmup = 1\n    def on_bar(self, bar): ...\n", 2, "__init__ must be"),
+    "on_bar": (f"HEAD{ENTRY}    def on_bar(self): ...\n", 6, "callable as (self, bar)"),
+    "no on_bar": (f"HEAD{ENTRY}", 2, "on_bar must be"),
+    "async on_bar": (f"HEAD{ENTRY}    async def on_bar(self, bar): ...\n", 6, "on_bar must be"),
+    "no warmup": (
+        "HEAD    def __init__(self, params, symbol): ...\n    def on_bar(self, bar): ...\n",
+        2,
+        "has no warmup",
+    ),
+    "warmup of another kind": (
+        f"HEAD{ENTRY}    def on_bar(self, bar): ...\n    warmup = '5'\n",
+        2,
+        "has a warmup of '5'",
+    ),
+    "init raises": (
+        "HEAD    def on_bar(self, b): ...\n    def __init__(self, params, name):\n        1 / 0\n",
+        6,
+        "ZeroDivisionError",
+    ),
+}
+HEAD = "from pydantic import BaseModel\nclass Mine:\n    class Params(BaseModel): n: int = 1\n"
+
+
+@pytest.mark.parametrize("case", MISSHAPEN)
+def test_a_class_that_is_no_strategy(tmp_path: Path, case: str) -> None:
+    source, line, words = MISSHAPEN[case]
+    file = write(tmp_path, source.replace("HEAD", HEAD))
+    error = refused(tmp_path)
+    assert isinstance(error, StrategyError)
+    assert error.exit_code == 1
+    assert words in error.message
+    assert (error.file, error.line) == (str(file), line)
+
+
+@pytest.mark.parametrize(
+    ("params", "key", "words"),
+    [
+        ({"fsat": 3}, "strategy.params.fsat", "no such parameter"),
+        ({"fast": 0}, "strategy.params.fast", "greater than or equal to 1"),
+        ({"fast": "many"}, "strategy.params.fast", "valid integer"),
+        ({"fast": 60}, "strategy.params", "fast (60) must be smaller than slow (60)"),
+        ({"stop_atr": -1.0}, "strategy.params.stop_atr", "got -1.0"),
+    ],
+)
+def test_a_wrong_parameter(tmp_path: Path, params: dict[str, object], key: str, words: str) -> None:
+    error = refused(tmp_path, "ema_cross", **params)
+    assert isinstance(error, ConfigError)
+    assert error.key == key
+    assert words in error.message
+
+
+def test_every_wrong_parameter_is_listed(tmp_path: Path) -> None:
+    error = refused(tmp_path, "ema_cross", fsat=3, slwo=4, atr=-1)
+    assert error.hint == "did you mean fast?"
+    assert len(error.message.splitlines()) == 3
+    assert "did you mean slow?" in error.message
+
+
+def test_a_missing_parameter(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace("Field(3, ge=1, le=100)", "Field(ge=1)"))
+    error = refused(tmp_path, "mine.py:EveryN")
+    assert error.key == "strategy.params.every"
+    assert "required" in error.message
+    assert load_strategy("mine.py:EveryN", tmp_path, {"every": 1}).build("X").warmup == 1
+
+
+def test_a_validator_that_raises_nonsense_is_the_strategy_s_fault(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        GOOD.replace(
+            '        word: str = "x"\n',
+            '        word: str = "x"\n        @field_validator("word")\n        @classmethod\n'
+            "        def check(cls, value: str) -> str:\n            return value[99]\n",
+        ).replace("BaseModel, Field", "BaseModel, Field, field_validator"),
+    )
+    error = refused(tmp_path, "mine.py:EveryN", word="y")
+    assert isinstance(error, StrategyError)
+    assert "IndexError" in error.message
+    assert error.file == str(file)
+
+
+def install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, target: str, source: str
+) -> None:
+    """Put a distribution with one entry point on the path, as an installer would."""
+    write(folder, source, f"{target.partition(':')[0]}.py")
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[tradebot.strategies]\n{name} = {target}\n")
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_an_installed_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, "every_n", "installed_every_n:EveryN", GOOD)
+    spec: StrategySpec = load_strategy("every_n", Path("/"), {"every": 5})
+    assert spec.build("X").warmup == 5
+    assert spec.file == tmp_path / "installed_every_n.py"
+    listed = {info.name: info for info in list_strategies()}
+    assert listed["every_n"].kind == "installed"
+    assert listed["every_n"].summary == "Long every n bars."
+
+
+def test_a_broken_installed_strategy_is_listed_with_its_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "bad_one", "installed_bad_one:Mine", "x = 1\n\ny = z\n")
+    listed = {info.name: info for info in list_strategies()}
+    assert listed["ema_cross"].error is None
+    error = listed["bad_one"].error
+    assert error is not None
+    assert "NameError" in error
+    assert "installed_bad_one.py:3" in error
+
+
+def test_the_list_describes_parameters() -> None:
+    (info,) = (info for info in list_strategies() if info.name == "ema_cross")
+    assert info.kind == "built-in"
+    assert info.summary
+    fast = info.params[0]
+    assert (fast.name, fast.type, fast.default, fast.bounds) == ("fast", "int", 20, ">= 1, <= 1000")
+    assert all(param.description for param in info.params)
+
+
+def test_describe_a_file(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    info = describe("mine.py:EveryN", "file", "mine.py", tmp_path)
+    assert info.summary == "Long every n bars."
+    assert [param.name for param in info.params] == ["every", "word"]
+    broken = describe("mine.py:NotAStrategy", "file", "mine.py", tmp_path)
+    assert broken.error is not None
+    assert "has no Params" in broken.error
