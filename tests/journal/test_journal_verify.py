@@ -1,0 +1,241 @@
+"""``db verify`` finds what somebody without the key has changed, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from journal_samples import (
+    KEY,
+    OTHER_KEY,
+    T0,
+    WALL,
+    alter,
+    ask,
+    effects,
+    new_run,
+    quote,
+    story,
+)
+
+from tradebot.core.effects import Effect
+from tradebot.journal.audit import GENESIS, chain
+from tradebot.journal.rows import Batch, Head
+from tradebot.journal.schema import PROJECTIONS
+from tradebot.journal.verify import MOST, Finding, verify
+from tradebot.journal.writer import Journal
+
+
+async def write_story(path: Path, times: int = 3) -> None:
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run())
+        for i in range(times):
+            await journal.commit(Batch(run, WALL, [quote(T0 + i)], story(T0 + i), {"n": i}))
+        await journal.end_run(run, "ended", None, {"pnl": "1"}, WALL)
+
+
+def kinds(findings: list[Finding]) -> set[str]:
+    return {finding.kind for finding in findings}
+
+
+async def test_an_honest_journal(path: Path) -> None:
+    await write_story(path)
+    assert verify(path, KEY) == []
+
+
+async def test_beside_a_running_engine(journal: Journal, path: Path) -> None:
+    assert verify(path, KEY) == []
+    run = await journal.begin_run(new_run())
+    for i in range(5):
+        await journal.commit(Batch(run, WALL, [quote(T0 + i)], story(T0 + i), {"n": i}))
+        assert verify(path, KEY) == []
+
+
+async def test_a_changed_body(path: Path) -> None:
+    await write_story(path)
+    alter(path, "UPDATE audit SET body = replace(body, '6.10', '61.0') WHERE kind = 'TradeClosed'")
+    findings = verify(path, KEY)
+    assert kinds(findings) == {"chain", "projection"}
+    assert any("TradeClosed row was changed" in finding.text for finding in findings)
+    assert any("'6.1' instead of '61'" in finding.text for finding in findings)
+
+
+@pytest.mark.parametrize("column", ["run", "ts", "wall", "kind", "body", "prev", "hash"])
+@pytest.mark.parametrize("value", ["'x'", "X'ff00'", "CAST(X'ff' AS TEXT)", "7"])
+async def test_any_column_of_any_type(path: Path, column: str, value: str) -> None:
+    await write_story(path, 1)
+    alter(path, f"UPDATE audit SET {column} = {value} WHERE seq = 5")
+    assert "chain" in kinds(verify(path, KEY))
+
+
+async def test_a_deleted_row(path: Path) -> None:
+    await write_story(path)
+    alter(path, "DELETE FROM audit WHERE seq = 7")
+    texts = [finding.text for finding in verify(path, KEY) if finding.kind == "chain"]
+    assert texts == ["row 7 before it missing"]
+    alter(path, "DELETE FROM audit WHERE seq IN (8, 9)")
+    texts = [finding.text for finding in verify(path, KEY) if finding.kind == "chain"]
+    assert texts == ["rows 7 to 9 before it missing"]
+
+
+async def test_a_deleted_row_with_the_rest_moved_up(path: Path) -> None:
+    await write_story(path)
+    alter(path, "DELETE FROM audit WHERE seq = 7")
+    alter(path, "UPDATE audit SET seq = seq - 1 WHERE seq > 7")
+    findings = [finding for finding in verify(path, KEY) if finding.kind == "chain"]
+    assert findings[0].where == "audit 7"
+
+
+async def test_an_inserted_row(path: Path) -> None:
+    await write_story(path)
+    ((last, digest),) = ask(path, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+    row = (last + 1, "paper-0001", T0, WALL, "WakeAt", '{"at":1,"key":"k"}')
+    forged = chain(OTHER_KEY, row, digest)
+    alter(path, "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row, digest, forged)
+    (finding,) = verify(path, KEY)
+    assert (finding.kind, finding.where) == ("chain", f"audit {last + 1}")
+
+
+async def test_a_cut_tail_with_its_tables(path: Path) -> None:
+    """The thorough forger cuts tables and published heads too: a head noted elsewhere still tells."""
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run())
+        early = await journal.publish_head("early", WALL)
+        await journal.commit(Batch(run, WALL, effects=story()))
+        late = await journal.publish_head("sign-off", WALL)
+    alter(path, "DELETE FROM audit WHERE seq > ?", early.seq)
+    for table in PROJECTIONS:
+        if table not in ("runs", "nonces"):
+            alter(path, f"DELETE FROM {table}")
+    (finding,) = verify(path, KEY)
+    assert finding == Finding(
+        "head", f"audit {late.seq}", "the row of the head published at sign-off is gone"
+    )
+    alter(path, "DELETE FROM heads WHERE seq > ?", early.seq)
+    assert verify(path, KEY) == []
+    assert verify(path, KEY, [early, Head(0, GENESIS)]) == []
+    (finding,) = verify(path, KEY, [late])
+    assert "noted elsewhere is gone" in finding.text
+    (finding,) = verify(path, KEY, [Head(early.seq, "00")])
+    assert "is not the row" in finding.text
+
+
+async def test_a_forged_head(path: Path) -> None:
+    await write_story(path)
+    alter(path, "UPDATE heads SET why = 'other'")
+    (finding,) = verify(path, KEY)
+    assert (finding.kind, finding.text) == ("head", "was changed, or written without the key")
+
+
+EDITS = [
+    "UPDATE trades SET pnl = '999'",
+    "UPDATE signals SET outcome_pnl = NULL WHERE id = 1",
+    "UPDATE orders SET status = 'rejected' WHERE id = 'o1'",
+    "UPDATE fills SET fee = 0.1",
+    "UPDATE fills SET symbol = X'00' WHERE trade_id = 1",
+    "DELETE FROM fills WHERE trade_id = 2",
+    "DELETE FROM halts",
+    "DELETE FROM nonces",
+    "UPDATE equity SET equity = '10006.10' WHERE seq = (SELECT min(seq) FROM equity)",
+    "UPDATE funding SET amount = '5'",
+    "UPDATE acks SET ok = 0",
+    "UPDATE runs SET strategy_hash = 'other'",
+    "UPDATE runs SET summary = '{}'",
+    "INSERT INTO nonces VALUES ('n9', 'paper-0001', 0)",
+    "INSERT INTO acks SELECT 99, run, ts, wall, ok, result FROM acks",
+]
+
+
+@pytest.mark.parametrize("sql", EDITS)
+async def test_an_edited_table(path: Path, sql: str) -> None:
+    await write_story(path)
+    alter(path, sql)
+    assert kinds(verify(path, KEY)) == {"projection"}
+
+
+async def test_an_edited_state(path: Path) -> None:
+    await write_story(path)
+    alter(path, "UPDATE state SET body = '{}'")
+    (finding,) = verify(path, KEY)
+    assert (finding.kind, finding.where) == ("state", "state paper-0001")
+
+
+async def test_a_state_ahead_of_the_audit(path: Path) -> None:
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run())
+        await journal.commit(Batch(run, WALL, effects=[story()[-1]], state={"n": 1}))
+    alter(path, "DELETE FROM audit WHERE seq = 2")
+    (finding,) = verify(path, KEY)
+    assert finding.text == "is ahead of the audit (2 > 1)"
+
+
+async def test_the_wrong_key(path: Path) -> None:
+    await write_story(path)
+    (finding,) = verify(path, OTHER_KEY)
+    assert finding.kind == "key"
+    alter(path, "UPDATE meta SET value = ?", OTHER_KEY.fingerprint)
+    assert "chain" in kinds(verify(path, OTHER_KEY))  # a forged fingerprint does not help
+    alter(path, "DELETE FROM meta")
+    assert kinds(verify(path, KEY)) == {"key"}
+
+
+async def test_long_lists_are_cut(path: Path) -> None:
+    await write_story(path, 10)
+    alter(path, "UPDATE audit SET ts = ts + 1")
+    chain_findings = [finding for finding in verify(path, KEY) if finding.kind == "chain"]
+    assert len(chain_findings) == MOST + 1
+    assert chain_findings[-1].text.startswith("and ")
+
+
+async def test_broken_pages(path: Path) -> None:
+    await write_story(path, 50)
+    root = ask(path, "SELECT rootpage FROM sqlite_master WHERE name = 'audit_by_run'")[0][0]
+    data = bytearray(path.read_bytes())
+    data[(root - 1) * 4096 + 8 : root * 4096] = b"\x5a" * 4088
+    path.write_bytes(data)
+    assert kinds(verify(path, KEY)) == {"pages"}
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(st.tuples(st.integers(0, 2**42), effects), max_size=8), max_size=4))
+def test_rebuilt_tables_equal_the_live_ones(batches: list[list[tuple[int, Effect]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tradebot.db"
+        asyncio.run(_write(path, batches))
+        assert verify(path, KEY) == []
+
+
+async def _write(path: Path, batches: list[list[tuple[int, Effect]]]) -> None:
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run())
+        for batch in batches:
+            await journal.commit(Batch(run, WALL, effects=batch))
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_any_single_edit_is_found(data: st.DataObject) -> None:
+    """Whatever cell of audit, tables, state or heads is changed: there is a finding."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tradebot.db"
+        asyncio.run(write_story(path, 1))
+        table = data.draw(st.sampled_from(["audit", "state", "heads", *PROJECTIONS]))
+        with closing(sqlite3.connect(path)) as db:
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+            count = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            column = data.draw(st.sampled_from(columns))
+            row = data.draw(st.integers(0, count - 1))
+            value = data.draw(st.integers(10**6, 10**9) | st.text("xyz", min_size=1, max_size=5))
+            numbered = f"SELECT rowid FROM {table} LIMIT 1 OFFSET {row}"
+            try:
+                db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ({numbered})", (value,))
+            except sqlite3.IntegrityError:
+                return  # SQLite itself does not let that in
+            db.commit()
+        assert verify(path, KEY), (table, column, row, value)

@@ -1,0 +1,1 @@
+"""The journal: one SQLite file, one writer, many readers."""

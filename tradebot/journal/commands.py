@@ -1,0 +1,55 @@
+"""Commands: the one thing other processes write, each in one short transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from tradebot.core.errors import UsageError
+from tradebot.journal.faults import faults
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import CommandRow
+from tradebot.journal.schema import transaction
+
+NAMES = ("halt", "resume", "close-all", "stop")
+_BUSY_S = 5.0
+_POLL_S = 0.05
+
+
+def post_command(path: Path, name: str, who: str, reason: str, run: str | None = None) -> int:
+    """Ask the engine for something; returns the command's id. ``run`` None means all its runs.
+
+    Raises UsageError for an unknown command or run, JournalError when there is no journal or it stays
+    locked for 5 s.
+    """
+    if name not in NAMES:
+        raise UsageError(f"there is no command {name!r}", hint=f"one of {', '.join(NAMES)}")
+    with Reader(path) as reader:  # a missing or foreign database is told apart here
+        if run is not None:
+            reader.run(run)
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with (
+        faults(path),
+        closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)) as db,
+    ):
+        with transaction(db):
+            cursor = db.execute(
+                "INSERT INTO commands (run, name, who, reason, wall) VALUES (?, ?, ?, ?, ?)",
+                (run, name, who, reason, time.time_ns() // 1_000_000),
+            )
+        return cursor.lastrowid or 0
+
+
+def wait_command(path: Path, command: int, timeout: float) -> CommandRow | None:
+    """Wait at most ``timeout`` seconds for a command's answer; None if none came."""
+    deadline = time.monotonic() + timeout
+    with Reader(path) as reader:
+        while True:
+            row = reader.command(command)
+            if row is not None and row.ok is not None:
+                return row
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_POLL_S)

@@ -1,0 +1,236 @@
+"""From an audit row to the tables: one pure function, used at commit and by ``db verify``.
+
+Everything a statement needs comes from the row itself, so the tables can be rebuilt from the audit
+trail alone and must come out the same.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, TypeAlias
+
+from tradebot.core import codec
+from tradebot.core.effects import (
+    Cancel,
+    CommandDone,
+    Effect,
+    EquityPoint,
+    FillBooked,
+    FundingBooked,
+    Halted,
+    OrderChanged,
+    Place,
+    Resumed,
+    SignalJudged,
+    TradeClosed,
+    TradeReopened,
+)
+from tradebot.core.events import Command
+from tradebot.core.money import exact, plain, quotient_at_8
+from tradebot.core.values import OrderStatus
+from tradebot.journal.rows import RunBegun, RunEnded, RunResumed
+
+Fact: TypeAlias = Effect | Command | RunBegun | RunResumed | RunEnded
+"""What the audit trail holds: every effect, every command taken, and the life of the runs."""
+
+Statement: TypeAlias = tuple[str, tuple[Any, ...]]
+
+_LIFE: dict[str, type[RunBegun] | type[RunResumed] | type[RunEnded]] = {
+    "RunBegun": RunBegun,
+    "RunResumed": RunResumed,
+    "RunEnded": RunEnded,
+}
+
+
+def fact_body(fact: Fact) -> str:
+    """Return a fact as the canonical JSON of its audit row."""
+    if isinstance(fact, RunBegun | RunResumed | RunEnded):
+        return codec.canonical(asdict(fact))
+    return codec.dumps(fact)
+
+
+def read_fact(kind: str, body: str) -> Fact:
+    """Return the fact of an audit row; ValueError if it makes no sense."""
+    life = _LIFE.get(kind)
+    if life is None:
+        fact: Fact = codec.loads(kind, body)
+        return fact
+    try:
+        return life(**json.loads(body))
+    except TypeError as error:
+        raise ValueError(f"{kind}: {error}") from error
+
+
+def project(seq: int, run: str, ts: int, wall: int, fact: Fact) -> list[Statement]:
+    """Return the statements that bring the tables up to date with one audit row.
+
+    ``seq`` is the row's number, ``ts`` the market time and ``wall`` the real time it carries.
+    """
+    match fact:
+        case Place():
+            return [_placed(run, ts, wall, fact)]
+        case Cancel():
+            return [_cancelled(run, ts, wall, fact)]
+        case SignalJudged():
+            return [_judged(run, wall, fact)]
+        case OrderChanged():
+            return [_changed(run, wall, fact)]
+        case FillBooked():
+            return [_booked(run, wall, fact)]
+        case TradeClosed():
+            return _closed(run, wall, fact)
+        case TradeReopened():
+            return _reopened(run, fact)
+        case RunBegun() | RunResumed() | RunEnded():
+            return _lived(run, wall, fact)
+        case _:
+            return _noted(seq, run, wall, fact)
+
+
+def _noted(seq: int, run: str, wall: int, fact: Fact) -> list[Statement]:
+    """Return the rows of facts that are only ever appended; other facts have none."""
+    row: tuple[Any, ...]
+    match fact:
+        case EquityPoint(at, equity, cash, drawdown, why):
+            row = (seq, run, at, wall, plain(equity), plain(cash), plain(drawdown), _text(why))
+            return [_insert("equity", row)]
+        case Halted(at, reason, detail, epoch):
+            row = (seq, run, at, wall, "halted", _text(reason), _text(detail), None, epoch)
+            return [_insert("halts", row)]
+        case Resumed(at, reason, who, detail, epoch):
+            row = (seq, run, at, wall, "resumed", _text(reason), _text(detail), _text(who), epoch)
+            return [_insert("halts", row)]
+        case FundingBooked(at, symbol, amount, rate, mark, qty):
+            row = (seq, run, at, wall, symbol, *map(plain, (amount, rate, mark, qty)))
+            return [_insert("funding", row)]
+        case CommandDone(at, command, ok, result):
+            return [_insert("acks", (command, run, at, wall, int(ok), _text(result)))]
+        case _:
+            return []
+
+
+def _placed(run: str, ts: int, wall: int, place: Place) -> Statement:
+    order = place.approved.order
+    row = (
+        *(run, order.id, place.signal, order.symbol, order.side.value, order.type.value),
+        *(order.purpose.value, plain(order.qty), _money(order.price), _money(order.trigger)),
+        *(order.tif.value, int(order.reduce_only), place.approved.epoch),
+        *(OrderStatus.PENDING.value, "0", None, "", ts, ts, wall),
+    )
+    return _insert("orders", row)
+
+
+def _cancelled(run: str, ts: int, wall: int, cancel: Cancel) -> Statement:
+    live = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
+    sql = (
+        "UPDATE orders SET status = ?, reason = ?, updated = ?, wall = ?"
+        f" WHERE run = ? AND id = ? AND status IN ({live})"
+    )
+    status = OrderStatus.CANCELLING.value
+    return sql, (status, _text(cancel.why), ts, wall, run, cancel.order_id)
+
+
+_CHANGE = """INSERT INTO orders
+    (run, id, symbol, qty, status, filled, average, reason, ts, updated, wall)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (run, id) DO UPDATE SET
+    qty = excluded.qty, status = excluded.status, filled = excluded.filled,
+    average = excluded.average, reason = excluded.reason, updated = excluded.updated,
+    wall = excluded.wall"""
+
+
+def _changed(run: str, wall: int, change: OrderChanged) -> Statement:
+    row = (
+        *(run, change.order_id, change.symbol, plain(change.qty), change.status.value),
+        *(plain(change.filled), _money(change.average), _text(change.reason)),
+        *(change.at, change.at, wall),
+    )
+    return _CHANGE, row
+
+
+def _booked(run: str, wall: int, booked: FillBooked) -> Statement:
+    fill = booked.fill
+    row = (
+        *(run, fill.symbol, fill.trade_id, fill.order_id, fill.side.value, plain(fill.qty)),
+        *(plain(fill.price), plain(fill.fee), int(fill.maker), int(fill.liquidation), fill.time),
+        *(plain(booked.position), plain(booked.entry), plain(booked.realised), booked.at, wall),
+    )
+    return _insert("fills", row)
+
+
+def _judged(run: str, wall: int, signal: SignalJudged) -> Statement:
+    row = (
+        *(run, signal.id, signal.at, wall, signal.symbol, signal.side, signal.confidence),
+        *(plain(signal.price), _money(signal.stop), _money(signal.target), _text(signal.reason)),
+        *(signal.verdict, codec.canonical(list(signal.refusals))),
+        *(codec.canonical(codec.encode(signal)["indicators"]), None),
+    )
+    return _insert("signals", row)
+
+
+def _closed(run: str, wall: int, trade: TradeClosed) -> list[Statement]:
+    row = (
+        *(run, trade.id, trade.symbol, trade.side, plain(trade.qty), trade.entry_time),
+        *(plain(trade.entry_price), trade.exit_time, plain(trade.exit_price), plain(trade.fees)),
+        *(plain(trade.funding), plain(trade.pnl), _percent(trade)),
+        *((trade.exit_time - trade.entry_time) // 1000, _text(trade.exit_reason)),
+        *(trade.signal, trade.at, wall),
+    )
+    outcome = "UPDATE signals SET outcome_pnl = ? WHERE run = ? AND id = ?"
+    return [_insert("trades", row), (outcome, (plain(trade.pnl), run, trade.signal))]
+
+
+def _reopened(run: str, trade: TradeReopened) -> list[Statement]:
+    key = (run, trade.id)
+    outcome = (
+        "UPDATE signals SET outcome_pnl = NULL WHERE run = ? AND id ="
+        " (SELECT signal FROM trades WHERE run = ? AND id = ?)"
+    )
+    return [(outcome, (run, *key)), ("DELETE FROM trades WHERE run = ? AND id = ?", key)]
+
+
+def _lived(run: str, wall: int, fact: RunBegun | RunResumed | RunEnded) -> list[Statement]:
+    nonce = "INSERT INTO nonces VALUES (?, ?, ?)"
+    match fact:
+        case RunBegun():
+            row = (
+                *(fact.num, run, fact.mode, fact.venue, fact.market, fact.seed, fact.config),
+                *(fact.config_hash, fact.strategy, fact.strategy_hash, fact.instance),
+                *(fact.version, "running", None, None, wall, None, None),
+            )
+            marks = ", ".join("?" * len(row))
+            return [(f"INSERT INTO runs VALUES ({marks})", row), (nonce, (fact.nonce, run, wall))]
+        case RunResumed():
+            again = (
+                "UPDATE runs SET state = 'running', error = NULL, resumed = ?, ended = NULL"
+                " WHERE id = ?"
+            )
+            return [(again, (wall, run)), (nonce, (fact.nonce, run, wall))]
+        case RunEnded():
+            done = "UPDATE runs SET state = ?, error = ?, summary = ?, ended = ? WHERE id = ?"
+            return [(done, (fact.state, fact.error, fact.summary, wall, run))]
+
+
+def _insert(table: str, row: tuple[Any, ...]) -> Statement:
+    """Return an insert that replaces a row of the same key: a fact told again stands as told last."""
+    return f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row
+
+
+def _percent(trade: TradeClosed) -> str | None:
+    """Return the PnL as percent of the entry notional at 8 decimals, half-even."""
+    with exact():
+        notional = trade.qty * trade.entry_price
+        if not notional:
+            return None
+        return plain(quotient_at_8(trade.pnl * 100, notional, ROUND_HALF_EVEN))
+
+
+def _money(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _text(words: str) -> str:
+    """Return free text as SQLite can hold it: lone surrogates (a strategy's doing) become ``?``."""
+    return words if words.isascii() else words.encode("utf-8", "replace").decode()

@@ -1,0 +1,353 @@
+"""The read side: a read-only connection for other processes and threads.
+
+Tables come as lists of dicts whose keys are the names of CONTRACT's JSON: money and quantities as
+decimal text, times as UTC milliseconds. No call holds up the writer.
+"""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tradebot.core import codec
+from tradebot.core.errors import JournalError, UsageError
+from tradebot.core.values import Bar, OrderStatus
+from tradebot.journal import schema
+from tradebot.journal.faults import faults, missing
+from tradebot.journal.pack import BAR, LogRow, unpack
+from tradebot.journal.projection import read_fact
+from tradebot.journal.rows import (
+    CommandRow,
+    Head,
+    LoggedEffect,
+    LoggedEvent,
+    RunRow,
+    StateRow,
+)
+
+Row = dict[str, Any]
+
+_RUNS = "SELECT * FROM runs ORDER BY coalesce(resumed, started) DESC, num DESC"
+_LIVE = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
+_LOG = "SELECT seq, at, exchange_time, wall, kind, payload FROM log WHERE run = ? AND seq > ?"
+_BUSY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """The newest snapshot of a run and when it was written (real clock, UTC milliseconds)."""
+
+    body: dict[str, Any]
+    wall: int
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """Open a journal for reading only; JournalError when there is none, SchemaError when not ours."""
+    with faults(path):
+        if not path.is_file():
+            raise missing(path)
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=_BUSY_S,
+            check_same_thread=False,
+        )
+        try:
+            _check_version(db, path)
+        except BaseException:
+            db.close()
+            raise
+    db.row_factory = sqlite3.Row
+    return db
+
+
+class Reader:
+    """Questions to a journal. Use from one thread at a time; close it, or use it in a ``with``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_readonly(path)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Let all questions in the block see the journal of one moment. Keep it short."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
+
+    def runs(self) -> list[RunRow]:
+        """Return all runs, the one started or resumed last first."""
+        return [_run(row) for row in self._rows(_RUNS)]
+
+    def run(self, run: str) -> RunRow:
+        """Return a run by id; UsageError naming the nearest one if there is none."""
+        rows = self._rows("SELECT * FROM runs WHERE id = ?", run)
+        if not rows:
+            raise self._unknown(run)
+        return _run(rows[0])
+
+    def newest_run(self, mode: str | None = None) -> RunRow | None:
+        """Return the run started or resumed last (of a mode); None if there is none."""
+        return next((run for run in self.runs() if mode in (None, run.mode)), None)
+
+    def resumable_run(self, mode: str, market: str, strategy_hash: str) -> RunRow | None:
+        """Return the newest interrupted run of the same mode, market label and strategy hash."""
+        wanted = ("interrupted", mode, market, strategy_hash)
+        same = (r for r in self.runs() if (r.state, r.mode, r.market, r.strategy_hash) == wanted)
+        return next(same, None)
+
+    def resolve_run(self, run: str | None) -> RunRow:
+        """Return the named run, or the newest; UsageError, or JournalError when there is none yet."""
+        if run is not None:
+            return self.run(run)
+        newest = self.newest_run()
+        if newest is None:
+            raise JournalError(
+                "there is no run yet", hint="run tradebot paper first", file=str(self.path)
+            )
+        return newest
+
+    def signals(
+        self,
+        run: str,
+        since: int | None = None,
+        symbol: str | None = None,
+        verdict: str | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return signals by id; ``since`` in market time (ms), ``limit`` keeps the newest."""
+        where = {"time >= ?": since, "symbol = ?": symbol, "verdict = ?": verdict}
+        rows = self._table("signals", run, "id", where, limit)
+        for row in rows:
+            row["refusals"] = json.loads(row["refusals"])
+            row["indicators"] = json.loads(row["indicators"])
+        return rows
+
+    def orders(self, run: str, open_only: bool = False, limit: int | None = None) -> list[Row]:
+        """Return orders in the order they were sent; ``open_only`` leaves out what is over."""
+        extra = f" AND status IN ({_LIVE})" if open_only else ""
+        return self._table("orders", run, "ts, rowid", {}, limit, extra)
+
+    def fills(self, run: str, symbol: str | None = None, limit: int | None = None) -> list[Row]:
+        """Return fills in the order of their exchange times."""
+        return self._table("fills", run, "time, symbol, trade_id", {"symbol = ?": symbol}, limit)
+
+    def trades(
+        self,
+        run: str,
+        symbol: str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return closed trades by id; ``since`` is the earliest exit time (ms)."""
+        where = {"symbol = ?": symbol, "exit_time >= ?": since}
+        return self._table("trades", run, "id", where, limit)
+
+    def equity(self, run: str, since: int | None = None, limit: int | None = None) -> list[Row]:
+        """Return equity points (ts, equity, cash, drawdown, why) in order."""
+        return self._table("equity", run, "seq", {"ts >= ?": since}, limit)
+
+    def halts(self, run: str, limit: int | None = None) -> list[Row]:
+        """Return halts and resumes in order; ``event`` is halted or resumed."""
+        return self._table("halts", run, "seq", {}, limit)
+
+    def funding(self, run: str, limit: int | None = None) -> list[Row]:
+        """Return funding bookings in order."""
+        return self._table("funding", run, "seq", {}, limit)
+
+    def notices(self, run: str, limit: int | None = None) -> list[Row]:
+        """Return what the user was told (``ts``, ``wall``, ``level``, ``text``) in order."""
+        rows = self._table("audit", run, "seq", {"kind = ?": "Notify"}, limit)
+        bodies = [(row, json.loads(row["body"])) for row in rows]
+        return [
+            {"ts": row["ts"], "wall": row["wall"], "level": body["level"], "text": body["text"]}
+            for row, body in bodies
+        ]
+
+    def snapshot(self, run: str) -> SnapshotRow | None:
+        """Return the newest snapshot, or None."""
+        rows = self._rows("SELECT body, wall FROM snapshot WHERE run = ?", run)
+        return SnapshotRow(json.loads(rows[0]["body"]), rows[0]["wall"]) if rows else None
+
+    def positions(self, run: str) -> list[Row]:
+        """Return the snapshot's open positions (its key ``positions``), none without a snapshot."""
+        newest = self.snapshot(run)
+        return [] if newest is None else list(newest.body.get("positions", []))
+
+    def state(self, run: str) -> StateRow | None:
+        """Return the journalled state a restart goes on from, or None."""
+        rows = self._rows("SELECT body, log_seq, audit_seq, wall FROM state WHERE run = ?", run)
+        if not rows:
+            return None
+        row = rows[0]
+        return StateRow(json.loads(row["body"]), row["log_seq"], row["audit_seq"], row["wall"])
+
+    def bars(self, run: str, symbol: str | None = None) -> list[Bar]:
+        """Return the closed bars a run has seen, in order, for feeding strategies again."""
+        bars = (logged.event for logged in self._log(run, 0, only_bars=True))
+        return [bar for bar in bars if symbol in (None, bar.symbol)]
+
+    def events(self, run: str, after: int = 0) -> Iterator[LoggedEvent]:
+        """Yield the event log in order, packed hours too, from event ``after`` + 1 on.
+
+        It reads the journal of the moment it starts, on a connection of its own, and holds about an
+        hour in memory. Exhaust or close it: until then the write-ahead log cannot shrink.
+        """
+        return self._log(run, after, only_bars=False)
+
+    def effects(self, run: str) -> Iterator[LoggedEffect]:
+        """Yield every effect of a run, in order (rows about runs and commands are left out)."""
+        cursor = self._db.execute(
+            "SELECT seq, ts, wall, kind, body FROM audit WHERE run = ?"
+            " AND kind NOT IN ('RunBegun', 'RunResumed', 'RunEnded', 'Command') ORDER BY seq",
+            (run,),
+        )
+        for row in cursor:
+            try:
+                effect: Any = read_fact(row["kind"], row["body"])
+            except ValueError as error:
+                raise _damaged(f"audit row {row['seq']}", error) from error
+            yield LoggedEffect(row["seq"], row["ts"], row["wall"], effect)
+
+    def command(self, command: int) -> CommandRow | None:
+        """Return a posted command with its (first) answer; None if there is no such command."""
+        rows = self._rows(
+            "SELECT c.id, c.run, c.name, c.who, c.reason, c.wall, a.ok, a.result, a.wall AS done"
+            " FROM commands c LEFT JOIN acks a ON a.command = c.id WHERE c.id = ?"
+            " ORDER BY a.wall, a.run LIMIT 1",
+            command,
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        return CommandRow(**{**row, "ok": None if row["ok"] is None else bool(row["ok"])})
+
+    def head(self) -> Head | None:
+        """Return the end of the audit chain; None when it is empty."""
+        rows = self._rows("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+        return Head(**rows[0]) if rows else None
+
+    def _table(
+        self,
+        table: str,
+        run: str,
+        order: str,
+        where: dict[str, Any],
+        limit: int | None,
+        extra: str = "",
+    ) -> list[Row]:
+        """Return a run's rows in order, with the conditions whose value is given."""
+        given = {text: value for text, value in where.items() if value is not None}
+        clause = "".join(f" AND {text}" for text in given) + extra
+        backwards = ", ".join(f"{column} DESC" for column in order.split(", "))
+        rows = self._rows(
+            f"SELECT * FROM {table} WHERE run = ?{clause} ORDER BY {backwards} LIMIT ?",
+            *(run, *given.values(), -1 if limit is None else limit),
+        )
+        return [_with_bools(row) for row in reversed(rows)]
+
+    def _rows(self, sql: str, *values: object) -> list[Row]:
+        with faults(self.path):
+            return [dict(row) for row in self._db.execute(sql, values)]
+
+    def _log(self, run: str, after: int, *, only_bars: bool) -> Iterator[LoggedEvent]:
+        num = self._rows("SELECT num FROM runs WHERE id = ?", run)
+        if not num:
+            raise self._unknown(run)
+        return _read_log(self.path, num[0]["num"], after, only_bars)
+
+    def _unknown(self, run: str) -> UsageError:
+        known = [row.id for row in self.runs()]
+        near = difflib.get_close_matches(run, known, n=1, cutoff=0)
+        hint = f"did you mean {near[0]}?" if near else "run tradebot paper first"
+        return UsageError(f"there is no run {run}", hint=hint)
+
+
+def read_blocks(db: sqlite3.Connection, num: int, bars: int, after: int) -> Iterator[LogRow]:
+    """Yield the packed rows of a run's bars (1) or other events (0), one block in memory at a time."""
+    cursor = db.execute(
+        "SELECT first, data FROM blocks WHERE run = ? AND bars = ? AND last > ? ORDER BY first",
+        (num, bars, after),
+    )
+    for first, data in cursor:
+        try:
+            rows = list(unpack(data))
+        except (ValueError, zlib.error) as error:
+            raise _damaged(f"the packed log at event {first}", error) from error
+        yield from (row for row in rows if row[0] > after)
+
+
+def _read_log(path: Path, num: int, after: int, only_bars: bool) -> Iterator[LoggedEvent]:
+    with closing(open_readonly(path)) as db, faults(path):
+        db.execute("BEGIN")  # packing in between would move rows from one table to the other
+        packed = [read_blocks(db, num, 1, after)]
+        raw = _LOG
+        if only_bars:
+            raw += f" AND kind = '{BAR}'"
+        else:
+            packed.append(read_blocks(db, num, 0, after))
+        for row in heapq.merge(*packed):
+            yield _logged(*row)
+        for row in db.execute(raw + " ORDER BY seq", (num, after)):
+            yield _logged(*row)
+
+
+def _logged(
+    seq: int, at: int, exchange_time: int, wall: int, kind: str, payload: str
+) -> LoggedEvent:
+    try:
+        event = codec.event_from_payload(kind, at, exchange_time, payload)
+    except ValueError as error:
+        raise _damaged(f"event {seq} of the log", error) from error
+    return LoggedEvent(seq, at, exchange_time, wall, event)
+
+
+def _damaged(what: str, error: Exception) -> JournalError:
+    return JournalError(f"{what} is damaged ({error})", hint="tradebot db verify tells more")
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    version = schema.schema_version(db, path)
+    if version == 0:  # made this moment, and its engine has not got further yet
+        raise missing(path)
+    if version < schema.MIGRATIONS[-1].version:
+        raise JournalError(
+            f"the journal has the older schema {version}",
+            hint="start the engine once: it brings the journal up to date",
+            file=str(path),
+        )
+
+
+def _run(row: Row) -> RunRow:
+    del row["num"]
+    row["seed"] = None if row["seed"] is None else int(row["seed"])
+    row["summary"] = None if row["summary"] is None else json.loads(row["summary"])
+    return RunRow(**row)
+
+
+def _with_bools(row: Row) -> Row:
+    for name in ("maker", "liquidation", "reduce_only"):
+        if row.get(name) is not None:
+            row[name] = bool(row[name])
+    return row

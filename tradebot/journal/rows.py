@@ -1,0 +1,176 @@
+"""What goes into the journal and what comes out of it, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradebot.core.effects import Effect
+from tradebot.core.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run about to begin. ``config`` is JSON text; ``wall`` in UTC milliseconds of the real clock.
+
+    ``nonce`` must never have been used in this journal; ``strategy`` is the name, ``strategy_hash``
+    the sha256 that binds evidence to its source and parameters.
+    """
+
+    mode: str
+    venue: str
+    market: str
+    seed: int | None
+    config: str
+    config_hash: str
+    strategy: str
+    strategy_hash: str
+    nonce: str
+    instance: str
+    wall: int
+    version: str = ""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one commit writes for a run, all of it or none.
+
+    ``events`` in the order the engine took them; ``effects`` each with the ``at`` of the event it came
+    from; ``state`` (engine, exchange, market cursor) and ``snapshot`` are JSON types and replace the
+    stored ones, None leaves those as they are. ``wall`` is the real clock in UTC milliseconds.
+    """
+
+    run: str
+    wall: int
+    events: list[Event] = field(default_factory=list)
+    effects: list[tuple[int, Effect]] = field(default_factory=list)
+    state: dict[str, Any] | None = None
+    snapshot: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegun:
+    """Audit row: a run began. ``seed`` is text because it may exceed 64 bits."""
+
+    num: int
+    mode: str
+    venue: str
+    market: str
+    seed: str | None
+    config: str
+    config_hash: str
+    strategy: str
+    strategy_hash: str
+    nonce: str
+    instance: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """Audit row: an interrupted run goes on under a new nonce."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """Audit row: a run stopped; ``state`` is ended or interrupted, ``summary`` JSON text."""
+
+    state: str
+    error: str | None
+    summary: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the journal knows it. ``state`` is running, ended or interrupted.
+
+    ``started``, ``resumed`` (last time) and ``ended`` in UTC milliseconds of the real clock.
+    """
+
+    id: str
+    mode: str
+    venue: str
+    market: str
+    seed: int | None
+    config: str
+    config_hash: str
+    strategy: str
+    strategy_hash: str
+    instance: str
+    version: str
+    state: str
+    error: str | None
+    summary: dict[str, Any] | None
+    started: int
+    resumed: int | None
+    ended: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """A person's wish as posted, with its outcome once there is one (``ok`` is None before).
+
+    ``run`` None means every run of the engine. ``wall`` and ``done`` in UTC milliseconds.
+    """
+
+    id: int
+    run: str | None
+    name: str
+    who: str
+    reason: str
+    wall: int
+    ok: bool | None = None
+    result: str | None = None
+    done: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event from the log, with its number in the run and its times (UTC milliseconds)."""
+
+    seq: int
+    at: int
+    exchange_time: int
+    wall: int
+    event: Any
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEffect:
+    """An effect from the audit trail: its number in the chain, event time and real time."""
+
+    seq: int
+    at: int
+    wall: int
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A run's journalled state and how far it reaches: the last event and audit row it includes."""
+
+    body: dict[str, Any]
+    log_seq: int
+    audit_seq: int
+    wall: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the audit chain at some moment: publish it, and no cut behind it goes unseen."""
+
+    seq: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """Read ``seq:hash`` back; ValueError if it is nothing of the kind."""
+        seq, _, digest = text.strip().partition(":")
+        if not digest:
+            raise ValueError(f"{text!r} is no audit head (seq:hash)")
+        return cls(int(seq), digest)

@@ -1,0 +1,378 @@
+"""The journal's writes, synchronous: what the writer runs on its database thread.
+
+One ``Store`` holds the one writing connection. Numbers it keeps in memory (head of the chain, next
+event of each run) move on only after a commit stood.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tradebot.core import codec
+from tradebot.core.errors import JournalError
+from tradebot.core.events import Command
+from tradebot.core.values import Quote
+from tradebot.journal import schema
+from tradebot.journal.audit import GENESIS, AuditKey, chain
+from tradebot.journal.faults import faults
+from tradebot.journal.pack import drop_old, is_due, pack_hour
+from tradebot.journal.projection import Fact, fact_body, project
+from tradebot.journal.rows import Batch, CommandRow, Head, NewRun, RunBegun, RunEnded, RunResumed
+from tradebot.journal.schema import transaction
+
+_WAL_LIMIT = 64 * 2**20
+_UNLIMITED_PAGES = 2**32 - 2
+_HOURS_PER_COMMIT = 4  # catching up after a jump in time must not hold up a commit for long
+
+_EVENT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)"
+_AUDIT = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(slots=True)
+class _Hosted:
+    """A run this process writes: its number, last event, last market time, oldest raw row."""
+
+    num: int
+    log_seq: int
+    at: int
+    oldest_at: int | None
+
+
+class Store:
+    """The writing side of one journal file. Every method runs on the thread that opened it."""
+
+    def __init__(self, path: Path, key: AuditKey, *, keep_days: int, busy_ms: int) -> None:
+        self.path = path
+        self.key = key
+        self.maintenance_error: JournalError | None = None
+        self._keep_days = keep_days
+        self._busy_ms = busy_ms
+        self._head = Head(0, GENESIS)
+        self._hosted: dict[str, _Hosted] = {}
+        self._leftovers: list[int] = []
+        self._db: sqlite3.Connection
+
+    def connect(self) -> sqlite3.Connection:
+        """Open, check, migrate and take over the file; return the connection.
+
+        Raises JournalError or SchemaError; the connection is closed then.
+        """
+        with faults(self.path):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            db = sqlite3.connect(
+                self.path, isolation_level=None, timeout=self._busy_ms / 1000, cached_statements=256
+            )
+            try:
+                self._take_over(db)
+            except BaseException:
+                db.close()
+                raise
+        return db
+
+    def begin_run(self, new: NewRun) -> str:
+        """Allot an id, journal the nonce, and make the run current."""
+        with faults(self.path):
+            num, run = self._next_run(new.mode)
+            self._refuse_used(new.nonce)
+            values = asdict(new)
+            values["seed"] = None if new.seed is None else str(new.seed)
+            wall = values.pop("wall")
+            begun = RunBegun(num=num, **values)
+            self._live_through(run, 0, wall, begun)
+            self._host(run, num)
+        self._quietly(self._drop_old, self._hosted[run], wall)
+        return run
+
+    def resume_run(self, run: str, nonce: str, wall: int) -> None:
+        """Make an interrupted run current again under a new nonce."""
+        with faults(self.path):
+            row = self._db.execute("SELECT num, state FROM runs WHERE id = ?", (run,)).fetchone()
+            if row is None or row[1] != "interrupted":
+                state = "unknown" if row is None else row[1]
+                raise JournalError(
+                    f"run {run} cannot go on: it is {state}",
+                    hint="only an interrupted run can; --new starts another",
+                    file=str(self.path),
+                )
+            self._refuse_used(nonce)
+            self._host(run, row[0])
+            try:
+                self._live_through(run, self._hosted[run].at, wall, RunResumed(nonce))
+            except BaseException:
+                del self._hosted[run]
+                raise
+        self._quietly(self._drop_old, self._hosted[run], wall)
+
+    def end_run(
+        self,
+        run: str,
+        state: str,
+        error: str | None,
+        summary: dict[str, Any] | None,
+        wall: int,
+    ) -> Head:
+        """Write how a run ended, publish the head and pack its log. Returns that head."""
+        hosted = self._current(run)
+        if state not in ("ended", "interrupted"):
+            raise ValueError(f"a run ends as ended or interrupted, not as {state}")
+        text = None if summary is None else codec.canonical(summary)
+        with faults(self.path):
+            head = self._live_through(run, hosted.at, wall, RunEnded(state, error, text))
+            del self._hosted[run]
+        if state == "ended":  # an interrupted run goes on soon, and quitting should be quick
+            self._quietly(self._pack_all, hosted)
+        return head
+
+    def commit(self, batch: Batch, *, full: bool) -> None:
+        """Write a batch in one transaction; ``full`` waits until it is on the disk itself."""
+        hosted = self._current(batch.run)
+        facts: list[tuple[int, Fact]] = [
+            (event.at, event) for event in batch.events if isinstance(event, Command)
+        ]
+        facts += batch.effects
+        with faults(self.path):
+            if full:
+                self._db.execute("PRAGMA synchronous = FULL")
+            try:
+                with transaction(self._db):
+                    log_seq = self._append_events(hosted, batch)
+                    head = self._append_facts(batch.run, batch.wall, facts)
+                    self._replace_state(batch, log_seq, head.seq)
+            finally:
+                if full:
+                    self._db.execute("PRAGMA synchronous = NORMAL")
+        self._head = head
+        self._move_on(hosted, batch, log_seq)
+
+    def publish_head(self, why: str, wall: int) -> Head:
+        """Record the chain's end with a reason, so that a later cut behind it shows; return it."""
+        with faults(self.path), transaction(self._db):
+            self._write_head(self._head, why, wall)
+        return self._head
+
+    def maintain(self, run: str, wall: int) -> None:
+        """Pack hours that are due and drop what is too old; a bounded piece of work per call.
+
+        A failure changes nothing and is kept in ``maintenance_error``: the log is as good unpacked,
+        and a full disk shows at the next commit anyway.
+        """
+        hosted = self._hosted.get(run)
+        if hosted is not None:
+            self._quietly(self._pack_due, hosted, wall)
+
+    def pending_commands(self, after: int) -> list[CommandRow]:
+        """Return commands nobody has answered, with ids above ``after``, oldest first."""
+        with faults(self.path):
+            rows = self._db.execute(
+                "SELECT id, run, name, who, reason, wall FROM commands WHERE id > ?"
+                " AND NOT EXISTS (SELECT 1 FROM acks WHERE acks.command = commands.id) ORDER BY id",
+                (after,),
+            )
+            return [CommandRow(*row) for row in rows]
+
+    def limit_pages(self, pages: int | None) -> None:
+        """Let the file grow to at most ``pages`` pages; None lifts the limit."""
+        self._db.execute(f"PRAGMA max_page_count = {pages or _UNLIMITED_PAGES}")
+
+    def _take_over(self, db: sqlite3.Connection) -> None:
+        version = schema.schema_version(db, self.path)  # before anything is written to it
+        if version:
+            schema.check_structure(db, self.path)
+        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":  # without it readers would hold up the writer
+            raise JournalError(
+                f"the disk does not support write-ahead logging (it stays {mode})",
+                hint="put the data directory on a local disk",
+                file=str(self.path),
+            )
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+        schema.migrate(db, self.path)
+        self._db = db
+        self._check_key()
+        self._load_head()
+        self._bury_dead_runs()
+
+    def _check_key(self) -> None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'key_fingerprint'").fetchone()
+        if row is None:
+            with transaction(self._db):
+                self._db.execute(
+                    "INSERT INTO meta VALUES ('key_fingerprint', ?)", (self.key.fingerprint,)
+                )
+        elif row[0] != self.key.fingerprint:
+            raise wrong_key(self.path, self.key, row[0])
+
+    def _load_head(self) -> None:
+        row = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+        self._head = Head(*row) if row else Head(0, GENESIS)
+
+    def _bury_dead_runs(self) -> None:
+        """Mark runs still called running as interrupted: their process died without a word."""
+        wall = time.time_ns() // 1_000_000
+        dead = self._db.execute("SELECT id FROM runs WHERE state = 'running'").fetchall()
+        for (run,) in dead:
+            ended = RunEnded("interrupted", "the process ended without a word", None)
+            self._live_through(run, 0, wall, ended)
+
+    def _next_run(self, mode: str) -> tuple[int, str]:
+        (num,) = self._db.execute("SELECT coalesce(max(num), 0) + 1 FROM runs").fetchone()
+        (count,) = self._db.execute(
+            "SELECT coalesce(max(CAST(substr(id, ?) AS INTEGER)), 0) + 1 FROM runs WHERE mode = ?",
+            (len(mode) + 2, mode),
+        ).fetchone()
+        return num, f"{mode}-{count:04d}"
+
+    def _refuse_used(self, nonce: str) -> None:
+        if self._db.execute("SELECT 1 FROM nonces WHERE nonce = ?", (nonce,)).fetchone():
+            raise JournalError(f"the nonce {nonce} was used before", file=str(self.path))
+
+    def _live_through(self, run: str, ts: int, wall: int, fact: Fact) -> Head:
+        """Write one row of a run's life in a transaction of its own, ends with the head published."""
+        with transaction(self._db):
+            head = self._append_facts(run, wall, [(ts, fact)])
+            if isinstance(fact, RunEnded):
+                self._write_head(head, f"{run} {fact.state}", wall)
+        self._head = head
+        return head
+
+    def _write_head(self, head: Head, why: str, wall: int) -> None:
+        mac = sign_head(self.key, head, why, wall)
+        self._db.execute("INSERT INTO heads VALUES (?, ?, ?, ?, ?)", (*_pair(head), why, wall, mac))
+
+    def _host(self, run: str, num: int) -> None:
+        log = self._db.execute(
+            "SELECT max(seq), (SELECT at FROM log WHERE run = :n ORDER BY seq DESC LIMIT 1),"
+            " (SELECT at FROM log WHERE run = :n ORDER BY seq LIMIT 1) FROM log WHERE run = :n",
+            {"n": num},
+        ).fetchone()
+        packed = self._db.execute(
+            "SELECT coalesce(max(last), 0), coalesce(max(last_at), 0) FROM blocks WHERE run = ?",
+            (num,),
+        ).fetchone()
+        state = self._db.execute("SELECT log_seq FROM state WHERE run = ?", (run,)).fetchone()
+        seq = max(log[0] or 0, packed[0], state[0] if state else 0)
+        self._hosted[run] = _Hosted(num, seq, log[1] or packed[1], log[2])
+        others = self._db.execute(
+            "SELECT num FROM runs WHERE EXISTS (SELECT 1 FROM log WHERE log.run = runs.num)"
+        ).fetchall()
+        mine = {hosted.num for hosted in self._hosted.values()}
+        self._leftovers = [other for (other,) in others if other not in mine]
+
+    def _current(self, run: str) -> _Hosted:
+        hosted = self._hosted.get(run)
+        if hosted is None:
+            raise JournalError(f"run {run} is not running here", file=str(self.path))
+        return hosted
+
+    def _append_events(self, hosted: _Hosted, batch: Batch) -> int:
+        rows: list[tuple[int, int, int, int, int, str, str]] = []
+        num, seq, wall = hosted.num, hosted.log_seq, batch.wall
+        add, join = rows.append, ",".join
+        for event in batch.events:
+            seq += 1
+            if type(event) is Quote:  # nearly all there is: no call into the codec
+                text = join((event.symbol, *event.text))
+                add((num, seq, event.at, event.exchange_time, wall, "Quote", text))
+            else:
+                time, kind = codec.exchange_time_of(event), type(event).__name__
+                add((num, seq, event.at, time, wall, kind, codec.event_payload(event)))
+        self._db.executemany(_EVENT, rows)
+        return seq
+
+    def _append_facts(self, run: str, wall: int, facts: Iterable[tuple[int, Fact]]) -> Head:
+        """Append to the chain and bring the tables up to date; return the new head, not yet kept."""
+        seq, prev = _pair(self._head)
+        for ts, fact in facts:
+            seq += 1
+            row = (seq, run, ts, wall, type(fact).__name__, fact_body(fact))
+            digest = chain(self.key, row, prev)
+            self._db.execute(_AUDIT, (*row, prev, digest))
+            prev = digest
+            for sql, values in project(seq, run, ts, wall, fact):
+                self._db.execute(sql, values)
+        return Head(seq, prev)
+
+    def _replace_state(self, batch: Batch, log_seq: int, audit_seq: int) -> None:
+        if batch.state is not None:
+            row = (batch.run, log_seq, audit_seq, batch.wall, codec.canonical(batch.state))
+            self._db.execute(
+                "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)",
+                (*row, sign_state(self.key, row)),
+            )
+        if batch.snapshot is not None:
+            self._db.execute(
+                "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?)",
+                (batch.run, batch.wall, codec.canonical(batch.snapshot)),
+            )
+
+    def _move_on(self, hosted: _Hosted, batch: Batch, log_seq: int) -> None:
+        hosted.log_seq = log_seq
+        if batch.events:
+            hosted.at = batch.events[-1].at
+            if hosted.oldest_at is None:
+                hosted.oldest_at = batch.events[0].at
+
+    def _pack_due(self, hosted: _Hosted, wall: int) -> None:
+        for _ in range(_HOURS_PER_COMMIT):
+            if hosted.oldest_at is None or not is_due(hosted.oldest_at, hosted.at):
+                break
+            with transaction(self._db):
+                oldest_at = pack_hour(self._db, hosted.num, self.key)
+                drop_old(self._db, hosted.num, hosted.at, wall, self._keep_days)
+            hosted.oldest_at = oldest_at
+        else:
+            return
+        if self._leftovers:  # hours of runs that died: one at a time, when there is nothing to do
+            with transaction(self._db):
+                rest = pack_hour(self._db, self._leftovers[0], self.key)
+            if rest is None:
+                del self._leftovers[0]
+
+    def _pack_all(self, hosted: _Hosted) -> None:
+        while hosted.oldest_at is not None:
+            with transaction(self._db):
+                oldest_at = pack_hour(self._db, hosted.num, self.key)
+            hosted.oldest_at = oldest_at
+
+    def _drop_old(self, hosted: _Hosted, wall: int) -> None:
+        with transaction(self._db):
+            drop_old(self._db, hosted.num, hosted.at, wall, self._keep_days)
+
+    def _quietly(self, work: Callable[..., None], *args: object) -> None:
+        """Do maintenance; its failure is kept in ``maintenance_error`` instead of raised."""
+        try:
+            with faults(self.path):
+                work(*args)
+            self.maintenance_error = None
+        except JournalError as error:
+            self.maintenance_error = error
+
+
+def sign_state(key: AuditKey, row: tuple[str, int, int, int, str]) -> str:
+    """Return the keyed hash of a state row (run, log_seq, audit_seq, wall, body)."""
+    return key.sign("state", *row)
+
+
+def sign_head(key: AuditKey, head: Head, why: str, wall: int) -> str:
+    """Return the keyed hash of a published head."""
+    return key.sign("head", head.seq, head.hash, why, wall)
+
+
+def wrong_key(path: Path, key: AuditKey, wanted: str) -> JournalError:
+    """Return the error for a journal that another key has written."""
+    return JournalError(
+        f"the audit key from the {key.source} ({key.fingerprint}) is not the one this journal was"
+        f" written with ({wanted})",
+        hint="set TRADEBOT_AUDIT_KEY, or restore audit.key or the keyring entry it was made with",
+        file=str(path),
+    )
+
+
+def _pair(head: Head) -> tuple[int, str]:
+    return head.seq, head.hash
