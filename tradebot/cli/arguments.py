@@ -1,0 +1,93 @@
+"""Options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+GENERAL = "Everywhere"
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Configuration file.", rich_help_panel=GENERAL
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="DIR", help="Directory of journal and lock.", rich_help_panel=GENERAL
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON document on stdout.", rich_help_panel=GENERAL)
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a config key; repeatable.", rich_help_panel=GENERAL
+    ),
+]
+
+Symbols = Annotated[
+    str | None,
+    typer.Option("--symbols", metavar="LIST", help="Comma separated: BTC/USDT,ETH/USDT."),
+]
+Timeframe = Annotated[
+    str | None,
+    typer.Option("--timeframe", metavar="TF", help="Bars of the strategy: 1m, 5m, 1h, ..."),
+]
+StrategyName = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="A strategy's name, or FILE.py:CLASS."),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="K=V", help="Set a strategy parameter; repeatable."),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Risk profile: paper, live or bench."),
+]
+MarketSource = Annotated[
+    str | None,
+    typer.Option("--market", metavar="NAME", help="Prices without files: sim or binance."),
+]
+Speed = Annotated[
+    str | None,
+    typer.Option("--speed", metavar="N", help="Market minutes per wall minute, or max."),
+]
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="TIME", help="Stop after this much market time: 90m, 24h, 7d."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="Seed of the embedded market."),
+]
+Headless = Annotated[bool, typer.Option("--headless", help="No screen: log lines and a summary.")]
+New = Annotated[bool, typer.Option("--new", help="Start a new run, not the interrupted one.")]
+
+Run = Annotated[
+    str | None,
+    typer.Option("--run", metavar="ID", help="A run, such as paper-0007; default: the newest."),
+]
+Symbol = Annotated[
+    str | None,
+    typer.Option("--symbol", metavar="NAME", help="Only this symbol."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only from this time on (ISO-8601, UTC)."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", "-n", metavar="N", min=1, help="At most the newest N rows."),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes on record.")]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="S", min=0.0, help="Seconds to wait for the engine.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -1,0 +1,229 @@
+"""``status``, ``positions``, ``orders``, ``trades``, ``signals`` and ``runs``: readers of the journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from tradebot.cli.options import InspectOptions
+from tradebot.cli.output import Result, View, show
+from tradebot.cli.settings import read_config
+from tradebot.config import Config
+from tradebot.core.money import exact, plain, quotient_at_8
+from tradebot.core.times import iso
+from tradebot.core.values import DAY_MS
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import RunRow
+from tradebot.lock import halt_present, lock_owner, read_halts
+from tradebot.offline import database, journal_row
+
+HEARTBEAT_S = 10
+"""An engine that has written nothing for longer than this is taken to hang."""
+
+Row = dict[str, Any]
+
+VIEWS = {
+    "positions": View(
+        ("symbol", "side", "qty", "entry_price", "price", "pnl", "pnl_pct", "stop", "target"),
+        empty="No open positions.",
+    ),
+    "orders": View(
+        (
+            "time",
+            "id",
+            "symbol",
+            "side",
+            "type",
+            "qty",
+            "price",
+            "trigger_price",
+            "status",
+            "filled",
+            "average",
+            "reason",
+        ),
+        empty="No orders yet.",
+    ),
+    "trades": View(
+        (
+            "id",
+            "exit_time",
+            "symbol",
+            "side",
+            "qty",
+            "entry_price",
+            "exit_price",
+            "duration_s",
+            "pnl",
+            "pnl_pct",
+            "exit_reason",
+        ),
+        empty="No completed trades yet.",
+    ),
+    "signals": View(
+        (
+            "id",
+            "time",
+            "symbol",
+            "side",
+            "confidence",
+            "price",
+            "stop",
+            "verdict",
+            "why",
+            "outcome_pnl",
+        ),
+        empty="No signals yet.",
+    ),
+    "runs": View(
+        ("id", "mode", "state", "market", "strategy", "started", "ended", "error"),
+        empty="No runs yet: start one with `tradebot paper`.",
+    ),
+}
+
+
+def inspect(options: InspectOptions) -> int:
+    """Answer an inspection command; returns the exit code."""
+    config = read_config(options.common)
+    with Reader(database(config)) as reader, exact():
+        result = ANSWERS[options.view](reader, options, config)
+    return show(result, as_json=options.common.json)
+
+
+def _rows(view: str, rows: list[Row]) -> Result:
+    return Result(view, {view: rows}, views={view: VIEWS[view]})
+
+
+def _runs(reader: Reader, options: InspectOptions, config: Config) -> Result:
+    owner = lock_owner(config.data_dir())
+    runs = reader.runs()[: options.limit]
+    return _rows("runs", [_run_row(run, owner is not None) for run in runs])
+
+
+def _run_row(run: RunRow, engine: bool) -> Row:
+    state = run.state
+    if state == "running" and not engine:  # killed: the next start will write it down
+        state = "interrupted"
+    return {
+        "id": run.id,
+        "mode": run.mode,
+        "venue": run.venue,
+        "market": run.market,
+        "seed": run.seed,
+        "strategy": run.strategy,
+        "strategy_hash": run.strategy_hash,
+        "state": state,
+        "error": run.error,
+        "started": iso(run.started),
+        "resumed": None if run.resumed is None else iso(run.resumed),
+        "ended": None if run.ended is None else iso(run.ended),
+        "summary": run.summary,
+    }
+
+
+def _positions(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    run = reader.resolve_run(options.run).id
+    rows = [{"run": run, **row} for row in reader.positions(run)]
+    return _rows("positions", [r for r in rows if options.symbol in (None, r["symbol"])])
+
+
+def _orders(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    run = reader.resolve_run(options.run).id
+    rows = reader.orders(run, options.open_only)
+    rows = [row for row in rows if options.symbol in (None, row["symbol"])]
+    rows = [row for row in rows if row["ts"] >= (options.since_ms or 0)]
+    rows = rows[-options.limit :] if options.limit else rows
+    shown = [journal_row(row) for row in rows]
+    return _rows("orders", [{**row, "time": row.pop("ts")} for row in shown])
+
+
+def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    run = reader.resolve_run(options.run).id
+    rows = reader.trades(run, options.symbol, options.since_ms, options.limit)
+    return _rows("trades", [_without(journal_row(row), "ts") for row in rows])
+
+
+def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    run = reader.resolve_run(options.run).id
+    rows = reader.signals(run, options.since_ms, options.symbol, options.verdict, options.limit)
+    shown = [journal_row(row) for row in rows]
+    if not options.common.json:
+        for row in shown:
+            row["why"] = "; ".join(row["refusals"]) or row["reason"]
+    return _rows("signals", shown)
+
+
+def _without(row: Row, name: str) -> Row:
+    row.pop(name, None)
+    return row
+
+
+def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
+    run = reader.resolve_run(options.run)
+    found = reader.snapshot(run.id)
+    body = {} if found is None else found.body
+    age = None if found is None else max(0.0, time.time() - found.wall / 1000)
+    newest = reader.newest_run()
+    is_newest = newest is not None and newest.id == run.id
+    owner = lock_owner(config.data_dir()) if is_newest else None
+    data = {
+        "run": run.id,
+        "mode": run.mode,
+        "market": run.market,
+        "strategy": run.strategy,
+        "state": _run_row(run, owner is not None)["state"],
+        "engine": _engine(owner is not None, age),
+        "heartbeat_age_s": None if age is None or owner is None else round(age, 1),
+        "time": None if found is None else iso(body["at"]),
+        "start_equity": body.get("start_equity"),
+        "equity": body.get("equity"),
+        **_pnl(reader, run.id, body),
+        "drawdown": body.get("drawdown"),
+        "completed_trades": body.get("completed_trades"),
+        "win_rate_pct": body.get("win_rate_pct"),
+        "open_positions": len(body.get("positions", [])),
+        "halted": bool(body.get("halts")) or halt_present(config.data_dir()),
+        "halts": _halts(body, config),
+        "error": run.error,
+    }
+    views = {"halts": View(title="Halts", empty="Not halted.")}
+    return Result("status", data, views=views)
+
+
+def _engine(held: bool, age: float | None) -> str:
+    if not held:
+        return "stopped"
+    return "running" if age is None or age <= HEARTBEAT_S else "hung"
+
+
+def _pnl(reader: Reader, run: str, body: Row) -> Row:
+    """Return PnL since the start and since 00:00 UTC of the market's day, None where unknown."""
+    if not body:
+        return {"pnl": None, "pnl_pct": None, "day_pnl": None}
+    equity, start = Decimal(body["equity"]), Decimal(body["start_equity"])
+    midnight = body["at"] - body["at"] % DAY_MS
+    points = [row for row in reader.equity(run, since=midnight, limit=None) if row["why"] == "day"]
+    opened = Decimal(points[0]["equity"]) if points else start
+    pct = quotient_at_8((equity - start) * 100, start, "ROUND_HALF_EVEN")
+    return {"pnl": plain(equity - start), "pnl_pct": plain(pct), "day_pnl": plain(equity - opened)}
+
+
+def _halts(body: Row, config: Config) -> list[Row]:
+    rows = [{"reason": k, "detail": v} for k, v in body.get("halts", {}).items()]
+    if halt_present(config.data_dir()) and not body.get("halts", {}).get("user"):
+        said = read_halts(config.data_dir())
+        why = f"{said[-1].who}: {said[-1].reason}" if said else "the HALT file is there"
+        rows.append({"reason": "user", "detail": why})
+    return rows
+
+
+ANSWERS: dict[str, Callable[[Reader, InspectOptions, Config], Result]] = {
+    "status": _status,
+    "positions": _positions,
+    "orders": _orders,
+    "trades": _trades,
+    "signals": _signals,
+    "runs": _runs,
+}

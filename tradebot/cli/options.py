@@ -1,0 +1,158 @@
+"""What the command line asked for, as values: one dataclass per family of commands.
+
+The bodies of the commands build these and hand them on; nothing here reads a file or a clock.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from tradebot.core.errors import UsageError
+
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """``--config``, ``--data-dir``, ``--json`` and every ``--set``: what all commands take."""
+
+    config: Path | None = None
+    data_dir: Path | None = None
+    json: bool = False
+    sets: tuple[str, ...] = ()
+
+    def flags(self) -> dict[str, object]:
+        """Return the config keys these flags set; None for one that was not given."""
+        return {"data.dir": None if self.data_dir is None else str(self.data_dir)}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """``backtest`` and ``paper``. None means: not given, the configuration decides.
+
+    ``params`` are ``name=value`` texts, ``duration_ms`` is ``--for`` in market time, ``speed`` a
+    number or ``max``.
+    """
+
+    common: Common
+    mode: Literal["backtest", "paper"]
+    files: tuple[Path, ...] = ()
+    market: str | None = None
+    symbols: tuple[str, ...] | None = None
+    timeframe: str | None = None
+    strategy: str | None = None
+    params: tuple[str, ...] = ()
+    profile: str | None = None
+    speed: str | None = None
+    duration_ms: int | None = None
+    seed: int | None = None
+    headless: bool = False
+    new: bool = False
+
+    def flags(self) -> dict[str, object]:
+        """Return the config keys these flags set; None for one that was not given."""
+        return {
+            **self.common.flags(),
+            "market.source": self.market,
+            "market.symbols": self.symbols,
+            "market.speed": self.speed,
+            "market.seed": self.seed,
+            "strategy.name": self.strategy,
+            "strategy.timeframe": self.timeframe,
+            "risk.profile": self.profile,
+            **parse_params(self.params),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class InspectOptions:
+    """``status``, ``positions``, ``orders``, ``trades``, ``signals`` and ``runs``.
+
+    ``run`` None is the newest; ``limit`` the most rows (the newest), ``since_ms`` UTC milliseconds.
+    """
+
+    common: Common
+    view: Literal["status", "positions", "orders", "trades", "signals", "runs"]
+    run: str | None = None
+    symbol: str | None = None
+    since_ms: int | None = None
+    limit: int | None = None
+    open_only: bool = False
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ControlOptions:
+    """``halt``, ``resume`` and ``close-all``; ``wait_s``: how long to wait for the engine."""
+
+    common: Common
+    action: Literal["halt", "resume", "close-all"]
+    run: str | None = None
+    reason: str = ""
+    who: str = ""
+    wait_s: float = 5.0
+    yes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DbOptions:
+    """``db verify`` and ``db backup``; ``target`` and ``force`` are for the backup."""
+
+    common: Common
+    action: Literal["verify", "backup"]
+    target: Path | None = None
+    force: bool = False
+
+
+def parse_params(items: tuple[str, ...]) -> dict[str, object]:
+    """Return ``strategy.params.*`` keys of ``name=value`` texts; UsageError for another form."""
+    parsed: dict[str, object] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not re.fullmatch(r"\w+", name.strip()):
+            raise UsageError(
+                f"--param {item}: not of the form name=value", hint="for example --param fast=10"
+            )
+        parsed[f"strategy.params.{name.strip()}"] = value.strip()
+    return parsed
+
+
+def parse_symbols(text: str | None) -> tuple[str, ...] | None:
+    """Return the symbols of a comma separated list, None for None."""
+    if text is None:
+        return None
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_duration(text: str | None) -> int | None:
+    """Return a duration like ``24h``, ``90m`` or ``1h30m`` in milliseconds, None for None."""
+    if text is None:
+        return None
+    word = text.strip().lower()
+    parts = _PART.findall(word)
+    total = round(sum(float(count) * _UNITS[unit] for count, unit in parts))
+    if "".join(count + unit for count, unit in parts) != word or total <= 0:
+        raise UsageError(
+            f'"{text}" is no duration', hint="write a number and a unit: 30s, 90m, 24h, 7d, 1h30m"
+        )
+    return total
+
+
+def parse_time(text: str | None) -> int | None:
+    """Return an ISO-8601 time (UTC unless it says otherwise) in milliseconds, None for None."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f'"{text}" is no time', hint="write it as 2025-01-06 or 2025-01-06T06:00Z (UTC)"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)

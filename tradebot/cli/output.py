@@ -1,0 +1,226 @@
+"""How a command answers: one ``Result``, shown as JSON for programs or as tables for people.
+
+stdout carries data, stderr talk. Rich is loaded only where a table is drawn.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+from tradebot.core.errors import TradebotError
+
+VERSION = 1
+"""Version of the JSON envelope."""
+
+WIDE = 200
+"""Columns of a table that does not go to a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one part of the data looks to people: which columns, under which title, what if empty."""
+
+    columns: tuple[str, ...] = ()
+    title: str = ""
+    empty: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A command's answer. ``data`` holds JSON values, Decimals, enums and paths.
+
+    ``text`` replaces the tables for people, ``views`` shape them. With ``error`` the command
+    failed and ``data`` says what there is to know anyway.
+    """
+
+    command: str
+    data: Mapping[str, Any]
+    warnings: Sequence[str] = ()
+    text: str | None = None
+    views: Mapping[str, View] = field(default_factory=dict)
+    error: TradebotError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+        return 0 if self.error is None else self.error.exit_code
+
+
+def show(result: Result, *, as_json: bool) -> int:
+    """Print a result and return the exit code."""
+    if as_json:
+        _print_json(result.command, result.data, result.warnings, result.error)
+        return result.exit_code
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - this is where output is made
+    if result.text is not None:
+        print(result.text)  # noqa: T201
+    else:
+        _print_tables(result)
+    if result.error is not None:
+        _print_error(result.error)
+    return result.exit_code
+
+
+def fail(command: str, error: TradebotError, *, as_json: bool) -> int:
+    """Print an error, as an envelope or in words, and return its exit code."""
+    if as_json:
+        _print_json(command, None, (), error)
+    else:
+        _print_error(error)
+    return error.exit_code
+
+
+def envelope(
+    command: str,
+    data: Mapping[str, Any] | None,
+    warnings: Sequence[str] = (),
+    error: TradebotError | None = None,
+) -> dict[str, Any]:
+    """Return the versioned document that ``--json`` prints."""
+    return {
+        "version": VERSION,
+        "command": command,
+        "ok": error is None,
+        "data": None if data is None else jsonable(data),
+        "warnings": list(warnings),
+        "error": None if error is None else _described(error),
+    }
+
+
+def _described(error: TradebotError) -> dict[str, Any]:
+    names = ("kind", "message", "hint", "file", "line", "key")
+    return {name: getattr(error, name) for name in names}
+
+
+def jsonable(value: Any) -> Any:
+    """Return the value in JSON's types: decimals as plain strings, NaN and infinity as null."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if isinstance(value, Enum):
+        return jsonable(value.value)
+    if isinstance(value, Decimal):
+        return _decimal(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def _decimal(value: Decimal) -> str | None:
+    """Return a decimal without exponent, its zeros kept (``5.10`` stays); null when not finite."""
+    return format(value, "f") if value.is_finite() else None
+
+
+def _print_json(
+    command: str,
+    data: Mapping[str, Any] | None,
+    warnings: Sequence[str],
+    error: TradebotError | None,
+) -> None:
+    document = envelope(command, data, warnings, error)
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
+    # what the terminal's encoding cannot say is escaped rather than raised
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(document, allow_nan=False, default=str)
+    print(text)  # noqa: T201
+
+
+def _print_error(error: TradebotError) -> None:
+    import typer
+
+    typer.secho("error:", fg="red", bold=True, err=True, nl=False)
+    typer.echo(f" {error}", err=True)
+    if error.hint:
+        typer.echo(f"hint: {error.hint}", err=True)
+
+
+def _print_tables(result: Result) -> None:
+    """Print single values first, then one table for each list of rows."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
+    values = {k: v for k, v in result.data.items() if not isinstance(v, list | tuple | Mapping)}
+    tables = {k: v for k, v in result.data.items() if k not in values}
+    if values:
+        console.print(_pairs(values, View()))
+    for name, part in tables.items():
+        view = result.views.get(name, View())
+        if not part:
+            console.print(view.empty, markup=False)
+        elif isinstance(part, Mapping):
+            console.print(_pairs(part, view))
+        else:
+            console.print(_table(part, view))
+
+
+def _pairs(values: Mapping[str, Any], view: View) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None, title=view.title or None, title_justify="left")
+    names = view.columns or tuple(values)
+    for name in names:
+        table.add_row(Text(_label(name), "dim"), Text(cell(values.get(name))))
+    return table
+
+
+def _table(rows: Sequence[Any], view: View) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=view.title or None, title_justify="left")
+    records = [row if isinstance(row, Mapping) else {"": row} for row in rows]
+    names = view.columns or tuple(dict.fromkeys(key for row in records for key in row))
+    for name in names:
+        numeric = any(is_number(row.get(name)) for row in records)
+        table.add_column(_label(name), justify="right" if numeric else "left", overflow="fold")
+    for row in records:
+        table.add_row(*(Text(cell(row.get(name))) for name in names))
+    return table
+
+
+def _label(name: str) -> str:
+    """Return a key as a heading: ``pnl_pct`` -> ``pnl %``."""
+    text = name.removesuffix("_pct")
+    return text.replace("_", " ") + (" %" if text != name else "")
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a cell holds a number, so that its column goes to the right."""
+    if isinstance(value, str):
+        return value.lstrip("+-").replace(".", "", 1).isdigit()
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def cell(value: Any) -> str:
+    """Return a value for people: ``-`` for unknown, yes and no, lists with commas."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(cell(item) for item in value) or "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={cell(item)}" for key, item in value.items()) or "-"
+    if isinstance(value, float):
+        return f"{value:.8g}"
+    return str(jsonable(value))
+
+
+__all__ = ["VERSION", "Result", "View", "envelope", "fail", "show"]
