@@ -57,6 +57,8 @@ def make_session(
             interval=interval,
             timeframe=timeframe or timeframe_of(config, interval),
             quotes=quotes,
+            leverage=limits.leverage or 1,
+            auto_resume=config.risk.auto_resume and config.risk.profile != "live",
         ),
         make_strategy,
     )

@@ -143,7 +143,7 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> dict[str, Any]:
         "drawdown": plain(engine.drawdown.now),
         "completed_trades": engine.tally.trades,
         "win_rate_pct": rounded(engine.tally.win_rate_pct()),
-        "halts": dict(engine.halts.reasons),
+        "halts": {name: halt.detail for name, halt in engine.halts.reasons.items()},
         "prices": {
             book.symbol: plain(price)
             for book in engine.books.values()

@@ -9,6 +9,7 @@ from typing import Any
 from tradebot.core.money import ZERO
 from tradebot.core.portfolio import Holding
 from tradebot.core.resample import Resampler
+from tradebot.core.risk.monitor import Ladder
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.values import Bar, Instrument, Quote, Side
 
@@ -28,8 +29,11 @@ class Book:
     """One symbol. Order ids name entries of the engine's order table; "" means none.
 
     ``closing`` is why the position is being closed, "" while it is not. ``reverse`` is the wish to act on as soon
-    as the position is flat. ``seen`` is a price newer than ``last`` (an extreme inside a bar). ``retiring`` are protective
-    orders to cancel once their replacement is acknowledged.
+    as the position is flat. ``mark`` is the price as a decimal once somebody asked for
+    it, or a newer one ``inside`` the bar (its extreme). ``retiring`` are protective
+    orders to cancel once their replacement is acknowledged. ``ladder`` holds the position's loss limit,
+    ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
+    ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close).
     """
 
     symbol: str
@@ -38,7 +42,8 @@ class Book:
     resampler: Resampler | None
     holding: Holding
     last: Bar | Quote | None = None
-    seen: Decimal | None = None
+    mark: Decimal | None = None
+    inside: bool = False
     plan: Plan | None = None
     entry: str = ""
     stop: str = ""
@@ -47,15 +52,37 @@ class Book:
     closing: str = ""
     retiring: list[str] = field(default_factory=list)
     reverse: Wish | None = None
+    ladder: Ladder | None = None
+    trip: int = -1
+    watch: Decimal | None = None
+    danger: int = 0
 
     def price(self) -> Decimal | None:
         """Return the last price at which the position is valued (mark, else close), USDT."""
-        if self.seen is not None:
-            return self.seen
+        if self.mark is None and self.last is not None:
+            last = self.last
+            self.mark = last.exact_close if isinstance(last, Bar) else last.exact_mark
+        return self.mark
+
+    def see(self, last: Bar | Quote) -> None:
+        """Take a new price event."""
+        self.last = last
+        self.mark = None
+        self.inside = False
+
+    def see_inside(self, price: Decimal) -> None:
+        """Take a price inside the bar, newer than ``last``."""
+        self.mark = price
+        self.inside = True
+
+    def exit_price(self) -> Decimal:
+        """Return the worse of mark and touch for leaving the position now (USDT)."""
         last = self.last
-        if last is None:
-            return None
-        return last.exact_close if isinstance(last, Bar) else last.exact_mark
+        if isinstance(last, Quote) and not self.inside:
+            if self.holding.qty > 0:
+                return min(last.exact_mark, last.exact_bid)
+            return max(last.exact_mark, last.exact_ask)
+        return self.price() or self.holding.entry
 
     def touch(self) -> tuple[Decimal, Decimal, Decimal]:
         """Return mark, bid and ask in USDT; with bars all three are the close."""
@@ -74,18 +101,29 @@ class Book:
             "closing": self.closing,
             "reverse": None if self.reverse is None else self.reverse.export_state(),
             "last": None if self.last is None else _export_last(self.last),
-            "seen": None if self.seen is None else str(self.seen),
+            "inside": str(self.mark) if self.inside else None,
+            "ladder": None if self.ladder is None else self.ladder.export_state(),
+            "trip": self.trip,
+            "watch": None if self.watch is None else str(self.watch),
+            "danger": self.danger,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over ``export_state``'s values."""
+    def restore(self, state: dict[str, Any], trade_loss: Decimal | None) -> None:
+        """Take over ``export_state``'s values; ``trade_loss`` is the loss limit of a trade (USDT)."""
         self.plan = None if state["plan"] is None else _restore_plan(state["plan"])
         self.entry, self.stop, self.target, self.exit = state["orders"]
         self.retiring = list(state["retiring"])
         self.closing = state["closing"]
         self.reverse = None if state["reverse"] is None else Wish.restored(state["reverse"])
         self.last = None if state["last"] is None else _restore_last(self.symbol, state["last"])
-        self.seen = None if state["seen"] is None else Decimal(state["seen"])
+        if state["inside"] is not None:
+            self.see_inside(Decimal(state["inside"]))
+        if state["ladder"] is not None:
+            self.ladder = Ladder("trade_loss", trade_loss, ZERO)
+            self.ladder.restore(state["ladder"])
+        self.trip = state["trip"]
+        self.watch = None if state["watch"] is None else Decimal(state["watch"])
+        self.danger = state["danger"]
 
 
 @dataclass(frozen=True, slots=True)

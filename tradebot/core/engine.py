@@ -45,11 +45,16 @@ from tradebot.core.portfolio import WINDOW, Portfolio, Trip
 from tradebot.core.resample import Resampler
 from tradebot.core.risk.approved import Refusal
 from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.monitor import REACHED, Ladder, describe
+from tradebot.core.risk.watch import Watch
 from tradebot.core.strategy.protocol import Signal, Strategy
 from tradebot.core.trader import Execution, Trader
-from tradebot.core.values import DAY_MS, HOUR_MS, Bar, Fees, Instrument, Quote
+from tradebot.core.values import HOUR_MS, Bar, Fees, Instrument, Quote
 
 NOTHING: tuple[Effect, ...] = ()
+
+CLOSE = 2
+"""The liquidation danger at which a position is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ class EngineConfig:
     """Everything the engine is told once. Intervals in milliseconds, money in USDT.
 
     ``interval`` is that of the bars it will be fed, ``timeframe`` the strategy's. ``quotes`` says that
-    quotes come beside the bars: then they, not the bars, are the price.
+    quotes come beside the bars: then they, not the bars, are the price. ``leverage`` is the account's.
+    ``auto_resume`` clears a loss halt when its day (week) is over; ``signoff_equity`` is the equity at the sign-off, None without one.
     """
 
     symbols: tuple[str, ...]
@@ -69,6 +75,9 @@ class EngineConfig:
     interval: int
     timeframe: int
     quotes: bool = False
+    leverage: int = 1
+    auto_resume: bool = False
+    signoff_equity: Decimal | None = None
 
 
 class Engine:
@@ -83,6 +92,13 @@ class Engine:
         self.halts = Halts()
         self.tally = Tally()
         self.drawdown = Drawdown(config.start_equity)
+        self.watch = Watch(
+            config.limits,
+            config.fees.taker,
+            config.leverage,
+            config.start_equity,
+            config.signoff_equity,
+        )
         self.books = {symbol: self._book(symbol, make_strategy) for symbol in config.symbols}
         self.trader = Trader(
             self.books,
@@ -91,6 +107,7 @@ class Engine:
             config.limits,
             config.fees,
             config.execution,
+            self.watch,
         )
         self.halts_seen = 0
         self._trips: dict[tuple[str, int], tuple[int, Trip | None]] = {}
@@ -157,7 +174,7 @@ class Engine:
         book = self.books.get(quote.symbol)
         if book is None:
             return
-        book.last = quote
+        book.see(quote)
         if book.holding.qty:
             self._value(book)
 
@@ -166,8 +183,7 @@ class Engine:
         if book is None:
             return
         if not self.config.quotes:
-            book.last = bar
-            book.seen = None
+            book.see(bar)
             if book.holding.qty:
                 self._value(book)
         if book.resampler is None:
@@ -178,16 +194,61 @@ class Engine:
 
     def _on_price_seen(self, event: PriceSeen) -> None:
         book = self.books[event.symbol]
-        book.seen = event.price
+        book.see_inside(event.price)
         if book.holding.qty:
             self._value(book)
 
     def _value(self, book: Book) -> None:
-        """A price moved under an open position: equity, drawdown, and an exit that is still owed."""
-        self._equity = equity = self.trader.equity()
-        self.drawdown.see(equity)
+        """A price moved under an open position: equity, limits, and an exit that is still owed."""
+        self._see_equity()
+        holding_limit = self.watch.loses(book)
+        if holding_limit is not None:
+            self._lost(holding_limit, self.watch.net(book), book)
+        if book.watch is not None:
+            self._endangered(book)
         if book.closing:
             self.trader.close(book, book.closing)
+
+    def _see_equity(self) -> None:
+        """Take the equity as it is now, and react in this very call if a loss limit is reached."""
+        self._equity = equity = self.trader.equity()
+        self.drawdown.see(equity)
+        for ladder in self.watch.see(equity):
+            self._lost(ladder, equity, None)
+
+    def _lost(self, ladder: Ladder, value: Decimal, book: Book | None) -> None:
+        """A loss limit reached a step: an alert, or the reaction (close the trade; or halt and flatten)."""
+        assert ladder.cap is not None
+        text = describe(ladder.reason, ladder.loss(value), ladder.cap)
+        if book is not None:
+            text = f"{book.symbol} {text}"
+        if ladder.stage < REACHED:
+            self.trader.out.append(Notify(self.now, "warning", text))
+        elif book is not None:
+            self.trader.out.append(Notify(self.now, "critical", f"{text}; closing"))
+            self.trader.close(book, ladder.reason)
+        else:
+            self._halt(ladder.reason, text)
+            self._flatten(ladder.reason)
+
+    def _endangered(self, book: Book) -> None:
+        """Liquidation comes near: say so once, and close before it is there."""
+        danger = self.watch.danger(book)
+        if danger <= book.danger:
+            return
+        book.danger = danger
+        risk = self.watch.risk(book)
+        text = f"{book.symbol} liquidation risk {risk:.0f}%"
+        if danger == CLOSE:
+            self.trader.out.append(Notify(self.now, "critical", f"{text}; closing"))
+            self.trader.close(book, "liquidation_risk")
+        else:
+            self.trader.out.append(Notify(self.now, "critical", text))
+
+    def _flatten(self, why: str) -> None:
+        for book in self.books.values():
+            if book.holding.qty:
+                self.trader.close(book, why)
 
     def _decide(self, book: Book, bar: Bar) -> None:
         try:
@@ -252,11 +313,12 @@ class Engine:
             self._undo_trip(fill.symbol, number)
         for trip in booked.trips:
             self._book_trip(trip)
-        self._equity = self.trader.equity()
-        self.drawdown.see(self._equity)
+        self.watch.begin(book)
+        self._see_equity()
         if booked.trips:
             self._point("trade", self.now)
         self.trader.settle(book, before)
+        self._hold_count()
 
     def _book_trip(self, trip: Trip) -> None:
         """Record a round trip; one that a late fill has changed keeps its number."""
@@ -292,17 +354,33 @@ class Engine:
         self.trader.out.append(
             FundingBooked(self.now, event.symbol, event.amount, event.rate, event.mark, event.qty)
         )
-        self._equity = self.trader.equity()
-        self.drawdown.see(self._equity)
+        self._see_equity()
+
+    def _hold_count(self) -> None:
+        """As many positions as may be are open: entries that still work would be one too many."""
+        cap = self.config.limits.max_positions
+        if cap is not None and sum(1 for b in self.books.values() if b.holding.qty) >= cap:
+            self.trader.cancel_entries("as many positions as may be are open", flat_only=True)
 
     # -- time, people, news ----------------------------------------------------------------------
 
     def _roll(self, at: int) -> None:
-        """An hour or a day has begun: note the equity before anything of the new one happens."""
+        """An hour has begun, perhaps a day: note the equity before anything of the new one happens."""
         boundary = at - at % HOUR_MS
-        if self._next_hour and self.started:
-            self._point("hour" if boundary % DAY_MS else "day", boundary)
         self._next_hour = boundary + HOUR_MS
+        if not self.started:
+            return
+        new_day = self.watch.roll(at, self._equity)
+        self._point("day" if new_day else "hour", boundary)
+        if new_day and self.config.auto_resume:
+            self._auto_resume()
+        if boundary // HOUR_MS % 24 in self.config.limits.blackout_hours:
+            self.trader.cancel_entries("blackout")
+
+    def _auto_resume(self) -> None:
+        for ladder in (self.watch.day, self.watch.week):
+            if ladder.reason in self.halts.reasons and ladder.stage < REACHED:
+                self._clear(ladder.reason, "policy", "its period is over (auto_resume)")
 
     def _point(self, why: str, at: int) -> None:
         self.trader.out.append(
@@ -315,18 +393,28 @@ class Engine:
             self.trader.expire(rest)
 
     def _on_start(self, event: RunStarted) -> None:
+        if not self.started:
+            self.watch.roll(event.at, self._equity)
         self.started = True
         self.run = event.run
         self.trader.prefix = f"tb{event.instance}-{event.nonce}"
 
     def _on_news(self, event: FeedStatus | AccountSnapshot) -> None:
-        if isinstance(event, FeedStatus):
-            word = "is back" if event.live else "is silent"
-            which = event.symbol or "the feed"
-            level = "info" if event.live else "warning"
-            self.trader.out.append(
-                Notify(self.now, level, f"{which} {word}. {event.detail}".strip())
-            )
+        """A feed that is silent pauses entries on its symbols and cancels those that work."""
+        if not isinstance(event, FeedStatus):
+            return
+        names = [event.symbol] if event.symbol else list(self.books)
+        for name in names:
+            if event.live:
+                self.trader.paused.pop(name, None)
+            else:
+                self.trader.paused[name] = "its feed is silent"
+        if not event.live:
+            self.trader.cancel_entries("feed silent", names)
+        word = "is back" if event.live else "is silent"
+        level = "info" if event.live else "warning"
+        text = f"{event.symbol or 'the feed'} {word}. {event.detail}".strip()
+        self.trader.out.append(Notify(self.now, level, text))
 
     def _on_command(self, command: Command) -> None:
         match command.name:
@@ -347,23 +435,46 @@ class Engine:
             self.trader.out.append(CommandDone(self.now, command.id, ok, result))
 
     def _resume(self, command: Command) -> tuple[str, bool]:
-        reasons = list(self.halts.reasons)
-        for reason in reasons:
-            self.halts.clear(reason)
-            self.trader.out.append(
-                Resumed(self.now, reason, command.who, command.reason, self.halts.epoch)
-            )
-        return (f"resumed: {', '.join(reasons)}" if reasons else "was not halted"), True
+        """Clear the reasons whose own condition holds; name those that stay, and why."""
+        cleared, kept = [], []
+        for reason in list(self.halts.reasons):
+            obstacle = self._obstacle(reason, command)
+            if obstacle:
+                kept.append(f"{reason} stays: {obstacle}")
+            else:
+                self._clear(reason, command.who, command.reason)
+                cleared.append(reason)
+        if not cleared and not kept:
+            return "was not halted", True
+        words = [f"resumed: {', '.join(cleared)}"] if cleared else []
+        return "; ".join(words + kept), not kept
+
+    def _obstacle(self, reason: str, command: Command) -> str:
+        """Return why a halt cannot be cleared by this command now, "" if it can."""
+        ladders = {ladder.reason: ladder for ladder in self.watch.ladders}
+        ladder = ladders.get(reason)
+        if ladder is None:
+            return ""
+        if ladder is self.watch.signoff:
+            return "the approved loss is used up; it needs a new sign-off"
+        if ladder.stage >= REACHED:
+            return f"not before the next UTC {reason.removesuffix('_loss')}"
+        if ladder is self.watch.week and not command.review.strip():
+            return "it needs a written review (--review FILE)"
+        return ""
+
+    def _clear(self, reason: str, who: str, why: str) -> None:
+        if self.halts.clear(reason):
+            self.trader.out.append(Resumed(self.now, reason, who, why, self.halts.epoch))
 
     def _close_all(self, command: Command) -> str:
         self._halt("user", f"{command.who}: close-all, {command.reason}")
         held = [book for book in self.books.values() if book.holding.qty]
-        for book in held:
-            self.trader.close(book, "close_all")
+        self._flatten("close_all")
         return f"closing {len(held)} position(s)" if held else "nothing to close"
 
     def _halt(self, reason: str, detail: str) -> None:
-        if self.halts.add(reason, detail):
+        if self.halts.add(reason, detail, self.now):
             self.halts_seen += 1
             self.trader.out.append(Halted(self.now, reason, detail, self.halts.epoch))
             self.trader.out.append(Notify(self.now, "critical", f"HALT {reason}: {detail}"))
@@ -391,6 +502,7 @@ class Engine:
             "drawdown": self.drawdown.export_state(),
             "books": {symbol: book.export_state() for symbol, book in self.books.items()},
             "trader": self.trader.export_state(),
+            "watch": self.watch.export_state(),
             "trades": self._trades,
             "numbers": [[*key, number] for key, (number, _) in self._trips.items()],
             "next_hour": self._next_hour,
@@ -409,7 +521,8 @@ class Engine:
         self.drawdown.restore(state["drawdown"])
         for symbol, book in self.books.items():
             book.holding = self.portfolio.holding(symbol)
-            book.restore(state["books"][symbol])
+            book.restore(state["books"][symbol], self.config.limits.trade_loss)
+        self.watch.restore(state["watch"])
         self.trader.restore(state["trader"])
         self._trades = state["trades"]
         for symbol, trip_number, number in state["numbers"]:

@@ -85,13 +85,17 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A person's wish: ``halt``, ``resume``, ``close-all`` or ``stop``, with who and why."""
+    """A person's wish: ``halt``, ``resume``, ``close-all`` or ``stop``, with who and why.
+
+    ``review`` is the written review that resuming after a week's loss needs.
+    """
 
     at: int
     id: int
     name: str
     who: str
     reason: str
+    review: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class Holding:
 
     ``qty`` signed base units, ``entry`` average entry at 8 decimals (USDT). The ``trip_*`` fields
     add up the current round trip: opened time, bought-in quantity and cost, left quantity and
-    proceeds, fees and funding (USDT).
+    proceeds, fees and funding (USDT); ``trip_cash`` is the sum of its cash flows, so that
+    ``trip_cash + qty x price`` is its net PnL at a price.
     """
 
     qty: Decimal = ZERO
@@ -40,6 +41,7 @@ class Holding:
     trip_out_cost: Decimal = ZERO
     trip_fees: Decimal = ZERO
     trip_funding: Decimal = ZERO
+    trip_cash: Decimal = ZERO
     trip_signal: int = 0
 
 
@@ -186,6 +188,7 @@ def fold(holding: Holding, line: Entry) -> tuple[Decimal, Trip | None]:
     fill = line.fill
     if fill is None:
         holding.trip_funding += line.funding
+        holding.trip_cash += line.funding
         return ZERO, None
     signed = fill.side.sign * fill.qty
     if not holding.qty or (holding.qty > 0) == (signed > 0):
@@ -216,6 +219,7 @@ def _increase(h: Holding, line: Entry, fill: Fill, signed: Decimal, fee: Decimal
     h.trip_in += fill.qty
     h.trip_in_cost += fill.qty * fill.price
     h.trip_fees += fee
+    h.trip_cash -= signed * fill.price + fee
 
 
 def _reduce(h: Holding, fill: Fill, closing: Decimal) -> Decimal:
@@ -224,12 +228,12 @@ def _reduce(h: Holding, fill: Fill, closing: Decimal) -> Decimal:
     h.trip_out += closing
     h.trip_out_cost += closing * fill.price
     h.trip_fees += fill.fee
+    h.trip_cash += sign * closing * fill.price - fill.fee
     return sign * closing * (fill.price - h.entry)
 
 
 def _finish(h: Holding, line: Entry, fill: Fill) -> Trip:
     long = fill.side is Side.SELL
-    gross = h.trip_out_cost - h.trip_in_cost if long else h.trip_in_cost - h.trip_out_cost
     trip = Trip(
         number=h.trades + 1,
         symbol=fill.symbol,
@@ -241,13 +245,13 @@ def _finish(h: Holding, line: Entry, fill: Fill) -> Trip:
         exit_price=quotient_at_8(h.trip_out_cost, h.trip_out, "ROUND_HALF_EVEN"),
         fees=h.trip_fees,
         funding=h.trip_funding,
-        pnl=gross - h.trip_fees + h.trip_funding,
+        pnl=h.trip_cash,
         exit_reason=line.why,
         signal=h.trip_signal,
     )
     h.trades += 1
     h.qty = h.entry = h.trip_in = h.trip_in_cost = ZERO
-    h.trip_out = h.trip_out_cost = h.trip_fees = h.trip_funding = ZERO
+    h.trip_out = h.trip_out_cost = h.trip_fees = h.trip_funding = h.trip_cash = ZERO
     h.trip_time = h.trip_signal = 0
     return trip
 

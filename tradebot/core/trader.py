@@ -6,9 +6,9 @@ The trader writes what it wants to ``out``; nothing here talks to a venue. An or
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -31,6 +31,7 @@ from tradebot.core.risk import gate
 from tradebot.core.risk.approved import Approved, Refusal, Refused
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.sizing import size, smallest, tier_of
+from tradebot.core.risk.watch import Watch
 from tradebot.core.values import (
     Fees,
     Fill,
@@ -74,7 +75,9 @@ class Trader:
         limits: Limits,
         fees: Fees,
         execution: Execution,
+        watch: Watch,
     ) -> None:
+        self.watch = watch
         self.books = books
         self.portfolio = portfolio
         self.halts = halts
@@ -88,6 +91,8 @@ class Trader:
         self.orders_sent = 0
         self.signals = 0
         self.refusals = 0
+        self.refused: Counter[str] = Counter()
+        self.paused: dict[str, str] = {}
         self.now = 0
         self.out: list[Effect] = []
 
@@ -102,6 +107,7 @@ class Trader:
             self._leave(book, wish)
         elif side and (side > 0) == (wish.side == "long"):
             self._record(book, wish, "held")
+            self._trail(book, wish)
         elif side:
             book.reverse = wish
             self._record(book, wish, "exit")
@@ -118,6 +124,21 @@ class Trader:
             return
         self._record(book, wish, "exit")
         self.close(book, "signal")
+
+    def _trail(self, book: Book, wish: Wish) -> None:
+        """Move the stop where the strategy wants it, if that is nearer: a stop never moves away."""
+        plan = book.plan
+        if plan is None or wish.stop is None or book.closing:
+            return
+        stop = self._plan(book, wish, plan.side).stop
+        assert stop is not None
+        price = book.exit_price()
+        long = plan.side is Side.BUY
+        nearer = plan.stop is None or (stop > plan.stop if long else stop < plan.stop)
+        valid = stop < price if long else stop > price
+        if nearer and valid:
+            book.plan = replace(plan, stop=stop)
+            book.stop = self._guard(book, book.stop, Purpose.STOP, stop)
 
     def _replace_entry(self, book: Book, wish: Wish) -> None:
         """A signal while an entry works: the same side keeps it, the other side cancels it."""
@@ -194,6 +215,7 @@ class Trader:
         """Return what the gate may know about the symbol now."""
         mark, bid, ask = book.touch()
         others = [b for b in self.books.values() if b is not book]
+        equity = self.equity()
         return gate.Desk(
             now=self.now,
             epoch=self.halts.epoch,
@@ -207,10 +229,36 @@ class Trader:
             position=book.holding.qty,
             working_value=self._working_value(book, max(mark, ask)),
             others=sum(1 for b in others if b.holding.qty or self._live(b.entry)),
-            margin=self._margin(),
-            equity=self.equity(),
+            margin=self.margin(),
+            equity=equity,
             last_entry=self.last_entry,
+            leverage=self.watch.leverage,
+            rooms=self.watch.rooms(equity),
+            open_risk=self.open_risk(),
+            paused=self.paused.get(book.symbol, ""),
         )
+
+    def open_risk(self) -> Decimal:
+        """Return what open positions and live entries can still lose at their stops (USDT)."""
+        return sum((self._risk_of(book) for book in self.books.values()), ZERO)
+
+    def _risk_of(self, book: Book) -> Decimal:
+        stop = None if book.plan is None else book.plan.stop
+        risk = ZERO
+        qty = book.holding.qty
+        if qty:
+            side = Side.BUY if qty > 0 else Side.SELL
+            risk = abs(qty) * self._unit_risk(book, side, book.exit_price(), stop)
+        entry = self.orders.get(book.entry)
+        if entry is not None:
+            order = entry.order
+            price = order.price or book.exit_price()
+            risk += entry.left * self._unit_risk(book, order.side, price, stop)
+        return risk
+
+    def _unit_risk(self, book: Book, side: Side, price: Decimal, stop: Decimal | None) -> Decimal:
+        _, bid, ask = book.touch()
+        return gate.unit_risk(side, price, stop, self.fees.taker, ask - bid)
 
     def equity(self) -> Decimal:
         """Return cash plus the value of all positions at their last price (USDT)."""
@@ -220,9 +268,15 @@ class Trader:
                 total += book.holding.qty * (book.price() or book.holding.entry)
         return total
 
-    def _margin(self) -> Decimal:
-        used = sum((abs(b.holding.qty) * b.holding.entry for b in self.books.values()), ZERO)
-        return ratio(used, Decimal(self.limits.leverage or 1))
+    def margin(self) -> Decimal:
+        """Return the initial margin of open positions and live entries (USDT)."""
+        used = ZERO
+        for book in self.books.values():
+            if book.holding.qty:
+                used += abs(book.holding.qty) * book.holding.entry
+            if book.entry in self.orders:
+                used += self._working_value(book, book.touch()[2])
+        return ratio(used, Decimal(self.watch.leverage))
 
     def _working_value(self, book: Book, price: Decimal) -> Decimal:
         tracked = self.orders.get(book.entry)
@@ -287,9 +341,17 @@ class Trader:
             return
         book.exit = self._send(verdict, 0)
 
-    def cancel_entries(self, why: str) -> None:
-        """Cancel every working entry: what blocks new entries does not leave old ones standing."""
-        for book in self.books.values():
+    def cancel_entries(
+        self, why: str, symbols: Iterable[str] | None = None, *, flat_only: bool = False
+    ) -> None:
+        """Cancel working entries: what blocks new entries does not leave old ones standing.
+
+        ``symbols`` None means all; with ``flat_only`` those that add to a position are left.
+        """
+        for symbol in self.books if symbols is None else symbols:
+            book = self.books.get(symbol)
+            if book is None or (flat_only and book.holding.qty):
+                continue
             book.reverse = None
             self._cancel(book.entry, why)
 
@@ -416,6 +478,7 @@ class Trader:
     ) -> None:
         if verdict == "refused":
             self.refusals += 1
+            self.refused.update({refusal.rule for refusal in refusals})
         self.out.append(
             SignalJudged(
                 id=wish.id,
@@ -445,6 +508,8 @@ class Trader:
             "orders_sent": self.orders_sent,
             "signals": self.signals,
             "refusals": self.refusals,
+            "refused": dict(self.refused),
+            "paused": dict(self.paused),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -457,3 +522,5 @@ class Trader:
         self.orders_sent = state["orders_sent"]
         self.signals = state["signals"]
         self.refusals = state["refusals"]
+        self.refused = Counter(state["refused"])
+        self.paused = dict(state["paused"])

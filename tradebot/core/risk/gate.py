@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradebot.core.money import plain, ratio
+from tradebot.core.money import ZERO, plain, ratio
 from tradebot.core.risk.approved import SEAL, Approved, Refusal, Refused
 from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.monitor import liquidation_risk
 from tradebot.core.values import HOUR_MS, Instrument, Order, OrderType, Side
 
 SLIPPAGE_ALLOWANCE = Decimal("0.002")
@@ -29,7 +30,9 @@ class Desk:
     known), ``age_ms`` the age of that price. ``position`` is signed base units; ``working_value`` the value
     (USDT) of live and unknown exposure-increasing orders on the symbol; ``others`` how many other
     symbols hold a position or a live entry; ``margin`` the initial margin in use (USDT); ``last_entry`` the time of the last approved
-    entry on any symbol, None before the first.
+    entry on any symbol, None before the first. ``leverage`` is the account's. ``rooms`` says of each loss limit
+    (rule, what may still be lost, cap); ``open_risk`` is what open positions and entries can still lose at their
+    stops (USDT). ``paused`` says why entries on the symbol wait, "" if they do not.
     """
 
     now: int
@@ -47,6 +50,10 @@ class Desk:
     margin: Decimal
     equity: Decimal
     last_entry: int | None
+    leverage: int = 1
+    rooms: tuple[tuple[str, Decimal, Decimal], ...] = ()
+    open_risk: Decimal = ZERO
+    paused: str = ""
 
 
 Rule = Callable[[Order, Decimal | None, Desk], Refusal | None]
@@ -65,15 +72,23 @@ def worst_entry(order: Order, desk: Desk) -> Decimal:
 
 
 def loss_per_unit(side: Side, price: Decimal, stop: Decimal | None, desk: Desk) -> Decimal:
-    """Return what one base unit can lose at its stop: distance, both fees, slippage allowance (USDT).
+    """Return what one base unit bought or sold at ``price`` can lose at its stop (USDT)."""
+    return unit_risk(side, price, stop, desk.taker_fee, desk.spread)
 
-    Without a stop a long can lose its whole price; a short is taken to lose as much.
+
+def unit_risk(
+    side: Side, price: Decimal, stop: Decimal | None, taker_fee: Decimal, spread: Decimal
+) -> Decimal:
+    """Return distance to the stop, both fees and a slippage allowance, per base unit (USDT).
+
+    Without a stop a long can lose its whole price; a short is taken to lose as much. A stop that is
+    already in profit counts as one at the price.
     """
     if stop is None:
-        return price + price * desk.taker_fee
-    distance = price - stop if side is Side.BUY else stop - price
-    fees = (price + stop) * desk.taker_fee
-    return distance + fees + max(SLIPPAGE_ALLOWANCE * price, 2 * desk.spread)
+        return price + price * taker_fee
+    distance = max(ZERO, price - stop if side is Side.BUY else stop - price)
+    fees = (price + stop) * taker_fee
+    return distance + fees + max(SLIPPAGE_ALLOWANCE * price, 2 * spread)
 
 
 def check(order: Order, stop: Decimal | None, desk: Desk) -> Approved | Refused:
@@ -188,12 +203,50 @@ def _trade_loss(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | Non
     return Refusal("trade_loss", text)
 
 
+def _period_loss(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    """Look ahead: what is lost, what open positions can lose at their stops, and this order's own risk."""
+    own = order.qty * loss_per_unit(order.side, worst_entry(order, desk), stop, desk)
+    for rule, room, cap in desk.rooms:
+        if own + desk.open_risk > room:
+            lost = cap - room
+            text = (
+                f"{rule.replace('_', ' ')}: lost ${_usd(lost)}, open risk ${_usd(desk.open_risk)} and "
+                f"this order's ${_usd(own)} exceed the limit of ${_usd(cap)}"
+            )
+            return Refusal(rule, text)
+    return None
+
+
+def _leverage(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    cap = desk.limits.leverage
+    if cap is None or desk.leverage <= cap:
+        return None
+    return Refusal("leverage", f"the account is set to {desk.leverage}x; the limit is {cap}x")
+
+
+def _liquidation(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    """The stop must act before liquidation threatens, or it protects nothing."""
+    cap = desk.limits.liquidation_close_pct
+    if cap is None or stop is None or stop <= 0:
+        return None
+    sign = order.side.sign
+    entry = worst_entry(order, desk)
+    risk = liquidation_risk(desk.instrument, sign * order.qty, entry, desk.leverage, stop)
+    if risk < cap:
+        return None
+    text = f"{order.symbol}: liquidation risk at the stop {plain(stop)} is {risk:.0f}%; it must be under {plain(cap)}%"
+    return Refusal("liquidation", text)
+
+
+def _paused(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    return Refusal("paused", f"{order.symbol}: {desk.paused}") if desk.paused else None
+
+
 def _margin(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     cap = desk.limits.margin_utilisation_pct
     if cap is None:
         return None
-    leverage = desk.limits.leverage or 1
-    needed = desk.margin + ratio(order.qty * worst_price(order, desk), Decimal(leverage))
+    needed = desk.margin + ratio(order.qty * worst_price(order, desk), Decimal(desk.leverage))
     if desk.equity > 0 and needed * HUNDRED <= cap * desk.equity:
         return None
     text = f"margin ${_usd(needed)} would exceed {plain(cap)}% of equity ${_usd(desk.equity)}"
@@ -247,11 +300,15 @@ RULES: tuple[Rule, ...] = (
     _stop_present,
     _position_value,
     _trade_loss,
+    _period_loss,
+    _leverage,
+    _liquidation,
     _margin,
     _positions,
     _interval,
     _blackout,
     _fresh,
+    _paused,
 )
 """Every admission rule, in the order in which reasons are listed."""
 

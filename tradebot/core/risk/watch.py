@@ -1,0 +1,171 @@
+"""Keeps the loss limits of day, week and sign-off, and those of each open position.
+
+The engine shows it every value that moves; it answers with what was reached. It changes nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from tradebot.core.book import Book
+from tradebot.core.money import ZERO
+from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.monitor import (
+    Ladder,
+    day_of,
+    liquidation_risk,
+    watch_price,
+    week_of,
+)
+
+
+class Watch:
+    """The ladders of a run. ``signoff_equity`` is the equity at the sign-off (USDT), None without one."""
+
+    __slots__ = (
+        "_fee",
+        "_limits",
+        "day",
+        "day_start",
+        "floor",
+        "leverage",
+        "signoff",
+        "week",
+        "week_start",
+    )
+
+    def __init__(
+        self,
+        limits: Limits,
+        taker_fee: Decimal,
+        leverage: int,
+        start: Decimal,
+        signoff_equity: Decimal | None,
+    ) -> None:
+        self._limits = limits
+        self._fee = taker_fee
+        self.leverage = leverage
+        self.day = Ladder("day_loss", limits.day_loss, start)
+        self.week = Ladder("week_loss", limits.week_loss, start)
+        cap = None if signoff_equity is None else limits.since_signoff_loss
+        self.signoff = Ladder(
+            "signoff_loss", cap, start if signoff_equity is None else signoff_equity
+        )
+        self.day_start = 0
+        self.week_start = 0
+        self.floor: Decimal | None = None
+        self._aim()
+
+    @property
+    def ladders(self) -> tuple[Ladder, ...]:
+        """The account's loss limits: day, week, sign-off."""
+        return (self.day, self.week, self.signoff)
+
+    def roll(self, at: int, equity: Decimal) -> bool:
+        """Begin a new day, and week, if one has begun at ``at``; ``equity`` is that before any event of it.
+
+        Return whether a day began.
+        """
+        if day_of(at) == self.day_start:
+            return False
+        self.day_start = day_of(at)
+        self.day.reset(equity)
+        if week_of(at) != self.week_start:
+            self.week_start = week_of(at)
+            self.week.reset(equity)
+        self._aim()
+        return True
+
+    def see(self, equity: Decimal) -> Iterator[Ladder]:
+        """Yield the ladders on which this equity (USDT) reached a further step."""
+        if self.floor is None or equity > self.floor:
+            return
+        for ladder in self.ladders:
+            if ladder.next is not None and equity <= ladder.next:
+                ladder.advance(equity)
+                yield ladder
+        self._aim()
+
+    def begin(self, book: Book) -> None:
+        """Take up a position that was opened or changed: its loss ladder and liquidation bound."""
+        holding = book.holding
+        if not holding.qty:
+            book.watch = None
+            book.danger = 0
+            return
+        if book.trip != holding.trades or book.ladder is None:
+            book.trip = holding.trades
+            book.danger = 0
+            book.ladder = Ladder("trade_loss", self._limits.trade_loss, ZERO)
+        alert = self._limits.liquidation_alert_pct or self._limits.liquidation_close_pct
+        if alert is not None:
+            book.watch = watch_price(
+                book.instrument, holding.qty, holding.entry, self.leverage, alert
+            )
+
+    def loses(self, book: Book) -> Ladder | None:
+        """Return the position's ladder if its net PnL, closed now, reached a further step.
+
+        Net: cash flows of the round trip, the position at the worse of mark and touch, the exit's fee.
+        """
+        ladder = book.ladder
+        if ladder is None or ladder.next is None:
+            return None
+        net = self.net(book)
+        if net > ladder.next:
+            return None
+        ladder.advance(net)
+        return ladder
+
+    def net(self, book: Book) -> Decimal:
+        """Return what the round trip would come to if closed now (USDT)."""
+        holding = book.holding
+        value = holding.qty * book.exit_price()
+        return holding.trip_cash + value - abs(value) * self._fee
+
+    def danger(self, book: Book) -> int:
+        """Return 0, 1 or 2: nothing, liquidation alert, liquidation close."""
+        price = book.price()
+        if book.watch is None or price is None:
+            return 0
+        qty = book.holding.qty
+        if (price > book.watch) if qty > 0 else (price < book.watch):
+            return 0
+        risk = self.risk(book)
+        close, alert = self._limits.liquidation_close_pct, self._limits.liquidation_alert_pct
+        if close is not None and risk >= close:
+            return 2
+        return int(alert is not None and risk >= alert)
+
+    def risk(self, book: Book) -> Decimal:
+        """Return the position's liquidation risk in percent: 100 is liquidation."""
+        holding = book.holding
+        price = book.price() or holding.entry
+        return liquidation_risk(book.instrument, holding.qty, holding.entry, self.leverage, price)
+
+    def rooms(self, equity: Decimal) -> tuple[tuple[str, Decimal, Decimal], ...]:
+        """Return (rule, what may still be lost, cap) of each loss limit in force (USDT)."""
+        return tuple(
+            (ladder.reason, ladder.cap - ladder.loss(equity), ladder.cap)
+            for ladder in self.ladders
+            if ladder.cap is not None
+        )
+
+    def _aim(self) -> None:
+        self.floor = max((x.next for x in self.ladders if x.next is not None), default=None)
+
+    def export_state(self) -> dict[str, Any]:
+        """Return the ladders as JSON values."""
+        return {
+            "ladders": [ladder.export_state() for ladder in self.ladders],
+            "starts": [self.day_start, self.week_start],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over ``export_state``'s values."""
+        for ladder, values in zip(self.ladders, state["ladders"], strict=True):
+            ladder.restore(values)
+        self.day_start, self.week_start = state["starts"]
+        self._aim()
