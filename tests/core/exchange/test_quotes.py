@@ -1,0 +1,236 @@
+"""The same rules with the visible book in place of the bar."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from sim_script import RULES, Script, table, then
+
+from tradebot.core.events import Filled
+from tradebot.core.money import exact
+from tradebot.core.values import Quote
+
+D = Decimal
+
+# bid 99.99, ask 100.01, 5 on each side, mark 100
+Q = "q 99.99 100.01 5 5 100"
+LONG = f"{Q}\n a buy 1 market\n {Q}"
+SHORT = f"{Q}\n a sell 1 market\n {Q}"
+
+FROM_FLAT = table(
+    ("a market order takes the touch", f"b buy 2 market\n {Q}", "b buy 2 @ 100.01"),
+    ("a sell takes the bid", f"b sell 2 market\n {Q}", "b sell 2 @ 99.99"),
+    (
+        "beyond the visible size it pays impact, a fill per level",
+        # 100.01 x 0.1 x 2/5 = 4.0004: 104.0104 up to 104.02
+        f"b buy 7 market\n {Q}",
+        "b buy 5 @ 100.01\n b buy 2 @ 104.02",
+    ),
+    (
+        "at least a tick",
+        "b buy 5.001 market\n q 99.99 100.01 5 5000 100\n c sell 0.06 market\n q 100 100.01 0.05 5 100",
+        # c: 100 x 0.1 x 0.01/0.05 = 2
+        "b buy 5.001 @ 100.01\n c sell 0.05 @ 100\n c sell 0.01 @ 98",
+    ),
+    (
+        "two orders share what is visible",
+        # c takes the last 1, its other 1 pays 100.01 x 0.1 x 1/5 = 2.0002
+        f"b buy 4 market\n c buy 2 market\n {Q}",
+        "b buy 4 @ 100.01\n c buy 1 @ 100.01\n c buy 1 @ 102.02",
+    ),
+    (
+        "an empty touch is beyond at once",
+        # as deep as the order: 100.01 x 0.1
+        "b buy 1 market\n q 99.99 100.01 5 0 100",
+        "b buy 1 @ 110.02",
+    ),
+    (
+        "a limit through the ask takes what is visible",
+        f"b buy 6 limit 100.01\n {Q}",
+        "b buy 5 @ 100.01",
+    ),
+    (
+        "an immediate limit: the rest expires",
+        f"b buy 6 limit 100.01 ioc\n {Q}",
+        "b buy 5 @ 100.01\n b expired",
+    ),
+    ("an immediate limit that finds nothing", f"b buy 1 limit 100 ioc\n {Q}", "b expired"),
+    ("an immediate limit that fills whole", f"b buy 1 limit 100.5 ioc\n {Q}", "b buy 1 @ 100.01"),
+    ("post-only through the touch expires", f"b buy 1 limit 100.01 gtx\n {Q}", "b expired"),
+    ("a sell through the bid too", f"b sell 1 limit 99.99 gtx\n {Q}", "b expired"),
+    (
+        "a limit waits until the opposite touch is a tick past it",
+        f"b buy 1 limit 100 gtx\n {Q}\n q 99.98 100 5 5 100\n q 99.98 99.99 5 5 100",
+        "b buy 1 @ 100 maker",
+    ),
+    (
+        "behind the displayed size: the queue goes first",
+        # 5 ahead at 99.99: 3 of 4 gone, then 2 and 2 of ours
+        f"""b buy 3 limit 99.99
+        {Q}
+        q 99.97 99.98 5 3 100
+        q 99.97 99.98 5 4 100
+        q 99.97 99.98 5 4 100""",
+        "b buy 2 @ 99.99 maker\n b buy 1 @ 99.99 maker",
+    ),
+    (
+        "a limit that improves the touch has nothing ahead",
+        f"b sell 1 limit 100\n {Q}\n q 100.01 100.02 5 5 100",
+        "b sell 1 @ 100 maker",
+    ),
+    (
+        "a sell behind the ask",
+        f"b sell 1 limit 100.01\n {Q}\n q 100.02 100.03 5 5 100\n q 100.02 100.03 5 5 100",
+        "b sell 1 @ 100.01 maker",
+    ),
+    (
+        "deeper than the touch: behind as much as the touch shows",
+        f"b buy 1 limit 99\n {Q}\n q 98.9 98.99 5 6 98.95",
+        "b buy 1 @ 99 maker",
+    ),
+    (
+        "what a taker leaves becomes the new touch",
+        f"b buy 6 limit 100.01\n {Q}\n q 99.99 100 5 5 100",
+        "b buy 5 @ 100.01\n b buy 1 @ 100.01 maker",
+    ),
+    ("a stop waits for the mark", "b buy 1 stop 101\n q 101.5 101.6 5 5 100.99", ""),
+    ("and then takes the touch", "b buy 1 stop 101\n q 101.5 101.6 5 5 101", "b buy 1 @ 101.6"),
+    ("a target entry", f"b buy 1 tp 99\n {Q}\n q 98.9 98.95 5 5 99", "b buy 1 @ 98.95"),
+    ("a stop the mark has reached is refused", "b buy 1 stop 100", "b rejected -2021"),
+    (
+        "a cancel takes effect at the next quote, before it fills anything",
+        f"b buy 1 limit 100\n {Q}\n cancel b\n q 99 99.5 5 5 99",
+        "b cancelled",
+    ),
+    (
+        "what is sent on a fill waits for the next quote",
+        f"b buy 1 market\n on b: x sell 1 market ro\n {Q}\n {Q}",
+        "b buy 1 @ 100.01\n x sell 1 @ 99.99",
+    ),
+    (
+        "free cash counts on quotes",
+        f"b buy 99 limit 100\n c buy 99 limit 99.99\n {Q}\n q 99.9 99.95 5 200 99.9",
+        # b takes 99 x 100 with 0.0002: 98.02 left; c has its queue of 5 to wait, and 96 to take
+        "b buy 99 @ 100 maker\n c buy 0.98 @ 99.99 maker\n c expired",
+    ),
+)
+
+
+@pytest.mark.parametrize(("script", "expected"), FROM_FLAT)
+def test_from_flat(script: str, expected: list[str]) -> None:
+    assert then(Q, script) == expected
+
+
+HELD = table(
+    (
+        "a gap through a stop fills at the book, not at 95",
+        "s sell 1 stop 95 ro\n q 79.9 80.1 5 5 80",
+        "s sell 1 @ 79.9",
+    ),
+    (
+        "by submission, and what is left over expires",
+        "s sell 1 stop 95 ro\n x sell 1 market ro\n q 89.9 90.1 5 5 90",
+        "s sell 1 @ 89.9\n x expired 0",
+    ),
+    (
+        "a sweep whose first level closes all is done",
+        "s sell 1 stop 95 ro\n u sell 1 tp 105 ro\n q 104.9 105 5 5 105",
+        "u sell 1 @ 104.9\n s expired 0",
+    ),
+    ("refused on its own side", "x buy 1 market ro", "x rejected -2022"),
+    ("cut when sent", f"x sell 2 market ro\n {Q}", "x working 1\n x sell 1 @ 99.99"),
+    (
+        "cut by another fill in the middle of a sweep",
+        # x: 0.5 visible at 99.99, then 99.99 - 99.99 x 0.1 x 0.5/0.5 = 89.991
+        "s sell 1 stop 95 ro\n x sell 1 market ro\n q 99.99 100.01 0.5 5 100",
+        "x sell 0.5 @ 99.99\n s expired 0.5\n x sell 0.5 @ 89.99\n s expired 0",
+    ),
+)
+
+
+@pytest.mark.parametrize(("script", "expected"), HELD)
+def test_with_a_long(script: str, expected: list[str]) -> None:
+    assert then(LONG, script) == expected
+
+
+def test_a_short_is_stopped_at_the_ask() -> None:
+    assert then(SHORT, "s buy 1 stop 105 ro\n q 104.9 105.2 5 5 105") == ["s buy 1 @ 105.2"]
+
+
+def test_liquidation_comes_first_and_goes_by_the_mark() -> None:
+    # entry 100.01, bankruptcy 90.009; gone at 90.9181.. or below
+    script = "s sell 1 stop 95 ro\n q 80 80.1 5 5 {mark}"
+    assert then(LONG, script.format(mark="90.91"), leverage=10) == [
+        "liquidation-1 sell 1 @ 90.009",
+        "s expired",
+    ]
+    assert then(LONG, script.format(mark="90.92"), leverage=10) == ["s sell 1 @ 80"]
+
+
+def test_a_cut_in_the_middle_of_a_sweep_ends_it() -> None:
+    # 8 at 100.01 and the free cash is gone: the first level takes what fits and the rest expires
+    told = then(Q, f"b buy 9.9 market\n {Q}", start_equity=D(1000))
+    # 5 x 100.01 x 1.0005 = 500.3; 4.9 beyond cost 100.01 + 9.80098: 499.69 / 109.87 = 4.548
+    assert told[0] == "b buy 5 @ 100.01"
+    assert told[-1] == "b expired"
+    assert told[1].startswith("b buy 4.5")
+    assert then(Q, "b buy 4 market\n q 299 300 5 5 300", start_equity=D(500)) == [
+        "b buy 1.665 @ 300",
+        "b expired",
+    ]
+
+
+@pytest.mark.parametrize(("latency", "quotes"), [(0, 1), (1000, 1), (1001, 2), (2500, 3)])
+def test_latency_counts_in_milliseconds(latency: int, quotes: int) -> None:
+    script = "b buy 1 market" + f"\n {Q}" * (quotes - 1)
+    assert then(Q, script, latency_ms=latency) == []
+    assert then(Q, f"{script}\n {Q}", latency_ms=latency) == ["b buy 1 @ 100.01"]
+
+
+def test_symbols_go_by_name_and_quotes_follow_the_fills() -> None:
+    script = Script()
+    script.run(f"{Q} & U {Q[2:]}")
+    told = script.run(
+        f"U b buy 1 market\n a buy 1 market\n on a: U c buy 1 market\n {Q} & U {Q[2:]}"
+    )
+    assert told == ["a buy 1 @ 100.01", "b buy 1 @ 100.01"]
+    assert [type(event) for event in script.events[-4:]][-2:] == [Quote, Quote]
+    assert script.run(f"{Q} & U {Q[2:]}") == ["c buy 1 @ 100.01"]
+
+
+def test_bars_of_a_symbol_on_quotes_only_pass_through() -> None:
+    script = Script()
+    script.run(f"{Q}\n b buy 1 limit 99")
+    assert script.run("100 100 90 95 1000") == []
+    assert script.exchange.open_orders()[0][0].id == "b"
+    assert script.run("q 98 98.5 5 10 98.2") == ["b buy 1 @ 98.5"]
+    # funding is paid on the last mark, after the bar that has been told
+    assert script.run("funding 0.001") == ["funding -0.0982"]
+
+
+def test_fill_times_are_the_exchanges_and_at_is_the_engines() -> None:
+    script = Script()
+    script.run(f"{Q}\n b buy 1 market")
+    late = Quote("T/USDT", script.now + 1000, script.now + 1300, Q[2:].split(), 100.0)
+    with exact():
+        script.consume(script.exchange.step([late]))
+    filled = next(event for event in script.events if isinstance(event, Filled))
+    assert (filled.at, filled.fill.time) == (late.at, late.exchange_time)
+
+
+def test_close_all_now_walks_the_last_quote() -> None:
+    script = Script()
+    script.run(f"{LONG}\n t sell 1 limit 105 ro")
+    assert script.close_all() == ["t cancelled", "close-1 sell 1 @ 99.99"]
+    script = Script(rules=replace(RULES, leverage=2))
+    script.run(f"{Q}\n a sell 7 market\n {Q}")
+    assert script.close_all() == ["close-1 buy 5 @ 100.01", "close-2 buy 2 @ 104.02"]
+    assert not script.exchange.positions
+
+
+def test_close_all_now_on_an_empty_touch() -> None:
+    script = Script()
+    script.run(f"{LONG}\n q 99.99 100.01 0 0 100")
+    assert script.close_all() == ["close-1 sell 1 @ 89.99"]
