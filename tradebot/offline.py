@@ -1,31 +1,33 @@
 """The journal without its engine: looking at it, and acting on a run that stands still.
 
-``act`` carries out a command on an interrupted paper run: it takes the lock, restores engine and simulated
-exchange from the journalled state, delivers the command and commits what follows, all in one transaction.
+``act`` carries out a command on interrupted paper runs: it takes the lock, restores engine and simulated
+exchange from the journalled state, delivers the command and commits what follows in one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tradebot.assembly import make_session
 from tradebot.config import Config
-from tradebot.core.effects import Effect
+from tradebot.core.effects import CommandDone, Effect
 from tradebot.core.errors import JournalError
-from tradebot.core.events import Command, Event
+from tradebot.core.events import Command, Event, RunStarted
 from tradebot.core.money import exact, plain
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.times import iso
 from tradebot.core.values import Bar
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch, RunRow, StateRow
+from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
 from tradebot.journal.writer import Journal
 from tradebot.lock import InstanceLock, clear_halt
-from tradebot.report import position_rows, snapshot
+from tradebot.report import Heading, position_rows, snapshot, summarise
 from tradebot.runner import wall_ms
 from tradebot.session import Session
 
@@ -71,52 +73,95 @@ def database(config: Config) -> Path:
     return path
 
 
-async def act(config: Config, name: str, who: str, reason: str) -> list[dict[str, Any]]:
-    """Carry out a command while no engine runs; return the positions that are left.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks of runs that stand still; ``run`` None means all of them."""
 
-    The newest interrupted paper run is meant; nothing happens when there is none. Raises
-    AlreadyRunningError while an engine holds the lock, JournalError when the journal cannot be used.
+    name: str
+    who: str
+    reason: str
+    run: str | None = None
+    review: str = ""
+
+
+async def act(config: Config, request: Request) -> list[dict[str, Any]]:
+    """Carry out a command while no engine runs; return the positions that are left, with their run.
+
+    Interrupted paper runs are meant; an ended one is history. Raises AlreadyRunningError while an engine
+    holds the lock, JournalError when the journal cannot be used, UsageError for an unknown run.
     """
     data_dir = config.data_dir()
     path = database(config)
+    left: list[dict[str, Any]] = []
     with InstanceLock(data_dir), exact():
         async with await Journal.open(path, key=AuditKey.load(data_dir)) as journal:
             with Reader(path) as reader:
-                run = _standing(reader)
-                state = None if run is None else reader.state(run.id)
-            left: list[dict[str, Any]] = []
-            if run is not None and state is not None:
-                batch, left = _deliver(config, run, state, name, who, reason)
-                await journal.commit(batch, full=True)
-        if name == "resume":
+                # the one that ran last comes last, so that it stays the newest
+                standing = [
+                    (run, state)
+                    for run in reversed(_standing(reader, request.run))
+                    if (state := reader.state(run.id)) is not None
+                ]
+            for run, state in standing:
+                left += await _act_on(journal, config, run, state, request)
+        if request.name == "resume":
             clear_halt(data_dir)
     return left
 
 
-def _standing(reader: Reader) -> RunRow | None:
-    runs = (run for run in reader.runs() if run.mode == "paper")
-    return next((run for run in runs if run.state == "interrupted"), None)
+def _standing(reader: Reader, wanted: str | None) -> list[RunRow]:
+    runs = reader.runs() if wanted is None else [reader.run(wanted)]
+    return [run for run in runs if run.mode == "paper" and run.state == "interrupted"]
 
 
-def _deliver(
-    config: Config, run: RunRow, state: StateRow, name: str, who: str, reason: str
-) -> tuple[Batch, list[dict[str, Any]]]:
+async def _act_on(
+    journal: Journal, config: Config, run: RunRow, state: StateRow, request: Request
+) -> list[dict[str, Any]]:
+    """Make the run current for a moment, deliver the command, commit, and let it stand again."""
+    nonce = secrets.token_hex(4)
+    session = _restored(config, state)
+    await journal.resume_run(run.id, nonce, wall_ms())
     batch = Batch(run=run.id, wall=wall_ms())
 
     def take(event: Event, effects: Sequence[Effect]) -> None:
         batch.events.append(event)
         batch.effects.extend((event.at, effect) for effect in effects)
 
-    session = _restored(config, state)
     session.sink = take
-    now = session.engine.now
-    session.deliver(Command(now, 0, name, who, reason))
-    if name == "close-all":
-        for event in session.exchange.close_all_now(now):
-            session.deliver(event)
+    _deliver(session, run, nonce, request)
+    batch.effects += _answers(await journal.pending_commands(), session.engine.now, run.id, request)
     batch.state = {**state.body, "session": session.export_state()}
     batch.snapshot = snapshot(session.engine, run.market, None)
-    return batch, position_rows(session.engine)
+    await journal.commit(batch, full=True)
+    summary = _summary(run, state, session)
+    await journal.end_run(run.id, "interrupted", run.error, summary, wall_ms())
+    return [{"run": run.id, **row} for row in position_rows(session.engine)]
+
+
+def _deliver(session: Session, run: RunRow, nonce: str, request: Request) -> None:
+    now = session.engine.now
+    session.deliver(RunStarted(now, run.id, run.instance, nonce, run.config_hash, True))
+    session.deliver(Command(now, 0, request.name, request.who, request.reason, request.review))
+    if request.name == "close-all":
+        for event in session.exchange.close_all_now(now):
+            session.deliver(event)
+
+
+def _answers(
+    pending: Sequence[CommandRow], now: int, run: str, request: Request
+) -> Iterator[tuple[int, Effect]]:
+    """Answer what a dead engine was asked and never answered: the next one must not do it again."""
+    for row in pending:
+        if row.run in (None, run):
+            same = row.name == request.name
+            said = "carried out without the engine" if same else f"overtaken by {request.name}"
+            yield now, CommandDone(now, row.id, same, said)
+
+
+def _summary(run: RunRow, state: StateRow, session: Session) -> dict[str, Any]:
+    first, last = state.body["first"], session.engine.now
+    heading = Heading(run.id, run.mode, run.market, run.strategy, first, last)
+    return {**summarise(heading, session.engine), "hashes": session.digest.hashes()}
 
 
 def _restored(config: Config, state: StateRow) -> Session:

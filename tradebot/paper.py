@@ -15,8 +15,10 @@ from typing import Any
 from tradebot import __version__
 from tradebot.assembly import make_session
 from tradebot.config import Config
-from tradebot.core.errors import TradebotError, UsageError
+from tradebot.core.errors import StrategyError, TradebotError, UsageError
 from tradebot.core.money import exact
+from tradebot.core.times import iso
+from tradebot.core.values import Bar
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
@@ -186,8 +188,19 @@ def _load(path: Path, run: str, session: Session) -> StateRow | None:
                 hint="use the same to go on with it, or --new to start another run",
             )
         for bar in reader.bars(run):
-            session.engine.warm(bar)
+            _warm(session, bar, run)
         return state
+
+
+def _warm(session: Session, bar: Bar, run: str) -> None:
+    try:
+        session.engine.warm(bar)
+    except Exception as error:
+        raise StrategyError(
+            f"the strategy of {bar.symbol} fails on a bar that {run} has seen, {iso(bar.open_time)}:"
+            f" {type(error).__name__}: {error}",
+            hint="mend it, or --new starts another run; `tradebot close-all` closes what is open",
+        ) from error
 
 
 def _new_run(setup: Setup, nonce: str, instance: str) -> NewRun:
@@ -210,8 +223,8 @@ def _new_run(setup: Setup, nonce: str, instance: str) -> NewRun:
 
 def _opening(run: str, state: StateRow | None, source: Source) -> str:
     if state is None:
-        return f"{run} begins on {source.label}: {', '.join(source.symbols)}"
-    return f"{run} was interrupted and goes on ({source.label}); --new starts another"
+        return f"{run} begins on {source.label}"
+    return f"{run} was interrupted and goes on, on {source.label}; --new starts another"
 
 
 def closed_trades(config: Config, run: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from tradebot.core.effects import TradeClosed
 from tradebot.core.engine import Engine
 from tradebot.core.money import plain, quotient_at_8, ratio
+from tradebot.core.risk.usage import exposures, next_entry, uses
 from tradebot.core.times import iso
 
 HUNDRED = Decimal(100)
@@ -144,10 +145,49 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> dict[str, Any]:
         "completed_trades": engine.tally.trades,
         "win_rate_pct": rounded(engine.tally.win_rate_pct()),
         "halts": {name: halt.detail for name, halt in engine.halts.reasons.items()},
+        "risk": risk_view(engine),
         "prices": {
             book.symbol: plain(price)
             for book in engine.books.values()
             if (price := book.price()) is not None
         },
         "positions": position_rows(engine),
+    }
+
+
+def risk_view(engine: Engine) -> dict[str, Any]:
+    """Return limits with their use, liquidation per position, halts and refusals (JSON values)."""
+    return {
+        "limits": [
+            {
+                "rule": use.rule,
+                "symbol": use.symbol or None,
+                "used": rounded(use.used),
+                "cap": None if use.cap is None else plain(use.cap),
+                "unit": use.unit,
+                "pct": rounded(use.pct),
+                "word": use.word,
+            }
+            for use in uses(engine)
+        ],
+        "positions": [
+            {
+                "symbol": one.symbol,
+                "qty": plain(one.qty),
+                "entry_price": plain(one.entry),
+                "price": plain(one.price),
+                "liquidation_risk_pct": rounded(one.risk_pct),
+                "liquidation_price": (
+                    None if one.liquidation_price is None else plain(one.liquidation_price)
+                ),
+            }
+            for one in exposures(engine)
+        ],
+        "halts": [
+            {"reason": name, "detail": halt.detail, "since": iso(halt.at)}
+            for name, halt in engine.halts.reasons.items()
+        ],
+        "refusals": dict(sorted(engine.trader.refused.items())),
+        "paused": dict(engine.trader.paused),
+        "next_entry": iso(next_entry(engine)),
     }

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tradebot.core.effects import Effect
+from tradebot.core.effects import CommandDone, Effect
 from tradebot.core.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.events import Command, Event, RunStarted
 from tradebot.core.money import exact
@@ -35,6 +35,13 @@ IDLE_COMMIT_S = 1.0
 
 BATCH_EVENTS = 4_000
 """Events after which a batch is committed whatever the clock says."""
+
+MEND = (
+    "mend it: `tradebot paper` then starts a run with it; `tradebot close-all` closes what is open"
+)
+
+STALE = ("resume", "stop")
+"""Commands that meant the engine of their time: one that starts later does not carry them out."""
 
 BEHIND_S = 1.0
 """Further behind its schedule than this, a run does not rush to catch up."""
@@ -106,6 +113,8 @@ class Runner:
         self._stop = asyncio.Event()
         self._stop_why = ""
         self._last_command = 0
+        self._cursor: dict[str, Any] = {}
+        self._born = wall_ms()
         self._committed = self._polled = time.monotonic()
         self._anchor: tuple[float, int] | None = None
 
@@ -135,22 +144,24 @@ class Runner:
     async def main(self, cursor: dict[str, Any] | None = None) -> Ending:
         """Run until the source ends, the time is up, or somebody stops it; journal how it ended.
 
-        A failing source, strategy or journal interrupts the run; the error is in the ending. If not
-        even that can be written, JournalError.
+        A failing source, strategy or journal interrupts the run; the error is in the ending.
         """
         with exact():
             error: TradebotError | None = None
             try:
                 state, why = await self._play(cursor)
                 if self.session.stopped is not None and self.session.stopped.failed:
-                    error = StrategyError(why, hint="mend the strategy, then `tradebot resume`")
+                    error = StrategyError(why, hint=MEND)
             except TradebotError as caught:
                 state, why, error = "interrupted", caught.message, caught
             return await self._end(state, why, error)
 
     async def _play(self, cursor: dict[str, Any] | None) -> tuple[State, str]:
         started = False
-        for step in self._steps(cursor):
+        steps = self._steps(cursor)
+        self._cursor = self.source.cursor() if cursor is None else cursor
+        for step in steps:
+            # until the step is played, a commit must say that it is still to come
             at = step_time(step)
             if not started:
                 self._start(at)
@@ -161,6 +172,7 @@ class Runner:
             if not await self._wait_for(at):
                 return "interrupted", self._stop_why
             self.session.advance(step)
+            self._cursor = self.source.cursor()
             if await self._attend():
                 return "interrupted", self._stop_why
         return "ended", "the data has ended"
@@ -233,15 +245,24 @@ class Runner:
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
-            if row.run in (None, self.identity.run):
-                self._command(row.id, row.name, row.who, row.reason)
+            if row.run not in (None, self.identity.run):
+                continue
+            if row.name in STALE and row.wall < self._born:
+                self._refuse(row.id, "its engine ended before it could answer")
+            else:
+                self._command(row.id, row.name, row.who, row.reason, row.review)
         if commands:
             await self._commit()
 
-    def _command(self, number: int, name: str, who: str, reason: str) -> None:
+    def _command(self, number: int, name: str, who: str, reason: str, review: str = "") -> None:
         if name == "resume":  # before the engine is armed again, or the next poll would halt it
             clear_halt(self._data_dir)
-        self.session.deliver(Command(self.session.engine.now, number, name, who, reason))
+        self.session.deliver(Command(self.session.engine.now, number, name, who, reason, review))
+
+    def _refuse(self, number: int, why: str) -> None:
+        """Answer a command without carrying it out."""
+        now = self.session.engine.now
+        self._effects.append((now, CommandDone(now, number, False, why)))
 
     # -- the journal --------------------------------------------------------------------------------
 
@@ -255,7 +276,7 @@ class Runner:
             state={
                 "session": self.session.export_state(),
                 "shape": shape(self.session),
-                "cursor": self.source.cursor(),
+                "cursor": self._cursor,
                 "first": self.first,
             },
             snapshot=snapshot(self.session.engine, self.source.label, self.pace.speed),
@@ -282,15 +303,29 @@ class Runner:
         ending = Ending(
             state, why, error, summary, position_rows(engine), self.session.digest.hashes()
         )
+        return await self._write_end(ending)
+
+    async def _write_end(self, ending: Ending) -> Ending:
+        """Journal the last batch and the ending; return the ending as it came out."""
+        stored: dict[str, Any] | None = {**ending.summary, "hashes": ending.hashes}
         try:
             await self._commit()
-            stored = {**summary, "hashes": ending.hashes}
-            text = None if error is None else str(error)
-            await self.journal.end_run(self.identity.run, state, text, stored, wall_ms())
-        except JournalError:
-            if error is None:
-                raise
+        except JournalError as failure:
+            # what could not be written did not happen: the next start goes on from the last commit
+            ending, stored = _failed(ending, failure), None
+        text = None if ending.error is None else str(ending.error)
+        try:
+            await self.journal.end_run(self.identity.run, ending.state, text, stored, wall_ms())
+        except JournalError as failure:  # then the next start finds the run dead, and says so
+            ending = _failed(ending, failure)
         return ending
+
+
+def _failed(ending: Ending, failure: JournalError) -> Ending:
+    """Return the ending of a run whose journal could not be written; the first error counts."""
+    if ending.error is not None:
+        return ending
+    return replace(ending, state="interrupted", why=failure.message, error=failure)
 
 
 def shape(session: Session) -> list[Any]:

@@ -233,6 +233,17 @@ def runs(
     _inspect(InspectOptions(Common(config, data_dir, as_json), "runs", limit=limit))
 
 
+@app.command(rich_help_panel=INSPECT)
+def risk(
+    run: arg.Run = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show each limit with what is used of it, liquidation, halts and refusals."""
+    _inspect(InspectOptions(Common(config, data_dir, as_json), "risk", run))
+
+
 def _control(
     action: Literal["halt", "resume", "close-all"],
     common: Common,
@@ -240,10 +251,11 @@ def _control(
     reason: str,
     wait_s: float,
     yes: bool = False,
+    review: Path | None = None,
 ) -> None:
     from tradebot.cli import control_commands
 
-    options = ControlOptions(common, action, run, reason, _user(), wait_s, yes)
+    options = ControlOptions(common, action, run, reason, _user(), wait_s, yes, review)
     raise typer.Exit(control_commands.control(options))
 
 
@@ -271,13 +283,14 @@ def halt(
 def resume(
     run: arg.Run = None,
     reason: arg.Reason = "",
+    review: arg.Review = None,
     wait: arg.Wait = 5.0,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
 ) -> None:
     """Allow entries again, on record."""
-    _control("resume", Common(config, data_dir, as_json), run, reason, wait)
+    _control("resume", Common(config, data_dir, as_json), run, reason, wait, review=review)
 
 
 @app.command("close-all", rich_help_panel=CONTROL)

@@ -87,6 +87,10 @@ Limit = Annotated[
     typer.Option("--limit", "-n", metavar="N", min=1, help="At most the newest N rows."),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes on record.")]
+Review = Annotated[
+    Path | None,
+    typer.Option("--review", metavar="FILE", help="The written review a week's loss needs."),
+]
 Wait = Annotated[
     float, typer.Option("--wait", metavar="S", min=0.0, help="Seconds to wait for the engine.")
 ]

@@ -219,6 +219,66 @@ def _halts(body: Row, config: Config) -> list[Row]:
     return rows
 
 
+def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
+    """Show the limits as the engine last wrote them down; a stopped engine's are its last."""
+    run = reader.resolve_run(options.run)
+    found = reader.snapshot(run.id)
+    view = {} if found is None else found.body.get("risk", {})
+    data = {
+        "run": run.id,
+        "time": None if found is None else iso(found.body["at"]),
+        "halted": bool(view.get("halts")) or halt_present(config.data_dir()),
+        "next_entry": view.get("next_entry"),
+        **_losses(view),
+        "limits": view.get("limits", []),
+        "positions": view.get("positions", []),
+        "halts": view.get("halts", []),
+        "refusals": [{"rule": k, "count": v} for k, v in view.get("refusals", {}).items()],
+    }
+    if not options.common.json:
+        data["limits"] = [_limit_row(row) for row in data["limits"]]
+    views = {
+        "limits": View(("rule", "used", "limit", "bar", "state"), "Limits", "No limits yet."),
+        "positions": View(
+            ("symbol", "qty", "entry_price", "price", "liquidation_risk_pct", "liquidation_price"),
+            "Liquidation",
+            "No open positions.",
+        ),
+        "halts": View(("reason", "since", "detail"), "Halts", "Not halted."),
+        "refusals": View(("rule", "count"), "Refusals by rule", "No refusals."),
+    }
+    return Result("risk", data, views=views)
+
+
+def _losses(view: Row) -> Row:
+    used = {row["rule"]: row["used"] for row in view.get("limits", []) if row["symbol"] is None}
+    return {"loss_today": used.get("day_loss"), "loss_this_week": used.get("week_loss")}
+
+
+def _limit_row(row: Row) -> Row:
+    """Return a limit for people: used and cap with their unit, a bar of ten, a word."""
+    rule = row["rule"].replace("_", " ")
+    pct = Decimal(row["pct"] or 0)
+    filled = min(10, int(pct / 10 + Decimal("0.5")))
+    bar = "off" if row["pct"] is None else f"{'█' * filled}{'░' * (10 - filled)} {pct:.0f}%"
+    return {
+        "rule": f"{row['symbol']} {rule}" if row["symbol"] else rule,
+        "used": _amount(row["used"], row["unit"]),
+        "limit": _amount(row["cap"], row["unit"]),
+        "bar": bar,
+        "state": row["word"],
+    }
+
+
+def _amount(value: str | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    number = Decimal(value)
+    if unit == "USDT":
+        return f"${number:,.2f}"
+    return f"{number:.1f}%" if unit == "%" else f"{plain(number)}{unit}"
+
+
 ANSWERS: dict[str, Callable[[Reader, InspectOptions, Config], Result]] = {
     "status": _status,
     "positions": _positions,
@@ -226,4 +286,5 @@ ANSWERS: dict[str, Callable[[Reader, InspectOptions, Config], Result]] = {
     "trades": _trades,
     "signals": _signals,
     "runs": _runs,
+    "risk": _risk,
 }

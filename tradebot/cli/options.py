@@ -77,7 +77,7 @@ class InspectOptions:
     """
 
     common: Common
-    view: Literal["status", "positions", "orders", "trades", "signals", "runs"]
+    view: Literal["status", "positions", "orders", "trades", "signals", "runs", "risk"]
     run: str | None = None
     symbol: str | None = None
     since_ms: int | None = None
@@ -97,6 +97,7 @@ class ControlOptions:
     who: str = ""
     wait_s: float = 5.0
     yes: bool = False
+    review: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,20 @@ _BUSY_S = 5.0
 _POLL_S = 0.05
 
 
-def post_command(path: Path, name: str, who: str, reason: str, run: str | None = None) -> int:
-    """Ask the engine for something; returns the command's id. ``run`` None means all its runs.
+def post_command(
+    path: Path,
+    name: str,
+    who: str,
+    reason: str,
+    run: str | None = None,
+    busy_s: float = _BUSY_S,
+    review: str = "",
+) -> int:
+    """Ask the engine for something; returns the command's id. ``run`` None means all its runs;
+    ``review`` is the text of a written review.
 
     Raises UsageError for an unknown command or run, JournalError when there is no journal or it stays
-    locked for 5 s.
+    locked for ``busy_s`` seconds.
     """
     if name not in NAMES:
         raise UsageError(f"there is no command {name!r}", hint=f"one of {', '.join(NAMES)}")
@@ -32,12 +41,13 @@ def post_command(path: Path, name: str, who: str, reason: str, run: str | None =
     uri = f"{path.absolute().as_uri()}?mode=rw"
     with (
         faults(path),
-        closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)) as db,
+        closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_s)) as db,
     ):
         with transaction(db):
             cursor = db.execute(
-                "INSERT INTO commands (run, name, who, reason, wall) VALUES (?, ?, ?, ?, ?)",
-                (run, name, who, reason, time.time_ns() // 1_000_000),
+                "INSERT INTO commands (run, name, who, reason, wall, review)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (run, name, who, reason, time.time_ns() // 1_000_000, review),
             )
         return cursor.lastrowid or 0
 

@@ -233,7 +233,7 @@ class Reader:
     def command(self, command: int) -> CommandRow | None:
         """Return a posted command with its (first) answer; None if there is no such command."""
         rows = self._rows(
-            "SELECT c.id, c.run, c.name, c.who, c.reason, c.wall, a.ok, a.result, a.wall AS done"
+            "SELECT c.id, c.run, c.name, c.who, c.reason, c.wall, c.review, a.ok, a.result, a.wall AS done"
             " FROM commands c LEFT JOIN acks a ON a.command = c.id WHERE c.id = ?"
             " ORDER BY a.wall, a.run LIMIT 1",
             command,

@@ -112,7 +112,7 @@ class RunRow:
 class CommandRow:
     """A person's wish as posted, with its outcome once there is one (``ok`` is None before).
 
-    ``run`` None means every run of the engine. ``wall`` and ``done`` in UTC milliseconds.
+    ``run`` None means every run of the engine; ``review`` is the written review a resume may need. ``wall`` and ``done`` in UTC milliseconds.
     """
 
     id: int
@@ -121,6 +121,7 @@ class CommandRow:
     who: str
     reason: str
     wall: int
+    review: str = ""
     ok: bool | None = None
     result: str | None = None
     done: int | None = None

@@ -98,7 +98,7 @@ _FIRST = (
     "CREATE TABLE snapshot (run TEXT PRIMARY KEY, wall INTEGER NOT NULL, body TEXT NOT NULL)",
     """CREATE TABLE commands (
         id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT, name TEXT NOT NULL, who TEXT NOT NULL,
-        reason TEXT NOT NULL, wall INTEGER NOT NULL)""",
+        reason TEXT NOT NULL, wall INTEGER NOT NULL, review TEXT NOT NULL DEFAULT '')""",
     # The answers are apart from the wishes: others write those, and these follow from the audit.
     """CREATE TABLE acks (
         command INTEGER NOT NULL, run TEXT NOT NULL, ts INTEGER NOT NULL, wall INTEGER NOT NULL,

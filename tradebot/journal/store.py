@@ -169,7 +169,7 @@ class Store:
         """Return commands nobody has answered, with ids above ``after``, oldest first."""
         with faults(self.path):
             rows = self._db.execute(
-                "SELECT id, run, name, who, reason, wall FROM commands WHERE id > ?"
+                "SELECT id, run, name, who, reason, wall, review FROM commands WHERE id > ?"
                 " AND NOT EXISTS (SELECT 1 FROM acks WHERE acks.command = commands.id) ORDER BY id",
                 (after,),
             )
