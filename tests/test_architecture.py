@@ -1,0 +1,46 @@
+"""The walls that tools cannot see: who makes approvals, how large files and functions are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "tradebot"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for name in node.names:
+                yield node.module, name.name
+
+
+def test_only_the_gate_holds_the_seal() -> None:
+    """Approved has two makers. The codec rebuilds journalled ones for replay; nothing it makes is sent."""
+    holders = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        if ("tradebot.core.risk.approved", "SEAL") in set(imports(path))
+    }
+    assert holders == {"core/risk/gate.py", "core/codec.py"}
+    # of what can send or run, nothing imports the codec
+    users = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        if any("codec" in (module.rpartition(".")[2], name) for module, name in imports(path))
+    }
+    assert all(user.startswith("journal/") for user in users), users
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_and_functions_stay_readable(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 600
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 70, f"{node.name} has {length} lines"
