@@ -13,9 +13,16 @@ from typing import Any
 from tradebot.core.digest import Digest
 from tradebot.core.effects import Cancel, Effect, Place, StopRun, WakeAt
 from tradebot.core.engine import Engine
-from tradebot.core.events import Event, MarketEvent, OrderUpdate, WakeUp
+from tradebot.core.events import (
+    AccountSnapshot,
+    Event,
+    MarketEvent,
+    OrderUpdate,
+    PriceSeen,
+    WakeUp,
+)
 from tradebot.core.exchange import SimExchange
-from tradebot.core.values import Bar, Order, OrderStatus, Purpose
+from tradebot.core.values import HOUR_MS, Bar, MarkBar, Order, OrderStatus, Purpose
 
 Sink = Callable[[Event, Sequence[Effect]], None]
 
@@ -56,6 +63,7 @@ class Session:
         self._queue: deque[Event] = deque()
         self._timers: dict[str, int] = {}
         self._next_timer = FAR
+        self._next_check = 0
 
     def advance(self, step: Sequence[MarketEvent]) -> None:
         """Play all market events of one moment."""
@@ -79,8 +87,25 @@ class Session:
                 sink(event, effects)
             if effects:
                 self._carry_out(effects)
+        if isinstance(step[0], MarkBar):
+            self._mark(step)
         if self._next_timer != FAR:
             self._wake(self.engine.now + 1)
+        if self.engine.now >= self._next_check:
+            self._check()
+
+    def _mark(self, step: Sequence[MarketEvent]) -> None:
+        """Where there are mark bars their close, not the trade price, is what positions are valued at."""
+        for bar in step:
+            if isinstance(bar, MarkBar) and self.engine.holds(bar.symbol):
+                self.deliver(PriceSeen(self.engine.now, bar.symbol, bar.exact_close))
+
+    def _check(self) -> None:
+        """Once an hour, tell the engine what the exchange's own account says."""
+        now = self.engine.now
+        self._next_check = now - now % HOUR_MS + HOUR_MS
+        account = self.exchange
+        self.deliver(AccountSnapshot(now, account.wallet, account.equity()))
 
     def deliver(self, event: Event) -> None:
         """Give the engine one event, and everything that follows from it at once."""
@@ -152,6 +177,7 @@ class Session:
             "engine": self.engine.export_state(),
             "exchange": self.exchange.export_state(),
             "timers": dict(self._timers),
+            "next_check": self._next_check,
             "digest": self.digest.hashes(),
             "events": self.events,
         }
@@ -162,5 +188,6 @@ class Session:
         self.exchange.restore(state["exchange"])
         self._timers = dict(state["timers"])
         self._next_timer = min(self._timers.values(), default=FAR)
+        self._next_check = state["next_check"]
         self.digest.restore(state["digest"])
         self.events = state["events"]

@@ -40,7 +40,7 @@ from tradebot.core.events import (
 )
 from tradebot.core.halts import Halts
 from tradebot.core.metrics import Drawdown, Tally
-from tradebot.core.money import of_float
+from tradebot.core.money import ZERO, of_float, plain
 from tradebot.core.portfolio import WINDOW, Portfolio, Trip
 from tradebot.core.resample import Resampler
 from tradebot.core.risk.approved import Refusal
@@ -160,8 +160,10 @@ class Engine:
                 self._on_command(event)
             case RunStarted():
                 self._on_start(event)
-            case FeedStatus() | AccountSnapshot():
-                self._on_news(event)
+            case AccountSnapshot():
+                self._on_account(event)
+            case FeedStatus():
+                self._on_feed(event)
         out = self.trader.out
         if not out:
             return NOTHING
@@ -399,10 +401,16 @@ class Engine:
         self.run = event.run
         self.trader.prefix = f"tb{event.instance}-{event.nonce}"
 
-    def _on_news(self, event: FeedStatus | AccountSnapshot) -> None:
+    def _on_account(self, event: AccountSnapshot) -> None:
+        """Compare the venue's wallet with the ledger's: cash plus the cost of what is held."""
+        held = (a.holding for a in self.portfolio.accounts.values())
+        wallet = self.portfolio.cash + sum((h.qty * h.entry for h in held), ZERO)
+        if wallet != event.wallet:
+            text = f"the venue's wallet is {plain(event.wallet)}, the ledger says {plain(wallet)}"
+            self._halt("account", text)
+
+    def _on_feed(self, event: FeedStatus) -> None:
         """A feed that is silent pauses entries on its symbols and cancels those that work."""
-        if not isinstance(event, FeedStatus):
-            return
         names = [event.symbol] if event.symbol else list(self.books)
         for name in names:
             if event.live:
@@ -481,6 +489,10 @@ class Engine:
         self.trader.cancel_entries(f"halt: {reason}")
 
     # -- what others may know --------------------------------------------------------------------
+
+    def holds(self, symbol: str) -> bool:
+        """Return whether a position is open on the symbol."""
+        return bool(self.books[symbol].holding.qty)
 
     def equity(self) -> Decimal:
         """Return cash plus open positions at their last price (USDT)."""
