@@ -242,7 +242,6 @@ class SimExchange:
         self, paid: list[Event], marks: dict[str, MarkBar], told: list[Bar]
     ) -> Iterable[Event]:
         walks: list[BarWalk | PriceSeen] = []
-        loud = False
         for bar in told if self._orders or self._positions else ():
             orders = self._orders.get(bar.symbol, ())
             position = self._positions.get(bar.symbol)
@@ -250,17 +249,14 @@ class SimExchange:
                 continue
             mark = marks.get(bar.symbol)
             if not bars.is_quiet(orders, position, bar, mark, liquidates=not self._plain):
-                loud = True
                 walks.append(BarWalk(self._desk, self._pricing, self._moment, bar, mark))
             elif position is not None and not self._plain:
                 price = bars.adverse_price(bar, mark, position.qty)
                 walks.append(PriceSeen(bar.at, bar.symbol, price))
-        if loud:
+        if walks:
             return self._walk_bars(paid, walks, marks, told)
         self._remember_bars(told, marks)
-        if paid or walks:
-            return [*paid, *(w for w in walks if isinstance(w, PriceSeen)), *told]
-        return told
+        return [*paid, *told] if paid else told
 
     def _walk_bars(
         self,
