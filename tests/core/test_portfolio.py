@@ -87,13 +87,33 @@ def test_a_fill_counts_once() -> None:
 
 def test_fills_beyond_the_window_are_still_known_as_seen() -> None:
     with exact():
-        sides = ["buy", "sell"] * WINDOW
+        sides = ["buy", "sell"] * (2 * WINDOW)
         fills = [a_fill(n + 1, side, "1", "100") for n, side in enumerate(sides)]
         portfolio = booked(fills)
         cash = portfolio.cash
         assert portfolio.book(fills[0], "e", 1) is None
         assert portfolio.cash == cash
-        assert portfolio.holding(BTC).trades == WINDOW
+        assert portfolio.holding(BTC).trades == 2 * WINDOW
+
+
+def test_the_window_moves_on_without_a_flat_moment_too() -> None:
+    with exact():
+        fills = [a_fill(n + 1, "buy", "1", str(100 + n)) for n in range(5 * WINDOW)]
+        portfolio = booked(fills)
+        account = portfolio.accounts[BTC]
+        assert WINDOW <= len(account.lines) <= 2 * WINDOW
+        assert account.holding.qty == 5 * WINDOW
+        again = Portfolio(D(1), ())
+        again.restore(json.loads(json.dumps(portfolio.export_state())))
+        assert again.export_state() == portfolio.export_state()
+        late = a_fill(4 * WINDOW + 200, "buy", "1", "1", time=(5 * WINDOW) * 1000 - 500)
+        assert portfolio.book(late, "e", 1) is not None
+        assert portfolio.holding(BTC) == again_with(again, late)
+
+
+def again_with(portfolio: Portfolio, fill: Fill) -> object:
+    portfolio.book(fill, "e", 1)
+    return portfolio.holding(BTC)
 
 
 fills_strategy = st.lists(

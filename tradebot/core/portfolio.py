@@ -17,8 +17,8 @@ from typing import Any
 from tradebot.core.money import ZERO, quotient_at_8
 from tradebot.core.values import Fill, Side
 
-WINDOW = 64
-"""Fills and fundings per symbol that a late fill can still be sorted into."""
+WINDOW = 32
+"""Fills and fundings per symbol that a late fill can surely still be sorted into."""
 
 
 @dataclass(slots=True)
@@ -83,13 +83,19 @@ class Entry:
 
 @dataclass(slots=True)
 class Account:
-    """A symbol's folded state, the lines that can still be re-ordered, and the state before them."""
+    """A symbol's folded state, the lines that can still be re-ordered, and the state before them.
+
+    ``seen`` are the trade ids among the lines; ``flats`` remembers, for each flat moment among them, how many
+    lines lead to it and the state there: where the window can begin without folding anything again.
+    """
 
     holding: Holding = field(default_factory=Holding)
     base: Holding = field(default_factory=Holding)
     lines: list[Entry] = field(default_factory=list)
     trips: dict[int, Trip] = field(default_factory=dict)
     last_dropped: int = 0
+    seen: set[int] = field(default_factory=set)
+    flats: list[tuple[int, Holding]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +132,9 @@ class Portfolio:
         A fill that arrives late is folded again from its place in exchange order.
         """
         account = self.accounts.setdefault(fill.symbol, Account())
-        if fill.trade_id <= account.last_dropped or any(
-            line.trade_id == fill.trade_id for line in account.lines
-        ):
+        if fill.trade_id <= account.last_dropped or fill.trade_id in account.seen:
             return None
+        account.seen.add(fill.trade_id)
         self.cash -= fill.side.sign * fill.qty * fill.price + fill.fee
         self.fees += fill.fee
         return self._add(account, Entry(fill.time, fill.trade_id, fill, ZERO, why, signal))
@@ -159,8 +164,11 @@ class Portfolio:
             realised, trip = fold(account.holding, line)
             if trip is not None:
                 account.trips[trip.number] = trip
+                if not account.holding.qty:
+                    account.flats.append((len(lines), replace(account.holding)))
             booked = Booked(realised, (trip,) if trip else ())
-        _trim(account)
+        if len(lines) > 2 * WINDOW:
+            _trim(account)
         return booked
 
     def export_state(self) -> dict[str, Any]:
@@ -262,11 +270,13 @@ def _refold(account: Account) -> Booked:
     holding = replace(account.base)
     realised = ZERO
     trips: dict[int, Trip] = {}
-    for line in account.lines:
-        gain, trip = fold(holding, line)
-        realised = gain
+    account.flats = []
+    for count, line in enumerate(account.lines, 1):
+        realised, trip = fold(holding, line)
         if trip is not None:
             trips[trip.number] = trip
+            if not holding.qty:
+                account.flats.append((count, replace(holding)))
     changed = tuple(trip for n, trip in trips.items() if account.trips.get(n) != trip)
     undone = tuple(n for n in account.trips if n not in trips)
     account.trips = trips
@@ -276,12 +286,21 @@ def _refold(account: Account) -> Booked:
 
 
 def _trim(account: Account) -> None:
-    while len(account.lines) > WINDOW:
-        line = account.lines.pop(0)
-        _, trip = fold(account.base, line)
-        account.last_dropped = max(account.last_dropped, line.trade_id)
-        if trip is not None:
-            account.trips.pop(trip.number, None)
+    """Let the window begin later, leaving at least ``WINDOW`` lines: at a flat moment if there is one."""
+    most = len(account.lines) - WINDOW
+    fitting = [flat for flat in account.flats if flat[0] <= most]
+    if fitting:
+        count, account.base = fitting[-1]
+    else:
+        count = most
+        for line in account.lines[:count]:
+            fold(account.base, line)
+    dropped, account.lines = account.lines[:count], account.lines[count:]
+    account.last_dropped = max(account.last_dropped, *(line.trade_id for line in dropped))
+    account.seen = {line.trade_id for line in account.lines if line.trade_id}
+    account.flats = [(n - count, state) for n, state in account.flats if n > count]
+    done = account.base.trades
+    account.trips = {n: trip for n, trip in account.trips.items() if n > done}
 
 
 def _export_account(account: Account) -> dict[str, Any]:
@@ -298,6 +317,7 @@ def _restore_account(state: dict[str, Any]) -> Account:
         lines=[_restore_line(line) for line in state["lines"]],
         last_dropped=state["dropped"],
     )
+    account.seen = {line.trade_id for line in account.lines if line.trade_id}
     _refold(account)
     return account
 
