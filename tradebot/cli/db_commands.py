@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from tradebot.cli.options import DbOptions
-from tradebot.cli.output import Result, View, show
+from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.core.errors import JournalError, UsageError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.backup import backup
 from tradebot.journal.reader import Reader
-from tradebot.journal.verify import verify
+from tradebot.journal.verify import Finding, verify
 from tradebot.offline import database
 
 
@@ -45,8 +47,17 @@ def _verify(options: DbOptions) -> Result:
         "head": None if head is None else str(head),
         "findings": [asdict(finding) for finding in findings],
     }
-    views = {"findings": View(title="Findings", empty="Nothing found: the journal is as written.")}
-    return Result("db verify", data, views=views, error=error)
+    return Result("db verify", data, text="\n".join(_told(data, findings)), error=error)
+
+
+def _told(data: dict[str, Any], findings: Sequence[Finding]) -> Iterator[str]:
+    """Say in lines what was checked, with which key, and what was found."""
+    yield f"file   {data['file']}"
+    yield f"key    {data['key']}, {data['proof']}"
+    yield f"head   {data['head'] or '-'}"
+    yield f"found  {len(findings) or 'nothing: the journal is as written'}"
+    for finding in findings:
+        yield f"  {finding.kind}, {finding.where}: {finding.text}"
 
 
 def _backup(options: DbOptions) -> Result:

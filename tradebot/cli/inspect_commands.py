@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,8 @@ from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import Result, View, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
+from tradebot.core.errors import UsageError
+from tradebot.core.facts import INSTRUMENTS
 from tradebot.core.money import exact, plain, quotient_at_8
 from tradebot.core.times import iso
 from tradebot.core.values import DAY_MS
@@ -24,64 +26,17 @@ HEARTBEAT_S = 10
 
 Row = dict[str, Any]
 
-VIEWS = {
-    "positions": View(
-        ("symbol", "side", "qty", "entry_price", "price", "pnl", "pnl_pct", "stop", "target"),
-        empty="No open positions.",
-    ),
-    "orders": View(
-        (
-            "time",
-            "id",
-            "symbol",
-            "side",
-            "type",
-            "qty",
-            "price",
-            "trigger_price",
-            "status",
-            "filled",
-            "average",
-            "reason",
-        ),
-        empty="No orders yet.",
-    ),
-    "trades": View(
-        (
-            "id",
-            "exit_time",
-            "symbol",
-            "side",
-            "qty",
-            "entry_price",
-            "exit_price",
-            "duration_s",
-            "pnl",
-            "pnl_pct",
-            "exit_reason",
-        ),
-        empty="No completed trades yet.",
-    ),
-    "signals": View(
-        (
-            "id",
-            "time",
-            "symbol",
-            "side",
-            "confidence",
-            "price",
-            "stop",
-            "verdict",
-            "why",
-            "outcome_pnl",
-        ),
-        empty="No signals yet.",
-    ),
-    "runs": View(
-        ("id", "mode", "state", "market", "strategy", "started", "ended", "error"),
-        empty="No runs yet: start one with `tradebot paper`.",
-    ),
+EMPTY = {
+    "positions": "No open positions.",
+    "orders": "No such orders.",
+    "trades": "No completed trades.",
+    "signals": "No signals.",
+    "runs": "No runs yet: start one with `tradebot paper`.",
 }
+
+FOR = {"e": "entry", "s": "stop", "t": "target", "x": "exit"}
+
+VERDICTS = ("approved", "refused", "exit", "held", "ignored")
 
 
 def inspect(options: InspectOptions) -> int:
@@ -92,14 +47,44 @@ def inspect(options: InspectOptions) -> int:
     return show(result, as_json=options.common.json)
 
 
-def _rows(view: str, rows: list[Row]) -> Result:
-    return Result(view, {view: rows}, views={view: VIEWS[view]})
+def _rows(
+    view: str,
+    rows: list[Row],
+    options: InspectOptions,
+    run: str = "",
+    people: list[Row] | None = None,
+) -> Result:
+    """Return rows as a result; ``people`` are the same rows with what only people are shown."""
+    if options.common.json:
+        return Result(view, {view: rows})
+    return Result(view, {view: rows}, text=_listed(view, rows if people is None else people, run))
+
+
+def _listed(view: str, rows: list[Row], run: str) -> str:
+    from tradebot.cli import tables
+
+    if not rows:
+        filtered = f" ({run})" if run else ""
+        return f"{EMPTY[view]}{filtered}"
+    columns = getattr(tables, view.upper())
+    title = (
+        f"{run} · {len(rows)} {view if len(rows) > 1 else view.removesuffix('s')}" if run else ""
+    )
+    return tables.rendered(tables.listing(title, columns, rows, tables.console_of().width))
 
 
 def _runs(reader: Reader, options: InspectOptions, config: Config) -> Result:
     owner = lock_owner(config.data_dir())
     runs = reader.runs()[: options.limit]
-    return _rows("runs", [_run_row(run, owner is not None) for run in runs])
+    rows = [_run_row(run, owner is not None) for run in runs]
+    people = [{**row, **_result(row["summary"])} for row in rows]
+    return _rows("runs", rows, options, people=people)
+
+
+def _result(summary: Row | None) -> Row:
+    if summary is None:
+        return {"trades": None, "pnl": None}
+    return {"trades": summary["completed_trades"], "pnl": summary["pnl"]}
 
 
 def _run_row(run: RunRow, engine: bool) -> Row:
@@ -126,33 +111,77 @@ def _run_row(run: RunRow, engine: bool) -> Row:
 def _positions(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
     rows = [{"run": run, **row} for row in reader.positions(run)]
-    return _rows("positions", [r for r in rows if options.symbol in (None, r["symbol"])])
+    rows = [row for row in rows if _symbol(options) in (None, row["symbol"])]
+    return _rows("positions", rows, options, run)
 
 
 def _orders(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
     rows = reader.orders(run, options.open_only)
-    rows = [row for row in rows if options.symbol in (None, row["symbol"])]
+    rows = [row for row in rows if _symbol(options) in (None, row["symbol"])]
     rows = [row for row in rows if row["ts"] >= (options.since_ms or 0)]
     rows = rows[-options.limit :] if options.limit else rows
-    shown = [journal_row(row) for row in rows]
-    return _rows("orders", [{**row, "time": row.pop("ts")} for row in shown])
+    shown = [{**_without(journal_row(row), "ts"), "time": iso(row["ts"])} for row in rows]
+    return _rows("orders", shown, options, run, [_order(row) for row in shown])
+
+
+def _order(row: Row) -> Row:
+    """Add what people read: a short id, what the order is for, its one price."""
+    at = row["price"] if row["price"] is not None else row["trigger_price"]
+    short = row["id"].rpartition("-")[2]
+    kind = (row["type"] or "-").replace("_market", "").replace("_", " ")
+    what = FOR.get(row["purpose"], row["purpose"])
+    return {**row, "short_id": short, "at": at, "for": what, "type": kind}
 
 
 def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
-    rows = reader.trades(run, options.symbol, options.since_ms, options.limit)
-    return _rows("trades", [_without(journal_row(row), "ts") for row in rows])
+    rows = reader.trades(run, _symbol(options), options.since_ms, options.limit)
+    return _rows("trades", [_without(journal_row(row), "ts") for row in rows], options, run)
 
 
 def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    if options.verdict not in (None, *VERDICTS):
+        raise UsageError(
+            f"there is no verdict {options.verdict!r}", hint=f"one of {', '.join(VERDICTS)}"
+        )
     run = reader.resolve_run(options.run).id
-    rows = reader.signals(run, options.since_ms, options.symbol, options.verdict, options.limit)
+    if options.csv is not None:
+        return _signals_csv(reader, options, run)
+    rows = reader.signals(run, options.since_ms, _symbol(options), options.verdict, options.limit)
     shown = [journal_row(row) for row in rows]
-    if not options.common.json:
-        for row in shown:
-            row["why"] = "; ".join(row["refusals"]) or row["reason"]
-    return _rows("signals", shown)
+    people = [{**row, "why": "; ".join(row["refusals"]) or row["reason"]} for row in shown]
+    return _rows("signals", shown, options, run, people)
+
+
+def _signals_csv(reader: Reader, options: InspectOptions, run: str) -> Result:
+    """Write the signals with their hypothetical trades to a file; the answer says how many."""
+    from tradebot.cli.quality_commands import write_csv
+    from tradebot.signal_quality import SIGNAL_COLUMNS, signal_rows
+
+    assert options.csv is not None
+    if options.common.json and str(options.csv) == "-":
+        raise UsageError("--csv - and --json both want stdout", hint="name a file for the CSV")
+    wanted = (options.since_ms, _symbol(options), options.verdict, options.limit)
+    count = write_csv(SIGNAL_COLUMNS, signal_rows(reader, run, *wanted), options.csv)
+    text = "" if str(options.csv) == "-" else f"{count} signals of {run} written to {options.csv}"
+    return Result("signals", {"run": run, "csv": str(options.csv), "count": count}, text=text)
+
+
+def _symbol(options: InspectOptions) -> str | None:
+    """Return the symbol asked for as the journal writes it; UsageError for one it cannot know."""
+    if options.symbol is None:
+        return None
+    wanted = options.symbol.strip().upper()
+    if wanted in INSTRUMENTS:
+        return wanted
+    same = [s for s in INSTRUMENTS if s.replace("/", "") == wanted or s.split("/")[0] == wanted]
+    if not same:
+        raise UsageError(
+            f"there is no symbol {options.symbol!r}",
+            hint=f"one of {', '.join(sorted(INSTRUMENTS))}",
+        )
+    return same[0]
 
 
 def _without(row: Row, name: str) -> Row:
@@ -188,8 +217,45 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "halts": _halts(body, config),
         "error": run.error,
     }
-    views = {"halts": View(title="Halts", empty="Not halted.")}
-    return Result("status", data, views=views)
+    return Result("status", data, text=None if options.common.json else _status_text(data))
+
+
+def _status_text(data: Row) -> str:
+    from rich.table import Table
+    from rich.text import Text
+
+    from tradebot.cli import tables
+
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _status_lines(data):
+        table.add_row(name, Text(value))
+    return tables.rendered(table)
+
+
+def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
+    from tradebot.cli.tables import figure, moment, percent, signed, usd
+
+    beat = data["heartbeat_age_s"]
+    yield "run", f"{data['run']} ({data['mode']}), {data['state']}"
+    yield "market", data["market"]
+    yield "strategy", data["strategy"]
+    yield "engine", data["engine"] + ("" if beat is None else f", last heard of {beat:.1f}s ago")
+    yield "market time", moment(data["time"])
+    yield "equity", f"{usd(data['equity'])} of {usd(data['start_equity'])} at the start"
+    yield (
+        "PnL",
+        f"{signed(data['pnl'])} ({percent(data['pnl_pct'])}), today {signed(data['day_pnl'])}",
+    )
+    yield "drawdown", usd(data["drawdown"])
+    trades, rate = data["completed_trades"], figure(data["win_rate_pct"], "%")
+    yield "trades", "-" if trades is None else f"{trades} completed, {rate} of them won"
+    yield "open", f"{data['open_positions']} position(s)"
+    halts = "; ".join(f"{row['reason']} ({row['detail']})" for row in data["halts"])
+    yield "trading", f"HALTED: {halts or 'the HALT file is there'}" if data["halted"] else "armed"
+    if data["error"]:
+        yield "error", data["error"]
 
 
 def _engine(held: bool, age: float | None) -> str:

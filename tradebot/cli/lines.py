@@ -1,9 +1,14 @@
-"""What a running engine says to people: one readable line per thing worth knowing."""
+"""What a running engine says to people: one readable line per thing worth knowing.
+
+A line has columns: time (UTC), symbol, what happened, then the particulars. What changes nothing, such as
+a signal to leave where nothing is held, is left to ``tradebot signals``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tradebot.cli.tables import duration, price
 from tradebot.core.effects import (
     Effect,
     FillBooked,
@@ -17,48 +22,63 @@ from tradebot.core.effects import (
 from tradebot.core.money import plain
 from tradebot.core.times import iso
 
+QUIET = ("ignored", "held")
+"""Verdicts on signals that ask for what is so already."""
+
 
 def lines_of(at: int, effects: Sequence[Effect]) -> Iterator[str]:
     """Yield a line for each effect that people want to see; ``at`` in UTC milliseconds."""
     for effect in effects:
-        text = _text(effect)
-        if text:
-            yield f"{iso(at - at % 1000)}  {text}"
+        told = _told(effect)
+        if told is not None:
+            where, what, particulars = told
+            time = iso(at)[:19].replace("T", " ")
+            yield f"{time}  {where:<8}  {what:<7}  {particulars}".rstrip()
 
 
-def _text(effect: Effect) -> str:
+def _told(effect: Effect) -> tuple[str, str, str] | None:
+    """Return symbol, word and particulars of an effect; None for what nobody needs to see."""
     match effect:
         case SignalJudged():
             return _signal(effect)
-        case FillBooked(fill=f):
-            word = "LIQUIDATED" if f.liquidation else "filled"
-            return (
-                f"{f.symbol:<9} {word} {f.side.value} {plain(f.qty)} @ {plain(f.price)}"
-                f" fee {f.fee:.4f}"
-            )
+        case FillBooked():
+            return _fill(effect)
         case TradeClosed():
-            mark = "▲" if effect.pnl > 0 else "▼"
+            return _trade(effect)
+        case FundingBooked(symbol=symbol, amount=amount):
             return (
-                f"{effect.symbol:<9} closed {effect.side} {plain(effect.qty)}"
-                f" {effect.entry_price:f} → {effect.exit_price:f}"
-                f"  PnL {effect.pnl:+.2f} USDT {mark} ({effect.exit_reason})"
+                symbol,
+                "funding",
+                f"{amount:+.2f} USDT" if abs(amount) >= 1 else f"{amount:+.4f} USDT",
             )
-        case FundingBooked():
-            return f"{effect.symbol:<9} funding {effect.amount:+.4f} USDT"
-        case Halted():
-            return f"HALTED    {effect.reason}: {effect.detail}"
-        case Resumed():
-            return f"RESUMED   {effect.reason} cleared by {effect.who}: {effect.detail}"
+        case Halted(reason=reason, detail=detail):
+            return "", "HALTED", f"{reason}: {detail}"
+        case Resumed(reason=reason, who=who, detail=detail):
+            return "", "RESUMED", f"{reason}, by {who}: {detail}"
         case Notify(level=level, text=text) if not text.startswith("HALT "):
-            return f"{level.upper():<9} {text}"
+            return "", level.upper()[:7], text
         case _:
-            return ""
+            return None
 
 
-def _signal(signal: SignalJudged) -> str:
-    head = (
-        f"{signal.symbol:<9} signal {signal.side} ({signal.confidence:.2f}) @ {plain(signal.price)}"
-    )
-    if signal.verdict == "refused":
-        return f"{head}  refused: {'; '.join(signal.refusals)}"
-    return f"{head}  {signal.verdict}: {signal.reason}"
+def _signal(signal: SignalJudged) -> tuple[str, str, str] | None:
+    if signal.verdict in QUIET:
+        return None
+    why = "; ".join(signal.refusals) if signal.verdict == "refused" else signal.reason
+    head = f"{signal.side:<5}  {signal.confidence:.2f} at {price(signal.price)}"
+    return signal.symbol, "signal", f"{head}  {signal.verdict}: {why}"
+
+
+def _fill(booked: FillBooked) -> tuple[str, str, str]:
+    fill = booked.fill
+    word = "LIQUID." if fill.liquidation else "fill"
+    what = f"{fill.side.value:<5}  {plain(fill.qty)} @ {price(fill.price)}"
+    return fill.symbol, word, f"{what}  fee {fill.fee:.2f}"
+
+
+def _trade(trade: TradeClosed) -> tuple[str, str, str]:
+    mark = "▲" if trade.pnl > 0 else "▼" if trade.pnl < 0 else "="
+    held = duration((trade.exit_time - trade.entry_time) // 1000)
+    way = f"{price(trade.entry_price)} → {price(trade.exit_price)}"
+    said = f"{trade.side:<5}  {way}  PnL {trade.pnl:+.2f} {mark}  {trade.exit_reason} after {held}"
+    return trade.symbol, "closed", said

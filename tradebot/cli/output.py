@@ -62,7 +62,8 @@ def show(result: Result, *, as_json: bool) -> int:
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - this is where output is made
     if result.text is not None:
-        print(result.text)  # noqa: T201
+        if result.text:
+            print(result.text)  # noqa: T201
     else:
         _print_tables(result)
     if result.error is not None:

@@ -1,0 +1,196 @@
+"""Looking at runs: JSON exact and complete, tables that people can read at 80 columns."""
+
+from __future__ import annotations
+
+import re
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from paper_kit import Bot
+
+from tradebot.cli import tables
+
+PLAIN = re.compile(r"-?\d+(\.\d+)?")
+ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+TRADE = [
+    "id", "run", "symbol", "side", "qty", "entry_time", "entry_price", "exit_time", "exit_price",
+    "fees", "funding", "pnl", "pnl_pct", "duration_s", "exit_reason",
+]  # fmt: skip
+SIGNAL = [
+    "id", "run", "time", "symbol", "side", "confidence", "price", "stop", "target", "reason",
+    "verdict", "refusals", "outcome_pnl",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bot(tmp_path_factory: pytest.TempPathFactory) -> Bot:
+    """A data directory with two runs: one short, then one with trades on two symbols."""
+    folder = tmp_path_factory.mktemp("inspect")
+    made = Bot(folder, folder / "data")
+    made.paper("--for", "30m", "--symbols", "SOL/USDT")
+    made.paper("--for", "8h", "--param", "fast=5", "--param", "slow=15")
+    return made
+
+
+def rows(bot: Bot, view: str, *words: str) -> list[dict[str, Any]]:
+    done = bot.json(view, *words)
+    assert done.document["command"] == view
+    assert list(done.data) == [view]
+    found = done.data[view]
+    assert isinstance(found, list)
+    return found
+
+
+def test_trades(bot: Bot) -> None:
+    trades = rows(bot, "trades")
+    assert len(trades) > 5
+    for trade in trades:
+        assert set(TRADE) <= set(trade)
+        assert trade["run"] == "paper-0002"
+        for name in ("qty", "entry_price", "exit_price", "fees", "funding", "pnl", "pnl_pct"):
+            assert PLAIN.fullmatch(trade[name]), (name, trade[name])
+        assert ISO.fullmatch(trade["entry_time"])
+        assert ISO.fullmatch(trade["exit_time"])
+    status = bot.json("status").data
+    total = sum(Decimal(trade["pnl"]) for trade in trades)
+    if not status["open_positions"]:
+        assert total == Decimal(status["pnl"])
+    assert status["completed_trades"] == len(trades)
+
+
+def test_signals(bot: Bot) -> None:
+    signals = rows(bot, "signals")
+    for signal in signals:
+        assert set(SIGNAL) <= set(signal)
+        assert ISO.fullmatch(signal["time"])
+        assert PLAIN.fullmatch(signal["price"])
+        assert isinstance(signal["refusals"], list)
+    approved = rows(bot, "signals", "--verdict", "approved")
+    assert [row for row in signals if row["verdict"] == "approved"] == approved
+    outcomes = [Decimal(row["outcome_pnl"]) for row in approved if row["outcome_pnl"]]
+    assert sum(outcomes) == sum(Decimal(trade["pnl"]) for trade in rows(bot, "trades"))
+
+
+def test_filters(bot: Bot) -> None:
+    trades = rows(bot, "trades")
+    assert rows(bot, "trades", "--limit", "3") == trades[-3:]
+    btc = [row for row in trades if row["symbol"] == "BTC/USDT"]
+    assert 0 < len(btc) < len(trades)
+    for name in ("BTC/USDT", "btc/usdt", "BTCUSDT", "btc"):
+        assert rows(bot, "trades", "--symbol", name) == btc
+    since = trades[3]["exit_time"]
+    assert rows(bot, "trades", "--since", since) == [t for t in trades if t["exit_time"] >= since]
+    orders = rows(bot, "orders", "--symbol", "ETH/USDT")
+    assert {row["symbol"] for row in orders} == {"ETH/USDT"}
+    assert rows(bot, "orders", "--limit", "1") == rows(bot, "orders")[-1:]
+    assert rows(bot, "signals", "--since", "2025-01-06T09:00Z", "--limit", "2")
+
+
+def test_another_run(bot: Bot) -> None:
+    assert {row["symbol"] for row in rows(bot, "signals", "--run", "paper-0001")} <= {"SOL/USDT"}
+    assert bot.json("status", "--run", "paper-0001").data["run"] == "paper-0001"
+    error = bot.json("status", "--run", "paper-1", code=2).error
+    assert error["hint"] == "did you mean paper-0001?"
+    assert [row["id"] for row in rows(bot, "runs")] == ["paper-0002", "paper-0001"]
+    assert len(rows(bot, "runs", "--limit", "1")) == 1
+
+
+def test_wrong_filters_are_told(bot: Bot) -> None:
+    assert "approved" in bot.json("signals", "--verdict", "aproved", code=2).error["hint"]
+    assert "BTC/USDT" in bot.json("trades", "--symbol", "DOGE", code=2).error["hint"]
+    assert bot.json("trades", "--since", "yesterday", code=2).error["kind"] == "usage"
+
+
+def test_status_of_an_ended_run(bot: Bot) -> None:
+    status = bot.json("status").data
+    assert status["state"] == "ended"
+    assert status["engine"] == "stopped"
+    assert status["heartbeat_age_s"] is None
+    assert status["halted"] is False
+    summary = rows(bot, "runs")[0]["summary"]
+    assert status["equity"] == summary["equity"]
+    assert status["pnl"] == summary["pnl"]
+
+
+@pytest.mark.parametrize(
+    "view", ["status", "positions", "orders", "trades", "signals", "runs", "config path"]
+)
+def test_people_read_80_columns(bot: Bot, view: str) -> None:
+    out = bot(*view.split()).out
+    lines = out.splitlines()
+    assert lines
+    assert max(map(len, lines)) <= 80 or view == "config path", out
+    assert not any(line != line.rstrip() for line in lines) or view == "config path"
+    assert not re.search(r"\d\.\d{7}", out)
+    assert not re.search(r"\d\dT\d\d:", out)
+    assert "None" not in out
+
+
+def test_wide_tables_say_more(bot: Bot) -> None:
+    narrow = bot("trades").out
+    wide = bot("trades", COLUMNS="140").out
+    assert "2025-01-06 0" not in narrow
+    assert "2025" in narrow.splitlines()[0]
+    assert "2025-01-06 0" in wide
+    assert "PnL %" in wide
+
+
+def test_running_and_then_stopped(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, tmp_path / "data")
+    engine = bot.engine(speed=60)
+    try:
+        status = bot.status()
+        assert status["engine"] == "running"
+        assert status["state"] == "running"
+        assert 0 <= status["heartbeat_age_s"] < 10
+        assert "last heard of" in bot("status").out
+    finally:
+        bot.end(engine)
+    assert bot.status()["engine"] == "stopped"
+
+
+@pytest.mark.parametrize("view", ["status", "positions", "orders", "trades", "signals", "runs"])
+def test_nothing_yet_says_what_to_do(tmp_path: Path, view: str) -> None:
+    error = Bot(tmp_path, tmp_path / "data").json(view, code=1).error
+    assert "no journal yet" in error["message"]
+    assert "tradebot paper" in error["hint"]
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("98655.60000000", "98655.6"),
+        ("3657.9531212307243", "3657.953"),
+        ("0.74123456789", "0.741235"),
+        ("100166.8", "100166.8"),
+        ("0", "0"),
+        ("100", "100"),
+        (None, "-"),
+    ],
+)
+def test_prices(value: str | None, text: str) -> None:
+    assert tables.price(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (45, "45s"), (240, "4m00s"), (7500, "2h05m"), (273_600, "3d04h")],
+)
+def test_durations(seconds: int, text: str) -> None:
+    assert tables.duration(seconds) == text
+
+
+def test_a_table_drops_what_matters_least() -> None:
+    row = {"id": 1, "exit_time": "2025-05-31T20:31:00Z", "symbol": "BTC/USDT", "side": "long",
+           "qty": "0.01", "entry_price": "98000", "exit_price": "98100", "duration_s": 240,
+           "pnl": "1.005", "pnl_pct": "0.1", "exit_reason": "target"}  # fmt: skip
+    for width, kept in ((200, 11), (75, 9), (40, 8)):
+        table = tables.listing("", tables.TRADES, [row], width)
+        assert len(table.columns) == kept, width
