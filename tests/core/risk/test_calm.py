@@ -1,0 +1,196 @@
+"""The calm band: it may only ever hide what would have changed nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tradebot.core.engine as engine_module
+from tradebot.assembly import make_session
+from tradebot.config import load_config
+from tradebot.core.book import Book
+from tradebot.core.effects import Effect
+from tradebot.core.events import Command, Event, RunStarted
+from tradebot.core.facts import INSTRUMENTS
+from tradebot.core.metrics import Drawdown
+from tradebot.core.money import ZERO, exact
+from tradebot.core.portfolio import Holding
+from tradebot.core.risk.calm import NEVER, Band, calm_band
+from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.monitor import Ladder
+from tradebot.core.risk.watch import Watch
+from tradebot.core.strategy.ema_cross import EmaCross
+from tradebot.core.strategy.protocol import Signal
+from tradebot.core.values import MINUTE_MS, Bar, Quote
+from tradebot.session import Session
+
+START = 1_748_736_000_000  # 2025-06-01, a Sunday: the week turns on the way
+CASH = Decimal(10_000)
+
+
+class Silent:
+    warmup = 0
+
+    def on_bar(self, bar: Bar) -> Signal | None:
+        return None
+
+
+def held(qty: str, entry: str = "100") -> Book:
+    quantity, price = Decimal(qty), Decimal(entry)
+    holding = Holding(qty=quantity, entry=price, trip_cash=-quantity * price)
+    return Book("BTC/USDT", INSTRUMENTS["BTC/USDT"], Silent(), None, holding)
+
+
+def fallen(equity: str, deepest: str) -> Drawdown:
+    drawdown = Drawdown(CASH)
+    drawdown.see(CASH - Decimal(deepest))
+    drawdown.see(Decimal(equity))
+    return drawdown
+
+
+def watching(signoff: Decimal | None = None) -> Watch:
+    limits = load_config(None, {}, ["risk.profile=live"]).limits(["BTC/USDT"])
+    assert isinstance(limits, Limits)
+    return Watch(limits, Decimal("0.0005"), 1, CASH, signoff)
+
+
+def band_of(book: Book, drawdown: Drawdown, watch: Watch) -> Band:
+    with exact():
+        cash = CASH - book.holding.qty * book.holding.entry
+        return calm_band([book, held("0")], cash, drawdown, watch)
+
+
+def test_no_position_two_positions_or_one_being_closed_are_never_calm() -> None:
+    drawdown, watch = fallen("9999", "10"), watching()
+    closing = held("1")
+    closing.closing = "signal"
+    for books in ([held("0")], [held("1"), held("1")], [closing]):
+        assert calm_band(books, CASH, drawdown, watch) == NEVER
+
+
+@pytest.mark.parametrize("qty", ["1", "-1"])
+def test_the_band_ends_at_the_peak_and_at_the_deepest_fall(qty: str) -> None:
+    low, high = band_of(held(qty), fallen("9999", "10"), watching())
+    assert (low, high) == pytest.approx((90, 100) if qty == "1" else (100, 110), abs=1e-3)
+    assert (low > 90 and high < 100) or (low > 100 and high < 110)  # on the safe side of both
+
+
+@pytest.mark.parametrize("qty", ["1", "-1"])
+def test_the_band_ends_before_the_next_step_of_the_trade_s_loss(qty: str) -> None:
+    book, watch = held(qty), watching()
+    book.ladder = Ladder("trade_loss", Decimal(5), ZERO)  # first step at a loss of 3
+    low, high = band_of(book, fallen("9999", "50"), watch)
+    edge = low if qty == "1" else high
+    assert edge == pytest.approx(97.05 if qty == "1" else 102.95, abs=0.01)
+    book.see_inside(Decimal(repr(round(edge, 6))))
+    with exact():
+        assert watch.net(book) > Decimal(-3)
+
+
+@pytest.mark.parametrize(("qty", "bound"), [("1", "98"), ("-1", "102")])
+def test_the_band_ends_before_the_liquidation_bound(qty: str, bound: str) -> None:
+    book = held(qty)
+    book.watch = Decimal(bound)
+    low, high = band_of(book, fallen("9999", "50"), watching())
+    assert (low if qty == "1" else high) == pytest.approx(float(bound), abs=1e-3)
+
+
+def test_the_band_ends_before_the_account_s_next_limit() -> None:
+    watch = watching(signoff=CASH)
+    assert watch.floor == Decimal("9985")  # 60 % of the day's 25
+    low, _ = band_of(held("1"), fallen("9990", "200"), watch)
+    assert low == pytest.approx(85, abs=1e-3)
+
+
+def test_an_account_without_limits_still_has_its_peak_and_its_fall() -> None:
+    limits = load_config(None, {}, ["risk.profile=bench"]).limits(["BTC/USDT"])
+    watch = Watch(limits, Decimal("0.0005"), 1, CASH, None)
+    watch.floor = None
+    low, high = band_of(held("1"), fallen("9999", "10"), watch)
+    assert (low, high) == pytest.approx((90, 100), abs=1e-3)
+
+
+# -- the whole engine, with and without -----------------------------------------------------------
+
+
+def bars(seed: int, symbols: list[str], count: int) -> Iterator[list[Bar]]:
+    draw = random.Random(seed)
+    prices = dict.fromkeys(symbols, 3000.0)
+    for minute in range(count):
+        step = []
+        for symbol in symbols:
+            path = [prices[symbol]]
+            for _ in range(4):
+                path.append(path[-1] * (1 + draw.gauss(0.0, 0.002)))
+            prices[symbol] = path[-1]
+            numbers = (path[1], max(path[1:]), min(path[1:]), path[-1], 1000.0)
+            text = [f"{number:.1f}" for number in numbers]
+            step.append(Bar.of(symbol, START + minute * MINUTE_MS, MINUTE_MS, text))
+        yield step
+
+
+def quotes(steps: Iterator[list[Bar]]) -> Iterator[list[Quote] | list[Bar]]:
+    for step in steps:
+        for second in range(0, 60, 20):
+            yield [quote_in(bar, second) for bar in step]
+        yield step
+
+
+def quote_in(bar: Bar, second: int) -> Quote:
+    mark = bar.open + (bar.close - bar.open) * second / 60
+    text = [f"{mark + away:.1f}" for away in (-0.4, 0.5)] + ["50", "50", f"{mark:.2f}"]
+    at = bar.open_time + second * 1000
+    return Quote(bar.symbol, at, at, text, float(text[4]))
+
+
+def lived(seed: int, symbols: list[str], *, short: bool, quoted: bool, profile: str) -> object:
+    """Return everything a run said and was in the end."""
+    config = load_config(None, {}, [f"risk.profile={profile}"])
+    params = EmaCross.Params(fast=5, slow=15, short=short)
+    told: list[tuple[Event, list[Effect]]] = []
+    points: list[object] = []
+    session: Session = make_session(
+        config,
+        lambda symbol: EmaCross(params, symbol),
+        symbols,
+        MINUTE_MS,
+        quotes=quoted,
+        sink=lambda event, effects: told.append((event, list(effects))) if effects else None,
+    )
+    with exact():
+        session.deliver(RunStarted(START, "run", "abcdef", "n", "hash"))
+        steps = bars(seed, symbols, 600)
+        for number, step in enumerate(quotes(steps) if quoted else steps):
+            session.advance(step)
+            if number % 97 == 0:
+                points.append((session.engine.drawdown.now, session.engine.export_state()))
+            if number == 500:
+                now = session.engine.now
+                session.deliver(Command(now, 1, "close-all", "test", "half time"))
+                session.deliver(Command(now, 2, "resume", "test", "go on"))
+        return session.digest.hashes(), repr(told), points, session.export_state()
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    two=st.booleans(),
+    short=st.booleans(),
+    quoted=st.booleans(),
+    profile=st.sampled_from(["paper", "live", "bench"]),
+)
+def test_a_run_is_the_same_byte_for_byte_with_and_without_the_band(
+    seed: int, two: bool, short: bool, quoted: bool, profile: str
+) -> None:
+    symbols = ["ADA/USDT", "SOL/USDT"] if two else ["SOL/USDT"]
+    if quoted and profile == "bench":
+        profile = "paper"  # the bench's market is bars alone
+    calm = lived(seed, symbols, short=short, quoted=quoted, profile=profile)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "calm_band", lambda *_: NEVER)
+        exact_ = lived(seed, symbols, short=short, quoted=quoted, profile=profile)
+    assert calm == exact_

@@ -1,0 +1,97 @@
+"""The benchmark's scripts run, and its work comes out right; how fast is never asserted here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "tests" / "bench"
+SHARED = ROOT.parent / "shared" / "bench"
+
+
+def bench(script: str, *words: str | Path) -> dict[str, Any]:
+    """Run a script with ``--json`` and return its document."""
+    done = subprocess.run(
+        [sys.executable, BENCH / script, *map(str, words), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout))
+
+
+def test_the_engine_does_the_benchmark_s_work_as_it_is_defined() -> None:
+    data = bench("bench1.py", "--bars", "3000", "--runs", "1")
+    assert data["equal"]
+    assert data["trades"] > 10
+    assert data["engines"]["tradebot"]["peak_mb"] > 0
+
+
+def test_a_wrong_result_is_said_and_fails(tmp_path: Path) -> None:
+    path = tmp_path / "bench1.csv"
+    made = subprocess.run(
+        [sys.executable, BENCH / "phase.py", "make", path, "400"], capture_output=True, check=True
+    )
+    assert b"400" in made.stdout
+    # the engine floors quantities to the step of its facts; a price this low makes the reference differ
+    lines = path.read_text().splitlines()
+    cheap = [lines[0]]
+    for line in lines[1:]:
+        time, *prices, volume = line.split(",")
+        cheap.append(",".join([time, *(f"{float(p) / 45_000_000:.12f}" for p in prices), volume]))
+    path.write_text("\n".join(cheap) + "\n")
+    done = subprocess.run(
+        [sys.executable, BENCH / "bench1.py", "--data", path, "--runs", "1", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["equal"] is False
+
+
+def test_the_whole_year_equals_the_oracle(tmp_path: Path) -> None:
+    if not (SHARED / "oracle.json").exists() or importlib.util.find_spec("numpy") is None:
+        pytest.skip("needs ../shared/bench and numpy")
+    subprocess.run(
+        [sys.executable, SHARED / "gen_bench1.py"], cwd=tmp_path, check=True, capture_output=True
+    )
+    oracle = json.loads((SHARED / "oracle.json").read_text())["result"]
+    data = bench("bench1.py", "--data", tmp_path / "bench1.csv", "--runs", "1")
+    assert data["checked_by"] == "oracle"
+    assert data["equal"]
+    assert data["trades_sha256"] == oracle["trades_sha256"]
+    assert float(data["equity"]) == float(oracle["final_equity_exact"])
+
+
+def test_scaling_runs_on_a_tiny_file() -> None:
+    cases = bench("scaling.py", "--bars", "600", "--times", "3", "--runs", "1")["cases"]
+    assert cases["longer"]["trades"] > 2 * cases["one"]["trades"] > 0
+    assert cases["symbols"]["trades"] > 4 * cases["one"]["trades"]
+
+
+def test_paper_day_runs_for_half_an_hour() -> None:
+    data = bench("paper_day.py", "--hours", "0.5", "--watch", "0.5", "--runs", "1")
+    assert data["day"]["wall_s"] > 0
+    assert data["watched"][-1]["journal_mb"] > 0
+
+
+def test_the_idle_app_shows_the_same_help_and_nothing_heavy_is_imported_for_it() -> None:
+    data = bench("startup.py", "--runs", "1")
+    assert data["same_help"]
+    assert data["heavy_modules_loaded"] == []
+
+
+def test_step_cost_weighs_the_guards() -> None:
+    guards = bench("step_cost.py", "--bars", "1500", "--runs", "1")["guards"]
+    assert guards["gate"]["calls"] > 0
+    assert guards["together"]["calls"] >= guards["gate"]["calls"] + guards["watch"]["calls"]
