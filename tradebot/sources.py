@@ -6,6 +6,7 @@ A source yields steps and can say where it is, so that an interrupted run goes o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 from tradebot.core.events import MarketEvent
@@ -53,6 +54,8 @@ class FileSource:
     def __init__(self, feed: FileFeed) -> None:
         self._feed = feed
         self.label = f"{feed.label} ({', '.join(feed.symbols)})"
+        if len(feed.names) > 1:  # the label names one file; a run goes on only on the same files
+            self.label += f" #{sha256('/'.join(feed.names).encode()).hexdigest()[:6]}"
         self.symbols = feed.symbols
         self.interval = feed.interval
         self.funding_known = feed.has_funding

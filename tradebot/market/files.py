@@ -142,6 +142,11 @@ class FileFeed:
                     f"holds {kind} of {symbol}, which has klines too", hint="use one of the two"
                 )
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all files, marks and funding too, sorted."""
+        return tuple(sorted(f.source.path.name for group in self._groups.values() for f in group))
+
     def _label(self) -> str:
         names = [file.source.path.name for file in self._prices]
         return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
