@@ -11,9 +11,11 @@ from tradebot.core.portfolio import Holding
 from tradebot.core.resample import Resampler
 from tradebot.core.risk.monitor import Ladder
 from tradebot.core.strategy.protocol import Strategy
+from tradebot.core.swift import swift
 from tradebot.core.values import Bar, Instrument, Quote, Side
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Plan:
     """An entry that was approved and how its position is to be protected (prices in USDT)."""
@@ -33,7 +35,8 @@ class Book:
     it, or a newer one ``inside`` the bar (its extreme). ``retiring`` are protective
     orders to cancel once their replacement is acknowledged. ``ladder`` holds the position's loss limit,
     ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
-    ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close).
+    ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``faulty`` says that the newest price
+    made no sense.
     """
 
     symbol: str
@@ -56,6 +59,7 @@ class Book:
     trip: int = -1
     watch: Decimal | None = None
     danger: int = 0
+    faulty: bool = False
 
     def price(self) -> Decimal | None:
         """Return the last price at which the position is valued (mark, else close), USDT."""
@@ -74,6 +78,16 @@ class Book:
         """Take a price inside the bar, newer than ``last``."""
         self.mark = price
         self.inside = True
+
+    def seen(self) -> tuple[int, int]:
+        """Return when the exchange showed the last price (ms), and how long until the next may take (ms).
+
+        Bars come once an interval; quotes are expected all the time.
+        """
+        last = self.last
+        if isinstance(last, Bar):
+            return last.at, last.interval
+        return (0, 0) if last is None else (last.exchange_time, 0)
 
     def exit_price(self) -> Decimal:
         """Return the worse of mark and touch for leaving the position now (USDT)."""
@@ -106,6 +120,7 @@ class Book:
             "trip": self.trip,
             "watch": None if self.watch is None else str(self.watch),
             "danger": self.danger,
+            "faulty": self.faulty,
         }
 
     def restore(self, state: dict[str, Any], trade_loss: Decimal | None) -> None:
@@ -124,8 +139,10 @@ class Book:
         self.trip = state["trip"]
         self.watch = None if state["watch"] is None else Decimal(state["watch"])
         self.danger = state["danger"]
+        self.faulty = state["faulty"]
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A strategy's signal with its numbers made exact: what the engine acts on. ``id`` counts per run."""

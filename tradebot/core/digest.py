@@ -7,11 +7,12 @@ is its value and survives a restart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from decimal import Decimal
 from hashlib import sha256
 
 from tradebot.core.effects import Effect, FillBooked, Place, SignalJudged
 from tradebot.core.money import plain
+from tradebot.core.values import Fill, Order
 
 
 class Digest:
@@ -26,26 +27,13 @@ class Digest:
 
     def take(self, effect: Effect) -> None:
         """Add what the effect says to the hash it belongs to, if any."""
-        match effect:
-            case SignalJudged():
-                self.signals = _chain(self.signals, _signal_parts(effect))
-            case Place(approved):
-                o = approved.order
-                parts = (o.symbol, o.side, o.type, plain(o.qty), o.price, o.trigger, o.tif)
-                self.orders = _chain(self.orders, (*parts, o.reduce_only, o.purpose))
-            case FillBooked(fill=f):
-                line = (
-                    f.symbol,
-                    f.side,
-                    plain(f.qty),
-                    plain(f.price),
-                    plain(f.fee),
-                    f.maker,
-                    f.time,
-                )
-                self.fills = _chain(self.fills, line)
-            case _:
-                pass
+        kind = type(effect)  # most effects belong to none: this is asked for each of them
+        if kind is SignalJudged:
+            self.signals = _chain(self.signals, _signal_line(effect))  # type: ignore[arg-type]
+        elif kind is Place:
+            self.orders = _chain(self.orders, _order_line(effect.approved.order))  # type: ignore[union-attr]
+        elif kind is FillBooked:
+            self.fills = _chain(self.fills, _fill_line(effect.fill))  # type: ignore[union-attr]
 
     def hashes(self) -> dict[str, str]:
         """Return the three hashes by name."""
@@ -60,20 +48,26 @@ class Digest:
         )
 
 
-def _signal_parts(s: SignalJudged) -> Sequence[object]:
+def _signal_line(s: SignalJudged) -> str:
+    line = f"{s.at}|{s.symbol}|{s.side}|{s.confidence!r}|{s.price}|{_text(s.stop)}|{_text(s.target)}|{s.verdict}"
+    return f"{line}|{'|'.join(s.refusals)}" if s.refusals else line
+
+
+def _order_line(o: Order) -> str:
+    prices = f"{_text(o.price)}|{_text(o.trigger)}"
     return (
-        s.at,
-        s.symbol,
-        s.side,
-        repr(s.confidence),
-        s.price,
-        s.stop,
-        s.target,
-        s.verdict,
-        *s.refusals,
+        f"{o.symbol}|{o.side}|{o.type}|{plain(o.qty)}|{prices}|{o.tif}|{o.reduce_only}|{o.purpose}"
     )
 
 
-def _chain(before: str, parts: Sequence[object]) -> str:
-    line = "|".join("" if part is None else str(part) for part in parts)
+def _fill_line(f: Fill) -> str:
+    amounts = f"{plain(f.qty)}|{plain(f.price)}|{plain(f.fee)}"
+    return f"{f.symbol}|{f.side}|{amounts}|{f.maker}|{f.time}"
+
+
+def _text(price: Decimal | None) -> str:
+    return "" if price is None else str(price)
+
+
+def _chain(before: str, line: str) -> str:
     return sha256(f"{before}\n{line}".encode()).hexdigest()

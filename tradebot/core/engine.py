@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
+from math import inf
 from typing import Any
 
-from tradebot.core.book import Book, Wish
+from tradebot.core.book import Book
 from tradebot.core.effects import (
     CommandDone,
     Effect,
@@ -23,8 +23,7 @@ from tradebot.core.effects import (
     Notify,
     Resumed,
     StopRun,
-    TradeClosed,
-    TradeReopened,
+    WakeAt,
 )
 from tradebot.core.events import (
     AccountSnapshot,
@@ -34,22 +33,25 @@ from tradebot.core.events import (
     Filled,
     FundingPaid,
     OrderUpdate,
+    Other,
     PriceSeen,
     RunStarted,
     WakeUp,
 )
 from tradebot.core.halts import Halts
 from tradebot.core.metrics import Drawdown, Tally
-from tradebot.core.money import ZERO, of_float, plain
-from tradebot.core.portfolio import WINDOW, Portfolio, Trip
+from tradebot.core.money import ZERO, plain
+from tradebot.core.portfolio import Portfolio
 from tradebot.core.resample import Resampler
-from tradebot.core.risk.approved import Refusal
+from tradebot.core.risk.calm import NEVER, calm_band
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import REACHED, Ladder, describe
 from tradebot.core.risk.watch import Watch
 from tradebot.core.strategy.protocol import Signal, Strategy
 from tradebot.core.trader import Execution, Trader
+from tradebot.core.trips import Trades
 from tradebot.core.values import HOUR_MS, Bar, Fees, Instrument, Quote
+from tradebot.core.wish import read_signal
 
 NOTHING: tuple[Effect, ...] = ()
 
@@ -90,8 +92,8 @@ class Engine:
         self.run = ""
         self.portfolio = Portfolio(config.start_equity, config.symbols)
         self.halts = Halts()
-        self.tally = Tally()
-        self.drawdown = Drawdown(config.start_equity)
+        self.trades = Trades(len(config.symbols))
+        self._drawdown = Drawdown(config.start_equity)
         self.watch = Watch(
             config.limits,
             config.fees.taker,
@@ -110,10 +112,11 @@ class Engine:
             self.watch,
         )
         self.halts_seen = 0
-        self._trips: dict[tuple[str, int], tuple[int, Trip | None]] = {}
-        self._trades = 0
+        self._quoted = config.quotes
         self._next_hour = 0
         self._equity = config.start_equity
+        self._calm = NEVER
+        self._late = False
 
     def _book(self, symbol: str, make_strategy: Callable[[str], Strategy]) -> Book:
         config = self.config
@@ -142,12 +145,27 @@ class Engine:
         if at >= self._next_hour:
             self._roll(at)
         match event:
-            case Quote():
-                self._on_quote(event)
             case Bar():
                 self._on_bar(event)
+            case Quote():
+                self._on_quote(event)
             case PriceSeen():
                 self._on_price_seen(event)
+            case _:
+                self._on_other(event)
+        if self.trader.entries:
+            self.trader.review_entries()
+        out = self.trader.out
+        if not out:
+            return NOTHING
+        self.trader.out = []
+        return out
+
+    def _on_other(self, event: Other) -> None:
+        """Handle what is no price; it may change anything the calm band was worked out from."""
+        self._catch_up()
+        self._calm = NEVER
+        match event:
             case Filled():
                 self._on_fill(event)
             case OrderUpdate():
@@ -164,11 +182,6 @@ class Engine:
                 self._on_account(event)
             case FeedStatus():
                 self._on_feed(event)
-        out = self.trader.out
-        if not out:
-            return NOTHING
-        self.trader.out = []
-        return out
 
     # -- prices and bars -----------------------------------------------------------------------
 
@@ -176,45 +189,102 @@ class Engine:
         book = self.books.get(quote.symbol)
         if book is None:
             return
-        book.see(quote)
-        if book.holding.qty:
-            self._value(book)
+        mark, bid, ask = quote.mark, float(quote.text[0]), float(quote.text[1])
+        if not 0.0 < mark < inf:
+            self._distrust(book, quote)
+            return
+        if 0.0 < bid <= ask < inf:
+            book.see(quote)
+            book.faulty = False
+        else:  # the mark still protects what is open
+            self._distrust(book, quote)
+            book.see_inside(quote.exact_mark)
+            bid = ask = mark
+        qty = book.holding.qty
+        if qty:
+            self._moved(book, mark, bid if qty > 0 else ask)
 
     def _on_bar(self, bar: Bar) -> None:
         book = self.books.get(bar.symbol)
         if book is None:
             return
-        if not self.config.quotes:
-            book.see(bar)
+        if not 0.0 < bar.low <= bar.close <= bar.high < inf:
+            self._distrust(book, bar)
+            return
+        if not self._quoted:
+            book.last = bar  # book.see, written out: this is the hot path
+            book.mark = None
+            book.inside = book.faulty = False
             if book.holding.qty:
-                self._value(book)
+                self._moved(book, bar.close, bar.close)
         if book.resampler is None:
             self._decide(book, bar)
             return
         for whole in book.resampler.add(bar):
             self._decide(book, whole)
 
+    def _distrust(self, book: Book, price: Bar | Quote) -> None:
+        """A price that is none: entries wait until the next good one, exits go by the last good one."""
+        if not book.faulty:
+            book.faulty = True
+            self.trader.cancel_entries("nonsense price", (book.symbol,))
+            self.trader.out.append(Notify(self.now, "warning", f"no price to trust: {price!r}"))
+
     def _on_price_seen(self, event: PriceSeen) -> None:
         book = self.books[event.symbol]
         book.see_inside(event.price)
         if book.holding.qty:
+            price = float(event.price)
+            self._moved(book, price, price)
+
+    def _moved(self, book: Book, mark: float, touch: float) -> None:
+        """A price moved under an open position: look at it exactly, or not at all where that is safe."""
+        low, high = self._calm
+        if low < mark < high and low < touch < high:
+            self._late = True
+        else:
             self._value(book)
 
     def _value(self, book: Book) -> None:
-        """A price moved under an open position: equity, limits, and an exit that is still owed."""
+        """Take a price under an open position: equity, limits, and an exit that is still owed."""
         self._see_equity()
-        holding_limit = self.watch.loses(book)
-        if holding_limit is not None:
-            self._lost(holding_limit, self.watch.net(book), book)
-        if book.watch is not None:
-            self._endangered(book)
+        self._hold_to_limits(book)
         if book.closing:
             self.trader.close(book, book.closing)
+        self._calm = NEVER
+        if (
+            ZERO < self._drawdown.now < self._drawdown.deepest
+        ):  # else the next may be another extreme
+            self._calm = calm_band(
+                self.books.values(), self.portfolio.cash, self._drawdown, self.watch
+            )
+
+    def _hold_to_limits(self, book: Book) -> None:
+        """React in this very call if the position's own limits are reached."""
+        ladder = self.watch.loses(book)
+        if ladder is not None:
+            self._lost(ladder, self.watch.net(book), book)
+        if book.watch is not None:
+            self._endangered(book)
+
+    def _catch_up(self) -> None:
+        """Work out the equity that calm prices have left as it was."""
+        if self._late:
+            self._late = False
+            self._equity = self.trader.exposure.equity()
+            self._drawdown.see(self._equity)
+
+    @property
+    def drawdown(self) -> Drawdown:
+        """The equity's peak and falls, as of the last price."""
+        self._catch_up()
+        return self._drawdown
 
     def _see_equity(self) -> None:
         """Take the equity as it is now, and react in this very call if a loss limit is reached."""
-        self._equity = equity = self.trader.equity()
-        self.drawdown.see(equity)
+        self._late = False
+        self._equity = equity = self.trader.exposure.equity()
+        self._drawdown.see(equity)
         for ladder in self.watch.see(equity):
             self._lost(ladder, equity, None)
 
@@ -248,6 +318,7 @@ class Engine:
             self.trader.out.append(Notify(self.now, "critical", text))
 
     def _flatten(self, why: str) -> None:
+        self.trader.flattening = why  # what an entry in flight still fills goes the same way
         for book in self.books.values():
             if book.holding.qty:
                 self.trader.close(book, why)
@@ -255,10 +326,11 @@ class Engine:
     def _decide(self, book: Book, bar: Bar) -> None:
         try:
             signal = book.strategy.on_bar(bar)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._fail(book, f"raised {type(error).__name__}: {error}")
             return
         if signal is not None and self.started:
+            self._calm = NEVER
             self._judge(book, signal)
 
     def warm(self, bar: Bar) -> None:
@@ -279,8 +351,8 @@ class Engine:
             return
         self.trader.signals += 1
         try:
-            wish, faults = _exact(self.trader.signals, signal)
-        except (TypeError, ValueError, AttributeError) as error:
+            wish, faults = read_signal(self.trader.signals, signal)
+        except Exception as error:  # a value may be anything, a property that raises too
             self._fail(book, f"returned a signal with {error}")
             return
         self.trader.act(book, wish, faults)
@@ -311,40 +383,15 @@ class Engine:
         self.trader.out.append(
             FillBooked(self.now, fill, holding.qty, holding.entry, booked.realised)
         )
-        for number in booked.undone:
-            self._undo_trip(fill.symbol, number)
-        for trip in booked.trips:
-            self._book_trip(trip)
+        self.trader.out.extend(self.trades.take(self.now, fill.symbol, booked))
         self.watch.begin(book)
         self._see_equity()
         if booked.trips:
             self._point("trade", self.now)
         self.trader.settle(book, before)
+        if holding.qty:
+            self._hold_to_limits(book)
         self._hold_count()
-
-    def _book_trip(self, trip: Trip) -> None:
-        """Record a round trip; one that a late fill has changed keeps its number."""
-        key = (trip.symbol, trip.number)
-        known = self._trips.get(key)
-        if known is not None:
-            number = known[0]
-            if known[1] is not None:
-                self.tally.drop(known[1])
-        else:
-            self._trades += 1
-            number = self._trades
-        self._trips[key] = (number, trip)
-        self.tally.add(trip)
-        if len(self._trips) > WINDOW * len(self.books):  # older ones cannot change any more
-            del self._trips[next(iter(self._trips))]
-        self.trader.out.append(_closed(number, self.now, trip))
-
-    def _undo_trip(self, symbol: str, trip_number: int) -> None:
-        number, trip = self._trips[symbol, trip_number]
-        if trip is not None:
-            self.tally.drop(trip)
-        self._trips[symbol, trip_number] = (number, None)
-        self.trader.out.append(TradeReopened(number, self.now, symbol))
 
     def _on_update(self, event: OrderUpdate) -> None:
         book = self.books.get(event.symbol)
@@ -357,6 +404,9 @@ class Engine:
             FundingBooked(self.now, event.symbol, event.amount, event.rate, event.mark, event.qty)
         )
         self._see_equity()
+        book = self.books.get(event.symbol)
+        if book is not None and book.holding.qty:
+            self._hold_to_limits(book)
 
     def _hold_count(self) -> None:
         """As many positions as may be are open: entries that still work would be one too many."""
@@ -368,6 +418,8 @@ class Engine:
 
     def _roll(self, at: int) -> None:
         """An hour has begun, perhaps a day: note the equity before anything of the new one happens."""
+        self._catch_up()
+        self._calm = NEVER
         boundary = at - at % HOUR_MS
         self._next_hour = boundary + HOUR_MS
         if not self.started:
@@ -376,8 +428,16 @@ class Engine:
         self._point("day" if new_day else "hour", boundary)
         if new_day and self.config.auto_resume:
             self._auto_resume()
-        if boundary // HOUR_MS % 24 in self.config.limits.blackout_hours:
+        self._heed_blackout(at)
+
+    def _heed_blackout(self, at: int) -> None:
+        """Cancel entries in a blackout hour, and in the last instant before one: none fills in it."""
+        hour = at // HOUR_MS
+        blackout = self.config.limits.blackout_hours
+        if hour % 24 in blackout:
             self.trader.cancel_entries("blackout")
+        elif (hour + 1) % 24 in blackout:
+            self.trader.out.append(WakeAt("blackout", (hour + 1) * HOUR_MS - 1))
 
     def _auto_resume(self) -> None:
         for ladder in (self.watch.day, self.watch.week):
@@ -391,13 +451,22 @@ class Engine:
 
     def _on_wake_up(self, key: str) -> None:
         kind, _, rest = key.partition(":")
-        if kind == "ttl":
-            self.trader.expire(rest)
+        match kind:
+            case "ttl":
+                self.trader.expire(rest)
+            case "stale":
+                self.trader.check_price(rest)
+            case "stop":
+                self.trader.check_stop(rest)
+            case "blackout":
+                self.trader.cancel_entries("blackout")
 
     def _on_start(self, event: RunStarted) -> None:
         if not self.started:
             self.watch.roll(event.at, self._equity)
         self.started = True
+        self.trader.paused.clear()  # the feeds of this start have yet to fall silent
+        self._heed_blackout(event.at)
         self.run = event.run
         self.trader.prefix = f"tb{event.instance}-{event.nonce}"
 
@@ -446,7 +515,7 @@ class Engine:
         """Clear the reasons whose own condition holds; name those that stay, and why."""
         cleared, kept = [], []
         for reason in list(self.halts.reasons):
-            obstacle = self._obstacle(reason, command)
+            obstacle = self.watch.obstacle(reason, command.review)
             if obstacle:
                 kept.append(f"{reason} stays: {obstacle}")
             else:
@@ -457,23 +526,11 @@ class Engine:
         words = [f"resumed: {', '.join(cleared)}"] if cleared else []
         return "; ".join(words + kept), not kept
 
-    def _obstacle(self, reason: str, command: Command) -> str:
-        """Return why a halt cannot be cleared by this command now, "" if it can."""
-        ladders = {ladder.reason: ladder for ladder in self.watch.ladders}
-        ladder = ladders.get(reason)
-        if ladder is None:
-            return ""
-        if ladder is self.watch.signoff:
-            return "the approved loss is used up; it needs a new sign-off"
-        if ladder.stage >= REACHED:
-            return f"not before the next UTC {reason.removesuffix('_loss')}"
-        if ladder is self.watch.week and not command.review.strip():
-            return "it needs a written review (--review FILE)"
-        return ""
-
     def _clear(self, reason: str, who: str, why: str) -> None:
         if self.halts.clear(reason):
             self.trader.out.append(Resumed(self.now, reason, who, why, self.halts.epoch))
+        if not self.halts.reasons:
+            self.trader.flattening = ""
 
     def _close_all(self, command: Command) -> str:
         self._halt("user", f"{command.who}: close-all, {command.reason}")
@@ -490,19 +547,25 @@ class Engine:
 
     # -- what others may know --------------------------------------------------------------------
 
+    @property
+    def tally(self) -> Tally:
+        """The closed trades, added up."""
+        return self.trades.tally
+
     def holds(self, symbol: str) -> bool:
         """Return whether a position is open on the symbol."""
         return bool(self.books[symbol].holding.qty)
 
     def equity(self) -> Decimal:
         """Return cash plus open positions at their last price (USDT)."""
-        return self.trader.equity()
+        return self.trader.exposure.equity()
 
     def export_state(self) -> dict[str, Any]:
         """Return everything but the strategies' insides as JSON values.
 
         ``restore`` on a fresh engine plus ``warm`` with the same bars gives an equal engine.
         """
+        self._catch_up()
         return {
             "now": self.now,
             "started": self.started,
@@ -510,13 +573,11 @@ class Engine:
             "portfolio": self.portfolio.export_state(),
             "halts": self.halts.export_state(),
             "halts_seen": self.halts_seen,
-            "tally": self.tally.export_state(),
+            **self.trades.export_state(),
             "drawdown": self.drawdown.export_state(),
             "books": {symbol: book.export_state() for symbol, book in self.books.items()},
             "trader": self.trader.export_state(),
             "watch": self.watch.export_state(),
-            "trades": self._trades,
-            "numbers": [[*key, number] for key, (number, _) in self._trips.items()],
             "next_hour": self._next_hour,
             "equity": str(self._equity),
         }
@@ -529,59 +590,12 @@ class Engine:
         self.portfolio.restore(state["portfolio"])
         self.halts.restore(state["halts"])
         self.halts_seen = state["halts_seen"]
-        self.tally.restore(state["tally"])
-        self.drawdown.restore(state["drawdown"])
+        self._drawdown.restore(state["drawdown"])
         for symbol, book in self.books.items():
             book.holding = self.portfolio.holding(symbol)
             book.restore(state["books"][symbol], self.config.limits.trade_loss)
         self.watch.restore(state["watch"])
         self.trader.restore(state["trader"])
-        self._trades = state["trades"]
-        for symbol, trip_number, number in state["numbers"]:
-            trip = self.portfolio.accounts[symbol].trips.get(trip_number)
-            self._trips[symbol, trip_number] = (number, trip)
+        self.trades.restore(state, self.portfolio)
         self._next_hour = state["next_hour"]
         self._equity = Decimal(state["equity"])
-
-
-def _exact(number: int, signal: Signal) -> tuple[Wish, tuple[Refusal, ...]]:
-    """Turn a signal's floats into decimals; what is not a finite number becomes a refusal."""
-    faults: list[Refusal] = []
-    prices: dict[str, Decimal | None] = {"stop": None, "target": None}
-    for name, value in (("stop", signal.stop), ("target", signal.target)):
-        if value is None:
-            continue
-        try:
-            prices[name] = of_float(float(value))
-        except ValueError:
-            faults.append(Refusal("not_finite", f"{name} {value!r} is not a finite number"))
-    confidence = float(signal.confidence)
-    if not 0 <= confidence <= 1:  # false for NaN too
-        faults.append(Refusal("confidence", f"confidence {confidence!r} is not from 0 to 1"))
-        confidence = 0.0
-    values = ((str(k), float(v)) for k, v in signal.indicators.items())
-    indicators = {name: value for name, value in values if isfinite(value)}
-    reason = str(signal.reason)
-    wish = Wish(
-        number, signal.side, confidence, prices["stop"], prices["target"], reason, indicators
-    )
-    return wish, tuple(faults)
-
-
-def _closed(number: int, at: int, trip: Trip) -> TradeClosed:
-    return TradeClosed(
-        id=number,
-        at=at,
-        symbol=trip.symbol,
-        side=trip.side,
-        qty=trip.qty,
-        entry_time=trip.entry_time,
-        entry_price=trip.entry_price,
-        exit_time=trip.exit_time,
-        exit_price=trip.exit_price,
-        fees=trip.fees,
-        funding=trip.funding,
-        pnl=trip.pnl,
-        exit_reason=trip.exit_reason,
-        signal=trip.signal,
-    )

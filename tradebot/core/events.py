@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
+from tradebot.core.swift import swift
 from tradebot.core.values import Bar, Fill, MarkBar, OrderStatus, Quote
 
 
@@ -48,6 +49,7 @@ class FundingPaid:
     exchange_time: int
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class PriceSeen:
     """A price inside a bar that the monitor must see (the adverse extreme while a position is open)."""
@@ -57,6 +59,7 @@ class PriceSeen:
     price: Decimal
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
     """The venue's word on an order. ``code`` is Binance's number where it refused, else 0.
@@ -75,6 +78,7 @@ class OrderUpdate:
     qty: Decimal | None = None
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Filled:
     """An execution reached us."""
@@ -98,6 +102,7 @@ class Command:
     review: str = ""
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class WakeUp:
     """A timer the engine asked for (``WakeAt``) is due."""
@@ -128,11 +133,8 @@ class AccountSnapshot:
 MarketEvent: TypeAlias = Bar | MarkBar | Quote | FundingRate
 """What a feed yields. MarkBar and FundingRate go to the simulated exchange, not to the engine."""
 
-Event: TypeAlias = (
-    Bar
-    | Quote
-    | PriceSeen
-    | Filled
+Other: TypeAlias = (
+    Filled
     | OrderUpdate
     | FundingPaid
     | RunStarted
@@ -141,4 +143,7 @@ Event: TypeAlias = (
     | FeedStatus
     | AccountSnapshot
 )
+"""Every event that is no price."""
+
+Event: TypeAlias = Bar | Quote | PriceSeen | Other
 """What ``Engine.process`` takes."""

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradebot.core.money import ZERO, quotient_at_8
+from tradebot.core.swift import swift
 from tradebot.core.values import Fill, Side
 
 WINDOW = 32
@@ -45,6 +46,7 @@ class Holding:
     trip_signal: int = 0
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Trip:
     """A finished round trip. ``number`` counts per symbol; ``pnl`` is net, USDT, exact."""
@@ -64,6 +66,7 @@ class Trip:
     signal: int
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a symbol's account: a fill, or funding (``fill`` None)."""
@@ -98,6 +101,7 @@ class Account:
     flats: list[tuple[int, Holding]] = field(default_factory=list)
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Booked:
     """What a fill did: ``realised`` before fees (USDT), round trips finished or recomputed.
@@ -131,17 +135,18 @@ class Portfolio:
 
         A fill that arrives late is folded again from its place in exchange order.
         """
-        account = self.accounts.setdefault(fill.symbol, Account())
+        account = self._account(fill.symbol)
         if fill.trade_id <= account.last_dropped or fill.trade_id in account.seen:
             return None
         account.seen.add(fill.trade_id)
-        self.cash -= fill.side.sign * fill.qty * fill.price + fill.fee
+        value = fill.qty * fill.price
+        self.cash -= (value if fill.side is Side.BUY else -value) + fill.fee
         self.fees += fill.fee
         return self._add(account, Entry(fill.time, fill.trade_id, fill, ZERO, why, signal))
 
     def fund(self, symbol: str, time: int, amount: Decimal) -> None:
         """Book funding: positive received, negative paid (USDT)."""
-        account = self.accounts.setdefault(symbol, Account())
+        account = self._account(symbol)
         self.cash += amount
         self.funding += amount
         self._add(account, Entry(time, 0, None, amount, "", 0))
@@ -154,9 +159,15 @@ class Portfolio:
                 total += account.holding.qty * prices[symbol]
         return total
 
+    def _account(self, symbol: str) -> Account:
+        account = self.accounts.get(symbol)
+        if account is None:
+            account = self.accounts[symbol] = Account()
+        return account
+
     def _add(self, account: Account, line: Entry) -> Booked:
         lines = account.lines
-        if lines and line.key < lines[-1].key:
+        if lines and line.time <= lines[-1].time and line.key < lines[-1].key:
             lines.insert(bisect_right([known.key for known in lines], line.key), line)
             booked = _refold(account)
         else:
@@ -165,7 +176,7 @@ class Portfolio:
             if trip is not None:
                 account.trips[trip.number] = trip
                 if not account.holding.qty:
-                    account.flats.append((len(lines), replace(account.holding)))
+                    account.flats.append((len(lines), copy(account.holding)))
             booked = Booked(realised, (trip,) if trip else ())
         if len(lines) > 2 * WINDOW:
             _trim(account)
@@ -267,7 +278,7 @@ def _finish(h: Holding, line: Entry, fill: Fill) -> Trip:
 def _refold(account: Account) -> Booked:
     """Fold all lines again from the base; return the trips that are new or different."""
     before = account.holding
-    holding = replace(account.base)
+    holding = copy(account.base)
     realised = ZERO
     trips: dict[int, Trip] = {}
     account.flats = []
@@ -276,7 +287,7 @@ def _refold(account: Account) -> Booked:
         if trip is not None:
             trips[trip.number] = trip
             if not holding.qty:
-                account.flats.append((count, replace(holding)))
+                account.flats.append((count, copy(holding)))
     changed = tuple(trip for n, trip in trips.items() if account.trips.get(n) != trip)
     undone = tuple(n for n in account.trips if n not in trips)
     account.trips = trips

@@ -24,12 +24,13 @@ from tradebot.core.effects import (
 )
 from tradebot.core.events import OrderUpdate
 from tradebot.core.halts import Halts
-from tradebot.core.money import ONE, ZERO, ceil_to, floor_to, ratio
+from tradebot.core.money import ONE, ZERO, ceil_to, floor_to, plain
 from tradebot.core.orders import TrackedOrder
 from tradebot.core.portfolio import Portfolio
 from tradebot.core.risk import gate
 from tradebot.core.risk.approved import Approved, Refusal, Refused
-from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.exposure import Exposure
+from tradebot.core.risk.limits import UNBOUND, Limits
 from tradebot.core.risk.sizing import size, smallest, tier_of
 from tradebot.core.risk.watch import Watch
 from tradebot.core.values import (
@@ -44,6 +45,9 @@ from tradebot.core.values import (
 )
 
 TEN_THOUSAND = Decimal(10_000)
+
+STOP_MS = 5_000
+"""Milliseconds within which the venue must have a position's first stop, or it is closed."""
 
 REMEMBERED = 32
 """Finished orders kept for a fill that arrives after the end."""
@@ -65,7 +69,11 @@ class Execution:
 
 
 class Trader:
-    """Orders, positions and plans of all symbols of a run."""
+    """Orders, positions and plans of all symbols of a run.
+
+    ``entries`` are the live entries by order id. ``flattening`` is why everything is being closed ("" while
+    it is not): what an entry in flight still fills is closed too, until trading is armed again.
+    """
 
     def __init__(
         self,
@@ -85,6 +93,10 @@ class Trader:
         self.fees = fees
         self.execution = execution
         self.orders: dict[str, TrackedOrder] = {}
+        self.entries: dict[str, Book] = {}
+        slip = execution.slippage_bps / TEN_THOUSAND
+        self.exposure = Exposure(books, self.orders, portfolio, halts, watch, limits, fees, slip)
+        self.flattening = ""
         self.finished: OrderedDict[str, TrackedOrder] = OrderedDict()
         self.last_entry: int | None = None
         self.prefix = "tb"
@@ -93,6 +105,7 @@ class Trader:
         self.refusals = 0
         self.refused: Counter[str] = Counter()
         self.paused: dict[str, str] = {}
+        self.warned: set[str] = set()
         self.now = 0
         self.out: list[Effect] = []
 
@@ -151,14 +164,18 @@ class Trader:
 
     def _enter(self, book: Book, wish: Wish) -> None:
         """Size, round and judge an entry, and send it if the gate approves."""
+        book.reverse = None
+        if book.last is None:
+            unknown = Refusal("stale", f"{book.symbol}: no price has been seen yet")
+            self._record(book, wish, "refused", (unknown,))
+            return
         side = Side.BUY if wish.side == "long" else Side.SELL
         plan = self._plan(book, wish, side)
-        desk = self.desk(book)
+        desk = self.exposure.desk(book, self.now, self.last_entry, self._pause(book))
         price = self._entry_price(book, side)
-        reference = desk.price if price is None else price
-        qty = size(side, tier_of(wish.confidence), reference, plan.stop, desk)
+        qty = size(side, tier_of(wish.confidence), price, plan.stop, desk)
         if isinstance(qty, Refusal):
-            least = self._entry_order(book, side, smallest(reference, desk), price)
+            least = self._entry_order(book, side, smallest(price, desk), price)
             rest = gate.check(least, plan.stop, desk)
             more = rest.reasons if isinstance(rest, Refused) else ()
             said = ("position_value", "trade_loss")  # what the size was refused for
@@ -172,9 +189,16 @@ class Trader:
         self._record(book, wish, "approved")
         book.plan = plan
         book.entry = self._send(verdict, wish.id)
+        self.entries[book.entry] = book
         self.last_entry = self.now
+        self._expect_price(book)
         if self.execution.entry == "limit":
             self.out.append(WakeAt(f"ttl:{book.entry}", self.now + self.execution.ttl_s * 1000))
+
+    def _pause(self, book: Book) -> str:
+        """Return why entries on the symbol wait, "" if they do not."""
+        faulty = "its last price makes no sense" if book.faulty else ""
+        return self.paused.get(book.symbol, faulty)
 
     def _plan(self, book: Book, wish: Wish, side: Side) -> Plan:
         """Round stop and target to the tick towards the entry: the risk is no larger than asked for."""
@@ -193,10 +217,9 @@ class Trader:
         tick = book.instrument.tick
         if kind == "limit":
             return floor_to(bid, tick) if side is Side.BUY else ceil_to(ask, tick)
-        slip = self.execution.slippage_bps / TEN_THOUSAND
         if side is Side.BUY:
-            return floor_to(ask * (ONE + slip), tick)
-        return ceil_to(bid * (ONE - slip), tick)
+            return floor_to(ask * (ONE + self.exposure.slip), tick)
+        return ceil_to(bid * (ONE - self.exposure.slip), tick)
 
     def _entry_order(self, book: Book, side: Side, qty: Decimal, price: Decimal | None) -> Order:
         ioc = self.execution.entry == "ioc"
@@ -210,79 +233,6 @@ class Trader:
             tif=TimeInForce.IOC if ioc else TimeInForce.GTC,
             purpose=Purpose.ENTRY,
         )
-
-    def desk(self, book: Book) -> gate.Desk:
-        """Return what the gate may know about the symbol now."""
-        mark, bid, ask = book.touch()
-        others = [b for b in self.books.values() if b is not book]
-        equity = self.equity()
-        return gate.Desk(
-            now=self.now,
-            epoch=self.halts.epoch,
-            halts=tuple(self.halts.reasons),
-            instrument=book.instrument,
-            limits=self.limits,
-            taker_fee=self.fees.taker,
-            price=max(mark, ask),
-            spread=ask - bid,
-            age_ms=self.now - (book.last.at if book.last is not None else 0),
-            position=book.holding.qty,
-            working_value=self._working_value(book, max(mark, ask)),
-            others=sum(1 for b in others if b.holding.qty or self._live(b.entry)),
-            margin=self.margin(),
-            equity=equity,
-            last_entry=self.last_entry,
-            leverage=self.watch.leverage,
-            rooms=self.watch.rooms(equity),
-            open_risk=self.open_risk(),
-            paused=self.paused.get(book.symbol, ""),
-        )
-
-    def open_risk(self) -> Decimal:
-        """Return what open positions and live entries can still lose at their stops (USDT)."""
-        return sum((self._risk_of(book) for book in self.books.values()), ZERO)
-
-    def _risk_of(self, book: Book) -> Decimal:
-        stop = None if book.plan is None else book.plan.stop
-        risk = ZERO
-        qty = book.holding.qty
-        if qty:
-            side = Side.BUY if qty > 0 else Side.SELL
-            risk = abs(qty) * self._unit_risk(book, side, book.exit_price(), stop)
-        entry = self.orders.get(book.entry)
-        if entry is not None:
-            order = entry.order
-            price = order.price or book.exit_price()
-            risk += entry.left * self._unit_risk(book, order.side, price, stop)
-        return risk
-
-    def _unit_risk(self, book: Book, side: Side, price: Decimal, stop: Decimal | None) -> Decimal:
-        _, bid, ask = book.touch()
-        return gate.unit_risk(side, price, stop, self.fees.taker, ask - bid)
-
-    def equity(self) -> Decimal:
-        """Return cash plus the value of all positions at their last price (USDT)."""
-        total = self.portfolio.cash
-        for book in self.books.values():
-            if book.holding.qty:
-                total += book.holding.qty * (book.price() or book.holding.entry)
-        return total
-
-    def margin(self) -> Decimal:
-        """Return the initial margin of open positions and live entries (USDT)."""
-        used = ZERO
-        for book in self.books.values():
-            if book.holding.qty:
-                used += abs(book.holding.qty) * book.holding.entry
-            if book.entry in self.orders:
-                used += self._working_value(book, book.touch()[2])
-        return ratio(used, Decimal(self.watch.leverage))
-
-    def _working_value(self, book: Book, price: Decimal) -> Decimal:
-        tracked = self.orders.get(book.entry)
-        if tracked is None:
-            return ZERO
-        return tracked.left * max(price, tracked.order.price or price)
 
     # -- protection and exits ------------------------------------------------------------------
 
@@ -315,16 +265,33 @@ class Trader:
             return old
         if self._live(old):
             book.retiring.append(old)
+        elif purpose is Purpose.STOP:
+            self.out.append(WakeAt(f"stop:{book.symbol}", self.now + STOP_MS))
         return self._send(verdict, 0)
 
+    def check_stop(self, symbol: str) -> None:
+        """Close a position whose stop the venue has not confirmed in time."""
+        book = self.books[symbol]
+        if not book.holding.qty or book.plan is None or book.plan.stop is None or book.closing:
+            return
+        stop = self.orders.get(book.stop)
+        if stop is None or stop.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
+            self._warn(f"{symbol}: no stop in place after {STOP_MS // 1000} s; closing")
+            self.close(book, "stop_lost")
+
     def close(self, book: Book, why: str) -> None:
-        """Close the position at market, reduce-only; a working entry is cancelled first."""
+        """Close the position at market, reduce-only; a working entry is cancelled first.
+
+        What that entry still fills before the cancel takes effect is closed as well.
+        """
         self._cancel(book.entry, why)
         qty = book.holding.qty
-        if not qty:
+        if not qty and not self._live(book.entry):
             return
         book.closing = book.closing or why
-        if self._live(book.exit):
+        # an exit whose fate is unknown does not hold up the next: both only reduce
+        known = book.exit in self.orders and not self._unknown(book.exit)
+        if not qty or known:
             return
         order = Order(
             id=self._next_id(Purpose.EXIT),
@@ -337,7 +304,7 @@ class Trader:
         )
         verdict = gate.close(order, qty, book.instrument, self.halts.epoch)
         if isinstance(verdict, Refused):
-            self._warn(f"exit refused: {verdict.reasons[0].text}")
+            self._warn_once(f"exit refused: {verdict.reasons[0].text}")
             return
         book.exit = self._send(verdict, 0)
 
@@ -358,6 +325,33 @@ class Trader:
     def expire(self, order_id: str) -> None:
         """End a resting entry whose time is up."""
         self._cancel(order_id, "time to live is over")
+
+    def _expect_price(self, book: Book) -> None:
+        """Ask to be woken when the symbol's price is too old for the entry that works on it."""
+        stale_s = self.limits.stale_s
+        if stale_s is not None and stale_s < UNBOUND:  # else it cannot come to that
+            seen, pause = book.seen()
+            self.out.append(WakeAt(f"stale:{book.symbol}", seen + pause + stale_s * 1000 + 1))
+
+    def check_price(self, symbol: str) -> None:
+        """Ask again while an entry works; that its price is too old is found by ``review_entries``."""
+        book = self.books[symbol]
+        if self._live(book.entry) and not self._stale(book):
+            self._expect_price(book)
+
+    def _stale(self, book: Book) -> bool:
+        """Whether the symbol has shown no price for too long."""
+        seen, pause = book.seen()
+        stale_s = self.limits.stale_s
+        return stale_s is not None and self.now - seen - pause > stale_s * 1000
+
+    def review_entries(self) -> None:
+        """Cancel working entries that limits, or the age of their price, would now refuse."""
+        overdrawn = self.exposure.overdrawn()
+        for book in tuple(self.entries.values()):
+            why = overdrawn or ("stale data" if self._stale(book) else self.exposure.unfit(book))
+            if why:
+                self._cancel(book.entry, why)
 
     # -- what comes back -----------------------------------------------------------------------
 
@@ -383,8 +377,21 @@ class Trader:
         if not qty:
             self._flat(book)
         elif abs(qty) > abs(before) or (qty > 0) != (before > 0):
-            if book.closing:
-                self.close(book, book.closing)
+            self._grown(book)
+        elif book.closing:  # an exit that was sent before the last of the entry filled
+            self.close(book, book.closing)
+        elif book.plan is not None and book.plan.stop is not None and not self._live(book.stop):
+            self._warn(f"{book.symbol}: the stop is gone, {plain(qty)} is left; closing")
+            self.close(book, "stop_lost")
+
+    def _grown(self, book: Book) -> None:
+        """Protect what an entry filled; close what should not have been filled any more."""
+        plan = book.plan
+        planned = plan is not None and (plan.side is Side.BUY) == (book.holding.qty > 0)
+        why = book.closing or self.flattening or ("" if planned else "late_fill")
+        if why:
+            self.close(book, why)
+        if planned:
             self.protect(book)
 
     def take_update(self, book: Book, update: OrderUpdate) -> None:
@@ -394,17 +401,30 @@ class Trader:
             return
         self._changed(tracked, update.reason)
         if tracked.live:
-            self._drop_retiring(book, tracked)
+            self._stand(book, tracked)
             return
         self._retire(tracked)
-        self._mend(book, tracked, update)
+        if book.holding.qty:
+            self._mend(book, tracked, update)
+        elif tracked.order.purpose is Purpose.ENTRY:
+            book.closing = ""
+        self._turn(book)
+
+    def _stand(self, book: Book, tracked: TrackedOrder) -> None:
+        """An order works: what it replaces may go. Or nobody knows: then another one is sent."""
+        order_id = tracked.order.id
+        if tracked.status is OrderStatus.UNKNOWN:
+            if order_id == book.stop and book.holding.qty:
+                self.protect(book)
+            elif order_id == book.exit:
+                self.close(book, book.closing)
+        elif order_id in (book.stop, book.target) and tracked.status is not OrderStatus.PENDING:
+            self._drop_retiring(book, tracked)
 
     def _mend(self, book: Book, tracked: TrackedOrder, update: OrderUpdate) -> None:
         """A stop that ended while its position is open means close now; a refused target is only lost."""
         order = tracked.order
-        if not book.holding.qty or order.id != book.stop:
-            return
-        if update.status is not OrderStatus.FILLED:
+        if order.id == book.stop and update.status is not OrderStatus.FILLED:
             self._warn(f"{order.symbol}: stop {update.status.value} ({update.reason}); closing")
             self.close(book, "stop_lost")
 
@@ -414,8 +434,14 @@ class Trader:
         for order_id in (book.entry, book.stop, book.target, book.exit, *book.retiring):
             self._cancel(order_id, "flat")
         book.retiring = []
-        wish, book.reverse = book.reverse, None
-        if wish is not None:
+        self._turn(book)
+
+    def _turn(self, book: Book) -> None:
+        """Take the other side once the symbol is flat and nothing of what was there still rests."""
+        wish = book.reverse
+        if wish is None or book.holding.qty or self._live(book.entry):
+            return
+        if not self.exposure.orphans(book):
             self._enter(book, wish)
 
     def _drop_retiring(self, book: Book, tracked: TrackedOrder) -> None:
@@ -447,6 +473,9 @@ class Trader:
     def _live(self, order_id: str) -> bool:
         return order_id in self.orders
 
+    def _unknown(self, order_id: str) -> bool:
+        return self.orders[order_id].status is OrderStatus.UNKNOWN
+
     def _next_id(self, purpose: Purpose) -> str:
         return f"{self.prefix}-{self.orders_sent + 1}{purpose.value}"
 
@@ -455,6 +484,7 @@ class Trader:
         if tracked.live:
             return
         self.orders.pop(tracked.order.id, None)
+        self.entries.pop(tracked.order.id, None)
         self.finished[tracked.order.id] = tracked
         if len(self.finished) > REMEMBERED:
             self.finished.popitem(last=False)
@@ -499,6 +529,12 @@ class Trader:
     def _warn(self, text: str) -> None:
         self.out.append(Notify(self.now, "critical", text))
 
+    def _warn_once(self, text: str) -> None:
+        """Say what would be said again with every price."""
+        if text not in self.warned:
+            self.warned.add(text)
+            self._warn(text)
+
     def export_state(self) -> dict[str, Any]:
         """Return orders and counters as JSON values."""
         return {
@@ -510,12 +546,15 @@ class Trader:
             "refusals": self.refusals,
             "refused": dict(self.refused),
             "paused": dict(self.paused),
+            "flattening": self.flattening,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
         for item in map(TrackedOrder.restored, state["orders"]):
             self.orders[item.order.id] = item
+            if item.order.purpose is Purpose.ENTRY:
+                self.entries[item.order.id] = self.books[item.order.symbol]
         for item in map(TrackedOrder.restored, state["finished"]):
             self.finished[item.order.id] = item
         self.last_entry = state["last_entry"]
@@ -524,3 +563,4 @@ class Trader:
         self.refusals = state["refusals"]
         self.refused = Counter(state["refused"])
         self.paused = dict(state["paused"])
+        self.flattening = state["flattening"]

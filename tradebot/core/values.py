@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from tradebot.core.swift import swift
+
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -87,6 +89,7 @@ _TERMINAL = frozenset(
 )
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is sent to a venue. Already rounded to the instrument's filters.
@@ -107,6 +110,7 @@ class Order:
     purpose: Purpose = Purpose.ENTRY
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One execution. ``fee`` in USDT, positive when paid. ``trade_id`` grows per symbol.

@@ -4,58 +4,18 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from gate_desk import BTC, NOON, a_desk, an_entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.facts import INSTRUMENTS
 from tradebot.core.money import exact
 from tradebot.core.risk import gate
 from tradebot.core.risk.approved import Approved, Refusal, Refused, Seal
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.sizing import size, smallest, tier_of
-from tradebot.core.values import Order, OrderType, Purpose, Side, TimeInForce
+from tradebot.core.values import Order, OrderType, Purpose, Side
 
 D = Decimal
-BTC = INSTRUMENTS["BTC/USDT"]
-NOON = 1_746_446_400_000  # 2025-05-05T12:00Z
-
-
-def a_desk(**changes: object) -> gate.Desk:
-    desk = gate.Desk(
-        now=NOON,
-        epoch=4,
-        halts=(),
-        instrument=BTC,
-        limits=Limits.paper(),
-        taker_fee=D("0.0005"),
-        price=D(100_000),
-        spread=D(0),
-        age_ms=0,
-        position=D(0),
-        working_value=D(0),
-        others=0,
-        margin=D(0),
-        equity=D(10_000),
-        last_entry=None,
-    )
-    return replace(desk, **changes)  # type: ignore[arg-type]
-
-
-def an_entry(
-    qty: str = "0.009",
-    price: str | None = "100100",
-    side: Side = Side.BUY,
-    symbol: str = "BTC/USDT",
-) -> Order:
-    return Order(
-        id="tb-1e",
-        symbol=symbol,
-        side=side,
-        type=OrderType.MARKET if price is None else OrderType.LIMIT,
-        qty=D(qty),
-        price=None if price is None else D(price),
-        tif=TimeInForce.IOC,
-    )
 
 
 def rules_of(verdict: Approved | Refused) -> list[str]:
@@ -143,6 +103,125 @@ CASES: list[tuple[str, Order, Decimal | None, dict[str, object], list[str]]] = [
     ("22:00", an_entry(), D(99_000), {"now": NOON + 10 * 3_600_000}, ["blackout"]),
     ("00:30", an_entry(), D(99_000), {"now": NOON + 12 * 3_600_000 + 30}, ["blackout"]),
     ("02:00", an_entry(), D(99_000), {"now": NOON + 14 * 3_600_000}, []),
+    ("21:59:59.998", an_entry(), D(99_000), {"now": NOON + 10 * 3_600_000 - 2}, []),
+    (
+        "21:59:59.999 fills at 22:00",
+        an_entry(),
+        D(99_000),
+        {"now": NOON + 10 * 3_600_000 - 1},
+        ["blackout"],
+    ),
+    ("01:59:59.999", an_entry(), D(99_000), {"now": NOON + 14 * 3_600_000 - 1}, ["blackout"]),
+    # this order's risk is 0.009 x (1 100 + 0.1 x 1991 / 2 + 200.2) = $12.60
+    ("room for the day", an_entry(), D(99_000), {"rooms": (("day_loss", D(13), D(500)),)}, []),
+    (
+        "none left this day",
+        an_entry(),
+        D(99_000),
+        {"rooms": (("day_loss", D(12), D(500)),)},
+        ["day_loss"],
+    ),
+    (
+        "open risk counts",
+        an_entry(),
+        D(99_000),
+        {"rooms": (("day_loss", D(13), D(500)),), "open_risk": D(1)},
+        ["day_loss"],
+    ),
+    (
+        "all periods are named",
+        an_entry(),
+        D(99_000),
+        {"rooms": tuple((n, D(1), D(9)) for n in ("day_loss", "week_loss", "signoff_loss"))},
+        ["day_loss", "week_loss", "signoff_loss"],
+    ),
+    ("leverage at the limit", an_entry(), D(99_000), {"leverage": 1}, []),
+    ("leverage above it", an_entry(), D(99_000), {"leverage": 2}, ["leverage"]),
+    (
+        "leverage off",
+        an_entry(),
+        D(99_000),
+        {"leverage": 20, "limits": replace(LIMITS, leverage=None)},
+        [],
+    ),
+    # at 50x a long from 100 100 is bankrupt at 98 098 and liquidated at 98 492
+    (
+        "a stop behind liquidation",
+        an_entry(),
+        D(98_400),
+        {"leverage": 50, "limits": replace(LIMITS, leverage=None)},
+        ["liquidation"],
+    ),
+    (
+        "a stop before 90 %",
+        an_entry(),
+        D(98_600),
+        {"leverage": 50, "limits": replace(LIMITS, leverage=None)},
+        [],
+    ),
+    (
+        "a short's stop behind liquidation",
+        an_entry(side=Side.SELL, price="99900"),
+        D(101_600),
+        {"leverage": 50, "limits": replace(LIMITS, leverage=None)},
+        ["liquidation"],
+    ),
+    (
+        "liquidation off",
+        an_entry(),
+        D(98_400),
+        {
+            "leverage": 50,
+            "limits": replace(LIMITS, leverage=None, liquidation_close_pct=None),
+        },
+        [],
+    ),
+    ("paused", an_entry(), D(99_000), {"paused": "its feed is silent"}, ["paused"]),
+    ("an orphan", an_entry(), D(99_000), {"orphans": 1}, ["orphan"]),
+    ("clocks apart", an_entry(), D(99_000), {"skew_ms": 1000}, ["clock"]),
+    ("clocks close", an_entry(), D(99_000), {"skew_ms": 999}, []),
+    ("a stop at the bid", an_entry(), D(99_990), {"low": D(99_990)}, ["stop_side"]),
+    ("a stop under the bid", an_entry(), D("99989.9"), {"low": D(99_990)}, []),
+    ("a stop off the tick", an_entry(), D("99000.05"), {}, ["tick"]),
+    (
+        "a stop below what the exchange takes",
+        an_entry("0.001"),
+        D(500),
+        {},
+        ["price_range"],
+    ),
+    ("beyond the price band", an_entry("0.009", "105000.1"), D(99_000), {}, ["price_band"]),
+    ("at the price band", an_entry("0.009", "105000"), D(99_000), {}, []),
+    (
+        "below the price band",
+        an_entry("0.009", "94999.9", Side.SELL),
+        D(101_000),
+        {},
+        ["price_band"],
+    ),
+    # a market order is judged at the touch and the slippage it is taken to have
+    ("at market", an_entry("0.010", None), D(99_000), {}, []),
+    (
+        "slipped over the cap",
+        an_entry("0.010", None),
+        D(99_000),
+        {"slip": D("0.001")},
+        ["position_value"],
+    ),
+    (
+        "a market sell fills at the bid or lower",
+        an_entry("0.009", None, Side.SELL),
+        D(109_000),
+        {"low": D(98_000), "spread": D(0)},
+        ["trade_loss"],
+    ),
+    (
+        "a market order's value at the mark",
+        an_entry("0.001", None),
+        D(48_000),
+        {"price": D(50_001), "low": D(49_999)},
+        ["min_notional"],
+    ),
     ("5 s old", an_entry(), D(99_000), {"age_ms": 5000}, []),
     ("older", an_entry(), D(99_000), {"age_ms": 5001}, ["stale"]),
     (
@@ -159,7 +238,9 @@ CASES: list[tuple[str, Order, Decimal | None, dict[str, object], list[str]]] = [
                 entry_interval_s=None,
                 blackout_hours=(),
                 stale_s=None,
+                max_skew_ms=None,
             ),
+            "skew_ms": 5000,
             "others": 9,
             "last_entry": NOON,
             "age_ms": 99_999,

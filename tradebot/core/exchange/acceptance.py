@@ -46,15 +46,17 @@ def check_form(order: Order, instrument: Instrument) -> Refusal | None:
 def _check_fields(order: Order) -> Refusal | None:
     if order.tif not in _TIFS[order.type]:
         return Refusal(-1115, f"a {order.type} order cannot be {order.tif}")
-    for name, value, wanted in (
-        ("price", order.price, order.type is OrderType.LIMIT),
-        ("trigger", order.trigger, order.type in CONDITIONAL),
-    ):
-        if wanted and value is None:
-            return Refusal(-1102, f"a {order.type} order needs a {name}")
-        if not wanted and value is not None:
-            return Refusal(-1106, f"a {order.type} order takes no {name}, got {value}")
-    return None
+    return _check_field(order, "price", order.price, order.type is OrderType.LIMIT) or _check_field(
+        order, "trigger", order.trigger, order.type in CONDITIONAL
+    )
+
+
+def _check_field(order: Order, name: str, value: Decimal | None, wanted: bool) -> Refusal | None:
+    if wanted == (value is not None):
+        return None
+    if wanted:
+        return Refusal(-1102, f"a {order.type} order needs a {name}")
+    return Refusal(-1106, f"a {order.type} order takes no {name}, got {value}")
 
 
 def _check_qty(order: Order, instrument: Instrument) -> Refusal | None:
@@ -153,11 +155,15 @@ def expected_price(order: Order, last: Decimal) -> Decimal:
 def check_count(order: Order, instrument: Instrument, book: Book) -> Refusal | None:
     """Check the number of working orders: regular ones per symbol, conditional ones per account."""
     if order.type in CONDITIONAL:
+        if sum(map(len, book.orders.values())) < MAX_CONDITIONAL:
+            return None  # even if all of them are
         open_now = sum(_count(orders, conditional=True) for orders in book.orders.values())
         if open_now >= MAX_CONDITIONAL:
             return Refusal(
                 -4045, f"{open_now} conditional orders are open, the limit is {MAX_CONDITIONAL}"
             )
+        return None
+    if len(book.of(order.symbol)) < instrument.max_orders:
         return None
     open_now = _count(book.of(order.symbol), conditional=False)
     if open_now >= instrument.max_orders:

@@ -103,12 +103,18 @@ class Account:
     @property
     def wallet(self) -> Decimal:
         """Wallet balance, USDT: cash plus the cost of what is held."""
-        return self.cash + sum((p.qty * p.entry for p in self.positions.values()), ZERO)
+        wallet = self.cash
+        for position in self.positions.values():
+            wallet += position.qty * position.entry
+        return wallet
 
     @property
     def free(self) -> Decimal:
         """Free cash, USDT: wallet less isolated margins; open orders lock none."""
-        return self.wallet - sum((p.margin for p in self.positions.values()), ZERO)
+        free = self.cash
+        for position in self.positions.values():
+            free += position.qty * position.entry - position.margin
+        return free
 
     def covers(self, notional: Decimal, fee_rate: Decimal) -> bool:
         """Whether free cash covers an opening notional's margin and fee."""
@@ -118,6 +124,8 @@ class Account:
         self, symbol: str, closing: Decimal, opening: Decimal, price: Decimal, fee_rate: Decimal
     ) -> Decimal:
         """Return how much of ``opening`` fits into the free cash left once ``closing`` is done."""
+        if not opening:
+            return ZERO
         free = self.free
         position = self.positions.get(symbol)
         if position is not None and closing:

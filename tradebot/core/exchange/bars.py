@@ -2,7 +2,8 @@
 
 A walk is two generators: ``at_open`` and, once every symbol has opened, ``path``. Whoever consumes
 them may submit and cancel between two events, so nothing about the book is remembered across a
-yield: the next thing to happen is looked for anew each time.
+yield: the next thing to happen is looked for anew each time. One fill with all that comes of it (what
+it cut, what expired) is complete before the first of its events is handed out, hence a list.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def _sleeps(resting: Resting, open_time: int, low: float, high: float) -> bool:
     return resting.arrived and not resting.triggered and resting.out_of_reach(low, high)
 
 
-def _ends(bar: Bar, short: bool) -> tuple[Decimal, Decimal, Decimal]:
+def _ends(bar: MarkBar, short: bool) -> tuple[Decimal, Decimal, Decimal]:
     """Where the three legs of a path end."""
     if short:
         return bar.exact_high, bar.exact_low, bar.exact_close
@@ -131,6 +132,7 @@ class BarWalk:
         self._mark_open = self._open if mark is None else mark.exact_open
         self._low = bar.exact_low
         self._high = bar.exact_high
+        self._close = bar.exact_close
         self._volume = bar.exact_volume
         self._plain = desk.rules.next_open
         self._dead = not self._plain and not self._volume
@@ -147,8 +149,9 @@ class BarWalk:
 
     def at_open(self) -> Iterator[Report]:
         """Liquidation, cancels that take effect, then eligible orders by submission."""
-        yield from self._liquidate_if(self._mark_open)
-        yield from self._emit(self._desk.cancel_due(self._symbol, self._stamp))
+        if self._liquidates(self._mark_open):
+            yield from self._here(self._desk.liquidate(self._symbol, self._stamp))
+        yield from self._here(self._desk.cancel_due(self._symbol, self._stamp))
         seq = 0
         while (resting := self._next_eligible(seq)) is not None:
             seq = resting.seq
@@ -156,8 +159,9 @@ class BarWalk:
             resting.arrived = True
 
     def _next_eligible(self, seq: int) -> Resting | None:
-        for resting in self._desk.book.after(self._symbol, seq):
-            if self._eligible(resting) and resting.live_bar != self._bar.open_time:
+        now = self._bar.open_time
+        for resting in self._desk.book.of(self._symbol):
+            if resting.seq > seq and resting.eligible_at <= now and resting.live_bar != now:
                 return resting
         return None
 
@@ -190,14 +194,14 @@ class BarWalk:
         if self._pricing.marketable(order.side, resting.level, self._open):
             if order.tif is TimeInForce.GTX:
                 reason = f"post-only would take at {self._bar.text[0]}"
-                yield from self._emit([self._desk.expire(resting, self._stamp, reason)])
+                yield from self._here([self._desk.expire(resting, self._stamp, reason)])
                 return
             yield from self._take(resting, self._open, self._open, limit=resting.level)
         yield from self._end_immediate(resting)
 
     def _take(
         self, resting: Resting, base: Decimal, level: Decimal, *, limit: Decimal | None = None
-    ) -> Iterator[Report]:
+    ) -> Sequence[Report]:
         """Fill what the volume share allows as a taker (rule 3), never beyond ``limit``."""
         side = resting.order.side
 
@@ -208,13 +212,14 @@ class BarWalk:
             return limit
 
         self._met.add(resting.order.id)
-        yield from self._fill(resting, min(resting.left, self._share), price_of, level)
+        return self._fill(resting, min(resting.left, self._share), price_of, level)
 
-    def _end_immediate(self, resting: Resting) -> Iterator[Report]:
+    def _end_immediate(self, resting: Resting) -> Sequence[Report]:
         """What is left of an immediate-or-cancel order ends at its first eligible open."""
-        if resting.order.tif is TimeInForce.IOC and self._works(resting):
-            reason = "immediate-or-cancel: the rest found no volume at the price"
-            yield from self._emit([self._desk.expire(resting, self._stamp, reason)])
+        if resting.order.tif is not TimeInForce.IOC or not self._works(resting):
+            return ()
+        reason = "immediate-or-cancel: the rest found no volume at the price"
+        return self._here([self._desk.expire(resting, self._stamp, reason)])
 
     def _works(self, resting: Resting) -> bool:
         return self._desk.book.find(self._symbol, resting.order.id) is resting
@@ -225,6 +230,8 @@ class BarWalk:
         """Adverse extreme, favourable extreme, close; anew after each fill that opens."""
         self._stamp = Stamp(self._bar.at, self._bar.at)
         while self._leg < _LEGS:
+            if self._plain and not self._desk.book.of(self._symbol):
+                return  # nothing to meet, and under next_open nobody is told of prices inside a bar
             if not self._held:
                 resting = self._next_entry()
                 if resting is None:
@@ -232,8 +239,8 @@ class BarWalk:
                 yield from self._meet(resting, self._entry_level(resting))
                 continue
             resting = self._next_on_leg()
-            if self._leg == 0 and self._liquidated_before(resting):
-                yield from self._emit(self._desk.liquidate(self._symbol, self._stamp))
+            if self._leg == 0 and not self._plain and self._liquidated_before(resting):
+                yield from self._here(self._desk.liquidate(self._symbol, self._stamp))
             elif resting is not None:
                 yield from self._meet(resting, self._level_met(resting))
             else:
@@ -247,8 +254,10 @@ class BarWalk:
         """Set out from the current point to the extremes as the position now held sees them."""
         self._leg = 0
         short = self._held < 0
-        self._ends = _ends(self._bar, short)
-        self._mark_ends = self._ends if self._mark is None else _ends(self._mark, short)
+        adverse, favourable = (self._high, self._low) if short else (self._low, self._high)
+        self._ends = self._mark_ends = adverse, favourable, self._close
+        if self._mark is not None:
+            self._mark_ends = _ends(self._mark, short)
 
     def _next_entry(self) -> Resting | None:
         """While flat: the oldest entry that the bar, taken as a whole, touches."""
@@ -311,20 +320,20 @@ class BarWalk:
         live = resting.live_bar == self._bar.open_time
         return self._level_met(resting) if live else resting.level
 
-    def _meet(self, resting: Resting, level: Decimal) -> Iterator[Report]:
+    def _meet(self, resting: Resting, level: Decimal) -> Sequence[Report]:
         """Fill an order that was met while the price was at ``level``."""
         self._met.add(resting.order.id)
         kind = resting.order.type
         if kind is OrderType.LIMIT:
             price = resting.level
             qty = min(resting.left, self._share)
-            yield from self._fill(resting, qty, lambda _: price, level, maker=True)
-            return
+            return self._fill(resting, qty, lambda _: price, level, maker=True)
         resting.triggered = True
         if kind is OrderType.TAKE_PROFIT_MARKET:
-            yield from self._take(resting, resting.level, level)
-        elif not self._dead:
-            yield from self._fill(resting, resting.left, self._stop_price(resting), level)
+            return self._take(resting, resting.level, level)
+        if self._dead:
+            return ()
+        return self._fill(resting, resting.left, self._stop_price(resting), level)
 
     def _stop_price(self, resting: Resting) -> PriceOf:
         """The price of a stop (rule 4): base is the worse of trigger and where it went live."""
@@ -345,10 +354,6 @@ class BarWalk:
             yield PriceSeen(self._bar.at, self._symbol, price)
 
     # Liquidation
-
-    def _liquidate_if(self, mark: Decimal) -> Iterator[Report]:
-        if self._liquidates(mark):
-            yield from self._emit(self._desk.liquidate(self._symbol, self._stamp))
 
     def _liquidates(self, mark: Decimal) -> bool:
         return (
@@ -373,19 +378,21 @@ class BarWalk:
         level: Decimal,
         *,
         maker: bool = False,
-    ) -> Iterator[Report]:
+    ) -> Sequence[Report]:
         """Execute, use up the share, and set out again if a position was opened or enlarged."""
         if not qty:
-            return
+            return ()
         done = self._desk.fill(resting, qty, price_of, self._stamp, maker=maker)
-        self._share = max(ZERO, self._share - done.qty)
+        if self._share is not _UNLIMITED:
+            self._share = max(ZERO, self._share - done.qty)
         self._cur = min(max(level, self._low), self._high)  # a mark may go where no trade was
         if done.opened:
             self._blocked = True
             self._restart()
-        yield from self._emit(done.events)
+        return self._here(done.events)
 
-    def _emit(self, events: Sequence[Report]) -> Iterator[Report]:
-        for event in events:
+    def _here(self, events: Sequence[Report]) -> Sequence[Report]:
+        """Stand where these events happen while they are handed out."""
+        if events:
             self._moment.stand_at(self._bar, self._cur)
-            yield event
+        return events

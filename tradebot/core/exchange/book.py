@@ -136,13 +136,19 @@ class Book:
 
     def room(self, symbol: str, held: Decimal) -> Decimal:
         """How much another reduce-only limit or market order may close."""
-        return abs(held) - sum((r.left for r in self.of(symbol) if _shares_room(r)), ZERO)
+        room = abs(held)
+        for resting in self.of(symbol):
+            if _shares_room(resting):
+                room -= resting.left
+        return room
 
     def cut(self, symbol: str, held: Decimal) -> list[tuple[Resting, Decimal]]:
         """Cut reduce-only orders to what is held, newest first.
 
         Returns each order that was cut with what is left of it; one with nothing left is gone.
         """
+        if symbol not in self.orders:
+            return []
         excess = -self.room(symbol, held)
         cut: list[tuple[Resting, Decimal]] = []
         for resting in reversed(tuple(self.of(symbol))):

@@ -72,9 +72,9 @@ class Desk:
         """
         order = resting.order
         held = self.account.held(order.symbol)
-        if order.reduce_only:
-            qty = min(qty, closable(order.side, held))
         closing = min(qty, closable(order.side, held))
+        if order.reduce_only:
+            qty = closing
         opening = qty - closing
         rate = self.rules.fees.maker if maker else self.rules.fees.taker
         price = price_of(qty)

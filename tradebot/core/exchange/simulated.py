@@ -134,9 +134,10 @@ class SimExchange:
             return acceptance.Refusal(-4131, f"{order.symbol} has shown no price yet")
         account, book = self._desk.account, self._desk.book
         held = account.held(order.symbol)
+        room = book.room(order.symbol, held) if order.reduce_only else ZERO
         return (
             acceptance.check_market(order, instrument, last)
-            or acceptance.check_reduce_only(order, held, book.room(order.symbol, held))
+            or acceptance.check_reduce_only(order, held, room)
             or acceptance.check_count(order, instrument, book)
             or acceptance.check_margin(order, account, self._rules, last)
         )
@@ -192,7 +193,10 @@ class SimExchange:
             if type(event) is Bar:
                 self._bars[event.symbol] = event
                 return events  # type: ignore[return-value]
-        return self._sort_step(events)
+        for event in events:
+            if type(event) is not Bar:
+                return self._sort_step(events)
+        return self._step_bars([], {}, sorted(events, key=_symbol))  # type: ignore[arg-type]
 
     def _sort_step(self, events: Sequence[MarketEvent]) -> Iterable[Event]:
         told: list[Bar] = []
@@ -272,12 +276,11 @@ class SimExchange:
             for walk in walks:
                 if isinstance(walk, BarWalk):
                     yield from walk.at_open()
-            by_symbol = {bar.symbol: bar for bar in told}
             for walk in walks:
                 if isinstance(walk, BarWalk):
                     yield from walk.path()
                 else:
-                    bar = by_symbol[walk.symbol]
+                    bar = next(bar for bar in told if bar.symbol == walk.symbol)
                     moment.see_close(bar, marks.get(walk.symbol))
                     yield walk
         finally:

@@ -12,7 +12,7 @@ from math import inf
 from typing import TypeAlias
 
 from tradebot.core.book import Book
-from tradebot.core.metrics import HUNDRED, Drawdown
+from tradebot.core.metrics import Drawdown
 from tradebot.core.risk.watch import Watch
 
 Band: TypeAlias = tuple[float, float]
@@ -36,21 +36,19 @@ def calm_band(books: Iterable[Book], cash: Decimal, drawdown: Drawdown, watch: W
         return NEVER
     (book,) = held
     holding = book.holding
-    least = max(drawdown.peak - drawdown.deepest, _deepest_in_percent(drawdown))
+    qty, money, peak = float(holding.qty), float(cash), float(drawdown.peak)
+    # equity must not fall below: the deepest fall in USDT, that in percent, the account's next limit
+    least = max(peak - float(drawdown.deepest), peak - float(drawdown.deepest_pct) * peak / 100.0)
     if watch.floor is not None:
-        least = max(least, watch.floor)
-    qty, money = float(holding.qty), float(cash)
-    bad = [(float(least) - money) / qty]
-    good = (float(drawdown.peak) - money) / qty
+        least = max(least, float(watch.floor))
+    bad = [(least - money) / qty]
+    good = (peak - money) / qty
+    trip_cash = float(holding.trip_cash)
     if book.ladder is not None and book.ladder.next is not None:
-        bad.append(float(book.ladder.next - holding.trip_cash) / watch.left_of(qty))
+        bad.append((float(book.ladder.next) - trip_cash) / watch.left_of(qty))
     if book.watch is not None:
         bad.append(float(book.watch))
-    guard = _SAFETY * (abs(money) + float(drawdown.peak) + abs(float(holding.trip_cash))) / abs(qty)
+    guard = _SAFETY * (abs(money) + peak + abs(trip_cash)) / abs(qty)
     if qty > 0:
         return max(bad) + guard, good - guard
     return good + guard, min(bad) - guard
-
-
-def _deepest_in_percent(drawdown: Drawdown) -> Decimal:
-    return drawdown.peak - drawdown.deepest_pct * drawdown.peak / HUNDRED

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
-from tradebot.core.money import ZERO, plain, ratio
+from tradebot.core.money import ONE, ZERO, plain, quotient_at_8
 from tradebot.core.risk.approved import SEAL, Approved, Refusal, Refused
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import liquidation_risk
+from tradebot.core.swift import swift
 from tradebot.core.values import HOUR_MS, Instrument, Order, OrderType, Side
 
 SLIPPAGE_ALLOWANCE = Decimal("0.002")
@@ -22,14 +23,17 @@ SLIPPAGE_ALLOWANCE = Decimal("0.002")
 HUNDRED = Decimal(100)
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What the gate may know about the moment and the symbol.
 
-    Prices in USDT: ``price`` is the larger of mark and touch, ``spread`` ask - bid (0 when only bars are
-    known), ``age_ms`` the age of that price. ``position`` is signed base units; ``working_value`` the value
+    Prices in USDT: ``price`` is the larger of mark and ask, ``low`` the smaller of mark and bid, ``spread``
+    ask - bid (0 when only bars are known), ``age_ms`` the age of these prices at the exchange and ``skew_ms`` how
+    far its clock is ahead of ours. ``slip`` is the fraction of the price a market entry is taken to slip. ``position`` is signed base units; ``working_value`` the value
     (USDT) of live and unknown exposure-increasing orders on the symbol; ``others`` how many other
-    symbols hold a position or a live entry; ``margin`` the initial margin in use (USDT); ``last_entry`` the time of the last approved
+    symbols hold a position or a live entry; ``orphans`` how many closing orders still rest on the symbol though it is
+    flat; ``margin`` the initial margin in use (USDT); ``last_entry`` the time of the last approved
     entry on any symbol, None before the first. ``leverage`` is the account's. ``rooms`` says of each loss limit
     (rule, what may still be lost, cap); ``open_risk`` is what open positions and entries can still lose at their
     stops (USDT). ``paused`` says why entries on the symbol wait, "" if they do not.
@@ -42,6 +46,7 @@ class Desk:
     limits: Limits
     taker_fee: Decimal
     price: Decimal
+    low: Decimal
     spread: Decimal
     age_ms: int
     position: Decimal
@@ -54,26 +59,37 @@ class Desk:
     rooms: tuple[tuple[str, Decimal, Decimal], ...] = ()
     open_risk: Decimal = ZERO
     paused: str = ""
+    slip: Decimal = ZERO
+    skew_ms: int = 0
+    orphans: int = 0
 
 
 Rule = Callable[[Order, Decimal | None, Desk], Refusal | None]
 
 
-def worst_price(order: Order, desk: Desk) -> Decimal:
-    """Return the price at which the order counts: the larger of mark, touch and limit (USDT)."""
-    return desk.price if order.price is None else max(desk.price, order.price)
+def worst_value(side: Side, price: Decimal | None, desk: Desk) -> Decimal:
+    """Return the price at which an entry counts: the largest of mark, touch and worst fill (USDT).
+
+    ``price`` is its limit, None for a market order.
+    """
+    if price is not None:
+        return max(desk.price, price)
+    return desk.price * (ONE + desk.slip) if side is Side.BUY else desk.price
 
 
-def worst_entry(order: Order, desk: Desk) -> Decimal:
-    """Return the worst price the entry may fill at: a sell is worst at its limit (USDT)."""
-    if order.side is Side.SELL and order.price is not None:
-        return order.price
-    return worst_price(order, desk)
+def worst_entry(side: Side, price: Decimal | None, desk: Desk) -> Decimal:
+    """Return the worst price an entry may fill at (USDT): its limit; slipped from the touch without one.
+
+    A market order has no worst price: the configured slippage is assumed, a gap can exceed it.
+    """
+    if side is Side.BUY:
+        return worst_value(side, price, desk)
+    return desk.low * (ONE - desk.slip) if price is None else price
 
 
-def loss_per_unit(side: Side, price: Decimal, stop: Decimal | None, desk: Desk) -> Decimal:
-    """Return what one base unit bought or sold at ``price`` can lose at its stop (USDT)."""
-    return unit_risk(side, price, stop, desk.taker_fee, desk.spread)
+def loss_per_unit(side: Side, price: Decimal | None, stop: Decimal | None, desk: Desk) -> Decimal:
+    """Return what one base unit can lose at its stop, entered at the worst permitted price (USDT)."""
+    return unit_risk(side, worst_entry(side, price, desk), stop, desk.taker_fee, desk.spread)
 
 
 def unit_risk(
@@ -89,6 +105,11 @@ def unit_risk(
     distance = max(ZERO, price - stop if side is Side.BUY else stop - price)
     fees = (price + stop) * taker_fee
     return distance + fees + max(SLIPPAGE_ALLOWANCE * price, 2 * spread)
+
+
+def initial_margin(notional: Decimal, leverage: int) -> Decimal:
+    """Return what a notional ties up at a leverage (USDT), at 8 decimals, rounded up."""
+    return quotient_at_8(notional, Decimal(leverage), ROUND_CEILING)
 
 
 def check(order: Order, stop: Decimal | None, desk: Desk) -> Approved | Refused:
@@ -131,10 +152,20 @@ def _lot_faults(order: Order, instrument: Instrument) -> list[Refusal]:
         )
         faults.append(Refusal("lot", text))
     for price in (order.price, order.trigger):
-        if price is not None and (price <= 0 or price % instrument.tick):
-            text = f"{order.symbol}: price {plain(price)} is not a multiple of tick {plain(instrument.tick)}"
-            faults.append(Refusal("tick", text))
+        if price is not None and (fault := _price_fault(price, instrument)):
+            faults.append(fault)
     return faults
+
+
+def _price_fault(price: Decimal, instrument: Instrument) -> Refusal | None:
+    if price <= 0 or price % instrument.tick:
+        text = f"{instrument.symbol}: price {plain(price)} is not a multiple of tick {plain(instrument.tick)}"
+        return Refusal("tick", text)
+    if instrument.min_price <= price <= instrument.max_price:
+        return None
+    bounds = f"{plain(instrument.min_price)} and {plain(instrument.max_price)}"
+    text = f"{instrument.symbol}: the exchange takes prices between {bounds}, not {plain(price)}"
+    return Refusal("price_range", text)
 
 
 def _halted(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
@@ -155,8 +186,21 @@ def _lot(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return faults[0] if faults else None
 
 
+def _band(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    """Binance's PERCENT_PRICE: a limit may not be too far on the side that trades through."""
+    if order.price is None:
+        return None
+    highest = desk.low * desk.instrument.percent_up
+    lowest = desk.price * desk.instrument.percent_down
+    if order.price <= highest if order.side is Side.BUY else order.price >= lowest:
+        return None
+    bound = highest if order.side is Side.BUY else lowest
+    text = f"{order.symbol}: limit {plain(order.price)} is beyond {plain(bound)}, the exchange's price band"
+    return Refusal("price_band", text)
+
+
 def _notional(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
-    value = order.qty * (order.price or desk.price)
+    value = order.qty * (desk.low if order.price is None else order.price)
     least = desk.instrument.min_notional
     if value >= least:
         return None
@@ -165,24 +209,27 @@ def _notional(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
 
 
 def _stop_present(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
-    price = worst_price(order, desk)
     if stop is None:
         if desk.limits.stop_required:
             return Refusal("no_stop", f"{order.symbol}: an entry needs a stop")
         return None
-    wrong = stop >= min(price, desk.price) if order.side is Side.BUY else stop <= price
-    if stop <= 0 or wrong:
-        where = "below" if order.side is Side.BUY else "above"
-        text = f"{order.symbol}: stop {plain(stop)} is not {where} the price {plain(desk.price)}"
+    buys = order.side is Side.BUY
+    # the stop triggers on the mark: there, and at the price of the fill, it must not be reached yet
+    nearest = desk.low if buys else desk.price
+    if order.price is not None:
+        nearest = min(nearest, order.price) if buys else max(nearest, order.price)
+    if stop <= 0 or (stop >= nearest if buys else stop <= nearest):
+        where = "below" if buys else "above"
+        text = f"{order.symbol}: stop {plain(stop)} is not {where} the price {plain(nearest)}"
         return Refusal("stop_side", text)
-    return None
+    return _price_fault(stop, desk.instrument)
 
 
 def _position_value(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     cap = desk.limits.position_value
     if cap is None:
         return None
-    price = worst_price(order, desk)
+    price = worst_value(order.side, order.price, desk)
     value = (order.qty + abs(desk.position)) * price + desk.working_value
     if value <= cap:
         return None
@@ -194,7 +241,7 @@ def _trade_loss(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | Non
     cap = desk.limits.trade_loss
     if cap is None:
         return None
-    loss = order.qty * loss_per_unit(order.side, worst_entry(order, desk), stop, desk)
+    loss = order.qty * loss_per_unit(order.side, order.price, stop, desk)
     if loss <= cap:
         return None
     text = (
@@ -203,18 +250,21 @@ def _trade_loss(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | Non
     return Refusal("trade_loss", text)
 
 
-def _period_loss(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _period_loss(rule: str) -> Rule:
     """Look ahead: what is lost, what open positions can lose at their stops, and this order's own risk."""
-    own = order.qty * loss_per_unit(order.side, worst_entry(order, desk), stop, desk)
-    for rule, room, cap in desk.rooms:
-        if own + desk.open_risk > room:
-            lost = cap - room
-            text = (
-                f"{rule.replace('_', ' ')}: lost ${_usd(lost)}, open risk ${_usd(desk.open_risk)} and "
-                f"this order's ${_usd(own)} exceed the limit of ${_usd(cap)}"
-            )
-            return Refusal(rule, text)
-    return None
+
+    def look_ahead(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+        own = order.qty * loss_per_unit(order.side, order.price, stop, desk)
+        for name, room, cap in desk.rooms:
+            if name == rule and own + desk.open_risk > room:
+                text = (
+                    f"{rule.replace('_', ' ')}: lost ${_usd(cap - room)}, open risk ${_usd(desk.open_risk)} and "
+                    f"this order's ${_usd(own)} exceed the limit of ${_usd(cap)}"
+                )
+                return Refusal(rule, text)
+        return None
+
+    return look_ahead
 
 
 def _leverage(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
@@ -230,7 +280,7 @@ def _liquidation(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | No
     if cap is None or stop is None or stop <= 0:
         return None
     sign = order.side.sign
-    entry = worst_entry(order, desk)
+    entry = worst_entry(order.side, order.price, desk)
     risk = liquidation_risk(desk.instrument, sign * order.qty, entry, desk.leverage, stop)
     if risk < cap:
         return None
@@ -246,7 +296,8 @@ def _margin(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     cap = desk.limits.margin_utilisation_pct
     if cap is None:
         return None
-    needed = desk.margin + ratio(order.qty * worst_price(order, desk), Decimal(desk.leverage))
+    value = order.qty * worst_value(order.side, order.price, desk)
+    needed = desk.margin + initial_margin(value, desk.leverage)
     if desk.equity > 0 and needed * HUNDRED <= cap * desk.equity:
         return None
     text = f"margin ${_usd(needed)} would exceed {plain(cap)}% of equity ${_usd(desk.equity)}"
@@ -274,10 +325,14 @@ def _interval(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
 
 
 def _blackout(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
-    hour = desk.now // HOUR_MS % 24
-    if not desk.limits.blackout_hours or hour not in desk.limits.blackout_hours:
+    """Neither decided nor filled in such an hour: what is decided in a hour's last instant fills in the next."""
+    hours = desk.limits.blackout_hours
+    if not hours:
         return None
-    return Refusal("blackout", f"no entries in the hour {hour:02d}:00 UTC (blackout)")
+    for at in (desk.now, desk.now + 1):
+        if (hour := at // HOUR_MS % 24) in hours:
+            return Refusal("blackout", f"no entries in the hour {hour:02d}:00 UTC (blackout)")
+    return None
 
 
 def _fresh(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
@@ -288,6 +343,21 @@ def _fresh(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return Refusal("stale", text)
 
 
+def _clock(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    most = desk.limits.max_skew_ms
+    if most is None or desk.skew_ms < most:
+        return None
+    text = f"the exchange's clock is {desk.skew_ms} ms ahead of ours; entries need under {most} ms"
+    return Refusal("clock", text)
+
+
+def _orphans(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    if not desk.orphans:
+        return None
+    text = f"{order.symbol}: {desk.orphans} closing order(s) of the last position still rest"
+    return Refusal("orphan", text)
+
+
 def _usd(value: Decimal) -> str:
     return f"{value:.2f}"
 
@@ -296,11 +366,14 @@ RULES: tuple[Rule, ...] = (
     _halted,
     _allowed,
     _lot,
+    _band,
     _notional,
     _stop_present,
     _position_value,
     _trade_loss,
-    _period_loss,
+    _period_loss("day_loss"),
+    _period_loss("week_loss"),
+    _period_loss("signoff_loss"),
     _leverage,
     _liquidation,
     _margin,
@@ -308,8 +381,20 @@ RULES: tuple[Rule, ...] = (
     _interval,
     _blackout,
     _fresh,
+    _clock,
     _paused,
+    _orphans,
 )
 """Every admission rule, in the order in which reasons are listed."""
 
-__all__ = ["RULES", "Desk", "check", "close", "loss_per_unit", "worst_price"]
+__all__ = [
+    "RULES",
+    "Desk",
+    "check",
+    "close",
+    "initial_margin",
+    "loss_per_unit",
+    "unit_risk",
+    "worst_entry",
+    "worst_value",
+]

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tradebot.core.money import ceil_to, plain
 from tradebot.core.risk.approved import Refusal
-from tradebot.core.risk.gate import Desk, loss_per_unit
+from tradebot.core.risk.gate import Desk, loss_per_unit, worst_value
 from tradebot.core.values import Side
 
 HIGH = Decimal(1)
@@ -25,21 +25,21 @@ def tier_of(confidence: float) -> Decimal:
 
 
 def size(
-    side: Side, tier: Decimal, price: Decimal, stop: Decimal | None, desk: Desk
+    side: Side, tier: Decimal, price: Decimal | None, stop: Decimal | None, desk: Desk
 ) -> Decimal | Refusal:
     """Return the quantity in base units, or why not even the smallest order fits.
 
-    ``price`` is the worst permitted entry price (USDT).
+    ``price`` is the entry's limit (USDT), None for a market order.
     """
     step = desk.instrument.step
-    worst = max(price, desk.price)
+    worst = worst_value(side, price, desk)
     bounds = [(desk.instrument.market_max_qty // step, "largest order")]
     if desk.limits.position_value is not None:
         room = desk.limits.position_value * tier
         bounds.append((room // (worst * step), f"position cap of ${room:.2f}"))
     if desk.limits.trade_loss is not None:
         room = desk.limits.trade_loss * tier
-        unit = loss_per_unit(side, worst if side is Side.BUY else price, stop, desk)
+        unit = loss_per_unit(side, price, stop, desk)
         if unit > 0:  # a stop on the wrong side is the gate's to refuse
             bounds.append((room // (unit * step), f"loss limit of ${room:.2f} a trade"))
     steps, why = min(bounds)
@@ -49,20 +49,20 @@ def size(
     return _too_small(price, why, desk)
 
 
-def smallest(price: Decimal, desk: Desk) -> Decimal:
-    """Return the smallest quantity the exchange takes at this price (base units)."""
+def smallest(price: Decimal | None, desk: Desk) -> Decimal:
+    """Return the smallest quantity the exchange takes at this limit, None: at market (base units)."""
     instrument = desk.instrument
     if instrument.min_notional <= 0:
         return instrument.min_qty
-    unit = price * instrument.step
+    unit = (desk.low if price is None else price) * instrument.step
     steps = ceil_to(instrument.min_notional, unit) // unit
     return max(instrument.min_qty, steps * instrument.step)
 
 
-def _too_small(price: Decimal, why: str, desk: Desk) -> Refusal:
+def _too_small(price: Decimal | None, why: str, desk: Desk) -> Refusal:
     least = smallest(price, desk)
     base = desk.instrument.symbol.split("/")[0]
-    value = least * price
+    value = least * (desk.price if price is None else price)
     text = f"{desk.instrument.symbol}: smallest order {plain(least)} {base} = ${value:.2f} exceeds the {why}"
     return Refusal("size", text)
 

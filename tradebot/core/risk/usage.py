@@ -58,7 +58,7 @@ def uses(engine: Engine) -> Iterator[Use]:
         if ladder.cap is not None:
             loss = max(ZERO, ladder.loss(equity))
             yield _use(ladder.reason, loss, ladder.cap, "USDT")
-    margin = ratio(trader.margin() * HUNDRED, equity) if equity > 0 else HUNDRED
+    margin = ratio(trader.exposure.margin() * HUNDRED, equity) if equity > 0 else HUNDRED
     yield _use("margin_utilisation", margin, limits.margin_utilisation_pct, "%")
     risk = max((x.risk_pct for x in exposures(engine)), default=ZERO)
     yield _use("liquidation_risk", risk, limits.liquidation_close_pct, "%")

@@ -13,6 +13,7 @@ from tradebot.core.book import Book
 from tradebot.core.money import ZERO
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import (
+    REACHED,
     Ladder,
     day_of,
     liquidation_risk,
@@ -88,6 +89,17 @@ class Watch:
                 yield ladder
         self._aim()
 
+    def obstacle(self, reason: str, review: str) -> str:
+        """Return why a person cannot clear a halt for this reason now, "" if they can."""
+        if reason == self.signoff.reason:
+            return "the approved loss is used up; it needs a new sign-off"
+        for ladder in (self.day, self.week):
+            if ladder.reason == reason and ladder.stage >= REACHED:
+                return f"not before the next UTC {reason.removesuffix('_loss')}"
+        if reason == self.week.reason and not review.strip():
+            return "it needs a written review (--review FILE)"
+        return ""
+
     def begin(self, book: Book) -> None:
         """Take up a position that was opened or changed: its loss ladder and liquidation bound."""
         holding = book.holding
@@ -124,6 +136,10 @@ class Watch:
         holding = book.holding
         value = holding.qty * book.exit_price()
         return holding.trip_cash + value - abs(value) * self._fee
+
+    def left_of(self, qty: float) -> float:
+        """Return what a price of 1 USDT brings when closing ``qty``, its fee paid (as ``net`` has it)."""
+        return qty - abs(qty) * float(self._fee)
 
     def danger(self, book: Book) -> int:
         """Return 0, 1 or 2: nothing, liquidation alert, liquidation close."""

@@ -1,0 +1,282 @@
+"""A session (or a bare engine) to tell stories with: signals, bars and quotes in, effects out.
+
+Prices are XRP's unless said otherwise: about 2 USDT, tick 0.0001, step 0.1, minimum notional 5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from tradebot.core.effects import Cancel, Effect, Halted, Notify, Place, SignalJudged
+from tradebot.core.engine import Engine, EngineConfig
+from tradebot.core.events import Command, Event, Filled, OrderUpdate, RunStarted, WakeUp
+from tradebot.core.exchange import SimExchange, SimRules
+from tradebot.core.facts import FEES, INSTRUMENTS
+from tradebot.core.money import exact
+from tradebot.core.risk.limits import Limits
+from tradebot.core.strategy.protocol import Signal
+from tradebot.core.trader import Execution
+from tradebot.core.values import MINUTE_MS, Bar, Fill, Order, OrderStatus, Purpose, Quote, Side
+from tradebot.session import Session
+
+D = Decimal
+XRP, ADA, SOL = "XRP/USDT", "ADA/USDT", "SOL/USDT"
+NOON = 1_748_865_600_000
+"""2025-06-02T12:00Z, a Monday."""
+HOUR = 60 * MINUTE_MS
+DAY = 24 * HOUR
+LIVE, PAPER = Limits.live(), Limits.paper()
+AnyEffect = TypeVar("AnyEffect", bound=Effect)
+
+
+class Scripted:
+    """Says what lies ready for its symbol; an exception that lies ready is raised."""
+
+    warmup = 0
+
+    def __init__(self, script: dict[str, list[Any]], symbol: str) -> None:
+        self._script = script
+        self._symbol = symbol
+        self.seen: list[Bar] = []
+
+    def on_bar(self, bar: Bar) -> Any:
+        self.seen.append(bar)
+        waiting = self._script.get(self._symbol)
+        said = waiting.pop(0) if waiting else None
+        if isinstance(said, BaseException):
+            raise said
+        return said
+
+
+def a_config(symbols: Sequence[str] = (XRP,), **changes: Any) -> EngineConfig:
+    config = EngineConfig(
+        symbols=tuple(symbols),
+        instruments={symbol: INSTRUMENTS[symbol] for symbol in symbols},
+        limits=LIVE,
+        fees=FEES,
+        execution=Execution("ioc", D(20), 60),
+        start_equity=D(10_000),
+        interval=MINUTE_MS,
+        timeframe=MINUTE_MS,
+    )
+    return replace(config, **changes)
+
+
+def long(stop: float | None = 1.9, target: float | None = None, confidence: float = 1.0) -> Signal:
+    return Signal("long", confidence, stop, target, "up")
+
+
+def short(stop: float | None = 2.1, target: float | None = None) -> Signal:
+    return Signal("short", 1.0, stop, target, "down")
+
+
+OUT = Signal("exit", 1.0, reason="out")
+
+
+class Story:
+    """An engine and what it said. ``effects`` grow with every event."""
+
+    def __init__(self, config: EngineConfig, at: int = NOON) -> None:
+        self.config = config
+        self.script: dict[str, list[Any]] = {}
+        self.effects: list[Effect] = []
+        self.time = at
+        self.prices = {XRP: "2", ADA: "0.7", SOL: "150"}
+        self.commands = 0
+
+    def say(self, *signals: Any, symbol: str = XRP) -> None:
+        """Lay signals ready, one for each of the symbol's next bars."""
+        self.script.setdefault(symbol, []).extend(signals)
+
+    def found(self, kind: type[AnyEffect]) -> list[AnyEffect]:
+        return [effect for effect in self.effects if isinstance(effect, kind)]
+
+    def placed(self, purpose: Purpose | None = None) -> list[Order]:
+        orders = [effect.approved.order for effect in self.found(Place)]
+        return [order for order in orders if purpose in (None, order.purpose)]
+
+    def cancelled(self) -> list[str]:
+        return [effect.why for effect in self.found(Cancel)]
+
+    def halted(self) -> list[str]:
+        return [effect.reason for effect in self.found(Halted)]
+
+    def told(self) -> str:
+        return "\n".join(effect.text for effect in self.found(Notify))
+
+    def verdicts(self) -> list[str]:
+        return [effect.verdict for effect in self.found(SignalJudged)]
+
+    def refusals(self) -> str:
+        return "\n".join(text for s in self.found(SignalJudged) for text in s.refusals)
+
+    def a_bar(self, row: str = "", symbol: str = XRP) -> Bar:
+        """``o h l c [v]``; empty: stand still at the last close."""
+        words = row.split() or [self.prices[symbol]] * 4
+        volume = words[4] if len(words) > 4 else "10000000"
+        self.prices[symbol] = words[3]
+        return Bar.of(symbol, self.time, self.config.interval, (*words[:4], volume))
+
+
+class Played(Story):
+    """A session: the simulated exchange answers."""
+
+    def __init__(
+        self, config: EngineConfig, at: int = NOON, *, latency_ms: int = 0, latched: Any = None
+    ) -> None:
+        super().__init__(config, at)
+        self.latched = latched
+        self.rules = SimRules(
+            config.start_equity,
+            FEES,
+            D(1),
+            D("0.1"),
+            latency_ms,
+            D("0.1"),
+            config.leverage,
+        )
+        self.starts = 0
+        self.session = self._new()
+        self.start()
+
+    def _new(self) -> Session:
+        engine = Engine(self.config, lambda symbol: Scripted(self.script, symbol))
+        exchange = SimExchange(self.rules, self.config.instruments)
+        return Session(engine, exchange, sink=self._take, latched=self.latched)
+
+    def _take(self, _: Event, effects: Sequence[Effect]) -> None:
+        self.effects.extend(effects)
+
+    def start(self) -> None:
+        self.starts += 1
+        at = max(self.time, self.session.engine.now) if self.starts == 1 else self.engine.now
+        with exact():
+            event = RunStarted(at, "run", "abcdef", f"n{self.starts}", "hash", self.starts > 1)
+            self.session.deliver(event)
+
+    def restart(self) -> None:
+        text = json.dumps(self.session.export_state())
+        self.session = self._new()
+        with exact():
+            self.session.restore(json.loads(text))
+        assert json.dumps(self.session.export_state()) == text
+        self.start()
+
+    @property
+    def engine(self) -> Engine:
+        return self.session.engine
+
+    def bar(self, row: str = "", symbol: str = XRP, **others: str) -> None:
+        """Play one minute: a row for the symbol, and ``ada=``/``sol=`` rows beside it."""
+        names = {"ada": ADA, "sol": SOL}
+        bars = [self.a_bar(row, symbol)] + [self.a_bar(r, names[n]) for n, r in others.items()]
+        self.time += self.config.interval
+        with exact():
+            self.session.advance(bars)
+
+    def bars(self, count: int) -> None:
+        for _ in range(count):
+            self.bar()
+
+    def quote(self, bid: str, ask: str, mark: str, *, symbol: str = XRP, late: int = 0) -> None:
+        """Show a quote with ample sizes; a second passes. ``late``: its own time is that much earlier."""
+        text = (bid, ask, "1000000", "1000000", mark)
+        shown = Quote(symbol, self.time - late, self.time, text, float(mark))
+        self.time += 1000
+        with exact():
+            self.session.advance([shown])
+
+    def closed(self, symbol: str = XRP) -> None:
+        """Close a bar beside the quotes, for the strategy only."""
+        with exact():
+            bar = Bar.of(symbol, self.time - MINUTE_MS + 1, MINUTE_MS, ("2", "2", "2", "2", "9"))
+            self.session.advance([bar])
+
+    def command(self, name: str, reason: str = "because", review: str = "", number: int = 0) -> str:
+        with exact():
+            now = self.engine.now
+            self.session.deliver(Command(now, number, name, "person", reason, review))
+        return name
+
+    @property
+    def held(self) -> Decimal:
+        return self.engine.books[XRP].holding.qty
+
+    def resting(self) -> list[str]:
+        return [order.purpose.value for order, _ in self.session.exchange.open_orders()]
+
+
+class Bare(Story):
+    """An engine alone: the test is the exchange, and can be as late and as lost as a real one."""
+
+    def __init__(self, config: EngineConfig, at: int = NOON) -> None:
+        super().__init__(config, at)
+        self.engine = Engine(config, lambda symbol: Scripted(self.script, symbol))
+        self.trades = 0
+        self.tell(RunStarted(at, "run", "abcdef", "n1", "hash"))
+
+    def tell(self, event: Event) -> list[Effect]:
+        with exact():
+            effects = list(self.engine.process(event))
+        self.effects += effects
+        return effects
+
+    def bar(self, row: str = "", symbol: str = XRP) -> list[Effect]:
+        bar = self.a_bar(row, symbol)
+        self.time += self.config.interval
+        return self.tell(bar)
+
+    @property
+    def now(self) -> int:
+        return self.engine.now
+
+    def update(
+        self, order: Order, status: OrderStatus, left: str | None = None, code: int = 0
+    ) -> list[Effect]:
+        qty = None if left is None else D(left)
+        return self.tell(
+            OrderUpdate(self.now, order.symbol, order.id, status, self.now, code, "said so", qty)
+        )
+
+    def works(self, order: Order) -> list[Effect]:
+        return self.update(order, OrderStatus.WORKING)
+
+    def fill(
+        self, order: Order, qty: str | None = None, price: str = "2", trade: int = 0
+    ) -> list[Effect]:
+        self.trades += 1
+        size = order.qty if qty is None else D(qty)
+        number = trade or self.trades
+        fee = size * D(price) * D("0.0005")
+        fill = Fill(
+            order.symbol, number, order.id, order.side, size, D(price), fee, False, self.now
+        )
+        return self.tell(Filled(self.now, fill))
+
+    def wake(self, key: str, at: int) -> list[Effect]:
+        return self.tell(WakeUp(at, key))
+
+    def opened(self, signal: Signal | None = None) -> Order:
+        """Enter, fill at once, acknowledge what protects it; return the entry."""
+        self.say(signal or long())
+        self.bar()
+        entry = self.placed(Purpose.ENTRY)[-1]
+        self.works(entry)
+        before = len(self.placed())
+        self.fill(entry)
+        for order in self.placed()[before:]:
+            self.works(order)
+        return entry
+
+    def lost(self, symbol: str = XRP) -> Fill:
+        """A fill of an order nobody here has sent."""
+        self.trades += 1
+        return Fill(symbol, self.trades, "web-1", Side.BUY, D(5), D(2), D(0), False, self.now)
+
+    @property
+    def held(self) -> Decimal:
+        return self.engine.books[XRP].holding.qty

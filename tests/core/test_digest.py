@@ -1,0 +1,73 @@
+"""The fingerprints of a run: what is in them and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from engine_kit import Bare, Played, a_config, long
+
+from tradebot.core.digest import Digest
+from tradebot.core.effects import Effect, FillBooked, Place, SignalJudged
+
+D = Decimal
+
+
+def of(effects: list[Effect]) -> dict[str, str]:
+    digest = Digest()
+    for effect in effects:
+        digest.take(effect)
+    return digest.hashes()
+
+
+def lived() -> list[Effect]:
+    story = Played(a_config())
+    story.say(long(1.9, 2.2), None, long())
+    for row in ("2 2 2 2", "2 2.1 2 2.1", "2.1 2.1 1.8 1.8", "1.8 1.8 1.8 1.8"):
+        story.bar(row)
+    return story.effects
+
+
+def changed(effects: list[Effect], kind: type[Effect], **values: Any) -> list[Effect]:
+    """The first effect of a kind with other values, everything else as it was."""
+    out = list(effects)
+    first = next(i for i, effect in enumerate(out) if isinstance(effect, kind))
+    out[first] = replace(out[first], **values)
+    return out
+
+
+def test_the_same_run_has_the_same_hashes_and_they_go_on_from_where_they_were() -> None:
+    effects = lived()
+    assert of(effects) == of(lived())
+    assert all(of(effects).values())
+    first, second = Digest(), Digest()
+    for effect in effects[:9]:
+        first.take(effect)
+    second.restore(first.hashes())
+    for effect in effects[9:]:
+        second.take(effect)
+    assert second.hashes() == of(effects)
+
+
+def test_what_is_decided_is_in_the_hashes() -> None:
+    effects = lived()
+    fill = next(e for e in effects if isinstance(e, FillBooked)).fill
+    for other, kinds in (
+        (changed(effects, SignalJudged, verdict="refused"), {"signals"}),
+        (changed(effects, SignalJudged, confidence=0.9), {"signals"}),
+        (changed(effects, FillBooked, fill=replace(fill, price=D(9))), {"fills"}),
+        ([e for e in effects if not isinstance(e, Place)], {"orders"}),
+    ):
+        assert {name for name, h in of(other).items() if h != of(effects)[name]} == kinds
+
+
+def test_ids_and_times_of_receipt_are_not() -> None:
+    effects = lived()
+    fill = next(e for e in effects if isinstance(e, FillBooked)).fill
+    renamed = changed(effects, FillBooked, fill=replace(fill, order_id="other", trade_id=99))
+    assert of(changed(renamed, FillBooked, at=1)) == of(effects)
+
+
+def test_an_empty_run_has_empty_hashes() -> None:
+    assert of(Bare(a_config()).effects) == {"signals": "", "orders": "", "fills": ""}

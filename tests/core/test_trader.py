@@ -1,0 +1,703 @@
+"""From signal to order to protection, with an exchange that may be late, lost or gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from engine_kit import (
+    ADA,
+    HOUR,
+    LIVE,
+    NOON,
+    OUT,
+    PAPER,
+    SOL,
+    XRP,
+    Bare,
+    Played,
+    a_config,
+    long,
+    short,
+)
+
+from tradebot.core.effects import Cancel, Place, TradeClosed, WakeAt
+from tradebot.core.events import Command, Filled, PriceSeen
+from tradebot.core.money import exact
+from tradebot.core.risk.limits import Limits
+from tradebot.core.trader import REMEMBERED, Execution
+from tradebot.core.values import MINUTE_MS, OrderStatus, OrderType, Purpose, Side, TimeInForce
+
+D = Decimal
+E, S, T, X = Purpose.ENTRY, Purpose.STOP, Purpose.TARGET, Purpose.EXIT
+WORKING, CANCELLED, EXPIRED = OrderStatus.WORKING, OrderStatus.CANCELLED, OrderStatus.EXPIRED
+REJECTED, UNKNOWN, FILLED = OrderStatus.REJECTED, OrderStatus.UNKNOWN, OrderStatus.FILLED
+RESTING = Execution("limit", D(20), 600)
+
+
+# -- entries -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "signal", "price", "tif"),
+    [
+        ("ioc", long(), "2.004", TimeInForce.IOC),
+        ("ioc", short(), "1.996", TimeInForce.IOC),
+        ("limit", long(), "2", TimeInForce.GTC),
+        ("limit", short(), "2", TimeInForce.GTC),
+        ("market", long(), None, TimeInForce.GTC),
+        ("market", short(), None, TimeInForce.GTC),
+    ],
+)
+def test_an_entry_goes_out_as_the_configuration_says(
+    entry: str, signal: object, price: str | None, tif: TimeInForce
+) -> None:
+    story = Played(a_config(execution=Execution(entry, D(20), 60)))  # type: ignore[arg-type]
+    story.say(signal)
+    story.bar()
+    (order,) = story.placed()
+    assert (order.price, order.tif) == (None if price is None else D(price), tif)
+    assert order.type is (OrderType.MARKET if price is None else OrderType.LIMIT)
+    worst = D(price or "2")
+    assert D("49") < order.qty * max(worst, D(2)) <= 50
+
+
+def test_stop_and_target_go_in_with_the_fill_rounded_towards_the_entry() -> None:
+    story = Played(a_config())
+    story.say(long(1.90001, 2.20009))
+    story.bars(2)
+    _, stop, target = story.placed()
+    assert (stop.type, stop.trigger) == (OrderType.STOP_MARKET, D("1.9001"))
+    assert (target.type, target.trigger) == (OrderType.TAKE_PROFIT_MARKET, D("2.2000"))
+    assert stop.qty == target.qty == story.held
+    assert stop.reduce_only
+    assert story.resting() == ["s", "t"]
+
+
+def test_a_trade_too_small_for_the_exchange_says_all_that_is_wrong_with_numbers() -> None:
+    story = Played(a_config(limits=replace(LIVE, position_value=D(4))))
+    story.say(long(stop=None))
+    story.bar()
+    text = story.refusals()
+    assert "smallest order 2.5 XRP = $5.01 exceeds the position cap of $4.00" in text
+    assert "an entry needs a stop" in text
+    assert "position value" not in text  # said once
+
+
+def test_a_resting_entry_ends_when_its_time_is_up() -> None:
+    story = Played(a_config(execution=Execution("limit", D(20), 90)))
+    story.say(long())
+    story.bar()
+    story.bars(3)
+    assert story.cancelled() == ["time to live is over"]
+    assert story.resting() == []
+    assert story.held == 0
+
+
+def test_signals_while_an_entry_works() -> None:
+    story = Played(a_config(execution=RESTING))
+    story.say(long(), long(), short(), OUT, OUT)
+    story.bars(3)
+    assert story.verdicts() == ["approved", "held", "exit"]
+    assert story.cancelled() == ["opposite signal"]
+    story.bars(2)
+    assert story.verdicts()[3:] == ["ignored", "ignored"]
+
+
+def test_a_way_out_cancels_the_entry_and_what_it_still_fills_is_closed() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long(), OUT)
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.bar()
+    assert story.cancelled() == ["signal"]
+    story.fill(entry, "10")
+    stop, exit_ = story.placed(S)[0], story.placed(X)[0]
+    assert (stop.qty, exit_.qty) == (10, 10)
+    story.fill(entry, "3")  # the exit is smaller now than the position
+    story.fill(exit_)
+    assert story.placed(X)[1].qty == 3
+    story.fill(story.placed(X)[1])
+    assert story.held == 0
+
+
+def test_an_entry_that_ended_without_a_fill_leaves_nothing_to_close() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long(), OUT)
+    story.bar()
+    story.works(story.placed()[0])
+    story.bar()
+    story.update(story.placed()[0], CANCELLED)
+    assert story.engine.books[XRP].closing == ""
+
+
+def test_entries_are_a_minute_apart_on_any_symbol_and_across_restarts() -> None:
+    config = a_config((ADA, SOL, XRP), interval=MINUTE_MS // 2, timeframe=MINUTE_MS // 2)
+    story = Played(config)
+    story.say(long())
+    story.say(None, long(0.65), long(0.65), symbol=ADA)
+    story.bar(ada="0.7 0.7 0.7 0.7")
+    story.restart()
+    story.bar(ada="0.7 0.7 0.7 0.7")
+    assert "last entry was 30 s ago; entries are at least 60 s apart" in story.refusals()
+    story.bar(ada="0.7 0.7 0.7 0.7")
+    assert story.verdicts() == ["approved", "refused", "approved"]
+
+
+def test_two_positions_at_most_with_working_and_unknown_entries_counted() -> None:
+    story = Bare(a_config((ADA, SOL, XRP), execution=RESTING))
+    story.opened()
+    for symbol, row, stop in ((ADA, "0.7 0.7 0.7 0.7", 0.65), (SOL, "150 150 150 150", 140.0)):
+        story.say(long(stop), symbol=symbol)
+        story.bar(row, symbol)
+    assert "2 positions or entries are open; the limit is 2" in story.refusals()
+    entry = story.placed(E)[-1]
+    assert entry.symbol == ADA
+    story.update(entry, UNKNOWN)
+    story.say(long(140.0), symbol=SOL)
+    story.bar("150 150 150 150", SOL)
+    assert story.refusals().count("2 positions or entries are open") == 2
+    story.update(entry, CANCELLED)
+    story.say(long(140.0), symbol=SOL)
+    story.bar("150 150 150 150", SOL)
+    assert story.verdicts()[-1] == "approved"
+
+
+def test_a_late_fill_that_makes_two_positions_cancels_the_third_entry() -> None:
+    story = Bare(a_config((ADA, SOL, XRP), execution=RESTING))
+    story.say(long())
+    story.bar()
+    entry = story.placed()[0]
+    story.update(entry, CANCELLED)
+    for symbol, row, stop in ((ADA, "0.7 0.7 0.7 0.7", 0.65), (SOL, "150 150 150 150", 140.0)):
+        story.say(long(stop), symbol=symbol)
+        story.bar(row, symbol)
+    story.fill(story.placed(E)[1], price="0.7")
+    story.tell(Filled(story.now, replace(story.lost(), order_id=entry.id)))
+    assert "as many positions as may be are open" in story.cancelled()
+
+
+def test_an_off_limit_on_positions_never_cancels() -> None:
+    story = Bare(a_config(limits=replace(PAPER, max_positions=None)))
+    story.opened()
+    assert story.cancelled() == []
+
+
+# -- what blocks new entries cancels working ones ----------------------------------------------------------
+
+
+def test_a_halt_cancels_the_rest_of_an_entry_and_keeps_what_was_filled_protected() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.fill(entry, "10")
+    story.works(story.placed(S)[0])
+    story.tell(Command(story.now, 1, "halt", "person", "enough"))
+    assert story.cancelled() == ["halt: user"]
+    story.fill(entry, "4")  # in flight
+    assert story.placed(S)[-1].qty == 14
+    assert story.placed(X) == []
+
+
+def test_close_all_during_a_pending_entry_leaves_nothing_open() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.tell(Command(story.now, 1, "close-all", "person", "enough"))
+    story.update(entry, CANCELLED)
+    story.tell(Filled(story.now, replace(story.lost(), order_id=entry.id)))  # later than its cancel
+    (exit_,) = story.placed(X)
+    assert story.engine.books[XRP].closing == "close_all"
+    story.fill(exit_)
+    assert story.held == 0
+    story.tell(Command(story.now, 2, "resume", "person", "again"))
+    assert story.engine.trader.flattening == ""
+
+
+def test_an_entry_never_fills_in_a_blackout_hour() -> None:
+    story = Played(a_config(execution=RESTING), NOON + 9 * HOUR + 55 * MINUTE_MS)
+    story.say(long())
+    story.bars(5)
+    assert story.cancelled() == ["blackout"]  # in the last instant before 22:00
+    story.bar("1.9 1.9 1.9 1.9")
+    assert story.held == 0
+    story.say(long(1.7))
+    story.bar()
+    assert "no entries in the hour 22:00 UTC" in story.refusals()
+
+
+def test_a_bar_that_closes_at_the_brink_of_a_blackout_is_too_late() -> None:
+    story = Played(a_config(), NOON + 9 * HOUR + 59 * MINUTE_MS)
+    story.say(long())
+    story.bar()
+    assert "no entries in the hour 22:00 UTC" in story.refusals()
+
+
+def test_a_start_within_a_blackout_hour_lets_nothing_stand() -> None:
+    story = Bare(a_config(execution=RESTING), NOON + 9 * HOUR + 30 * MINUTE_MS)
+    story.say(long())
+    story.bar()
+    assert [w.at for w in story.found(WakeAt) if w.key == "blackout"] == [NOON + 10 * HOUR - 1]
+    story.wake("blackout", NOON + 10 * HOUR - 1)
+    assert story.cancelled() == ["blackout"]
+
+
+def test_an_entry_does_not_outlive_its_price() -> None:
+    """The exchange is away for hours: what was sent before is cancelled before it comes back."""
+    story = Played(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    story.time += 4 * HOUR
+    story.bar("1.95 1.95 1.95 1.95")
+    assert story.cancelled() == ["stale data"]
+    assert story.held == 0
+
+
+def test_an_entry_on_a_symbol_that_fell_silent_is_cancelled() -> None:
+    story = Played(a_config((ADA, XRP), quotes=True, execution=RESTING))
+    story.quote("1.9999", "2.0001", "2")
+    story.say(long())
+    story.closed()
+    for _ in range(4):
+        story.quote("1.9999", "2.0001", "2")
+        story.quote("0.6999", "0.7001", "0.7", symbol=ADA)
+    assert story.cancelled() == []
+    for _ in range(7):
+        story.quote("0.6999", "0.7001", "0.7", symbol=ADA)
+    assert story.cancelled() == ["stale data"]
+
+
+def test_a_quote_is_as_old_as_the_exchange_says_and_clocks_must_agree() -> None:
+    story = Played(a_config(quotes=True))
+    story.quote("1.9999", "2.0001", "2", late=6000)
+    story.say(long(), long(), long())
+    story.closed()
+    assert "the price is 7 s old; entries need one under 5 s" in story.refusals()
+    story.quote("1.9999", "2.0001", "2", late=-2000)
+    story.closed()
+    assert "the exchange's clock is" in story.refusals()
+
+
+@pytest.mark.parametrize("stale_s", [None, 10**12])
+def test_where_staleness_cannot_bind_nobody_is_woken(stale_s: int | None) -> None:
+    story = Played(a_config(limits=replace(LIVE, stale_s=stale_s), execution=RESTING))
+    story.say(long())
+    story.bar()
+    assert [w.key for w in story.found(WakeAt)] == ["ttl:tbabcdef-n1-1e"]
+    story.time += 4 * HOUR
+    story.bar()
+    assert story.cancelled() == ["time to live is over"]
+
+
+def test_an_entry_that_grew_beyond_the_cap_is_cancelled() -> None:
+    story = Played(a_config(execution=RESTING))
+    story.say(short(2.15))
+    story.bar()
+    story.bar("2.0 2.0 2.0 2.0 0")
+    assert story.cancelled() == []
+    story.bar("2.05 2.05 2.05 2.05 0")
+    assert story.cancelled() == ["position value"]
+    off = Played(a_config(execution=RESTING, limits=replace(LIVE, position_value=None)))
+    off.say(short(2.2))
+    off.bar()
+    off.bar("2.05 2.05 2.05 2.05 0")
+    assert off.cancelled() == []
+
+
+def test_an_entry_whose_stop_was_passed_is_cancelled() -> None:
+    for signal, row in (
+        (long(1.99), "1.98 1.98 1.98 1.98 0"),
+        (short(2.01), "2.02 2.02 2.02 2.02 0"),
+    ):
+        limits = replace(LIVE, position_value=D(60))
+        story = Bare(a_config(execution=RESTING, limits=limits))
+        story.say(signal)
+        story.bar()
+        story.bar(row)
+        assert story.cancelled()[0] in ("its stop is reached", "position value")
+
+
+def test_an_entry_without_a_stop_has_none_that_could_be_passed() -> None:
+    story = Bare(a_config(execution=RESTING, limits=Limits.bench((XRP,))))
+    story.say(long(None))
+    story.bar()
+    story.bar("1.5 1.5 1.5 1.5")
+    assert story.cancelled() == []
+
+
+def test_entries_go_when_the_account_has_no_room_for_them_any_more() -> None:
+    limits = replace(PAPER, day_loss=D(60), trade_loss=D(50), position_value=D(300))
+    story = Bare(a_config((ADA, XRP), limits=limits, execution=RESTING))
+    story.opened(long(1.8))
+    story.say(long(0.65), symbol=ADA)
+    story.bar("0.7 0.7 0.7 0.7", ADA)
+    assert story.cancelled() == []
+    story.bar("1.97 1.97 1.97 1.97")
+    story.tell(PriceSeen(story.now, XRP, D("1.81")))
+    story.engine.watch.day.base += 25  # as if as much had been lost on other trades
+    story.tell(PriceSeen(story.now, XRP, D("1.81")))
+    assert story.cancelled() == ["day_loss"]
+
+
+def test_entries_go_when_the_margin_is_used_up() -> None:
+    story = Bare(a_config((ADA, XRP), start_equity=D(205), execution=RESTING))
+    story.opened()
+    story.say(long(0.65), symbol=ADA)
+    story.bar("0.7 0.7 0.7 0.7", ADA)
+    assert story.verdicts() == ["approved", "approved"]
+    story.bar("1.91 1.91 1.91 1.91")
+    assert story.cancelled() == []
+    story.engine.portfolio.cash -= 20
+    story.bar("1.91 1.91 1.91 1.91")
+    assert story.cancelled() == ["margin"]
+
+
+# -- protection ---------------------------------------------------------------------------------------------
+
+
+def test_each_partial_fill_has_its_stop_and_the_old_one_goes_last() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.fill(entry, "10")
+    first = story.placed(S)[0]
+    story.works(first)
+    story.fill(entry, "4")
+    second = story.placed(S)[1]
+    assert (first.qty, second.qty) == (10, 14)
+    assert story.cancelled() == []  # the first stands until the second does
+    story.works(second)
+    assert [(c.order_id, c.why) for c in story.found(Cancel)] == [(first.id, "replaced")]
+
+
+def test_a_trailing_stop_is_replaced_create_then_cancel_and_only_comes_nearer() -> None:
+    story = Bare(a_config())
+    story.opened(long(1.9, 2.5))
+    # nearer, farther away, at the price, nearer again without any answer yet, and no stop at all
+    story.say(long(1.95), long(1.92), long(2.0), long(1.96), long(None))
+    for _ in range(5):
+        story.bar()
+    stops = story.placed(S)
+    assert [stop.trigger for stop in stops] == [D("1.9"), D("1.95"), D("1.96")]
+    assert story.verdicts()[1:] == ["held"] * 5
+    assert story.cancelled() == []
+    story.works(stops[1])  # overtaken already: the newest is not confirmed, so none may go
+    assert story.cancelled() == []
+    story.works(stops[2])
+    assert [c.order_id for c in story.found(Cancel)] == [stops[0].id, stops[1].id]
+    assert len(story.placed(T)) == 1
+
+
+def test_a_short_s_stop_trails_downwards() -> None:
+    story = Bare(a_config())
+    story.opened(short(2.1))
+    story.say(short(2.2), short(2.05), short(1.9))
+    for _ in range(3):
+        story.bar()
+    assert [stop.trigger for stop in story.placed(S)] == [D("2.1"), D("2.05")]
+
+
+def test_a_position_that_had_no_stop_gets_the_first_one_offered() -> None:
+    story = Bare(a_config(limits=Limits.bench((XRP,))))
+    story.opened(long(None))
+    assert story.placed(S) == []
+    story.say(long(1.9))
+    story.bar()
+    assert [stop.trigger for stop in story.placed(S)] == [D("1.9")]
+
+
+def test_nothing_trails_while_it_is_being_closed() -> None:
+    story = Bare(a_config())
+    story.opened()
+    story.say(OUT, long(1.95))
+    story.bar()
+    story.bar()
+    assert len(story.placed(S)) == 1
+
+
+@pytest.mark.parametrize("status", [REJECTED, EXPIRED, CANCELLED])
+def test_a_stop_that_is_gone_while_its_position_is_open_means_close_now(
+    status: OrderStatus,
+) -> None:
+    story = Bare(a_config())
+    story.opened()
+    story.update(story.placed(S)[0], status, code=-2021)
+    assert [order.qty for order in story.placed(X)] == [story.held]
+    assert f"stop {status.value} (said so); closing" in story.told()
+    story.fill(story.placed(X)[0])
+    assert story.found(TradeClosed)[0].exit_reason == "stop_lost"
+
+
+def test_a_stop_refused_because_the_price_is_past_it_closes_through_the_exchange() -> None:
+    story = Played(a_config(execution=Execution("ioc", D(20), 60)))
+    story.say(long(1.999))
+    story.bar()
+    story.bar("2.003 2.003 1.99 1.99")  # filled at the open; the low triggers the stop at once
+    assert story.held == 0
+    assert story.found(TradeClosed)[0].exit_reason == "stop"
+
+
+def test_a_stop_that_fills_short_closes_the_rest() -> None:
+    story = Bare(a_config())
+    story.opened()
+    stop = story.placed(S)[0]
+    story.update(stop, EXPIRED, left="10")  # cut by the exchange
+    story.fill(stop, "10", "1.9")
+    assert story.placed(X)[0].qty == story.held
+    assert "the stop is gone" in story.told()
+    story.fill(story.placed(X)[0])
+
+
+def test_a_target_that_fills_in_part_leaves_the_stop_in_charge() -> None:
+    story = Bare(a_config())
+    story.opened(long(1.9, 2.2))
+    story.fill(story.placed(T)[0], "10", "2.2")
+    assert story.placed(X) == []
+    story.fill(story.placed(T)[0], "14.9", "2.2")
+    assert story.found(TradeClosed)[0].exit_reason == "target"
+    assert {c.why for c in story.found(Cancel)} == {"flat"}
+
+
+def test_a_refused_target_is_only_lost() -> None:
+    story = Bare(a_config())
+    story.opened(long(1.9, 2.2))
+    story.update(story.placed(T)[0], REJECTED)
+    assert story.placed(X) == []
+
+
+def test_a_target_beyond_what_the_exchange_takes_is_said_and_left_out() -> None:
+    story = Bare(a_config())
+    story.opened(long(1.9, 200_000.0))
+    assert story.placed(T) == []
+    assert "target refused" in story.told()
+    assert len(story.placed(S)) == 1
+
+
+@pytest.mark.parametrize("answer", [None, UNKNOWN])
+def test_a_stop_nobody_has_confirmed_within_five_seconds_closes_the_position(
+    answer: OrderStatus | None,
+) -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    story.fill(story.placed(E)[0])
+    assert [w.at - story.now for w in story.found(WakeAt) if w.key == f"stop:{XRP}"] == [5000]
+    if answer is not None:
+        story.update(story.placed(S)[0], answer)
+        assert len(story.placed(S)) == 2  # another one at once, under a new id
+    story.wake(f"stop:{XRP}", story.now + 5000)
+    assert "no stop in place after 5 s" in story.told()
+    assert len(story.placed(X)) == 1
+    assert story.wake(f"stop:{XRP}", story.now + 5000) == []
+
+
+def test_a_stop_in_place_in_time_is_left_alone() -> None:
+    story = Bare(a_config())
+    story.opened()
+    assert story.wake(f"stop:{XRP}", story.now + 5000) == []
+
+
+def test_an_unknown_stop_keeps_the_old_one_in_place() -> None:
+    story = Bare(a_config())
+    story.opened()
+    story.say(long(1.95))
+    story.bar()
+    story.update(story.placed(S)[1], UNKNOWN)
+    assert story.cancelled() == []
+    story.works(story.placed(S)[2])
+    assert len(story.cancelled()) == 2
+
+
+# -- ways out -------------------------------------------------------------------------------------------------
+
+
+def test_an_exit_is_sent_again_until_the_position_is_closed() -> None:
+    story = Bare(a_config())
+    story.opened()
+    story.say(OUT)
+    story.bar()
+    story.update(story.placed(X)[0], REJECTED, code=-1001)
+    story.bar()
+    assert [order.id[-3:] for order in story.placed(X)] == ["-3x", "-4x"]
+    story.update(story.placed(X)[1], UNKNOWN)  # does not hold up the next
+    assert len(story.placed(X)) == 3
+    story.works(story.placed(X)[2])
+    story.fill(story.placed(X)[2])
+    assert story.held == 0
+    assert "flat" in story.cancelled()
+
+
+def test_what_is_left_of_a_position_larger_than_the_largest_order_follows() -> None:
+    config = a_config()
+    small = replace(config.instruments[XRP], market_max_qty=D(20))
+    story = Bare(replace(config, instruments={XRP: small}, limits=PAPER))
+    story.say(long(confidence=1.0))
+    story.bar()
+    entry = story.placed(E)[0]
+    assert entry.qty == 20
+    story.fill(entry)
+    story.tell(Filled(story.now, story.lost()))  # five more from elsewhere
+    story.say(OUT)
+    story.bar()
+    assert "stop refused" in story.told()
+    story.fill(story.placed(X)[0])
+    assert story.placed(X)[-1].qty == 5
+
+
+def test_dust_below_the_smallest_order_is_said_once_and_blocks_nothing() -> None:
+    story = Bare(a_config())
+    story.bar()
+    story.tell(Filled(story.now, replace(story.lost(), qty=D("0.05"))))
+    for _ in range(3):
+        story.bar()
+    assert story.told().count("exit refused") == 1
+
+
+def test_a_position_nobody_planned_is_closed() -> None:
+    story = Bare(a_config())
+    story.bar()
+    story.tell(Filled(story.now, story.lost()))
+    assert story.placed(X)[0].qty == 5
+    story.fill(story.placed(X)[0])
+    assert story.found(TradeClosed)[0].exit_reason == "late_fill"
+
+
+def test_the_rest_of_an_entry_that_fills_after_its_stop_is_closed() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.fill(entry, "10")
+    story.works(story.placed(S)[0])
+    story.fill(story.placed(S)[0], price="1.9")
+    assert story.held == 0
+    story.fill(entry, "3", "1.9")  # the cancel came too late
+    assert story.placed(X)[0].qty == 3
+
+
+def test_an_opposite_signal_turns_the_position_once_nothing_of_it_rests() -> None:
+    story = Bare(a_config())
+    story.opened(long(1.9, 2.2))
+    story.say(None, short(2.1))
+    story.bar()
+    story.bar()
+    assert story.verdicts() == ["approved", "exit"]
+    story.fill(story.placed(X)[0])
+    assert len(story.placed(E)) == 1  # stop and target have yet to go
+    story.update(story.placed(S)[0], CANCELLED)
+    story.update(story.placed(T)[0], CANCELLED)
+    assert story.verdicts() == ["approved", "exit", "approved"]
+    assert story.placed(E)[1].side is Side.SELL
+
+
+def test_while_an_orphan_rests_there_is_no_entry_on_its_symbol() -> None:
+    story = Bare(a_config())
+    story.opened()
+    stop = story.placed(S)[0]
+    story.say(OUT)
+    story.bar()
+    story.fill(story.placed(X)[0])
+    story.say(long())
+    story.bar()
+    assert "1 closing order(s) of the last position still rest" in story.refusals()
+    story.update(stop, CANCELLED)
+    story.say(long())
+    story.bar()
+    assert story.verdicts()[-1] == "approved"
+
+
+def test_turning_waits_for_an_entry_that_still_works() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.fill(entry, "10")
+    story.works(story.placed(S)[0])
+    story.say(None, short(2.1))
+    story.bar()
+    story.bar()
+    story.update(story.placed(S)[0], CANCELLED)
+    story.fill(story.placed(X)[-1])
+    assert len(story.placed(E)) == 1
+    story.update(entry, CANCELLED)
+    assert len(story.placed(E)) == 2, story.refusals()
+
+
+def test_a_turn_is_forgotten_when_entries_are_cancelled_or_the_strategy_wants_out() -> None:
+    for undo in (OUT, None):
+        story = Bare(a_config())
+        story.opened()
+        story.say(None, short(2.1), undo)
+        for _ in range(3):
+            story.bar()
+        if undo is None:
+            story.tell(Command(story.now, 1, "halt", "person", "x"))
+        story.fill(story.placed(X)[0])
+        story.update(story.placed(S)[0], CANCELLED)
+        assert len(story.placed(E)) == 1
+
+
+def test_a_turn_goes_through_the_gate_like_every_entry() -> None:
+    config = a_config(interval=MINUTE_MS // 4, timeframe=MINUTE_MS // 4)
+    story = Played(config)
+    story.say(long(), short(2.1))
+    story.bars(4)
+    assert story.verdicts() == ["approved", "exit", "refused"]
+    assert "entries are at least 60 s apart" in story.refusals()
+    assert story.held == 0
+
+
+# -- sending ----------------------------------------------------------------------------------------------
+
+
+def test_an_entry_approved_before_a_halt_is_dropped_by_its_sender() -> None:
+    story = Played(a_config(), latched=lambda: True)
+    story.say(long())
+    story.bar()
+    assert story.verdicts() == ["approved"]
+    assert story.resting() == []
+    assert story.engine.trader.orders == {}
+
+
+def test_a_late_fill_of_a_finished_order_is_known_for_a_while() -> None:
+    story = Bare(a_config(execution=RESTING, limits=replace(LIVE, entry_interval_s=0)))
+    for _ in range(REMEMBERED + 1):
+        story.say(long())
+        story.bar()
+        story.update(story.placed()[-1], REJECTED)
+    trader = story.engine.trader
+    assert trader.tracked(story.placed()[0].id) is None
+    last = trader.tracked(story.placed()[-1].id)
+    assert last is not None
+    assert last.status is REJECTED
+    assert story.update(story.placed()[-1], WORKING) == []  # a late word changes nothing
+
+
+def test_every_place_carries_the_epoch_it_was_approved_in() -> None:
+    story = Bare(a_config())
+    story.tell(Command(story.now, 1, "halt", "person", "x"))
+    story.tell(Command(story.now, 2, "resume", "person", "x"))
+    story.opened()
+    assert {place.approved.epoch for place in story.found(Place)} == {2}
+
+
+def test_the_risk_of_working_entries_counts_for_the_next_one() -> None:
+    for entry in ("limit", "market"):
+        for side in (long(0.65), short(0.75)):
+            execution = Execution(entry, D(20), 600)  # type: ignore[arg-type]
+            story = Bare(a_config((ADA, XRP), execution=execution))
+            story.say(side, symbol=ADA)
+            story.bar("0.7 0.7 0.7 0.7", ADA)
+            with exact():
+                risk = story.engine.trader.exposure.open_risk()
+            # quantity x (distance + fees + 0.2 %), at the worst price a market order is taken to get
+            assert D("3.5") < risk <= D(5)

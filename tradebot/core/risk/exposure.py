@@ -1,0 +1,163 @@
+"""What is at stake: equity, margin, open risk and the desk the gate judges from.
+
+Sums over all books and live orders of a run; it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from tradebot.core.book import Book
+from tradebot.core.halts import Halts
+from tradebot.core.money import ONE, ZERO
+from tradebot.core.orders import TrackedOrder
+from tradebot.core.portfolio import Portfolio
+from tradebot.core.risk import gate
+from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.watch import Watch
+from tradebot.core.values import Fees, Side
+
+
+class Exposure:
+    """The account as limits see it. ``slip`` is the fraction a market entry is taken to slip."""
+
+    __slots__ = ("_books", "_fees", "_halts", "_limits", "_orders", "_portfolio", "_watch", "slip")
+
+    def __init__(
+        self,
+        books: Mapping[str, Book],
+        orders: Mapping[str, TrackedOrder],
+        portfolio: Portfolio,
+        halts: Halts,
+        watch: Watch,
+        limits: Limits,
+        fees: Fees,
+        slip: Decimal,
+    ) -> None:
+        self._books = books
+        self._orders = orders
+        self._portfolio = portfolio
+        self._halts = halts
+        self._watch = watch
+        self._limits = limits
+        self._fees = fees
+        self.slip = slip
+
+    def desk(self, book: Book, now: int, last_entry: int | None, paused: str) -> gate.Desk:
+        """Return what the gate may know about the symbol now (UTC ms)."""
+        mark, bid, ask = book.touch()
+        seen, _ = book.seen()
+        equity = self.equity()
+        return gate.Desk(
+            now=now,
+            epoch=self._halts.epoch,
+            halts=tuple(self._halts.reasons),
+            instrument=book.instrument,
+            limits=self._limits,
+            taker_fee=self._fees.taker,
+            price=max(mark, ask),
+            low=min(mark, bid),
+            spread=ask - bid,
+            age_ms=now - seen,
+            position=book.holding.qty,
+            working_value=self.working_value(book, max(mark, ask)),
+            others=sum(1 for b in self._books.values() if b is not book and self._taken(b)),
+            margin=self.margin(),
+            equity=equity,
+            last_entry=last_entry,
+            leverage=self._watch.leverage,
+            rooms=self._watch.rooms(equity),
+            open_risk=self.open_risk(),
+            paused=paused,
+            slip=self.slip,
+            skew_ms=seen - now,
+            orphans=self.orphans(book),
+        )
+
+    def _taken(self, book: Book) -> bool:
+        return bool(book.holding.qty) or book.entry in self._orders
+
+    def orphans(self, book: Book) -> int:
+        """Count closing orders that rest on a flat symbol: they could close the next position."""
+        if book.holding.qty:
+            return 0
+        orders = (tracked.order for tracked in self._orders.values())
+        return sum(1 for order in orders if order.reduce_only and order.symbol == book.symbol)
+
+    def equity(self) -> Decimal:
+        """Return cash plus the value of all positions at their last price (USDT)."""
+        total = self._portfolio.cash
+        for book in self._books.values():
+            if book.holding.qty:
+                total += book.holding.qty * (book.price() or book.holding.entry)
+        return total
+
+    def margin(self) -> Decimal:
+        """Return the initial margin of open positions and live entries (USDT, 8 decimals, rounded up)."""
+        used = ZERO
+        for book in self._books.values():
+            if book.holding.qty:
+                used += abs(book.holding.qty) * book.holding.entry
+            if book.entry in self._orders:
+                used += self.working_value(book, book.touch()[2])
+        return gate.initial_margin(used, self._watch.leverage)
+
+    def working_value(self, book: Book, price: Decimal) -> Decimal:
+        """Return the value of the symbol's live entry at the larger of ``price`` and its limit (USDT)."""
+        tracked = self._orders.get(book.entry)
+        if tracked is None:
+            return ZERO
+        return tracked.left * max(price, tracked.order.price or price)
+
+    def open_risk(self) -> Decimal:
+        """Return what open positions and live entries can still lose at their stops (USDT)."""
+        return sum((self._risk_of(book) for book in self._books.values()), ZERO)
+
+    def _risk_of(self, book: Book) -> Decimal:
+        stop = None if book.plan is None else book.plan.stop
+        risk = ZERO
+        qty = book.holding.qty
+        if qty:
+            side = Side.BUY if qty > 0 else Side.SELL
+            risk = abs(qty) * self._unit_risk(book, side, book.exit_price(), stop)
+        entry = self._orders.get(book.entry)
+        if entry is not None:
+            order = entry.order
+            price = order.price or self._market_fill(book, order.side)
+            risk += entry.left * self._unit_risk(book, order.side, price, stop)
+        return risk
+
+    def _market_fill(self, book: Book, side: Side) -> Decimal:
+        """Return the price a market entry is taken to fill at, at worst (USDT)."""
+        mark, bid, ask = book.touch()
+        if side is Side.BUY:
+            return max(mark, ask) * (ONE + self.slip)
+        return min(mark, bid) * (ONE - self.slip)
+
+    def _unit_risk(self, book: Book, side: Side, price: Decimal, stop: Decimal | None) -> Decimal:
+        _, bid, ask = book.touch()
+        return gate.unit_risk(side, price, stop, self._fees.taker, ask - bid)
+
+    def overdrawn(self) -> str:
+        """Return the account's rule that leaves no room for the entries at work, "" if there is room."""
+        equity = self.equity()
+        cap = self._limits.margin_utilisation_pct
+        if cap is not None and self.margin() * gate.HUNDRED > cap * equity:
+            return "margin"
+        risk = self.open_risk()
+        return next((rule for rule, room, _ in self._watch.rooms(equity) if risk > room), "")
+
+    def unfit(self, book: Book) -> str:
+        """Return what has become wrong with a symbol's live entry since it was approved, "" if nothing."""
+        mark, bid, ask = book.touch()
+        dear, cheap = max(mark, ask), min(mark, bid)
+        cap = self._limits.position_value
+        value = abs(book.holding.qty) * dear + self.working_value(book, dear)
+        if cap is not None and value > cap:
+            return "position value"
+        plan = book.plan
+        if plan is None or plan.stop is None:
+            return ""
+        reached = plan.stop >= cheap if plan.side is Side.BUY else plan.stop <= dear
+        return "its stop is reached" if reached else ""
