@@ -11,12 +11,13 @@ from tradebot.core.engine import Engine, EngineConfig
 from tradebot.core.errors import ConfigError
 from tradebot.core.exchange import SimExchange, SimRules
 from tradebot.core.facts import INSTRUMENTS
+from tradebot.core.ghost import Ghosts
 from tradebot.core.money import ZERO
 from tradebot.core.resample import timeframe_ms
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.trader import Execution
 from tradebot.core.values import Fees, Instrument
-from tradebot.session import Session, Sink
+from tradebot.session import Record, Session, Sink
 
 BENCH_TICK = Decimal("0.01")
 
@@ -29,13 +30,16 @@ def make_session(
     *,
     quotes: bool = False,
     sink: Sink | None = None,
+    record: Record | None = None,
     latched: Callable[[], bool] | None = None,
     clock: Callable[[], float] | None = None,
     timeframe: int | None = None,
+    ghost: bool = False,
 ) -> Session:
     """Return engine and exchange, coupled, for bars of ``interval`` milliseconds.
 
-    ``timeframe`` (milliseconds) overrides what the configuration says.
+    ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
+    is a hypothetical trade beside it.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
@@ -50,7 +54,7 @@ def make_session(
             fees=_fees(config),
             execution=Execution(
                 "market" if bench else config.execution.entry,
-                config.execution.slippage_bps,
+                ZERO if bench else config.execution.slippage_bps,
                 config.execution.ttl_s,
             ),
             start_equity=config.sim.start_equity,
@@ -62,8 +66,12 @@ def make_session(
         ),
         make_strategy,
     )
-    exchange = SimExchange(_rules(config, limits.leverage or 1), instruments)
-    return Session(engine, exchange, sink=sink, latched=latched, clock=clock)
+    rules = _rules(config, limits.leverage or 1)
+    exchange = SimExchange(rules, instruments)
+    ghosts = Ghosts(config.ghost.notional, rules, instruments) if ghost else None
+    return Session(
+        engine, exchange, sink=sink, record=record, latched=latched, clock=clock, ghosts=ghosts
+    )
 
 
 def pick_instruments(config: Config, symbols: Sequence[str]) -> Mapping[str, Instrument]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,16 +26,20 @@ from tradebot.journal.rows import NewRun, RunRow, StateRow
 from tradebot.journal.writer import Journal
 from tradebot.lock import InstanceLock, halt_present, instance_id
 from tradebot.offline import DATABASE, database, journal_row
-from tradebot.runner import Ending, Identity, Observer, Pace, Runner, shape, wall_ms
+from tradebot.runner import Ending, Hosted, Identity, Observer, Pace, Runner, shape, wall_ms
 from tradebot.session import Session
 from tradebot.sources import Source
 from tradebot.strategies import StrategySpec
+
+DECISIVE = ("sim", "execution", "risk")
+"""Tables of the configuration that a run which goes on should not change unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What a paper run needs: configuration, prices, strategy, pace.
 
+    ``modes`` are the runs hosted on one feed: paper, ghost, or both.
     ``new`` starts a run even where an interrupted one could go on. ``said`` is told in words what is about
     to happen, ``observe`` of every event with effects; both on the engine's thread.
     """
@@ -48,6 +53,7 @@ class Setup:
     observe: Observer | None = None
     said: Callable[[str], None] | None = None
     max_pages: int | None = None
+    modes: tuple[str, ...] = ("paper",)
 
 
 class PaperHost:
@@ -122,46 +128,92 @@ async def opened(setup: Setup) -> AsyncIterator[tuple[Runner, dict[str, Any] | N
         async with await Journal.open(
             path, key=key, keep_days=keep, max_pages=setup.max_pages
         ) as journal:
-            previous = None if setup.new else _resumable(path, setup)
+            previous = _previous(path, setup)
             yield await _runner(setup, journal, path, data_dir, previous)
 
 
-def _resumable(path: Path, setup: Setup) -> RunRow | None:
+@dataclass(slots=True)
+class _Beginning:
+    """A run about to be hosted: its mode, the run that goes on (None: a new one), and its session."""
+
+    mode: str
+    previous: RunRow | None
+    session: Session
+    state: StateRow | None = None
+    words: list[str] = field(default_factory=list)
+
+
+def _previous(path: Path, setup: Setup) -> list[RunRow | None]:
+    """Return the interrupted run of each mode that can go on.
+
+    Several go on together only if all stand at one place of the feed; else all begin anew.
+    """
+    nothing: list[RunRow | None] = [None] * len(setup.modes)
+    if setup.new:
+        return nothing
     with Reader(path) as reader:
-        return reader.resumable_run("paper", setup.source.label, setup.spec.hash)
+        label, hashed = setup.source.label, setup.spec.hash
+        found = [reader.resumable_run(mode, label, hashed) for mode in setup.modes]
+        places = [_place(reader, run) for run in found]
+    if all(place == places[0] for place in places):
+        return found
+    if setup.said is not None:
+        names = ", ".join(run.id for run in found if run is not None)
+        setup.said(f"{names} cannot go on together: they stopped at different places of the market")
+    return nothing
+
+
+def _place(reader: Reader, run: RunRow | None) -> dict[str, Any] | None:
+    """Return where of the feed a run stands; None at its start."""
+    state = None if run is None else reader.state(run.id)
+    return None if state is None else dict(state.body["cursor"])
 
 
 async def _runner(
-    setup: Setup, journal: Journal, path: Path, data_dir: Path, previous: RunRow | None
+    setup: Setup, journal: Journal, path: Path, data_dir: Path, previous: list[RunRow | None]
 ) -> tuple[Runner, dict[str, Any] | None]:
-    nonce = secrets.token_hex(4)
-    instance = instance_id(data_dir)
-    session = _session(setup, data_dir)
-    state = None
-    if previous is None:
-        run = await journal.begin_run(_new_run(setup, nonce, instance))
-    else:
-        run = previous.id
-        state = _load(path, run, session)
-        await journal.resume_run(run, nonce, wall_ms())
-    identity = Identity(
-        run,
-        "paper",
-        setup.spec.name,
-        setup.config.digest(),
-        instance,
-        nonce,
-        resumed=state is not None,
-    )
-    runner = Runner(identity, journal, session, setup.source, data_dir, setup.pace, setup.observe)
-    session.sink = runner.take
-    cursor = None if state is None else runner.restore(state.body)
+    """Begin or take up the runs of all modes; return their runner and the source's cursor."""
+    hosted: list[Hosted] = []
+    states: list[dict[str, Any]] = []
+    words: list[str] = []
+    for mode, before in reversed(list(zip(setup.modes, previous, strict=True))):
+        # the first mode is begun last: it is the newest run then, which is what people are shown
+        start = _Beginning(mode, before, _session(setup, data_dir, mode))
+        identity = await _begin(setup, journal, path, data_dir, start)
+        beside = mode != setup.modes[0]
+        hosted.insert(0, Hosted(identity, start.session, setup.observe, beside=beside))
+        words = start.words + words
+        if start.state is not None:
+            states.insert(0, start.state.body)
+    runner = Runner(hosted, journal, setup.source, data_dir, setup.pace)
+    cursor = runner.restore(states) if states else None
     if setup.said is not None:
-        setup.said(_opening(run, state, setup.source))
+        for line in words:
+            setup.said(line)
     return runner, cursor
 
 
-def _session(setup: Setup, data_dir: Path) -> Session:
+async def _begin(
+    setup: Setup, journal: Journal, path: Path, data_dir: Path, start: _Beginning
+) -> Identity:
+    """Make a run current: a new one, or an interrupted one with its state loaded."""
+    nonce, instance = secrets.token_hex(4), instance_id(data_dir)
+    previous = start.previous
+    if previous is None:
+        run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
+    else:
+        run = previous.id
+        start.state = _load(path, run, start.session)
+        await journal.resume_run(run, nonce, wall_ms())
+    start.words.append(_opening(run, start.state, setup.source))
+    keys = [] if start.state is None or previous is None else _changed(previous, setup.config)
+    if keys:
+        start.words.append(f"configured otherwise than before: {', '.join(keys)}")
+    digest, resumed = setup.config.digest(), start.state is not None
+    return Identity(run, start.mode, setup.spec.name, digest, instance, nonce, resumed)
+
+
+def _session(setup: Setup, data_dir: Path, mode: str) -> Session:
     return make_session(
         setup.config,
         setup.spec.build,
@@ -170,6 +222,7 @@ def _session(setup: Setup, data_dir: Path) -> Session:
         quotes=setup.source.quotes,
         latched=lambda: halt_present(data_dir),
         clock=perf_counter,
+        ghost=mode == "ghost",
     )
 
 
@@ -203,11 +256,11 @@ def _warm(session: Session, bar: Bar, run: str) -> None:
         ) from error
 
 
-def _new_run(setup: Setup, nonce: str, instance: str) -> NewRun:
+def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
     config = setup.config
     return NewRun(
-        mode="paper",
-        venue="local",
+        mode=mode,
+        venue="none" if mode == "ghost" else "local",
         market=setup.source.label,
         seed=setup.seed,
         config=config.canonical_json(),
@@ -219,6 +272,17 @@ def _new_run(setup: Setup, nonce: str, instance: str) -> NewRun:
         wall=wall_ms(),
         version=__version__,
     )
+
+
+def _changed(previous: RunRow, config: Config) -> list[str]:
+    """Return the keys that decide trades and are not what the run began with."""
+    before, now = json.loads(previous.config), json.loads(config.canonical_json())
+    return [
+        f"{table}.{key}"
+        for table in DECISIVE
+        for key in sorted({*before.get(table, {}), *now.get(table, {})})
+        if before.get(table, {}).get(key) != now.get(table, {}).get(key)
+    ]
 
 
 def _opening(run: str, state: StateRow | None, source: Source) -> str:

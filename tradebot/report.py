@@ -9,6 +9,7 @@ from typing import Any
 
 from tradebot.core.effects import TradeClosed
 from tradebot.core.engine import Engine
+from tradebot.core.ghost import Ghosts
 from tradebot.core.money import plain, quotient_at_8, ratio
 from tradebot.core.risk.usage import exposures, next_entry, uses
 from tradebot.core.times import iso
@@ -63,6 +64,23 @@ def summarise(
         "order_latency_p99_ms": percentile(ordered, 99),
         "halts": engine.halts_seen,
         "refusals": engine.trader.refusals,
+    }
+
+
+def ghost_figures(ghosts: Ghosts) -> dict[str, Any]:
+    """Return what a ghost's summary adds: entry signals, profitable ones, accuracy of the closed ones.
+
+    ``ghost_pnl`` is the sum of hypothetical results (USDT) of trades of ``ghost_notional`` each.
+    """
+    closed = Decimal(ghosts.closed)
+    return {
+        "signals": ghosts.signals,
+        "profitable": ghosts.profitable,
+        "accuracy_pct": rounded(ratio(ghosts.profitable * HUNDRED, closed)) if closed else None,
+        "ghost_closed": ghosts.closed,
+        "ghost_unfilled": ghosts.unfilled,
+        "ghost_notional": plain(ghosts.notional),
+        "ghost_pnl": plain(ghosts.pnl),
     }
 
 

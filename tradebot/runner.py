@@ -1,8 +1,8 @@
-"""Runs a session against a source and keeps the journal: what ``tradebot paper`` does.
+"""Runs sessions against a source and keeps the journal: what ``tradebot paper`` and ``ghost`` do.
 
-One asyncio loop, one writer. The loop takes a step from the source, lets the session decide, and
+One asyncio loop, one writer. The loop takes a step from the source, lets every hosted run decide, and
 commits everything that happened (events, effects, engine and exchange state, the source's cursor)
-in one transaction per batch. A kill loses at most the batch that was not committed, and the next
+in one transaction per batch, for all runs. A kill loses at most the batch that was not committed, and the next
 start goes on from there. Commands of other processes are rows the loop polls.
 """
 
@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tradebot.core.effects import CommandDone, Effect
 from tradebot.core.errors import JournalError, StrategyError, TradebotError
-from tradebot.core.events import Command, Event, RunStarted
 from tradebot.core.money import exact
-from tradebot.journal.rows import Batch
+from tradebot.hosted import Hosted, Identity, Observer, shape, wall_ms
+from tradebot.journal.rows import CommandRow
 from tradebot.journal.writer import Journal
-from tradebot.lock import clear_halt, halt_present
-from tradebot.report import Heading, position_rows, snapshot, summarise
+from tradebot.lock import clear_halt, halt_present, read_halts
+from tradebot.report import position_rows
 from tradebot.session import Session
 from tradebot.sources import Source, Step, step_time
 
@@ -46,7 +45,6 @@ STALE = ("resume", "stop")
 BEHIND_S = 1.0
 """Further behind its schedule than this, a run does not rush to catch up."""
 
-Observer = Callable[[Event, Sequence[Effect]], None]
 State = Literal["ended", "interrupted"]
 
 
@@ -63,21 +61,11 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who runs: the run, its strategy in words, and what goes into ``RunStarted``."""
-
-    run: str
-    mode: str
-    strategy: str
-    config_hash: str
-    instance: str
-    nonce: str
-    resumed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run stopped: ``ended`` for good, or ``interrupted`` and to be continued."""
+    """How a run stopped: ``ended`` for good, or ``interrupted`` and to be continued.
+
+    ``beside`` are the endings of the runs that were hosted beside it.
+    """
 
     state: State
     why: str
@@ -85,31 +73,26 @@ class Ending:
     summary: dict[str, Any]
     positions: list[dict[str, Any]]
     hashes: dict[str, str]
+    beside: tuple[Ending, ...] = ()
 
 
 class Runner:
-    """One run of a session. ``observe`` sees every event that had effects, on the engine's thread."""
+    """One or several runs on one source; the first one is the one that is looked at and asked for."""
 
     def __init__(
         self,
-        identity: Identity,
+        runs: Sequence[Hosted],
         journal: Journal,
-        session: Session,
         source: Source,
         data_dir: Path,
         pace: Pace,
-        observe: Observer | None = None,
     ) -> None:
-        self.identity = identity
+        self.runs = tuple(runs)
         self.journal = journal
-        self.session = session
         self.source = source
         self.pace = pace
         self.first: int | None = None
         self._data_dir = data_dir
-        self._observe = observe
-        self._events: list[Event] = []
-        self._effects: list[tuple[int, Effect]] = []
         self._stop = asyncio.Event()
         self._stop_why = ""
         self._last_command = 0
@@ -118,26 +101,27 @@ class Runner:
         self._committed = self._polled = time.monotonic()
         self._anchor: tuple[float, int] | None = None
 
-    def take(self, event: Event, effects: Sequence[Effect]) -> None:
-        """Note an event and its effects for the next commit (the session's sink)."""
-        self._events.append(event)
-        if effects:
-            at = event.at
-            self._effects.extend((at, effect) for effect in effects)
-            if self._observe is not None:
-                self._observe(event, effects)
+    @property
+    def identity(self) -> Identity:
+        """Who the first run is."""
+        return self.runs[0].identity
+
+    @property
+    def session(self) -> Session:
+        """The first run's session."""
+        return self.runs[0].session
 
     def request_stop(self, why: str) -> None:
         """Ask for an orderly stop; to be called on the loop's thread."""
         self._stop_why = self._stop_why or why
         self._stop.set()
 
-    def restore(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Take over the journalled state of an interrupted run; return the source's cursor."""
-        with exact():
-            self.session.restore(state["session"])
-        self.first = state["first"]
-        return dict(state["cursor"])
+    def restore(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Take over the runs' journalled states, of one moment; return the source's cursor then."""
+        for run, state in zip(self.runs, states, strict=True):
+            run.restore(state)
+        self.first = states[0]["first"]
+        return dict(states[0]["cursor"])
 
     # -- the loop -----------------------------------------------------------------------------------
 
@@ -150,7 +134,7 @@ class Runner:
             error: TradebotError | None = None
             try:
                 state, why = await self._play(cursor)
-                if self.session.stopped is not None and self.session.stopped.failed:
+                if any(r.session.stopped and r.session.stopped.failed for r in self.runs):
                     error = StrategyError(why, hint=MEND)
             except TradebotError as caught:
                 state, why, error = "interrupted", caught.message, caught
@@ -171,27 +155,26 @@ class Runner:
                 return "ended", "the time asked for has passed"
             if not await self._wait_for(at):
                 return "interrupted", self._stop_why
-            self.session.advance(step)
+            for run in self.runs:
+                run.session.advance(step)
             self._cursor = self.source.cursor()
             if await self._attend():
                 return "interrupted", self._stop_why
         return "ended", "the data has ended"
 
     def _steps(self, cursor: dict[str, Any] | None) -> Iterator[Step]:
-        """Feed the history to the strategies of a new run, then give the steps."""
+        """Feed the history to the strategies of new runs, then give the steps."""
         if not self.identity.resumed:
             for bar in self.source.history():
-                self.session.deliver(bar)
+                for run in self.runs:
+                    run.session.deliver(bar)
         return self.source.steps(cursor)
 
     def _start(self, at: int) -> None:
         if self.first is None:
             self.first = at
-        who = self.identity
-        at = max(at, self.session.engine.now)
-        self.session.deliver(
-            RunStarted(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed)
-        )
+        for run in self.runs:
+            run.start(at)
 
     def _over(self, at: int) -> bool:
         limit = self.pace.for_ms
@@ -199,17 +182,24 @@ class Runner:
 
     async def _attend(self) -> bool:
         """After a step: look at the clock, commit and poll when due; True if the run is to stop."""
-        if self.session.stopped is not None:
-            self._stop_why = self.session.stopped.reason
+        if self._stopping():
             return True
         now = time.monotonic()
-        due = COMMIT_S if self._effects else IDLE_COMMIT_S
-        if len(self._events) >= BATCH_EVENTS or now - self._committed >= due:
+        due = COMMIT_S if any(run.effects for run in self.runs) else IDLE_COMMIT_S
+        events = max(len(run.events) for run in self.runs)
+        if events >= BATCH_EVENTS or now - self._committed >= due:
             await self._commit()
             await asyncio.sleep(0)  # let a signal in
         if now - self._polled >= POLL_S:
             await self._poll()
-        return self._stop.is_set() or self.session.stopped is not None
+        return self._stopping()
+
+    def _stopping(self) -> bool:
+        """Whether an engine, or somebody else, wants all to stop; keeps the first reason."""
+        for run in self.runs:
+            if run.session.stopped is not None:
+                self.request_stop(run.session.stopped.reason)
+        return self._stop.is_set()
 
     async def _wait_for(self, at: int) -> bool:
         """Sleep until the wall clock has come to a market time; False if the run is to stop."""
@@ -239,85 +229,81 @@ class Runner:
     async def _poll(self) -> None:
         """Carry out what other processes have asked for, and the HALT file."""
         self._polled = time.monotonic()
-        engine = self.session.engine
-        if halt_present(self._data_dir) and "user" not in engine.halts.reasons:
-            self._command(0, "halt", "HALT file", "the HALT file is there")
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
-            if row.run not in (None, self.identity.run):
-                continue
-            if row.name in STALE and row.wall < self._born:
-                self._refuse(row.id, "its engine ended before it could answer")
-            else:
-                self._command(row.id, row.name, row.who, row.reason, row.review)
+            for run in self.runs:
+                if row.run in (None, run.identity.run):
+                    self._carry_out(run, row)
+        if halt_present(self._data_dir):
+            self._halt()
         if commands:
             await self._commit()
 
-    def _command(self, number: int, name: str, who: str, reason: str, review: str = "") -> None:
-        if name == "resume":  # before the engine is armed again, or the next poll would halt it
+    def _carry_out(self, run: Hosted, row: CommandRow) -> None:
+        if row.name in STALE and row.wall < self._born:
+            run.refuse(row.id, "its engine ended before it could answer")
+            return
+        if row.name == "resume":  # before the engine is armed again, or the next poll would halt it
             clear_halt(self._data_dir)
-        self.session.deliver(Command(self.session.engine.now, number, name, who, reason, review))
+        run.command(row.id, row.name, row.who, row.reason, row.review)
 
-    def _refuse(self, number: int, why: str) -> None:
-        """Answer a command without carrying it out."""
-        now = self.session.engine.now
-        self._effects.append((now, CommandDone(now, number, False, why)))
+    def _halt(self) -> None:
+        """Halt the runs that do not know of the HALT file yet."""
+        said = read_halts(self._data_dir)
+        who, why = (said[-1].who, said[-1].reason) if said else ("HALT file", "it is there")
+        for run in self.runs:
+            if "user" not in run.session.engine.halts.reasons:
+                run.command(0, "halt", who, why)
 
     # -- the journal --------------------------------------------------------------------------------
 
     async def _commit(self) -> None:
         """Write everything since the last commit in one transaction."""
-        batch = Batch(
-            run=self.identity.run,
-            wall=wall_ms(),
-            events=self._events,
-            effects=self._effects,
-            state={
-                "session": self.session.export_state(),
-                "shape": shape(self.session),
-                "cursor": self._cursor,
-                "first": self.first,
-            },
-            snapshot=snapshot(self.session.engine, self.source.label, self.pace.speed),
-        )
-        await self.journal.commit(batch)
-        self._events, self._effects = [], []
+        label, speed = self.source.label, self.pace.speed
+        batches = [run.batch(self._cursor, self.first, label, speed) for run in self.runs]
+        await self.journal.commit(*batches)
+        for run in self.runs:
+            run.committed()
         self._committed = time.monotonic()
 
     async def _end(self, state: State, why: str, error: TradebotError | None) -> Ending:
-        """Cancel entries, write the last batch and how the run ended."""
-        if state == "interrupted" and self.session.engine.started:
-            self._command(0, "stop", "tradebot", why)
-        engine = self.session.engine
-        heading = Heading(
-            run=self.identity.run,
-            mode=self.identity.mode,
-            market=self.source.label,
-            strategy=self.identity.strategy,
-            first=self.first,
-            last=engine.now if self.first is not None else None,
-            funding_known=self.source.funding_known,
-        )
-        summary = summarise(heading, engine, self.session.latencies_ms)
-        ending = Ending(
-            state, why, error, summary, position_rows(engine), self.session.digest.hashes()
-        )
-        return await self._write_end(ending)
+        """Cancel entries, write the last batch and how the runs ended."""
+        for run in self.runs:
+            if state == "ended":
+                run.session.finish()
+            elif run.session.engine.started:
+                run.command(0, "stop", "tradebot", why)
+        endings = [self._ending(run, state, why, error) for run in self.runs]
+        return await self._write_end(endings)
 
-    async def _write_end(self, ending: Ending) -> Ending:
-        """Journal the last batch and the ending; return the ending as it came out."""
-        stored: dict[str, Any] | None = {**ending.summary, "hashes": ending.hashes}
+    def _ending(self, run: Hosted, state: State, why: str, error: TradebotError | None) -> Ending:
+        session = run.session
+        summary = run.summary(self.source.label, self.first, self.source.funding_known)
+        positions = position_rows(session.engine)
+        return Ending(state, why, error, summary, positions, session.digest.hashes())
+
+    async def _write_end(self, endings: list[Ending]) -> Ending:
+        """Journal the last batch and the endings; return the first as it came out, with the others."""
+        written = True
         try:
             await self._commit()
         except JournalError as failure:
             # what could not be written did not happen: the next start goes on from the last commit
-            ending, stored = _failed(ending, failure), None
+            endings, written = [_failed(ending, failure) for ending in endings], False
+        # the first run is written last: it is the newest then, which is what people are shown
+        for i in reversed(range(len(endings))):
+            endings[i] = await self._write_one(self.runs[i], endings[i], written)
+        first, *others = endings
+        return replace(first, beside=tuple(others))
+
+    async def _write_one(self, run: Hosted, ending: Ending, written: bool) -> Ending:
+        stored = {**ending.summary, "hashes": ending.hashes} if written else None
         text = None if ending.error is None else str(ending.error)
         try:
-            await self.journal.end_run(self.identity.run, ending.state, text, stored, wall_ms())
+            await self.journal.end_run(run.identity.run, ending.state, text, stored, wall_ms())
         except JournalError as failure:  # then the next start finds the run dead, and says so
-            ending = _failed(ending, failure)
+            return _failed(ending, failure)
         return ending
 
 
@@ -328,12 +314,4 @@ def _failed(ending: Ending, failure: JournalError) -> Ending:
     return replace(ending, state="interrupted", why=failure.message, error=failure)
 
 
-def shape(session: Session) -> list[Any]:
-    """Return what must be equal for one session's state to fit another (JSON values)."""
-    config = session.engine.config
-    return [list(config.symbols), config.interval, config.timeframe, config.quotes]
-
-
-def wall_ms() -> int:
-    """Return the real clock in UTC milliseconds."""
-    return time.time_ns() // 1_000_000
+__all__ = ["Ending", "Hosted", "Identity", "Observer", "Pace", "Runner", "shape", "wall_ms"]

@@ -51,7 +51,7 @@ def play(symbols: list[str], files: list[Path]) -> dict[str, Any]:
     spec = load_strategy("ema_cross", Path(), config.strategy.params)
     feed = open_files(files, symbols)
     notes = Notebook()
-    session = make_session(config, spec.build, feed.symbols, feed.interval, sink=notes.take)
+    session = make_session(config, spec.build, feed.symbols, feed.interval, record=notes.take)
     begun = time.perf_counter()
     outcome = run_backtest(
         session,

@@ -17,6 +17,8 @@ from tradebot.core.effects import (
     EquityPoint,
     FillBooked,
     FundingBooked,
+    GhostClosed,
+    GhostOpened,
     Halted,
     Notify,
     OrderChanged,
@@ -118,6 +120,17 @@ def closed(number: int = 1, pnl: str = "6.10", signal_id: int = 1) -> TradeClose
     )
 
 
+def haunted(signal_id: int = 3, at: int = T0) -> GhostOpened:
+    return GhostOpened(signal_id, at, BTC, "long", d("1000"), d("0.016"))
+
+
+def laid(signal_id: int = 3, pnl: str = "240.50") -> GhostClosed:
+    return GhostClosed(
+        *(signal_id, T0 + 90_500, BTC, "target", d("0.016"), T0, d("61000"), T0 + 90_500),
+        *(d("76031.25"), d("1.10"), d("0"), d(pnl), d("250"), d("-3.5")),
+    )
+
+
 def story(at: int = T0) -> list[tuple[int, Effect]]:
     """Return one of each effect, as a small trade would give them."""
     effects: list[Effect] = [
@@ -136,6 +149,10 @@ def story(at: int = T0) -> list[tuple[int, Effect]]:
         closed(),
         closed(2, "-3", 2),
         TradeReopened(2, at, BTC),
+        haunted(3, at),
+        laid(3),
+        haunted(4, at),
+        GhostClosed(4, at, BTC, "unfilled: too small"),
         EquityPoint(at, d("10006.10"), d("10006.1"), d("0"), "trade"),
         Halted(at, "day", "lost 25", 4),
         Resumed(at, "day", "policy", "new day", 5),
@@ -221,6 +238,13 @@ effects = st.one_of(
     ),
     st.builds(TradeReopened, _id, _at, _symbol),
     st.builds(EquityPoint, _at, _money, _money, _positive, _text),
+    st.builds(GhostOpened, _id, _at, _symbol, _text, _positive, _positive),
+    st.builds(GhostClosed, _id, _at, _symbol, _odd),
+    st.builds(
+        GhostClosed,
+        *(_id, _at, _symbol, _odd, _positive, _at, _positive, _at, _positive, _money, _money),
+        *(_money, _positive, _money),
+    ),
     st.builds(Halted, _at, _text, _text, st.integers(0, 99)),
     st.builds(Resumed, _at, _text, _text, _text, st.integers(0, 99)),
     st.builds(CommandDone, _at, _id, st.booleans(), _text),

@@ -22,6 +22,8 @@ from journal_samples import (
     ask,
     bar,
     closed,
+    haunted,
+    laid,
     new_run,
     place,
     quote,
@@ -30,7 +32,7 @@ from journal_samples import (
 )
 
 from tradebot.core import codec
-from tradebot.core.effects import CommandDone, Effect, TradeReopened, WakeAt
+from tradebot.core.effects import CommandDone, Effect, GhostClosed, TradeReopened, WakeAt
 from tradebot.core.errors import JournalError, SchemaError
 from tradebot.core.events import Command, Event, WakeUp
 from tradebot.journal import schema
@@ -290,7 +292,7 @@ async def test_somebody_elses_database_stays_untouched(path: Path) -> None:
 async def test_a_newer_schema_is_refused(path: Path) -> None:
     await (await Journal.open(path, key=KEY)).close()
     alter(path, "INSERT INTO migrations VALUES (99, 'future', 0)")
-    with pytest.raises(SchemaError, match="schema 99; this tradebot knows up to 1") as caught:
+    with pytest.raises(SchemaError, match=r"schema 99; this tradebot knows up to \d") as caught:
         await Journal.open(path, key=KEY)
     assert caught.value.hint == "upgrade tradebot"
     with pytest.raises(SchemaError, match="schema 99"):
@@ -359,17 +361,82 @@ async def test_a_second_writer_is_noticed(path: Path) -> None:
 
 def test_a_migration_is_whole_or_not_at_all(path: Path) -> None:
     path.parent.mkdir()
-    bad = Migration(2, "bad", ("CREATE TABLE fresh (a)", "CREATE TABLE fresh (a)"))
-    good = Migration(2, "good", ("CREATE TABLE fresh (a)",))
+    newest = schema.MIGRATIONS[-1].version
+    bad = Migration(newest + 1, "bad", ("CREATE TABLE fresh (a)", "CREATE TABLE fresh (a)"))
+    good = Migration(newest + 1, "good", ("CREATE TABLE fresh (a)",))
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         with pytest.raises(sqlite3.OperationalError):
             schema.migrate(db, path, (*schema.MIGRATIONS, bad))
-        assert schema.schema_version(db, path) == 1
+        assert schema.schema_version(db, path) == newest
         assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'fresh'").fetchall()
         schema.migrate(db, path, (*schema.MIGRATIONS, good))
         versions = db.execute("SELECT version, name FROM migrations").fetchall()
-        assert versions == [(1, "first"), (2, "good")]
+        assert versions == [*((m.version, m.name) for m in schema.MIGRATIONS), (newest + 1, "good")]
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+async def test_hypothetical_trades(journal: Journal, path: Path) -> None:
+    """In a ghost run a signal's outcome is its hypothetical trade's, whatever the shadow account did."""
+    run = await journal.begin_run(new_run(mode="ghost"))
+    effects: list[Effect] = [
+        *(signal(1), signal(2), signal(3), signal(4), haunted(1), haunted(2), haunted(3)),
+        *(closed(1, "5.00", 1), laid(2, "-7.50"), closed(2, "9", 2), signal(2, verdict="refused")),
+        GhostClosed(3, T0 + 5, BTC, "unfilled: too small"),
+    ]
+    await journal.commit(Batch(run, WALL, effects=[(T0, effect) for effect in effects]))
+    assert verify(path, KEY) == []
+    with Reader(path) as reader:
+        assert [s["outcome_pnl"] for s in reader.signals(run)] == [None, "-7.5", None, None]
+        first, second, third = reader.ghosts(run)
+        assert (first["state"], first["verdict"], first["pnl"]) == ("open", "approved", None)
+        assert (second["state"], second["verdict"], second["pnl"]) == ("closed", "refused", "-7.5")
+        assert (second["mfe"], second["mae"], second["duration_s"]) == ("250", "-3.5", 90)
+        assert (third["state"], third["exit_reason"]) == ("unfilled", "unfilled: too small")
+        assert [g["signal"] for g in reader.ghosts(run, limit=2)] == [2, 3]
+        assert [g["signal"] for g in reader.ghosts(run, state="open", symbol=BTC, since=T0)] == [1]
+        counts = {"signals": 3, "open": 1, "closed": 1, "unfilled": 1}
+        assert reader.ghost_counts(run) == counts
+        (row,) = reader.outcomes(run)
+        assert (row.signal, row.confidence, row.pnl) == (2, 0.8, "-7.5")
+        assert list(reader.outcomes(run, row.closed)) == []
+    await journal.commit(Batch(run, WALL, effects=[(T0, laid(1, "3"))]))
+    with Reader(path) as reader:
+        assert [g.signal for g in reader.outcomes(run, row.closed)] == [1]
+        assert reader.signals(run)[0]["outcome_pnl"] == "3"
+    assert verify(path, KEY) == []
+
+
+async def test_a_journal_of_the_first_schema_is_brought_up_to_date(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        schema.migrate(db, path, schema.MIGRATIONS[:1])
+    with pytest.raises(JournalError, match="older schema 1"):
+        Reader(path)
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run())
+        await journal.commit(Batch(run, WALL, effects=story()))
+    assert verify(path, KEY) == []
+
+
+async def test_batches_of_several_runs_are_one_transaction(journal: Journal, path: Path) -> None:
+    one = await journal.begin_run(new_run("n1"))
+    two = await journal.begin_run(new_run("n2", mode="ghost"))
+    first = Batch(one, WALL, [quote(T0)], [(T0, signal(1))], {"n": 1})
+    bad = Batch(two, WALL, [quote(T0)], [(T0, signal(1))], {"n": object()})
+    with pytest.raises(TypeError):
+        await journal.commit(first, bad)
+    with Reader(path) as reader:
+        assert reader.signals(one) == []
+        assert reader.state(one) is None
+        assert list(reader.events(one)) == []
+    bad.state = {"n": 1}
+    await journal.commit(first, bad)
+    await journal.commit(Batch(one, WALL, [quote(T0 + 1)]), Batch(two, WALL, [quote(T0 + 1)]))
+    with Reader(path) as reader:
+        for run in (one, two):
+            assert len(reader.signals(run)) == 1
+            assert [logged.seq for logged in reader.events(run)] == [1, 2]
+    assert verify(path, KEY) == []
 
 
 async def test_trades_update_their_signal(journal: Journal, path: Path) -> None:

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
+from tradebot.core.money import ZERO
 from tradebot.core.risk.approved import Approved
+from tradebot.core.swift import swift
 from tradebot.core.values import Fill, OrderStatus
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Place:
     """Send an approved order. ``signal`` is the id of the signal it came from, 0 for none."""
@@ -22,6 +25,7 @@ class Place:
     signal: int = 0
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """Cancel a working order."""
@@ -31,6 +35,7 @@ class Cancel:
     why: str
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class WakeAt:
     """Deliver ``WakeUp(key)`` at the given engine time (UTC milliseconds); replaces that key's timer."""
@@ -57,6 +62,7 @@ class StopRun:
     failed: bool = False
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class SignalJudged:
     """A strategy's signal and what became of it: approved, refused, exit, held or ignored."""
@@ -75,6 +81,7 @@ class SignalJudged:
     indicators: dict[str, float] = field(default_factory=dict)
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class OrderChanged:
     """An order's state after an event. Quantities in base units, prices in USDT."""
@@ -89,6 +96,7 @@ class OrderChanged:
     reason: str = ""
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class FillBooked:
     """A fill and the position after it. ``realised`` is this fill's realised PnL before fees."""
@@ -112,6 +120,7 @@ class FundingBooked:
     qty: Decimal
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class TradeClosed:
     """A round trip from flat to flat. ``pnl`` is net of ``fees``, funding included; all USDT.
@@ -144,6 +153,7 @@ class TradeReopened:
     symbol: str
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
     """Equity, cash (wallet of cash flows) and drawdown from the peak at a moment; ``why`` is trade, hour or day."""
@@ -153,6 +163,45 @@ class EquityPoint:
     cash: Decimal
     drawdown: Decimal
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GhostOpened:
+    """A signal became a hypothetical trade of a fixed ``notional`` (USDT); nothing was sent anywhere.
+
+    ``qty`` in base units is what the notional buys at the signal's price.
+    """
+
+    signal: int
+    at: int
+    symbol: str
+    side: str
+    notional: Decimal
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GhostClosed:
+    """A hypothetical trade is over. ``pnl`` is net of ``fees``, funding included; all USDT.
+
+    ``mfe`` (at least 0) and ``mae`` (at most 0) are the best and worst open result, before fees. One
+    that was never filled has no ``entry_time`` and quantity 0; ``exit_reason`` says why.
+    """
+
+    signal: int
+    at: int
+    symbol: str
+    exit_reason: str
+    qty: Decimal = ZERO
+    entry_time: int | None = None
+    entry_price: Decimal | None = None
+    exit_time: int | None = None
+    exit_price: Decimal | None = None
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    pnl: Decimal = ZERO
+    mfe: Decimal = ZERO
+    mae: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +243,8 @@ Record: TypeAlias = (
     | TradeClosed
     | TradeReopened
     | EquityPoint
+    | GhostOpened
+    | GhostClosed
     | Halted
     | Resumed
     | CommandDone
@@ -208,6 +259,8 @@ __all__ = [
     "EquityPoint",
     "FillBooked",
     "FundingBooked",
+    "GhostClosed",
+    "GhostOpened",
     "Halted",
     "Notify",
     "OrderChanged",

@@ -19,6 +19,8 @@ from tradebot.core.effects import (
     EquityPoint,
     FillBooked,
     FundingBooked,
+    GhostClosed,
+    GhostOpened,
     Halted,
     OrderChanged,
     Place,
@@ -83,6 +85,10 @@ def project(seq: int, run: str, ts: int, wall: int, fact: Fact) -> list[Statemen
             return _closed(run, wall, fact)
         case TradeReopened():
             return _reopened(run, fact)
+        case GhostOpened():
+            return [_haunted(run, wall, fact)]
+        case GhostClosed():
+            return _laid(seq, run, wall, fact)
         case RunBegun() | RunResumed() | RunEnded():
             return _lived(run, wall, fact)
         case _:
@@ -160,14 +166,23 @@ def _booked(run: str, wall: int, booked: FillBooked) -> Statement:
     return _insert("fills", row)
 
 
+# A signal judged again (its reversal has come to its turn) keeps the outcome a ghost may have had.
+_SIGNAL = f"""INSERT OR REPLACE INTO signals VALUES ({", ".join("?" * 14)},
+    (SELECT pnl FROM ghosts WHERE ghosts.run = ?1 AND ghosts.signal = ?2 AND state = 'closed'))"""
+
+# In a ghost run the outcome of a signal is its hypothetical trade's, not the shadow account's.
+_OUTCOME = """UPDATE signals SET outcome_pnl = ? WHERE run = ? AND id = ? AND NOT EXISTS
+    (SELECT 1 FROM ghosts WHERE ghosts.run = signals.run AND ghosts.signal = signals.id)"""
+
+
 def _judged(run: str, wall: int, signal: SignalJudged) -> Statement:
     row = (
         *(run, signal.id, signal.at, wall, signal.symbol, signal.side, signal.confidence),
         *(plain(signal.price), _money(signal.stop), _money(signal.target), _text(signal.reason)),
         *(signal.verdict, codec.canonical(list(signal.refusals))),
-        *(codec.canonical(codec.encode(signal)["indicators"]), None),
+        codec.canonical(codec.encode(signal)["indicators"]),
     )
-    return _insert("signals", row)
+    return _SIGNAL, row
 
 
 def _closed(run: str, wall: int, trade: TradeClosed) -> list[Statement]:
@@ -178,17 +193,45 @@ def _closed(run: str, wall: int, trade: TradeClosed) -> list[Statement]:
         *((trade.exit_time - trade.entry_time) // 1000, _text(trade.exit_reason)),
         *(trade.signal, trade.at, wall),
     )
-    outcome = "UPDATE signals SET outcome_pnl = ? WHERE run = ? AND id = ?"
-    return [_insert("trades", row), (outcome, (plain(trade.pnl), run, trade.signal))]
+    return [_insert("trades", row), (_OUTCOME, (plain(trade.pnl), run, trade.signal))]
 
 
 def _reopened(run: str, trade: TradeReopened) -> list[Statement]:
     key = (run, trade.id)
-    outcome = (
-        "UPDATE signals SET outcome_pnl = NULL WHERE run = ? AND id ="
-        " (SELECT signal FROM trades WHERE run = ? AND id = ?)"
+    trade_signal = "(SELECT signal FROM trades WHERE run = ? AND id = ?)"
+    outcome = _OUTCOME.replace("AND id = ?", f"AND id = {trade_signal}")
+    return [(outcome, (None, run, *key)), ("DELETE FROM trades WHERE run = ? AND id = ?", key)]
+
+
+def _haunted(run: str, wall: int, ghost: GhostOpened) -> Statement:
+    row = (
+        *(run, ghost.signal, ghost.symbol, ghost.side, plain(ghost.notional), plain(ghost.qty)),
+        *("open", ghost.at, *[None] * 12, ghost.at, wall),
     )
-    return [(outcome, (run, *key)), ("DELETE FROM trades WHERE run = ? AND id = ?", key)]
+    return _insert("ghosts", row)
+
+
+_LAID = """UPDATE ghosts SET qty = ?, state = ?, entry_time = ?, entry_price = ?, exit_time = ?,
+    exit_price = ?, fees = ?, funding = ?, pnl = ?, mfe = ?, mae = ?, duration_s = ?,
+    exit_reason = ?, closed = ?, ts = ?, wall = ? WHERE run = ? AND signal = ?"""
+
+
+def _laid(seq: int, run: str, wall: int, ghost: GhostClosed) -> list[Statement]:
+    """Return what ends a hypothetical trade; one that never was has no figures."""
+    key = (run, ghost.signal)
+    if ghost.entry_time is None or ghost.exit_time is None:
+        figures: tuple[Any, ...] = ("unfilled", *[None] * 10)
+    else:
+        money = (ghost.fees, ghost.funding, ghost.pnl, ghost.mfe, ghost.mae)
+        figures = (
+            *("closed", ghost.entry_time, _money(ghost.entry_price), ghost.exit_time),
+            *(_money(ghost.exit_price), *map(plain, money)),
+            (ghost.exit_time - ghost.entry_time) // 1000,
+        )
+    end = (_text(ghost.exit_reason), seq, ghost.at, wall)
+    outcome = "UPDATE signals SET outcome_pnl = ? WHERE run = ? AND id = ?"
+    pnl = None if ghost.entry_time is None else plain(ghost.pnl)
+    return [(_LAID, (plain(ghost.qty), *figures, *end, *key)), (outcome, (pnl, *key))]
 
 
 def _lived(run: str, wall: int, fact: RunBegun | RunResumed | RunEnded) -> list[Statement]:

@@ -29,6 +29,7 @@ from tradebot.journal.rows import (
     Head,
     LoggedEffect,
     LoggedEvent,
+    OutcomeRow,
     RunRow,
     StateRow,
 )
@@ -39,6 +40,12 @@ _RUNS = "SELECT * FROM runs ORDER BY coalesce(resumed, started) DESC, num DESC"
 _LIVE = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
 _LOG = "SELECT seq, at, exchange_time, wall, kind, payload FROM log WHERE run = ? AND seq > ?"
 _BUSY_S = 5.0
+_GHOSTS = """SELECT g.*, s.confidence, s.price, s.stop, s.target, s.reason, s.verdict, s.refusals
+    FROM ghosts g JOIN signals s ON s.run = g.run AND s.id = g.signal WHERE g.run = ?"""
+_OUTCOMES = """SELECT g.closed, g.signal, g.symbol, g.side, g.time, g.exit_time, g.pnl, g.mfe,
+    g.mae, g.duration_s, s.confidence, s.verdict
+    FROM ghosts g JOIN signals s ON s.run = g.run AND s.id = g.signal
+    WHERE g.run = ? AND g.closed > ? AND g.state = 'closed' ORDER BY g.closed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,44 @@ class Reader:
         """Return funding bookings in order."""
         return self._table("funding", run, "seq", {}, limit)
 
+    def ghosts(
+        self,
+        run: str,
+        since: int | None = None,
+        symbol: str | None = None,
+        state: str | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return hypothetical trades by signal, with what the signal said; ``state`` is open, closed or
+        unfilled, ``since`` the earliest signal (market time, ms), ``limit`` keeps the newest.
+        """
+        where = {"g.time >= ?": since, "g.symbol = ?": symbol, "g.state = ?": state}
+        given = {text: value for text, value in where.items() if value is not None}
+        clause = "".join(f" AND {text}" for text in given)
+        most = -1 if limit is None else limit
+        sql = f"{_GHOSTS}{clause} ORDER BY g.signal DESC LIMIT ?"
+        rows = self._rows(sql, run, *given.values(), most)
+        for row in rows:
+            row["refusals"] = json.loads(row["refusals"])
+        return rows[::-1]
+
+    def outcomes(self, run: str, after: int = 0) -> Iterator[OutcomeRow]:
+        """Yield the hypothetical trades that were closed by audit rows above ``after``, in that order.
+
+        ``closed`` of the last one is ``after`` of the next call.
+        """
+        with faults(self.path):
+            cursor = self._db.cursor()
+            cursor.row_factory = None
+            yield from map(OutcomeRow._make, cursor.execute(_OUTCOMES, (run, after)))
+
+    def ghost_counts(self, run: str) -> dict[str, int]:
+        """Return how many hypothetical trades are open, closed and unfilled, and ``signals``: all."""
+        sql = "SELECT state, count(*) AS n FROM ghosts WHERE run = ? GROUP BY state"
+        counts = {row["state"]: int(row["n"]) for row in self._rows(sql, run)}
+        states = {state: counts.get(state, 0) for state in ("open", "closed", "unfilled")}
+        return {"signals": sum(states.values()), **states}
+
     def notices(self, run: str, limit: int | None = None) -> list[Row]:
         """Return what the user was told (``ts``, ``wall``, ``level``, ``text``) in order."""
         rows = self._table("audit", run, "seq", {"kind = ?": "Notify"}, limit)
@@ -207,6 +252,21 @@ class Reader:
         """Return the closed bars a run has seen, in order, for feeding strategies again."""
         bars = (logged.event for logged in self._log(run, 0, only_bars=True))
         return [bar for bar in bars if symbol in (None, bar.symbol)]
+
+    def newest_bars(self, run: str, after: int | None, events: int) -> tuple[int, list[Bar]]:
+        """Return the bars logged after event ``after`` and the number of the last event, for the next call.
+
+        It looks at no more than the newest ``events`` events: a plot needs no more, and a long run has many.
+        """
+        num = "(SELECT num FROM runs WHERE id = ?)"
+        raw = self._rows(f"SELECT max(seq) AS last FROM log WHERE run = {num}", run)
+        packed = self._rows(f"SELECT max(last) AS last FROM blocks WHERE run = {num}", run)
+        last = max(raw[0]["last"] or 0, packed[0]["last"] or 0)
+        start = max(after or 0, last - events)
+        if last <= start:
+            return last, []
+        bars = [logged.event for logged in self._log(run, start, only_bars=True)]
+        return last, bars
 
     def events(self, run: str, after: int = 0) -> Iterator[LoggedEvent]:
         """Yield the event log in order, packed hours too, from event ``after`` + 1 on.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tradebot.core.effects import Effect
 from tradebot.core.events import Event
@@ -146,6 +146,27 @@ class LoggedEffect:
     at: int
     wall: int
     effect: Effect
+
+
+class OutcomeRow(NamedTuple):
+    """A closed hypothetical trade with what its signal said; there may be a million of these.
+
+    ``closed`` is the number of the audit row that ended it; times in UTC milliseconds of the market,
+    money in USDT as decimal text.
+    """
+
+    closed: int
+    signal: int
+    symbol: str
+    side: str
+    time: int
+    exit_time: int
+    pnl: str
+    mfe: str
+    mae: str
+    duration_s: int
+    confidence: float
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,19 @@ _FIRST = (
         ok INTEGER NOT NULL, result TEXT NOT NULL, PRIMARY KEY (command, run))""",
 )
 
-MIGRATIONS = (Migration(1, "first", _FIRST),)
+# A hypothetical trade from its signal to flat: state is open, closed or unfilled. ``closed`` is the
+# audit row that ended it, so that a reader can ask for what has ended since it last looked.
+_GHOSTS = (
+    """CREATE TABLE ghosts (
+        run TEXT NOT NULL, signal INTEGER NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
+        notional TEXT NOT NULL, qty TEXT NOT NULL, state TEXT NOT NULL, time INTEGER NOT NULL,
+        entry_time INTEGER, entry_price TEXT, exit_time INTEGER, exit_price TEXT, fees TEXT,
+        funding TEXT, pnl TEXT, mfe TEXT, mae TEXT, duration_s INTEGER, exit_reason TEXT,
+        closed INTEGER, ts INTEGER NOT NULL, wall INTEGER NOT NULL, PRIMARY KEY (run, signal))""",
+    "CREATE INDEX ghosts_by_closing ON ghosts (run, closed)",
+)
+
+MIGRATIONS = (Migration(1, "first", _FIRST), Migration(2, "ghosts", _GHOSTS))
 
 PROJECTIONS = {
     "runs": "num",
@@ -118,6 +130,7 @@ PROJECTIONS = {
     "halts": "seq",
     "funding": "seq",
     "acks": "command, run",
+    "ghosts": "run, signal",
 }
 """The tables that follow from ``audit``, each with its key."""
 

@@ -128,26 +128,35 @@ class Store:
             self._quietly(self._pack_all, hosted)
         return head
 
-    def commit(self, batch: Batch, *, full: bool) -> None:
-        """Write a batch in one transaction; ``full`` waits until it is on the disk itself."""
-        hosted = self._current(batch.run)
-        facts: list[tuple[int, Fact]] = [
-            (event.at, event) for event in batch.events if isinstance(event, Command)
-        ]
-        facts += batch.effects
+    def commit(self, *batches: Batch, full: bool) -> None:
+        """Write batches, each of another run, in one transaction; ``full`` waits for the disk itself."""
+        hosted = [self._current(batch.run) for batch in batches]
+        before = self._head
         with faults(self.path):
             if full:
                 self._db.execute("PRAGMA synchronous = FULL")
             try:
                 with transaction(self._db):
-                    log_seq = self._append_events(hosted, batch)
-                    head = self._append_facts(batch.run, batch.wall, facts)
-                    self._replace_state(batch, log_seq, head.seq)
+                    ends = [self._write(run, b) for run, b in zip(hosted, batches, strict=True)]
+            except BaseException:
+                self._head = before
+                raise
             finally:
                 if full:
                     self._db.execute("PRAGMA synchronous = NORMAL")
-        self._head = head
-        self._move_on(hosted, batch, log_seq)
+        for run, batch, log_seq in zip(hosted, batches, ends, strict=True):
+            self._move_on(run, batch, log_seq)
+
+    def _write(self, hosted: _Hosted, batch: Batch) -> int:
+        """Write a batch inside the caller's transaction; return the number of its last event."""
+        facts: list[tuple[int, Fact]] = [
+            (event.at, event) for event in batch.events if isinstance(event, Command)
+        ]
+        facts += batch.effects
+        log_seq = self._append_events(hosted, batch)
+        self._head = self._append_facts(batch.run, batch.wall, facts)
+        self._replace_state(batch, log_seq, self._head.seq)
+        return log_seq
 
     def publish_head(self, why: str, wall: int) -> Head:
         """Record the chain's end with a reason, so that a later cut behind it shows; return it."""

@@ -11,7 +11,7 @@ An event costs about 2.2 us to append in batches of 500 and 2.3 us to pack a day
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -80,13 +80,13 @@ class Journal:
         """Go on with an interrupted run; JournalError for any other and for a used nonce."""
         await self._on_thread(self._store.resume_run, run_id, nonce, wall)
 
-    async def commit(self, batch: Batch, *, full: bool = False) -> None:
-        """Write a batch: events, effects with their chain and tables, state, snapshot, answers.
+    async def commit(self, *batches: Batch, full: bool = False) -> None:
+        """Write a batch of each run, all or none: events, effects with chain and tables, state, snapshot.
 
         With ``full`` it is on the disk itself when this returns (synchronous=FULL), for intents that
         must outlive a power cut; else a power cut may take the last commits, a crash none.
         """
-        await self._on_thread(self._commit, batch, full)
+        await self._on_thread(self._commit, batches, full)
 
     async def end_run(
         self,
@@ -125,9 +125,9 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _commit(self, batch: Batch, full: bool) -> None:
-        self._store.commit(batch, full=full)
-        if not full:  # somebody waits to send an order; the next batch will do
+    def _commit(self, batches: Sequence[Batch], full: bool) -> None:
+        self._store.commit(*batches, full=full)
+        for batch in () if full else batches:  # somebody may wait to send; the next batch will do
             self._store.maintain(batch.run, batch.wall)
 
     async def _on_thread(self, work: Callable[..., _T], *args: object) -> _T:
