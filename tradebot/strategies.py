@@ -28,7 +28,11 @@ from tradebot.core.errors import ConfigError, StrategyError, TradebotError
 from tradebot.core.strategy.protocol import Strategy, StrategyClass
 
 GROUP = "tradebot.strategies"
-BUILT_IN = {"ema_cross": "tradebot.core.strategy.ema_cross:EmaCross"}
+BUILT_IN = {
+    "breakout": "tradebot.core.strategy.breakout:Breakout",
+    "ema_cross": "tradebot.core.strategy.ema_cross:EmaCross",
+    "rsi_reversion": "tradebot.core.strategy.rsi_reversion:RsiReversion",
+}
 NAME_KEY = "strategy.name"
 PARAMS_KEY = "strategy.params"
 PROBE = "BTC/USDT"

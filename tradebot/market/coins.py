@@ -71,13 +71,17 @@ class Minute:
 
 @dataclass(slots=True)
 class Walk:
-    """A symbol's carried state: mid and mark price, own log volatility, basis of the mark."""
+    """A symbol's carried state: mid and mark price, own log volatility, basis of the mark, and ``bustle``.
+
+    Bustle is what makes volume hold on for minutes where prices do not move more: a log, as ``own``.
+    """
 
     coin: Coin
     mid: float
     mark: float
     own: float = 0.0
     basis: float = 0.0
+    bustle: float = 0.0
 
     @classmethod
     def begin(cls, symbol: str) -> Walk:
@@ -87,11 +91,11 @@ class Walk:
 
     def state(self) -> list[float]:
         """Return the carried numbers in order of the fields."""
-        return [self.mid, self.mark, self.own, self.basis]
+        return [self.mid, self.mark, self.own, self.basis, self.bustle]
 
     def restore(self, state: list[float]) -> None:
         """Go on from a ``state``."""
-        self.mid, self.mark, self.own, self.basis = state
+        self.mid, self.mark, self.own, self.basis, self.bustle = state
 
     def advance(
         self, seed: int, minute: int, volatility: float, common: list[float], *, back: bool = False
@@ -105,10 +109,15 @@ class Walk:
         if back:
             mids.reverse()
         minute_ = self._touch(mids, draw)
-        moved = abs(mids[-1] / mids[0] - 1.0) / self.coin.sigma
-        noise = exp(0.55 * draw.gauss(0.0, 1.0))
-        minute_.volume = self.coin.volume * volatility**1.2 * (1.0 + 0.65 * min(moved, 8.0)) * noise
+        minute_.volume = self._volume(draw, volatility, abs(mids[-1] / mids[0] - 1.0))
         return minute_
+
+    def _volume(self, draw: Random, volatility: float, moved: float) -> float:
+        """Return what trades in the minute: more where prices are wild, or moved more than usual."""
+        self.bustle = 0.75 * self.bustle + 0.24 * draw.gauss(0.0, 1.0)
+        noise = exp(0.9 * self.own + self.bustle + 0.43 * draw.gauss(0.0, 1.0))
+        push = 1.0 + 0.4 * min(moved / self.coin.sigma, 8.0)
+        return 1.09 * self.coin.volume * volatility * push * noise  # 1.09 keeps the median
 
     def _mids(self, draw: Random, volatility: float, common: list[float]) -> list[float]:
         coin, gauss = self.coin, draw.gauss

@@ -18,7 +18,7 @@ from tradebot.market.naming import Kind
 from tradebot.market.probe import DataFile, probe
 from tradebot.market.trades import Trades
 
-Steps = Iterator[list[MarketEvent]]
+Steps = Iterator[Sequence[MarketEvent]]
 
 _PRICES = (Kind.KLINES, Kind.TRADES)
 
@@ -228,12 +228,12 @@ def _last_time(file: DataFile) -> int | None:
     return time // (1000 if file.micro else 1)
 
 
-def _time(step: list[MarketEvent]) -> int:
+def _time(step: Sequence[MarketEvent]) -> int:
     event = step[0]
     return event.open_time if isinstance(event, Bar) else event.at
 
 
-def _open_time(step: list[MarketEvent]) -> int:
+def _open_time(step: Sequence[MarketEvent]) -> int:
     bar = step[-1]
     assert isinstance(bar, Bar)
     return bar.open_time
@@ -243,15 +243,17 @@ def _merge(series: list[Steps]) -> Steps:
     """Merge one-bar steps of several symbols (in order of their names) by open time."""
     heads = [next(steps, None) for steps in series]
     while True:
-        times = [head[0].open_time for head in heads if head is not None]  # type: ignore[union-attr]
-        if not times:
+        present = [head[0] for head in heads if head is not None]
+        if not present:
             return
-        now = min(times)
-        step: list[MarketEvent] = []
-        for i, head in enumerate(heads):
-            if head is not None and head[0].open_time == now:  # type: ignore[union-attr]
-                step += head
-                heads[i] = next(series[i], None)
+        now = min([bar.open_time for bar in present])  # type: ignore[union-attr]
+        step = [bar for bar in present if bar.open_time == now]  # type: ignore[union-attr]
+        if len(step) == len(series):  # the rule: every symbol has a bar of every minute
+            heads = [next(steps, None) for steps in series]
+        else:
+            for i, head in enumerate(heads):
+                if head is not None and head[0].open_time == now:  # type: ignore[union-attr]
+                    heads[i] = next(series[i], None)
         yield step
 
 
@@ -268,12 +270,10 @@ def _with_marks(steps: Steps, series: dict[str, Steps]) -> Steps:
             if head is not None and _open_time(head) == now and symbol in present:
                 found += head
             heads[symbol] = head
-        yield found + step
+        yield [*found, *step]
 
 
-def _with_funding(
-    steps: Steps, funding: Iterator[list[FundingRate]], interval: int
-) -> Iterator[list[MarketEvent]]:
+def _with_funding(steps: Steps, funding: Iterator[list[FundingRate]], interval: int) -> Steps:
     """Put funding steps between the bars: after those opening before it, before all others."""
     due = next(funding, None)
     first = end = -1
