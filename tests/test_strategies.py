@@ -132,7 +132,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     ("spec", "message", "hint"),
     [
         ("ema_cros", 'unknown strategy "ema_cros"', "did you mean ema_cross?"),
-        ("zzz", "known: ema_cross", "FILE.py:CLASS"),
+        ("zzz", "known: breakout, ema_cross", "FILE.py:CLASS"),
         ("mine.py", "does not name a class", "FILE.py:CLASS"),
         ("mine.py:", "does not name a class", "FILE.py:CLASS"),
         ("none.py:Mine", "No such file", "relative to the configuration file"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradebot.core.effects import Effect, EquityPoint, SignalJudged, StopRun, TradeClosed
-from tradebot.core.events import Event, MarketEvent, RunStarted
+from tradebot.core.events import MarketEvent, RunStarted
 from tradebot.core.money import exact
 from tradebot.report import Heading, position_rows, summarise
 from tradebot.session import Session
@@ -25,7 +25,7 @@ class Notebook:
     signals: dict[int, SignalJudged] = field(default_factory=dict)
     equity: list[EquityPoint] = field(default_factory=list)
 
-    def take(self, _: Event, effects: Sequence[Effect]) -> None:
+    def take(self, effects: Sequence[Effect]) -> None:
         """Note what is worth keeping of an event's effects."""
         for effect in effects:
             match effect:
@@ -60,7 +60,7 @@ def run_backtest(
 ) -> Outcome:
     """Play all steps and add up. ``heading`` is given the first and last moment, UTC milliseconds.
 
-    The session's sink should be ``notebook.take``. Errors of the data pass through.
+    The session's ``record`` should be ``notebook.take``. Errors of the data pass through.
     """
     with exact(), _quiet_collector():
         first = _play(session, iter(steps), config_hash, on_progress)

@@ -22,16 +22,19 @@ from tradebot.core.money import exact, plain
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.times import iso
 from tradebot.core.values import Bar
+from tradebot.hosted import view, wall_ms
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
 from tradebot.journal.writer import Journal
 from tradebot.lock import InstanceLock, clear_halt
-from tradebot.report import Heading, position_rows, snapshot, summarise
-from tradebot.runner import wall_ms
+from tradebot.report import Heading, ghost_figures, position_rows, summarise
 from tradebot.session import Session
 
 DATABASE = "tradebot.db"
+
+STANDING = ("paper", "ghost")
+"""Modes of runs that a command can be carried out on while no engine runs."""
 
 TIMES = ("time", "entry_time", "exit_time", "ts", "updated", "started", "resumed", "ended")
 MONEY = (
@@ -45,6 +48,9 @@ MONEY = (
     "funding",
     "pnl",
     "outcome_pnl",
+    "notional",
+    "mfe",
+    "mae",
     "trigger_price",
     "filled",
     "average",
@@ -87,7 +93,7 @@ class Request:
 async def act(config: Config, request: Request) -> list[dict[str, Any]]:
     """Carry out a command while no engine runs; return the positions that are left, with their run.
 
-    Interrupted paper runs are meant; an ended one is history. Raises AlreadyRunningError while an engine
+    Interrupted paper and ghost runs are meant (of these, the shadow account); an ended one is history. Raises AlreadyRunningError while an engine
     holds the lock, JournalError when the journal cannot be used, UsageError for an unknown run.
     """
     data_dir = config.data_dir()
@@ -111,7 +117,7 @@ async def act(config: Config, request: Request) -> list[dict[str, Any]]:
 
 def _standing(reader: Reader, wanted: str | None) -> list[RunRow]:
     runs = reader.runs() if wanted is None else [reader.run(wanted)]
-    return [run for run in runs if run.mode == "paper" and run.state == "interrupted"]
+    return [run for run in runs if run.mode in STANDING and run.state == "interrupted"]
 
 
 async def _act_on(
@@ -119,7 +125,7 @@ async def _act_on(
 ) -> list[dict[str, Any]]:
     """Make the run current for a moment, deliver the command, commit, and let it stand again."""
     nonce = secrets.token_hex(4)
-    session = _restored(config, state)
+    session = _restored(config, run, state)
     await journal.resume_run(run.id, nonce, wall_ms())
     batch = Batch(run=run.id, wall=wall_ms())
 
@@ -128,10 +134,11 @@ async def _act_on(
         batch.effects.extend((event.at, effect) for effect in effects)
 
     session.sink = take
+    session.note = lambda at, effects: batch.effects.extend((at, effect) for effect in effects)
     _deliver(session, run, nonce, request)
     batch.effects += _answers(await journal.pending_commands(), session.engine.now, run.id, request)
     batch.state = {**state.body, "session": session.export_state()}
-    batch.snapshot = snapshot(session.engine, run.market, None)
+    batch.snapshot = view(session, run.market, None)
     await journal.commit(batch, full=True)
     summary = _summary(run, state, session)
     await journal.end_run(run.id, "interrupted", run.error, summary, wall_ms())
@@ -161,13 +168,20 @@ def _answers(
 def _summary(run: RunRow, state: StateRow, session: Session) -> dict[str, Any]:
     first, last = state.body["first"], session.engine.now
     heading = Heading(run.id, run.mode, run.market, run.strategy, first, last)
-    return {**summarise(heading, session.engine), "hashes": session.digest.hashes()}
+    ghosts = {} if session.ghosts is None else ghost_figures(session.ghosts)
+    return {**summarise(heading, session.engine), **ghosts, "hashes": session.digest.hashes()}
 
 
-def _restored(config: Config, state: StateRow) -> Session:
+def _restored(config: Config, run: RunRow, state: StateRow) -> Session:
     symbols, interval, timeframe, quotes = state.body["shape"]
     session = make_session(
-        config, lambda _: Idle(), symbols, interval, quotes=quotes, timeframe=timeframe
+        config,
+        lambda _: Idle(),
+        symbols,
+        interval,
+        quotes=quotes,
+        timeframe=timeframe,
+        ghost=run.mode == "ghost",
     )
     session.restore(state.body["session"])
     return session

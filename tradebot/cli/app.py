@@ -5,7 +5,6 @@ Nothing heavy is imported here, so that ``--help`` stays quick; errors are answe
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,9 +13,12 @@ import typer
 from tradebot.cli import arguments as arg
 from tradebot.cli.options import (
     Common,
+    CompareOptions,
     ControlOptions,
     DbOptions,
+    InitOptions,
     InspectOptions,
+    QualityOptions,
     RunOptions,
     parse_duration,
     parse_symbols,
@@ -73,6 +75,13 @@ def backtest(
     param: arg.Params = None,
     profile: arg.Profile = None,
     duration: arg.For = None,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw equity, drawdown and trades in the terminal.")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with curves and trades."),
+    ] = None,
     sets: arg.Sets = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
@@ -91,6 +100,8 @@ def backtest(
         params=tuple(param or ()),
         profile=profile,
         duration_ms=parse_duration(duration),
+        plot=plot,
+        html=html,
     )
     raise typer.Exit(run_commands.backtest(options))
 
@@ -112,6 +123,9 @@ def paper(
     seed: arg.Seed = None,
     headless: arg.Headless = False,
     new: arg.New = False,
+    ghost: Annotated[
+        bool, typer.Option("--ghost", help="Judge the signals beside it: two runs on one feed.")
+    ] = False,
     sets: arg.Sets = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
@@ -135,8 +149,67 @@ def paper(
         seed=seed,
         headless=headless,
         new=new,
+        ghost=ghost,
     )
     raise typer.Exit(run_commands.paper(options))
+
+
+@app.command(rich_help_panel=TRADE)
+def ghost(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Market data instead of a live market."),
+    ] = None,
+    market: arg.MarketSource = None,
+    symbols: arg.Symbols = None,
+    timeframe: arg.Timeframe = None,
+    strategy: arg.StrategyName = None,
+    param: arg.Params = None,
+    profile: arg.Profile = None,
+    speed: arg.Speed = None,
+    duration: arg.For = None,
+    seed: arg.Seed = None,
+    headless: arg.Headless = False,
+    new: arg.New = False,
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Judge signals without orders: each becomes a hypothetical trade, booked as paper would."""
+    from tradebot.cli import ghost_commands
+
+    options = RunOptions(
+        common=Common(config, data_dir, as_json, tuple(sets or ())),
+        mode="ghost",
+        files=tuple(files or ()),
+        market=market,
+        symbols=parse_symbols(symbols),
+        timeframe=timeframe,
+        strategy=strategy,
+        params=tuple(param or ()),
+        profile=profile,
+        speed=speed,
+        duration_ms=parse_duration(duration),
+        seed=seed,
+        headless=headless,
+        new=new,
+    )
+    raise typer.Exit(ghost_commands.ghost(options))
+
+
+@app.command(rich_help_panel=TRADE)
+def tui(
+    run: arg.Run = None,
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+) -> None:
+    """Watch runs on screen, live or ended, and halt, resume, stop or close them."""
+    from tradebot.cli import tui_commands
+
+    common = Common(config, data_dir, False, tuple(sets or ()))
+    raise typer.Exit(tui_commands.tui(common, run))
 
 
 def _inspect(options: InspectOptions) -> None:
@@ -209,6 +282,12 @@ def signals(
         str | None,
         typer.Option("--verdict", metavar="WORD", help="Only approved, refused, exit, held ..."),
     ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Write them as CSV, with outcomes; - is stdout."
+        ),
+    ] = None,
     since: arg.Since = None,
     limit: arg.Limit = None,
     config: arg.ConfigFile = None,
@@ -217,9 +296,44 @@ def signals(
 ) -> None:
     """Show the strategy's signals and what the gate said to them."""
     common = Common(config, data_dir, as_json)
+    since_ms = parse_time(since)
     _inspect(
-        InspectOptions(common, "signals", run, symbol, parse_time(since), limit, verdict=verdict)
+        InspectOptions(common, "signals", run, symbol, since_ms, limit, verdict=verdict, csv=csv)
     )
+
+
+@app.command(rich_help_panel=INSPECT)
+def quality(
+    run: arg.Run = None,
+    every: Annotated[bool, typer.Option("--all", help="All ghost runs of the journal.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page.")
+    ] = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Report how good the signals of a ghost run were."""
+    from tradebot.cli import quality_commands
+
+    options = QualityOptions(Common(config, data_dir, as_json), run, every, html)
+    raise typer.Exit(quality_commands.quality(options))
+
+
+@app.command(rich_help_panel=INSPECT)
+def compare(
+    first: Annotated[str, typer.Argument(metavar="RUN", help="A run, or DIR#RUN.")],
+    second: Annotated[str, typer.Argument(metavar="RUN", help="Another one.")],
+    limit: arg.Limit = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show where two runs decided or ended differently, and why."""
+    from tradebot.cli import compare_commands
+
+    options = CompareOptions(Common(config, data_dir, as_json), first, second, limit)
+    raise typer.Exit(compare_commands.compare_runs(options))
 
 
 @app.command(rich_help_panel=INSPECT)
@@ -254,16 +368,10 @@ def _control(
     review: Path | None = None,
 ) -> None:
     from tradebot.cli import control_commands
+    from tradebot.cli.person import user_name
 
-    options = ControlOptions(common, action, run, reason, _user(), wait_s, yes, review)
+    options = ControlOptions(common, action, run, reason, user_name(), wait_s, yes, review)
     raise typer.Exit(control_commands.control(options))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a user id without a name, as in containers
-        return "unknown"
 
 
 @app.command(rich_help_panel=CONTROL)
@@ -321,6 +429,76 @@ def strategies(
 
     common = Common(config, data_dir, as_json)
     raise typer.Exit(strategy_commands.strategies(common, name))
+
+
+@app.command(rich_help_panel=SET_UP)
+def init(
+    symbols: arg.Symbols = None,
+    strategy: arg.StrategyName = None,
+    start_equity: Annotated[
+        str | None,
+        typer.Option("--start-equity", metavar="USDT", help="The paper account at the start."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Take the defaults, ask nothing.")
+    ] = False,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Write a commented bot.toml; on a terminal, ask what goes into it."""
+    from tradebot.cli import setup_commands
+
+    options = InitOptions(
+        common=Common(config, data_dir, as_json),
+        symbols=parse_symbols(symbols),
+        strategy=strategy,
+        start_equity=start_equity,
+        force=force,
+        asking=not (yes or as_json),
+    )
+    raise typer.Exit(setup_commands.init(options))
+
+
+@app.command(rich_help_panel=SET_UP)
+def doctor(
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Look at everything a run needs and say what to mend."""
+    from tradebot.cli import setup_commands
+
+    raise typer.Exit(setup_commands.doctor(Common(config, data_dir, as_json, tuple(sets or ()))))
+
+
+@app.command(rich_help_panel=SET_UP)
+def lookahead(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Klines or trades.")],
+    strategy: arg.StrategyName = None,
+    param: arg.Params = None,
+    symbols: arg.Symbols = None,
+    timeframe: arg.Timeframe = None,
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Check that a strategy's signals do not depend on later data."""
+    from tradebot.cli import setup_commands
+
+    options = RunOptions(
+        common=Common(config, data_dir, as_json, tuple(sets or ())),
+        mode="backtest",
+        files=tuple(files),
+        symbols=parse_symbols(symbols),
+        timeframe=timeframe,
+        strategy=strategy,
+        params=tuple(param or ()),
+    )
+    raise typer.Exit(setup_commands.lookahead(options))
 
 
 @config_app.command("show")

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 GENERAL = "Everywhere"
+
+
+def _begins(words: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return what the shell asks for completions of a word that has been begun."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
+def _timeframes(incomplete: str) -> list[str]:
+    from tradebot.core.resample import TIMEFRAMES
+
+    return [name for name in TIMEFRAMES if name.startswith(incomplete)]
+
+
+def _strategies(incomplete: str) -> list[str]:
+    from tradebot.strategies import list_strategies
+
+    return [info.name for info in list_strategies() if info.name.startswith(incomplete)]
+
 
 ConfigFile = Annotated[
     Path | None,
@@ -37,11 +56,21 @@ Symbols = Annotated[
 ]
 Timeframe = Annotated[
     str | None,
-    typer.Option("--timeframe", metavar="TF", help="Bars of the strategy: 1m, 5m, 1h, ..."),
+    typer.Option(
+        "--timeframe",
+        metavar="TF",
+        help="Bars of the strategy: 1m, 5m, 1h, ...",
+        autocompletion=_timeframes,
+    ),
 ]
 StrategyName = Annotated[
     str | None,
-    typer.Option("--strategy", metavar="NAME", help="A strategy's name, or FILE.py:CLASS."),
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="A strategy's name, or FILE.py:CLASS.",
+        autocompletion=_strategies,
+    ),
 ]
 Params = Annotated[
     list[str] | None,
@@ -49,11 +78,21 @@ Params = Annotated[
 ]
 Profile = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="Risk profile: paper, live or bench."),
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Risk profile: paper, live or bench.",
+        autocompletion=_begins(("paper", "live", "bench")),
+    ),
 ]
 MarketSource = Annotated[
     str | None,
-    typer.Option("--market", metavar="NAME", help="Prices without files: sim or binance."),
+    typer.Option(
+        "--market",
+        metavar="NAME",
+        help="Prices without files: sim or binance.",
+        autocompletion=_begins(("sim", "binance")),
+    ),
 ]
 Speed = Annotated[
     str | None,

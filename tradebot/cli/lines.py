@@ -7,12 +7,14 @@ a signal to leave where nothing is held, is left to ``tradebot signals``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from tradebot.cli.tables import duration, price
 from tradebot.core.effects import (
     Effect,
     FillBooked,
     FundingBooked,
+    GhostClosed,
     Halted,
     Notify,
     Resumed,
@@ -51,6 +53,8 @@ def _told(effect: Effect) -> tuple[str, str, str] | None:
                 "funding",
                 f"{amount:+.2f} USDT" if abs(amount) >= 1 else f"{amount:+.4f} USDT",
             )
+        case GhostClosed():
+            return ghost_line(effect)
         case Halted(reason=reason, detail=detail):
             return "", "HALTED", f"{reason}: {detail}"
         case Resumed(reason=reason, who=who, detail=detail):
@@ -67,6 +71,19 @@ def _signal(signal: SignalJudged) -> tuple[str, str, str] | None:
     why = "; ".join(signal.refusals) if signal.verdict == "refused" else signal.reason
     head = f"{signal.side:<5}  {signal.confidence:.2f} at {price(signal.price)}"
     return signal.symbol, "signal", f"{head}  {signal.verdict}: {why}"
+
+
+def ghost_line(closed: GhostClosed) -> tuple[str, str, str]:
+    """Return symbol, word and particulars of a hypothetical trade that is over."""
+    if closed.entry_time is None:
+        return closed.symbol, "ghost", f"signal {closed.signal} {closed.exit_reason}"
+    said = f"signal {closed.signal} {would(closed.pnl)}  {closed.exit_reason}"
+    return closed.symbol, "ghost", said
+
+
+def would(pnl: Decimal) -> str:
+    """Return an outcome as it would have been: ``would be +$240.00``."""
+    return f"would be {'-' if pnl < 0 else '+'}${abs(pnl):,.2f}"
 
 
 def _fill(booked: FillBooked) -> tuple[str, str, str]:

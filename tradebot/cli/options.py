@@ -33,14 +33,14 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """``backtest`` and ``paper``. None means: not given, the configuration decides.
+    """``backtest``, ``paper`` and ``ghost``. None means: not given, the configuration decides.
 
     ``params`` are ``name=value`` texts, ``duration_ms`` is ``--for`` in market time, ``speed`` a
-    number or ``max``.
+    number or ``max``. ``ghost`` is paper with a ghost beside it on the same feed.
     """
 
     common: Common
-    mode: Literal["backtest", "paper"]
+    mode: Literal["backtest", "paper", "ghost"]
     files: tuple[Path, ...] = ()
     market: str | None = None
     symbols: tuple[str, ...] | None = None
@@ -53,6 +53,9 @@ class RunOptions:
     seed: int | None = None
     headless: bool = False
     new: bool = False
+    ghost: bool = False
+    plot: bool = False
+    html: Path | None = None
 
     def flags(self) -> dict[str, object]:
         """Return the config keys these flags set; None for one that was not given."""
@@ -84,6 +87,27 @@ class InspectOptions:
     limit: int | None = None
     open_only: bool = False
     verdict: str | None = None
+    csv: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityOptions:
+    """``quality``: ``run`` None is the newest ghost run, ``every`` all of them; ``html`` a page to write."""
+
+    common: Common
+    run: str | None = None
+    every: bool = False
+    html: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """``compare``: two runs, each ``RUN`` or ``DIR#RUN``; ``limit`` the most differences."""
+
+    common: Common
+    first: str
+    second: str
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +132,18 @@ class DbOptions:
     action: Literal["verify", "backup"]
     target: Path | None = None
     force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InitOptions:
+    """``init``: what goes into the new file (None: ask, or the default); ``asking`` allows questions."""
+
+    common: Common
+    symbols: tuple[str, ...] | None = None
+    strategy: str | None = None
+    start_equity: str | None = None
+    force: bool = False
+    asking: bool = True
 
 
 def parse_params(items: tuple[str, ...]) -> dict[str, object]:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from tradebot.assembly import make_session, pick_instruments
+from tradebot.assembly import make_session, pick_instruments, timeframe_of
 from tradebot.backtest import Notebook, Outcome, run_backtest
+from tradebot.cli.drawing import check_page, drawn
+from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
 from tradebot.cli.lines import lines_of
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.cli.summary import render
+from tradebot.cli.tui_commands import is_terminal, run_with_screen
 from tradebot.config import Config
 from tradebot.core.effects import Effect
-from tradebot.core.errors import StrategyError, UsageError
+from tradebot.core.errors import JournalError, StrategyError, UsageError
 from tradebot.core.events import Event, MarketEvent
 from tradebot.core.times import iso
+from tradebot.core.values import MINUTE_MS
 from tradebot.market.files import FileFeed, open_files
 from tradebot.market.gaps import Gap
+from tradebot.offline import DATABASE
 from tradebot.paper import PaperHost, Setup, closed_trades
 from tradebot.report import Heading, trade_row
 from tradebot.runner import Ending, Pace
@@ -41,10 +48,11 @@ def backtest(options: RunOptions) -> int:
     """Run a strategy over files, as fast as they can be read; nothing is journalled."""
     config = read_config(options.common, options.flags())
     spec = _strategy(config)
+    check_page(options.html)
     gaps: list[Gap] = []
     feed = open_files(options.files, options.symbols, on_gap=gaps.append)
     notebook = Notebook()
-    session = make_session(config, spec.build, feed.symbols, feed.interval, sink=notebook.take)
+    session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
     with _progress(options) as bar:
         outcome = run_backtest(
             session,
@@ -54,11 +62,12 @@ def backtest(options: RunOptions) -> int:
             config.digest(),
             lambda: bar(feed.progress),
         )
-    return show(_backtest_result(outcome, feed, gaps), as_json=options.common.json)
+    result = drawn(_backtest_result(outcome, feed, gaps), notebook.equity, options)
+    return show(result, as_json=options.common.json)
 
 
 def paper(options: RunOptions) -> int:
-    """Trade on paper, journalled; an interrupted run goes on."""
+    """Trade on paper, or judge signals as a ghost, journalled; an interrupted run goes on."""
     config = read_config(options.common, options.flags())
     if config.market.source == "binance" and not options.files:
         raise UsageError(
@@ -77,17 +86,47 @@ def paper(options: RunOptions) -> int:
         pace=Pace(None if speed == "max" else float(speed), options.duration_ms),
         seed=None if options.files else config.market.seed,
         new=options.new,
-        observe=_observe,
-        said=_say,
+        modes=modes_of(options),
+        observe=without_shadow(_observe) if options.mode == "ghost" else _observe,
+        said=_greeting(options, config, source),
     )
     ending, signalled = _host(host_setup, options)
-    code = show(_paper_result(ending, source, gaps, config), as_json=options.common.json)
+    result = ghost_result(_paper_result(ending, source, gaps, config), ending, config)
+    code = show(result, as_json=options.common.json)
     return INTERRUPTED if signalled == signal.SIGINT and code == 0 else code
+
+
+def _greeting(options: RunOptions, config: Config, source: Source) -> Callable[[str], None]:
+    """Return what says that a run begins: one line, on a terminal with how to go about it."""
+    if options.headless or options.common.json or not sys.stderr.isatty():
+        return _say
+
+    banner = [f"  {name:<9} {text}" for name, text in _banner(options, config, source)]
+
+    def greet(opening: str) -> None:
+        _say(opening)
+        while banner:  # with the first word only: several runs may begin
+            _say(banner.pop(0))
+
+    return greet
+
+
+def _banner(options: RunOptions, config: Config, source: Source) -> Iterator[tuple[str, str]]:
+    place = "" if options.common.data_dir is None else f" --data-dir {options.common.data_dir}"
+    speed = config.market.speed
+    minutes = timeframe_of(config, source.interval) // MINUTE_MS
+    yield "market", source.label
+    yield "strategy", f"{config.strategy.name} on {minutes}m bars"
+    yield "speed", "as fast as it goes" if speed == "max" else f"{speed} market minutes a minute"
+    yield "journal", str(config.data_dir() / DATABASE)
+    yield "Ctrl-C", f"stops it in order; the next `tradebot {options.mode}` goes on"
+    yield "halt", f"`tradebot halt{place}` from another terminal: no new entries"
+    yield "close", f"`tradebot close-all{place}`: out of everything"
 
 
 def _strategy(config: Config) -> StrategySpec:
     chosen = config.strategy
-    return load_strategy(chosen.name, config.base_dir, chosen.params)
+    return load_strategy(chosen.name, config.strategy_dir(), chosen.params)
 
 
 def _source(options: RunOptions, config: Config, gaps: list[Gap]) -> Source:
@@ -97,15 +136,17 @@ def _source(options: RunOptions, config: Config, gaps: list[Gap]) -> Source:
 
 
 def _cut(
-    steps: Iterator[list[MarketEvent]], duration_ms: int | None
-) -> Iterator[list[MarketEvent]]:
+    steps: Iterator[Sequence[MarketEvent]], duration_ms: int | None
+) -> Iterator[Sequence[MarketEvent]]:
     """Give the steps of the first ``duration_ms`` of market time, all of them without one."""
     if duration_ms is None:
         return steps
     return _first(steps, duration_ms)
 
 
-def _first(steps: Iterator[list[MarketEvent]], duration_ms: int) -> Iterator[list[MarketEvent]]:
+def _first(
+    steps: Iterator[Sequence[MarketEvent]], duration_ms: int
+) -> Iterator[Sequence[MarketEvent]]:
     end = None
     for step in steps:
         time = step_time(step)
@@ -120,6 +161,10 @@ def _first(steps: Iterator[list[MarketEvent]], duration_ms: int) -> Iterator[lis
 
 def _host(setup: Setup, options: RunOptions) -> tuple[Ending, int]:
     """Run the engine in its thread while this one waits; return the ending and the signal, if any."""
+    ready = threading.Event()
+    screen = not options.headless and not options.common.json and is_terminal()
+    if screen:  # it shows what is in the journal, and nothing else may write on the terminal
+        setup = replace(setup, observe=None, said=lambda _: ready.set())
     host = PaperHost(setup)
     caught: list[int] = []
 
@@ -127,10 +172,14 @@ def _host(setup: Setup, options: RunOptions) -> tuple[Ending, int]:
         caught.append(number)
         host.stop(f"signal {signal.Signals(number).name}")
 
-    with _signals(stop), _progress(options, shown=setup.pace.speed is None) as bar:
+    with _signals(stop):
         host.start()
-        while not host.wait(REFRESH_S):
-            bar(host.progress)
+        if screen:
+            number = run_with_screen(host, setup.config, options.common, ready)
+            return host.result(), number
+        with _progress(options, shown=setup.pace.speed is None) as bar:
+            while not host.wait(REFRESH_S):
+                bar(host.progress)
     return host.result(), caught[0] if caught else 0
 
 
@@ -172,7 +221,9 @@ def _observe(event: Event, effects: Sequence[Effect]) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - talk goes to stderr
+    # nobody listening any more (a closed pipe, a terminal gone) is no reason to stop trading
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - talk goes to stderr
 
 
 # -- answers ------------------------------------------------------------------------------------
@@ -197,7 +248,11 @@ def _backtest_result(outcome: Outcome, feed: FileFeed, gaps: Sequence[Gap]) -> R
 
 
 def _paper_result(ending: Ending, source: Source, gaps: Sequence[Gap], config: Config) -> Result:
-    trades = closed_trades(config, str(ending.summary["run"]))
+    trades: list[dict[str, Any]] = []
+    with (
+        suppress(JournalError) if ending.error else nullcontext()
+    ):  # the first error is the one to tell
+        trades = closed_trades(config, str(ending.summary["run"]))
     data: dict[str, Any] = {
         "summary": ending.summary,
         "state": ending.state,
@@ -206,7 +261,7 @@ def _paper_result(ending: Ending, source: Source, gaps: Sequence[Gap], config: C
         "hashes": ending.hashes,
     }
     return Result(
-        "paper",
+        str(ending.summary["mode"]),
         data,
         _warnings(gaps, source.funding_known),
         text=render(ending.summary, ending.positions, trades),

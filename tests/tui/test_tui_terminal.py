@@ -1,0 +1,312 @@
+"""The real command on a real terminal (a pty): keys, attaching, kills, signals, a hung engine."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tradebot.journal.reader import Reader
+from tradebot.lock import halt_present, lock_owner
+
+F8, F9 = b"\x1b[19~", b"\x1b[20~"
+
+LEFT = b"\x1b[?1049l"
+"""What gives the terminal its own screen back."""
+
+SLEEPY = """
+import os, time
+from pydantic import BaseModel
+
+class Sleepy:
+    class Params(BaseModel):
+        pass
+
+    warmup = 0
+
+    def __init__(self, params, symbol):
+        pass
+
+    def on_bar(self, bar):
+        if os.path.exists("asleep"):
+            time.sleep(600)
+"""
+
+
+class Terminal:
+    """A command on a pty of its own, 24 by 80."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        command = [sys.executable, "-m", "tradebot", *words]
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            os.environ["TERM"] = "xterm-256color"
+            os.execv(command[0], command)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.out = b""
+        self._code: int | None = None
+
+    def read(self, seconds: float) -> None:
+        """Take what comes within some seconds."""
+        if self.fd < 0 or not select.select([self.fd], [], [], seconds)[0]:
+            return
+        try:
+            self.out += os.read(self.fd, 1 << 16)
+        except OSError:  # the other end has gone
+            time.sleep(seconds)
+
+    def until(self, word: bytes, seconds: float = 15.0) -> None:
+        """Wait for a word that was not there before."""
+        self.until_true(lambda: word in self.out, seconds, repr(word))
+        self.out = self.out[self.out.rindex(word) + len(word) :]
+
+    def until_true(self, true: Callable[[], bool], seconds: float, what: str) -> None:
+        """Read on until something is so."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"no {what} in {self.out[-3000:]!r}"
+            self.read(0.05)
+
+    def press(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self.fd, keys)
+
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        os.close(self.fd)
+        self.fd = -1
+
+    def ended(self) -> bool:
+        """Whether the command has ended."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+        return self._code is not None
+
+    def code(self, seconds: float = 15.0) -> int:
+        """Wait for the end; return the exit code."""
+        self.until_true(self.ended, seconds, "end")
+        self.read(0.05)
+        assert self._code is not None
+        return self._code
+
+    def cooked(self) -> bool:
+        """Whether the terminal is as a shell wants it: it echoes, and gives whole lines."""
+        flags = termios.tcgetattr(self.fd)[3]
+        return bool(flags & termios.ECHO and flags & termios.ICANON)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        if not self.ended():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        if self.fd >= 0:
+            os.close(self.fd)
+
+
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Open]:
+    """Open commands on terminals of their own, on the data directory ``data``."""
+    opened: list[Terminal] = []
+
+    def run(*words: str) -> Terminal:
+        opened.append(Terminal(tmp_path, *words, "--data-dir", "data"))
+        return opened[-1]
+
+    yield run
+    for one in opened:
+        one.close()
+    owner = lock_owner(tmp_path / "data")
+    if owner is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(owner.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A headless engine."""
+    words = ["paper", "--headless", "--speed", "600", "--data-dir", "data"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tradebot", *words],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        wait_for(lambda: beat(tmp_path) > 0)
+        yield process
+        process.kill()
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def beat(folder: Path) -> int:
+    """Return when the newest run's engine wrote last, 0 before it did."""
+    path = folder / "data" / "tradebot.db"
+    with contextlib.suppress(Exception), Reader(path) as reader:
+        run = reader.newest_run()
+        found = None if run is None else reader.snapshot(run.id)
+        return 0 if found is None else found.wall
+    return 0
+
+
+def state(folder: Path) -> str:
+    with Reader(folder / "data" / "tradebot.db") as reader:
+        return reader.resolve_run(None).state
+
+
+def test_paper_opens_the_screen_and_q_stops_in_order(terminal: Open, tmp_path: Path) -> None:
+    paper = terminal("paper")
+    paper.until(b"CLOSE ALL")
+    assert not paper.cooked()
+    paper.until(b"SIMULATED MARKET")
+    paper.press(b"6")
+    paper.until(b"ema_cross")
+    begun = time.monotonic()
+    paper.press(F8)
+    paper.until(b"HALTED since")
+    assert time.monotonic() - begun < 0.5 + 1.0  # a second for a busy machine
+    assert halt_present(tmp_path / "data")
+    paper.press(b"q")
+    assert paper.code() == 0
+    assert LEFT in paper.out
+    assert b"Current value" in paper.out  # the summary is for the terminal's own screen
+    assert b"Traceback" not in paper.out
+    assert paper.cooked()
+    assert state(tmp_path) == "interrupted"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_restores_the_terminal_and_stops_in_order(
+    terminal: Open, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    paper = terminal("paper")
+    paper.until(b"SIMULATED MARKET")
+    os.kill(paper.pid, number)
+    assert paper.code() == code
+    assert LEFT in paper.out
+    assert b"Traceback" not in paper.out
+    assert paper.cooked()
+    assert state(tmp_path) == "interrupted"
+
+
+def test_a_hang_up_stops_in_order(terminal: Open, tmp_path: Path) -> None:
+    paper = terminal("paper")
+    paper.until(b"SIMULATED MARKET")
+    paper.hang_up()
+    assert paper.code() == 0
+    assert state(tmp_path) == "interrupted"
+    assert lock_owner(tmp_path / "data") is None
+
+
+def test_screens_come_and_go_and_a_headless_engine_goes_on(
+    terminal: Open, tmp_path: Path, engine: subprocess.Popen[bytes]
+) -> None:
+    one, other = terminal("tui"), terminal("tui", "--run", "paper-0001")
+    for screen in (one, other):
+        screen.until(b"SIMULATED MARKET")
+    os.kill(one.pid, signal.SIGKILL)
+    one.code()
+    before = beat(tmp_path)
+    wait_for(lambda: beat(tmp_path) > before)
+    other.press(F8)
+    other.until(b"HALTED since")
+    os.kill(other.pid, signal.SIGTERM)
+    assert other.code() == 0
+    assert other.cooked()
+    assert engine.poll() is None
+    assert state(tmp_path) == "running"
+    engine.terminate()
+    assert engine.wait(15) == 0
+    assert state(tmp_path) == "interrupted"
+
+
+def test_f9_closes_past_an_engine_that_hangs(
+    terminal: Open, tmp_path: Path, engine: subprocess.Popen[bytes]
+) -> None:
+    screen = terminal("tui")
+    screen.until(b"SIMULATED MARKET")
+    os.kill(engine.pid, signal.SIGSTOP)
+    screen.press(F9)
+    screen.until(b"target")
+    time.sleep(0.6)
+    screen.press(F9)
+    screen.until(b"ALL CLOSED", 20)
+    assert engine.wait(5) == -signal.SIGKILL
+    assert halt_present(tmp_path / "data")
+    screen.press(b"q")
+    assert screen.code() == 0
+
+
+def test_f9_closes_past_a_hung_engine_of_its_own_process(terminal: Open, tmp_path: Path) -> None:
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    paper = terminal("paper", "--strategy", "sleepy.py:Sleepy", "--speed", "600")
+    paper.until(b"SIMULATED MARKET")
+    (tmp_path / "asleep").touch()
+    before = 0
+    while beat(tmp_path) != before:
+        before = beat(tmp_path)
+        paper.read(0.5)
+        time.sleep(1.2)
+    paper.press(F9)
+    paper.until(b"target")
+    time.sleep(0.6)
+    paper.press(F9)
+    paper.until(LEFT, 20)
+    assert paper.code(20) == 0
+    assert b"closed at the last known prices" in paper.out
+    assert paper.cooked()
+    assert lock_owner(tmp_path / "data") is None
+
+
+def test_a_screen_on_nothing_starts_an_engine_when_asked(terminal: Open, tmp_path: Path) -> None:
+    screen = terminal("tui")
+    screen.until(b"there is no journal yet")
+    assert not (tmp_path / "data").exists()
+    screen.press(b"6")
+    screen.until(b"begin")
+    screen.press(b"b")
+    screen.until(b"SIMULATED MARKET", 30)
+    screen.press(b"q")
+    assert screen.code() == 0
+    owner = lock_owner(tmp_path / "data")
+    assert owner is not None
+    os.kill(owner.pid, signal.SIGTERM)
+    wait_for(lambda: not owner.alive)
+    assert state(tmp_path) == "interrupted"
+
+
+def test_without_a_terminal_there_is_no_screen(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tradebot", "tui", "--data-dir", "data"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "terminal" in done.stderr
+    assert "tradebot status" in done.stderr

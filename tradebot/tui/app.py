@@ -1,0 +1,428 @@
+"""The app: its views and keys, what it reads twice a second, and what the kill keys do."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, ClassVar, Literal
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+
+from tradebot import control
+from tradebot.config import Config
+from tradebot.core.errors import TradebotError
+from tradebot.offline import DATABASE, Request
+from tradebot.tui.account import AccountPage
+from tradebot.tui.bot import BotPage
+from tradebot.tui.closing import CloseAll
+from tradebot.tui.dialog import Question
+from tradebot.tui.feed import Feed, View
+from tradebot.tui.help import HelpPage, key_groups
+from tradebot.tui.holdings import Holdings, read_holdings
+from tradebot.tui.keys import markdown
+from tradebot.tui.log import LogPage
+from tradebot.tui.page import TABS, Page
+from tradebot.tui.painted import Line
+from tradebot.tui.paper import PaperPage
+from tradebot.tui.plots import PlotPage
+from tradebot.tui.reason import AskReason, Reason
+from tradebot.tui.risk import RiskPage
+from tradebot.tui.signals import SignalsPage
+
+LOOK_S = 0.5
+"""Seconds between two looks at the journal."""
+
+ASK_S = 0.3
+"""Seconds that F9 waits for the list of what is open before it asks without one."""
+
+ANSWER_S = 5.0
+CLOSE_S = 30.0
+"""Seconds for the engine to answer a command, and to close everything."""
+
+SAID_S = 10.0
+"""Seconds for which the outcome of a kill key stays in the banner."""
+
+AGAIN_S = 1.0
+"""A second F8 within this is the same one: the key repeats."""
+
+THEME = Theme(
+    name="tradebot",
+    primary="#58a6ff",
+    secondary="#8b949e",
+    success="#3fb950",
+    warning="#e3b341",
+    error="#ff6161",
+    accent="#58a6ff",
+    foreground="#d6dde6",
+    background="#0d1117",
+    surface="#161b22",
+    panel="#1c2330",
+)
+
+
+FIRST = "reading the journal"
+"""What is said until the first look is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Why the screen was left. ``direct``: the engine of this process hangs and must be closed without it."""
+
+    why: Literal["quit", "signal", "direct"]
+    signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the app is told once.
+
+    ``who`` goes on record with every command. ``clock`` is the real time in UTC milliseconds, ``seconds``
+    one that only goes forward. ``ended`` says in words how the engine of this process ended, None while it
+    runs; it is itself None where the engine is another process. ``start`` starts an engine beside this one.
+    """
+
+    config: Config
+    who: str
+    run: str | None = None
+    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    seconds: Callable[[], float] = time.monotonic
+    ended: Callable[[], str | None] | None = None
+    start: Callable[[], str] | None = None
+
+
+def _view_keys() -> list[BindingType]:
+    return [
+        Binding(
+            "question_mark,f1" if key == "?" else key,
+            f"view('{mode}')",
+            name,
+            id=f"view_{mode}",
+            tooltip=f"View: {name}",
+            show=False,
+        )
+        for key, name, mode in TABS
+    ]
+
+
+class TradebotApp(App[Exit]):
+    """Shows a data directory's runs. The engine is elsewhere: a thread, another process, or nowhere."""
+
+    TITLE = "tradebot"
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        *("painted.tcss", "lines.tcss", "grid.tcss", "status.tcss", "banner.tcss", "keybar.tcss"),
+        *("page.tcss", "plot.tcss", "paper.tcss", "plots.tcss", "risk.tcss", "account.tcss"),
+        *("bot.tcss", "dialog.tcss", "reason.tcss"),
+    ]
+    MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
+        page.mode: page
+        for page in (
+            *(PaperPage, PlotPage, SignalsPage, RiskPage, AccountPage, BotPage, LogPage, HelpPage),
+        )
+    }
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as the library has it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "f8", "halt", "HALT", id="halt", priority=True, tooltip="HALT: no new entries, at once"
+        ),
+        Binding(
+            "f9",
+            "close_all",
+            "CLOSE ALL",
+            id="close_all",
+            priority=True,
+            tooltip="CLOSE ALL: asks once; F9 again confirms",
+        ),
+        *_view_keys(),
+        Binding("q", "leave", "Quit", id="quit", tooltip="Quit; asks while positions are open"),
+        Binding("ctrl+c,ctrl+q", "leave", "Quit", id="leave", priority=True, show=False),
+        Binding(
+            "ctrl+p", "command_palette", "Palette", id="palette", tooltip="All actions, by name"
+        ),
+        Binding("tab", "app.focus_next", "Next table", id="next", tooltip="Go to the next table"),
+    ]
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__()
+        self.setting = setting
+        self.data_dir = setting.config.data_dir()
+        self.feed = Feed(self.data_dir, setting.clock, setting.run)
+        self.view = View(setting.clock(), self.data_dir, FIRST)
+        self.doing = ""
+        self._wake = asyncio.Event()
+        self._halted_at = float("-inf")
+        self._asking = False
+        self._closes = False
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Choose the colours, answer signals, show the first view and begin to look."""
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.switch_mode(TABS[0][2])
+        self._answer_signals()
+        self.run_worker(self._watch(), group="watch")
+
+    def _answer_signals(self) -> None:
+        """Leave in order, with the terminal restored, when the process is asked to end."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                try:
+                    loop.add_signal_handler(number, self.exit, Exit("signal", number))
+                except (NotImplementedError, RuntimeError, ValueError):
+                    return  # no signals on this platform, or not the main thread
+
+    async def _watch(self) -> None:
+        """Look at the journal again and again; one that hangs does not stop the clock on screen."""
+        while True:
+            self._wake.clear()
+            look = asyncio.ensure_future(asyncio.to_thread(self.feed.read))
+            try:
+                while not look.done():
+                    await asyncio.wait([look], timeout=LOOK_S)
+                    if not look.done():
+                        self.paint()
+                self.view = look.result()
+                self.paint()
+                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+            except TimeoutError:
+                continue
+            except asyncio.CancelledError:
+                self.feed.close()
+                raise
+
+    def look(self) -> None:
+        """Look at the journal now."""
+        self._wake.set()
+
+    def paint(self) -> None:
+        """Show the newest view on the page that is on screen, beneath whatever dialog."""
+        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        if pages and pages[-1].is_mounted:
+            pages[-1].update_page(self.view, self.setting.clock(), self._said())
+
+    def on_page_shown(self) -> None:
+        """Fill a view that has just come to the front."""
+        self.paint()
+
+    def _said(self) -> str:
+        """Return what the banner says of the kill keys, else of how this process's engine ended."""
+        if self.doing or self.setting.ended is None:
+            return self.doing
+        ended = self.setting.ended()
+        return "" if ended is None else f"THE RUN HAS ENDED: {ended}. q leaves."
+
+    def say(self, text: str, *, stay: bool = False) -> None:
+        """Put a text into the banner; unless it is to stay it goes after a while."""
+        self.doing = text
+        self.paint()
+        if text and not stay:
+            self.set_timer(SAID_S, lambda: self._unsay(text))
+
+    def _unsay(self, text: str) -> None:
+        if self.doing == text:
+            self.say("")
+
+    # -- views ------------------------------------------------------------------------------------
+
+    def action_view(self, mode: str) -> None:
+        """Go to a view."""
+        if self.current_mode != mode:
+            self.switch_mode(mode)
+
+    def action_attach(self, run: str) -> None:
+        """Show another run; the newest one is followed."""
+        newest = self.view.runs[0].id if self.view.runs else None
+        self.feed.pin(None if run == newest else run)
+        self.notify(f"showing {run}")
+        self.action_view(TABS[0][2])
+        self.look()
+
+    # -- kill keys ----------------------------------------------------------------------------------
+
+    def action_halt(self) -> None:
+        """Halt, without asking: it is reversible."""
+        now = self.setting.seconds()
+        if now - self._halted_at < AGAIN_S:
+            return
+        self._halted_at = now
+        self.say("HALTING", stay=True)
+        self.run_worker(self._halt(), group="kill")
+
+    async def _halt(self) -> None:
+        request = Request("halt", self.setting.who, "F8 on the screen")
+        try:
+            # the latch is a file: it is there before the engine is asked, and the next look shows it
+            asked = asyncio.to_thread(control.halt, self.data_dir, request, ANSWER_S, self._latched)
+            said = await asked
+        except TradebotError as error:
+            self.say(f"HALT FAILED: {error}", stay=True)
+        else:
+            self._unsay("HALTING")
+            self.notify(said, title="HALT", severity="warning")
+        self.look()
+
+    def _latched(self, _: str) -> None:
+        self.call_from_thread(self._show_latch)
+
+    def _show_latch(self) -> None:
+        self._unsay("HALTING")
+        self.look()
+
+    def action_close_all(self) -> None:
+        """Ask, once, and show what will be closed; a second press confirms."""
+        top = self.screen
+        if isinstance(top, CloseAll):
+            top.press()
+        elif not self._asking and not self._closes:
+            self._asking = True
+            self.run_worker(self._ask_close(), group="kill")
+
+    async def _ask_close(self) -> None:
+        try:
+            reading = asyncio.to_thread(read_holdings, self.data_dir)
+            try:
+                holdings = await asyncio.wait_for(reading, ASK_S)
+            except TimeoutError:
+                holdings = Holdings((), "the journal does not answer")
+            dialog = CloseAll(holdings.lines(self.data_dir), self.setting.seconds)
+            self.push_screen(dialog, self._answered_close)
+        finally:
+            self._asking = False
+
+    def _answered_close(self, yes: bool | None) -> None:
+        if yes:
+            self._closes = True
+            self.say("CLOSING ALL", stay=True)
+            self.run_worker(self._close(), group="kill")
+
+    async def _close(self) -> None:
+        request = Request("close-all", self.setting.who, "F9 on the screen")
+        try:
+            closed = await asyncio.to_thread(
+                control.close_all, self.setting.config, request, CLOSE_S, self._told
+            )
+        except control.EngineHereError:
+            self.exit(Exit("direct"))
+        except TradebotError as error:
+            self.say(f"CLOSE ALL FAILED: {error}", stay=True)
+        else:
+            if closed.left:
+                names = ", ".join(f"{row['symbol']} {row['qty']}" for row in closed.left)
+                self.say(f"STILL OPEN: {names}. Press F9 again.", stay=True)
+            else:
+                self.say(f"ALL CLOSED: nothing remains ({closed.how})")
+        finally:
+            self._closes = False
+            self.look()
+
+    def _told(self, text: str) -> None:
+        self.call_from_thread(self.say, f"CLOSING ALL: {text}", stay=True)
+
+    # -- the engine -----------------------------------------------------------------------------------
+
+    def action_resume(self) -> None:
+        """Ask for the reason, then allow entries again."""
+        halts = self.view.halts
+        if not halts:
+            self.notify("Trading is not halted.")
+            return
+        lines: list[Line] = [((f"{one.reason}: {one.detail}", ""),) for one in halts]
+        lines.append((("It goes on record: why may entries be made again?", "dim"),))
+        review = any(one.reason == "week_loss" for one in halts)
+        self.push_screen(AskReason(lines, review=review), self._resume)
+
+    def _resume(self, reason: Reason | None) -> None:
+        if reason is not None:
+            request = Request("resume", self.setting.who, reason.text, review=reason.review)
+            asked = asyncio.to_thread(control.resume, self.setting.config, request, ANSWER_S)
+            self.run_worker(self._answer("RESUME", asked), group="control")
+
+    def action_stop(self) -> None:
+        """Ask, then stop the engine in order."""
+        if not self.view.live:
+            self.notify("No engine runs.")
+            return
+        lines: list[Line] = [
+            (("The engine stops in order: entries are cancelled, positions and their", ""),),
+            (("stops stay in the journal, and the next start goes on from there.", ""),),
+        ]
+        self.push_screen(Question("STOP", lines, "Stop the engine", again="x"), self._stop)
+
+    def _stop(self, yes: bool | None) -> None:
+        if yes:
+            request = Request("stop", self.setting.who, "stopped on the screen")
+            path = self.data_dir / DATABASE
+            asked = asyncio.to_thread(control.ask, path, request, ANSWER_S)
+            self.run_worker(self._answer("STOP", asked), group="control")
+
+    async def _answer(self, what: str, asked: Any) -> None:
+        """Say what came of a command."""
+        try:
+            said = await asked
+        except TradebotError as error:
+            hint = f"\n{error.hint}" if error.hint else ""
+            self.notify(f"{error.message}{hint}", title=what, severity="error", timeout=10)
+        else:
+            self.notify(said or "the engine has not answered yet", title=what)
+        self.look()
+
+    def action_start(self) -> None:
+        """Start an engine beside this screen, where none runs."""
+        if self.view.live:
+            self.notify("An engine runs already.")
+        elif self.setting.start is None:
+            self.notify("This screen belongs to `tradebot paper`: q leaves, then start it again.")
+        else:
+            self.feed.pin(None)
+            self.run_worker(self._answer("START", asyncio.to_thread(self.setting.start)))
+
+    # -- leaving ------------------------------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Leave; while positions are open, ask first."""
+        asked = isinstance(self.screen, Question) and self.screen.again == "q"
+        held = self.view.positions if self.view.live else []
+        if asked or not held:
+            self.exit(Exit("quit"))
+            return
+        names = ", ".join(f"{row['symbol']} {row['side']} {row['qty']}" for row in held)
+        if self.setting.ended is not None:
+            goes = "The engine stops in order; the positions stay, and the next start goes on."
+        else:
+            goes = "The engine goes on without this screen."
+        lines: list[Line] = [((f"Open: {names}.", "word"),), ((goes, ""),)]
+        self.push_screen(Question("QUIT", lines, "Quit", again="q"), self._left)
+
+    def _left(self, yes: bool | None) -> None:
+        if yes:
+            self.exit(Exit("quit"))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """Yield every action, so that the palette finds it by name."""
+        for key, name, mode in TABS:
+            yield SystemCommand(
+                f"{key} {name}", f"Go to {name}", lambda mode=mode: self.action_view(mode)
+            )
+        yield SystemCommand("F8 HALT", "No new entries, at once", self.action_halt)
+        yield SystemCommand("F9 CLOSE ALL", "Ask, then close everything", self.action_close_all)
+        yield SystemCommand("Resume", "Allow entries again, with a reason", self.action_resume)
+        yield SystemCommand("Stop", "Stop the engine in order", self.action_stop)
+        yield SystemCommand("Start", "Start an engine beside this screen", self.action_start)
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Quit", "Leave the screen", self.action_leave)
+
+
+def keys_markdown() -> str:
+    """Return all keys as a table for the README."""
+    return markdown(key_groups(TradebotApp.BINDINGS))

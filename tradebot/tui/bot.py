@@ -1,0 +1,156 @@
+"""The Bot view: the engine, its strategy, the next bar, the runs; start, halt, resume, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from tradebot.core.errors import TradebotError
+from tradebot.core.resample import timeframe_ms
+from tradebot.journal.rows import RunRow
+from tradebot.strategies import load_strategy
+from tradebot.tui.detail import wrapped
+from tradebot.tui.feed import View
+from tradebot.tui.figures import clock, duration
+from tradebot.tui.grid import Grid, Row
+from tradebot.tui.lines import Lines
+from tradebot.tui.page import Page
+from tradebot.tui.painted import Line
+from tradebot.tui.tables import RUNS
+
+
+class BotPage(Page):
+    """The engine above, the runs below; enter on a run shows it everywhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "app.start", "Begin a run", id="start", tooltip="Start an engine (headless)"),
+        Binding("h", "app.halt", "Halt", id="bot_halt", tooltip="The same as F8"),
+        Binding("r", "app.resume", "Resume", id="resume", tooltip="Allow entries, with a reason"),
+        Binding("x", "app.stop", "Stop", id="stop", tooltip="Stop the engine in order"),
+    ]
+
+    mode = "bot"
+
+    def body(self) -> ComposeResult:
+        """Yield board and table."""
+        yield Lines(id="engine", classes="auto")
+        yield Grid("Runs", RUNS, lambda row: row["id"], id="runs")
+
+    def on_mount(self) -> None:
+        """Begin with an empty board."""
+        self._shown: tuple[RunRow, ...] = ()
+        self._rows: list[Row] = []
+
+    def tell(self, view: View) -> None:
+        """Fill both."""
+        board = self.query_one("#engine", Lines)
+        board.border_title = "Bot"
+        board.show(engine_lines(view, board.size.width or 78))
+        if view.runs != self._shown:
+            self._shown, self._rows = view.runs, run_rows(view.runs)
+        self.query_one(Grid).show(self._rows, "No runs yet: b starts one on the embedded market.")
+
+    def on_grid_chosen(self, message: Grid.Chosen) -> None:
+        """Show the run that was chosen."""
+        self.app.call_later(self.app.run_action, f"attach('{message.row['id']}')")
+
+
+def engine_lines(view: View, width: int) -> list[Line]:
+    """Return engine, market, strategy, parameters and the next bar, and the keys that steer them."""
+    run = view.run
+    keys: Line = (
+        *(("b", "key"), (" begin   ", "dim"), ("h", "key"), (" halt   ", "dim")),
+        *(("r", "key"), (" resume   ", "dim"), ("x", "key"), (" stop   ", "dim")),
+        *(("enter", "key"), (" shows the run below", "dim")),
+    )
+    if run is None:
+        return [
+            _pair("engine", "none runs here", "warn"),
+            _pair("data", str(view.data_dir)),
+            _pair("start", "b starts a paper run on the embedded market; or run `tradebot paper`"),
+            (),
+            keys,
+        ]
+    strategy = view.config.get("strategy", {})
+    return [
+        _pair("engine", _engine(view), "" if view.engine == "running" else "warn"),
+        *wrapped("trading", _trading(view), width, "alarm" if view.halts else "up"),
+        _pair("run", f"{run.id} ({run.mode}, {run.venue}), begun {clock(run.started)}Z"),
+        *wrapped("market", f"{run.market}, {_speed(view)}", width),
+        _pair("strategy", f"{run.strategy} on {strategy.get('timeframe', '-')} bars"),
+        *wrapped("params", parameters(run.strategy, strategy.get("params", {})), width),
+        _pair("next bar", next_bar(view)),
+        _pair("data", str(view.data_dir)),
+        (),
+        keys,
+    ]
+
+
+def _pair(name: str, value: str, paint: str = "") -> Line:
+    return ((f"{name:<10}", "dim"), (value, paint))
+
+
+def _engine(view: View) -> str:
+    if view.engine == "stopped":
+        return "stopped; b starts one (it goes on with an interrupted run)"
+    word = "runs" if view.engine == "running" else "HANGS: F9 closes everything without it"
+    return f"{word}, process {view.pid}"
+
+
+def _trading(view: View) -> str:
+    halts = view.halts
+    if not halts:
+        return "armed" if view.live else "not halted"
+    return "HALTED: " + "; ".join(f"{one.reason} ({one.detail})" for one in halts)
+
+
+def _speed(view: View) -> str:
+    speed = view.body.get("speed")
+    if speed is None:
+        return "speed unknown"
+    return "as fast as it goes" if speed == "max" else f"{speed:g} market minutes a minute"
+
+
+def next_bar(view: View) -> str:
+    """Return how long the strategy's next bar takes to close, in market time and on the wall."""
+    frame = view.config.get("strategy", {}).get("timeframe")
+    if frame is None or view.at is None or not view.live:
+        return "-"
+    interval = timeframe_ms(frame)
+    left = (interval - view.at % interval) / 1000
+    speed = view.body.get("speed")
+    wall = f" ({left / speed:.1f}s here)" if isinstance(speed, int | float) and speed != 1 else ""
+    return f"closes in {duration(left)}{wall}; market time {clock(view.at)}Z"
+
+
+def parameters(name: str, given: dict[str, Any]) -> str:
+    """Return the parameters in force; those left at their default only where the strategy is built in."""
+    known = dict(given)
+    if ":" not in name:  # a user's file is not run for this
+        try:
+            known = load_strategy(name, Path(), given).params.model_dump()
+        except TradebotError:
+            known = dict(given)
+    return ", ".join(f"{key}={value}" for key, value in known.items()) or "all at their defaults"
+
+
+def run_rows(runs: Sequence[RunRow]) -> list[Row]:
+    """Return a row per run, the newest first."""
+    return [_run(run) for run in runs]
+
+
+def _run(run: RunRow) -> Row:
+    summary = run.summary or {}
+    return {
+        "id": run.id,
+        "state": run.state,
+        "started": run.started,
+        "trades": summary.get("completed_trades"),
+        "pnl": summary.get("pnl"),
+        "strategy": run.strategy,
+        "market": run.market,
+    }

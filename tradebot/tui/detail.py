@@ -1,0 +1,156 @@
+"""Details: a trade down to its signal, orders and fills; a signal with everything the gate said."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tradebot.core.errors import TradebotError
+from tradebot.journal.reader import Reader
+from tradebot.offline import DATABASE
+from tradebot.tui.dialog import Dialog
+from tradebot.tui.feed import Feed, Row, trip
+from tradebot.tui.figures import clock, duration, gain, price, quantity, signed, tint, usd
+from tradebot.tui.lines import Lines
+from tradebot.tui.painted import Line
+from tradebot.tui.tables import PURPOSES
+
+NAME = 10
+"""Columns of the names on the left."""
+
+
+class Details(Dialog[None]):
+    """A large frame of text that scrolls."""
+
+    hint = "↑ ↓ scroll   esc back"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,q", "dismiss(None)", "Back", show=False),
+        Binding("down,j", "scroll_text(1)", show=False),
+        Binding("up,k", "scroll_text(-1)", show=False),
+    ]
+
+    def action_scroll_text(self, by: int) -> None:
+        """Scroll."""
+        self.query_one("#text", Lines).scroll_relative(y=by, animate=False)
+
+
+class TradeDetail(Details):
+    """A closed trade."""
+
+    def __init__(self, trade: Row) -> None:
+        super().__init__(f"Trade {trade['id']}  {trade['symbol']}", trade_lines(trade))
+        self._trade = trade
+
+    def on_mount(self) -> None:
+        """Read what it was made of."""
+        self.run_worker(self._fill())
+
+    async def _fill(self) -> None:
+        feed = getattr(self.app, "feed", None)
+        assert isinstance(feed, Feed)
+        try:
+            made = await asyncio.to_thread(self._read, feed)
+        except TradebotError as error:
+            made = [((f"the journal cannot be read: {error.message}", "warn"),)]
+        if self.is_current:  # it may have been left while this was read
+            self.query_one("#text", Lines).show([*self.lines, *made])
+
+    def _read(self, feed: Feed) -> list[Line]:
+        with Reader(feed.data_dir / DATABASE) as reader:
+            signal, orders, fills = trip(reader, self._trade["run"], self._trade)
+        return [*signal_lines(signal), *order_lines(orders), *fill_lines(fills)]
+
+
+class SignalDetail(Details):
+    """A signal."""
+
+    def __init__(self, signal: Row) -> None:
+        super().__init__(f"Signal {signal['id']}  {signal['symbol']}", signal_lines(signal))
+
+
+def trade_lines(trade: Row) -> list[Line]:
+    """Return the trade itself."""
+    return [
+        _pair("side", f"{trade['side']} {quantity(trade['qty'])} {trade['symbol']}"),
+        _pair("entry", f"{price(trade['entry_price'])}  at {clock(trade['entry_time'])}Z"),
+        _pair("exit", f"{price(trade['exit_price'])}  at {clock(trade['exit_time'])}Z"),
+        _pair("held", f"{duration(trade['duration_s'])}, closed by {trade['exit_reason']}"),
+        _pair("PnL", f"{gain(trade['pnl'])}  {signed(trade['pnl_pct'], '%')}", tint(trade["pnl"])),
+        _pair("costs", f"fees {usd(trade['fees'])}, funding {signed(trade['funding'])}"),
+    ]
+
+
+def signal_lines(signal: Row | None) -> list[Line]:
+    """Return a signal: what, why, what the gate said."""
+    if signal is None:
+        return [(), (("Signal", "title"),), (("none: it was opened without one", "dim"),)]
+    indicators = ", ".join(f"{k} {v:.6g}" for k, v in sorted(signal["indicators"].items()))
+    lines: list[Line] = [
+        (),
+        ((f"Signal {signal['id']}", "title"), (f"  {clock(signal['time'])}Z", "dim")),
+        _pair("wanted", f"{signal['side']} at {price(signal['price'])}"),
+        _pair("reason", signal["reason"]),
+        _pair("confid.", f"{signal['confidence']:.2f}"),
+        _pair("plan", f"stop {price(signal['stop'])}, target {price(signal['target'])}"),
+        _pair("verdict", signal["verdict"]),
+    ]
+    for text in signal["refusals"]:
+        lines += wrapped("", f"✗ {text}", 70, "warn")
+    lines += wrapped("values", indicators or "-", 70)
+    if signal["outcome_pnl"] is not None:
+        lines.append(_pair("outcome", gain(signal["outcome_pnl"]), tint(signal["outcome_pnl"])))
+    return lines
+
+
+def order_lines(orders: list[Row]) -> list[Line]:
+    """Return the orders, one or two lines each."""
+    lines: list[Line] = [(), ((f"Orders {len(orders)}", "title"),)]
+    for row in orders:
+        what = PURPOSES.get(row["purpose"] or "", "-")
+        at = price(row["price"] or row["trigger_price"])
+        text = (
+            f"{what:<7}{row['side']:<5}{row['type']} {quantity(row['qty'])} @ {at}"
+            f"  {row['status']} {quantity(row['filled'])}"
+        )
+        lines.append(((f"{clock(row['ts'])}  ", "dim"), (text, "")))
+        said = f"  {row['reason']}" if row["reason"] else ""
+        lines.append((("                ", ""), (f"{row['id']}{said}", "dim")))
+    return lines
+
+
+def fill_lines(fills: list[Row]) -> list[Line]:
+    """Return the fills, one line each."""
+    lines: list[Line] = [(), ((f"Fills {len(fills)}", "title"),)]
+    for row in fills:
+        kind = "LIQUIDATED" if row["liquidation"] else "maker" if row["maker"] else "taker"
+        text = (
+            f"{row['side']:<5}{quantity(row['qty'])} @ {price(row['price'])}  fee"
+            f" {usd(row['fee'], 4)} {kind}  position {quantity(row['position'])}"
+        )
+        lines.append(((f"{clock(row['time'])}  ", "dim"), (text, "")))
+    return lines
+
+
+def _pair(name: str, value: str, paint: str = "") -> Line:
+    return ((f"{name:<{NAME}}", "dim"), (value, paint))
+
+
+class LogDetail(Details):
+    """One entry of the log, whole."""
+
+    def __init__(self, row: Row) -> None:
+        lines = [_pair("time", f"{clock(row['ts'])}Z of the market's time"), _pair("", "")]
+        super().__init__(str(row["what"]), [*lines, *wrapped("text", row["text"], 70)])
+
+
+def wrapped(name: str, value: str, width: int, paint: str = "") -> list[Line]:
+    """Return a name and a value that takes as many lines as it needs."""
+    room = max(20, width - NAME)
+    parts = textwrap.wrap(value, room) or [""]
+    first, *rest = parts
+    lines: list[Line] = [((f"{name:<{NAME}}", "dim"), (first, paint))]
+    return lines + [((" " * NAME, ""), (part, paint)) for part in rest]

@@ -1,0 +1,330 @@
+"""What the screens show, read from the journal: one value per look, nothing held open in between.
+
+A ``Feed`` is asked twice a second, on a thread. It asks the journal only for what can have changed: the
+tables follow from the audit trail, so while its head stands still they are the ones of the last look.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from tradebot.core.errors import JournalError, TradebotError
+from tradebot.core.times import iso, of_iso
+from tradebot.core.values import DAY_MS, Bar
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import RunRow
+from tradebot.lock import HaltRow, halt_present, lock_owner, read_halts
+from tradebot.offline import DATABASE
+
+Row = dict[str, Any]
+Engine = Literal["running", "hung", "stopped"]
+
+HEARTBEAT_MS = 10_000
+"""An engine that has written nothing for longer than this is taken to hang."""
+
+STALE_MS = 5_000
+"""Prices that have not moved on for longer than this are stale."""
+
+NEWEST = 500
+"""Rows of a table that the screens hold; the commands show them all."""
+
+BARS = 500
+"""Bars per symbol that a plot can show."""
+
+CLOSE_S = 1.0
+"""Seconds to wait for a look that is under way, before leaving the journal open."""
+
+LOOK_BACK = 60_000
+"""Newest events of the log in which bars are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halting:
+    """One halt in force: the reason's name, since when (real time, iso text, "" if unknown), and who or why."""
+
+    reason: str
+    since: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything the screens show, as of ``wall`` (UTC milliseconds of the real clock).
+
+    ``body`` is the newest snapshot ({} without one), ``beat`` when it was written, ``fresh`` when market
+    time was last seen to move; lists are oldest first. ``problem`` says in words why there is nothing.
+    """
+
+    wall: int
+    data_dir: Path
+    problem: str = ""
+    runs: tuple[RunRow, ...] = ()
+    run: RunRow | None = None
+    engine: Engine = "stopped"
+    pid: int | None = None
+    body: Row = field(default_factory=dict)
+    beat: int | None = None
+    fresh: int | None = None
+    latch: tuple[HaltRow, ...] | None = None
+    orders: tuple[Row, ...] = ()
+    trades: tuple[Row, ...] = ()
+    signals: tuple[Row, ...] = ()
+    equity: tuple[Row, ...] = ()
+    notices: tuple[Row, ...] = ()
+    halt_log: tuple[Row, ...] = ()
+    bars: dict[str, list[Bar]] = field(default_factory=dict)
+    config: Row = field(default_factory=dict)
+
+    @property
+    def live(self) -> bool:
+        """Whether an engine works (or hangs) on this run right now."""
+        return self.engine != "stopped"
+
+    @property
+    def at(self) -> int | None:
+        """The market's time, UTC milliseconds."""
+        return self.body.get("at")
+
+    @property
+    def positions(self) -> list[Row]:
+        """Return the open positions."""
+        return list(self.body.get("positions", ()))
+
+    @property
+    def risk(self) -> Row:
+        """Return limits, liquidation, halts and refusals as the engine last wrote them down."""
+        return dict(self.body.get("risk", {}))
+
+    @property
+    def symbols(self) -> list[str]:
+        """Return the symbols with a price, in order."""
+        return sorted(self.body.get("prices", {}))
+
+    @property
+    def halts(self) -> list[Halting]:
+        """Return why entries are stopped: the engine's reasons, and the HALT file it has not seen yet."""
+        since = {
+            row["reason"]: iso(row["wall"]) for row in self.halt_log if row["event"] == "halted"
+        }
+        found = [
+            Halting(name, since.get(name, ""), detail)
+            for name, detail in self.body.get("halts", {}).items()
+        ]
+        if self.latch is not None and all(one.reason != "user" for one in found):
+            found.append(_latched(self.latch))
+        return found
+
+    def day_pnl(self) -> Decimal | None:
+        """Return the change of equity since 00:00 UTC of the market's day; None when unknown."""
+        if not self.body or self.at is None:
+            return None
+        midnight = self.at - self.at % DAY_MS
+        opened = self.body["start_equity"]
+        for row in reversed(self.equity):
+            if row["ts"] < midnight:
+                break
+            if row["why"] == "day":
+                opened = row["equity"]
+                break
+        return Decimal(self.body["equity"]) - Decimal(opened)
+
+    def limit(self, rule: str, symbol: str | None = None) -> Row | None:
+        """Return a limit with its use, as the snapshot has it."""
+        rows = self.risk.get("limits", ())
+        same = (row for row in rows if (row["rule"], row["symbol"]) == (rule, symbol))
+        return next(same, None)
+
+    def beat_age(self, wall: int) -> float | None:
+        """Return the seconds since the engine's last sign of life; None when no engine runs."""
+        if self.beat is None or not self.live:
+            return None
+        return max(0.0, (wall - self.beat) / 1000)
+
+    def feed_age(self, wall: int) -> float | None:
+        """Return the seconds for which market time has stood still; None when no engine runs."""
+        if self.fresh is None or not self.live:
+            return None
+        return max(0.0, (wall - self.fresh) / 1000)
+
+    def hung(self, wall: int) -> bool:
+        """Whether the engine holds its lock but gives no sign of life."""
+        age = self.beat_age(wall)
+        return age is not None and age * 1000 > HEARTBEAT_MS
+
+
+class Feed:
+    """Reads the journal of a data directory for the screens, from whatever thread.
+
+    ``pinned`` is the run to show whatever happens; without one it is the newest. ``clock`` gives the real
+    time in UTC milliseconds.
+    """
+
+    def __init__(self, data_dir: Path, clock: Callable[[], int], pinned: str | None = None) -> None:
+        self.data_dir = data_dir
+        self.pinned = pinned
+        self._clock = clock
+        self._reader: Reader | None = None
+        self._last = View(0, data_dir)
+        self._head: object = None
+        self._log = 0
+        self._bars: dict[str, deque[Bar]] = {}
+        self._busy = threading.Lock()
+
+    def pin(self, run: str | None) -> None:
+        """Show this run from the next look on; None follows the newest."""
+        self.pinned = run
+
+    def close(self) -> None:
+        """Let go of the journal; one that is just being read is left to the end of the process."""
+        # closed under a thread that still reads it, the connection would take the process down
+        if self._busy.acquire(timeout=CLOSE_S):
+            try:
+                self._drop()
+            finally:
+                self._busy.release()
+
+    def _drop(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def read(self) -> View:
+        """Return what there is to see now; a journal that cannot be read is told in ``problem``."""
+        with self._busy:
+            return self._read()
+
+    def _read(self) -> View:
+        wall = self._clock()
+        latch = tuple(read_halts(self.data_dir)) if halt_present(self.data_dir) else None
+        if not (self.data_dir / DATABASE).exists():
+            self._drop()
+            return View(wall, self.data_dir, "there is no journal yet", latch=latch)
+        try:
+            self._last = self._look(wall, latch)
+        except TradebotError as error:
+            self._drop()
+            hint = f" ({error.hint})" if error.hint else ""
+            return View(wall, self.data_dir, f"{error.message}{hint}", latch=latch)
+        return self._last
+
+    def _look(self, wall: int, latch: tuple[HaltRow, ...] | None) -> View:
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = Reader(self.data_dir / DATABASE)
+        with reader.moment():
+            runs = tuple(reader.runs())
+            if not runs:
+                raise JournalError("there is no run yet")
+            run = runs[0] if self.pinned is None else reader.run(self.pinned)
+            return self._view(reader, runs, run, wall, latch)
+
+    def _view(
+        self,
+        reader: Reader,
+        runs: tuple[RunRow, ...],
+        run: RunRow,
+        wall: int,
+        latch: tuple[HaltRow, ...] | None,
+    ) -> View:
+        last = self._last
+        changed = last.run is None or last.run.id != run.id
+        if changed:
+            self._head, self._log, self._bars = None, 0, {}
+        found = reader.snapshot(run.id)
+        body = {} if found is None else found.body
+        beat = None if found is None else found.wall
+        moved = changed or body.get("at") != last.at
+        owner = lock_owner(self.data_dir) if run.state == "running" else None
+        return View(
+            wall=wall,
+            data_dir=self.data_dir,
+            runs=runs,
+            run=run,
+            engine=_engine(owner is not None, beat, wall),
+            pid=None if owner is None else owner.pid,
+            body=body,
+            beat=beat,
+            fresh=beat if moved else last.fresh,
+            latch=latch,
+            config=json.loads(run.config) if changed else last.config,
+            bars=self._newest_bars(reader, run.id, last.bars),
+            **self._tables(reader, run.id),
+        )
+
+    def _tables(self, reader: Reader, run: str) -> dict[str, Any]:
+        """Return the tables of a run, read again only when the audit trail has grown."""
+        last, head = self._last, reader.head()
+        if head == self._head:
+            names = ("orders", "trades", "signals", "equity", "notices", "halt_log")
+            return {name: getattr(last, name) for name in names}
+        first = self._head is None
+        self._head = head
+        return {
+            "orders": tuple(reader.orders(run, open_only=True)),
+            "trades": tuple(reader.trades(run, limit=NEWEST)),
+            "signals": tuple(reader.signals(run, limit=NEWEST)),
+            "equity": self._equity(reader, run, () if first else last.equity),
+            "notices": tuple(reader.notices(run, limit=NEWEST)),
+            "halt_log": tuple(reader.halts(run, limit=NEWEST)),
+        }
+
+    def _equity(self, reader: Reader, run: str, known: tuple[Row, ...]) -> tuple[Row, ...]:
+        """Return all equity points; those seen before are not read again."""
+        if not known:
+            return tuple(reader.equity(run))
+        newest = known[-1]
+        rows = reader.equity(run, since=newest["ts"])
+        return known + tuple(row for row in rows if row["seq"] > newest["seq"])
+
+    def _newest_bars(
+        self, reader: Reader, run: str, known: dict[str, list[Bar]]
+    ) -> dict[str, list[Bar]]:
+        last, bars = reader.newest_bars(run, self._log, LOOK_BACK)
+        self._log = last
+        if not bars:
+            return known if self._bars else {}
+        for bar in bars:
+            self._bars.setdefault(bar.symbol, deque(maxlen=BARS)).append(bar)
+        return {symbol: list(rows) for symbol, rows in self._bars.items()}
+
+
+def trip(reader: Reader, run: str, trade: Row) -> tuple[Row | None, list[Row], list[Row]]:
+    """Return what a closed trade was made of: its signal (None if there was none), orders, fills."""
+    symbol, begin, end = trade["symbol"], trade["entry_time"], trade["exit_time"]
+    fills = [f for f in reader.fills(run, symbol) if begin <= f["time"] <= end]
+    ids = {fill["order_id"] for fill in fills}
+    orders = [
+        order
+        for order in reader.orders(run)
+        if order["symbol"] == symbol and (order["id"] in ids or begin <= order["ts"] <= end)
+    ]
+    signals = [s for s in reader.signals(run, symbol=symbol) if s["id"] == trade["signal"]]
+    return (signals[0] if signals else None), orders, fills
+
+
+def _engine(held: bool, beat: int | None, wall: int) -> Engine:
+    if not held:
+        return "stopped"
+    return "running" if beat is None or wall - beat <= HEARTBEAT_MS else "hung"
+
+
+def _latched(rows: tuple[HaltRow, ...]) -> Halting:
+    if not rows:
+        return Halting("user", "", "the HALT file is there")
+    newest = rows[-1]
+    return Halting("user", iso(newest.wall), f"{newest.who}: {newest.reason}")
+
+
+def since_text(text: str) -> str:
+    """Return an iso time as ``14:03:22Z``, "" for none."""
+    if not text:
+        return ""
+    seconds = of_iso(text) // 1000 % 86_400
+    return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}Z"

@@ -1,0 +1,141 @@
+"""The Risk view: every limit as a bar, the way to liquidation, halts and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from tradebot.core.money import plain
+from tradebot.core.times import of_iso
+from tradebot.tui.feed import View, since_text
+from tradebot.tui.figures import UNKNOWN, bar, clock, figure, price, usd
+from tradebot.tui.grid import Row
+from tradebot.tui.lines import Lines
+from tradebot.tui.page import Page
+from tradebot.tui.painted import Line
+from tradebot.tui.paper import START
+
+WORDS = {"ok": "", "alert": "warn", "warning": "warn", "reached": "alarm", "off": "dim"}
+
+BAR = 14
+LONG_BAR = 44
+"""Characters of a bar, and of one where there is room."""
+
+ALLOWED = ("leverage", "positions")
+"""Limits that may be used up to the full: reaching them is no alarm."""
+
+
+class RiskPage(Page):
+    """Limits on one side, what presses on them on the other; one below the other where it is narrow."""
+
+    mode = "risk"
+
+    def body(self) -> ComposeResult:
+        """Yield the two boards."""
+        with Container(id="boards"):
+            yield Lines(id="limits")
+            yield Lines(id="dangers")
+
+    def tell(self, view: View) -> None:
+        """Fill both."""
+        risk = view.risk
+        limits = self.query_one("#limits", Lines)
+        limits.border_title = "Limits"
+        width = LONG_BAR if limits.size.width >= 100 else BAR
+        limits.show(limit_lines(risk.get("limits", ()), width) or [((_empty(view), "dim"),)])
+        dangers = self.query_one("#dangers", Lines)
+        dangers.border_title = "Entries, liquidation, refusals"
+        dangers.show(danger_lines(view, risk))
+
+
+def limit_lines(limits: Sequence[Row], width: int) -> list[Line]:
+    """Return one line per limit: name, bar, percentage, used of cap, word."""
+    return [_limit(row, width) for row in limits]
+
+
+def _limit(row: Row, width: int) -> Line:
+    name = row["rule"].replace("_", " ")
+    who = "" if row["symbol"] is None else row["symbol"].partition("/")[0]
+    word, paint = row["word"], WORDS.get(row["word"], "")
+    if word == "reached" and row["rule"] in ALLOWED:
+        word, paint = "full", ""
+    if row["pct"] is None:
+        return ((f"{name:<18} {who:<4} ", ""), ("off", "dim"))
+    share = Decimal(row["pct"]) / 100
+    text = f"{amount(row['used'], row['unit'])} of {amount(row['cap'], row['unit'])}"
+    return (
+        (f"{name:<18} {who:<4} ", ""),
+        (bar(share, width), "down" if paint == "alarm" else paint or "up"),
+        (f"{Decimal(row['pct']):>5.0f}%  ", ""),
+        (f"{text:<22}", "dim"),
+        (word.upper() if word == "reached" else word, paint),
+    )
+
+
+def amount(value: str | None, unit: str) -> str:
+    """Return a limit's figure with its unit."""
+    if value is None:
+        return UNKNOWN
+    number = Decimal(value)
+    if unit == "USDT":
+        return usd(number)
+    return f"{figure(number, places=1)}%" if unit == "%" else f"{plain(number)}{unit}"
+
+
+def danger_lines(view: View, risk: Row) -> list[Line]:
+    """Return when the next entry may be, liquidation per position, halts, pauses and refusals."""
+    if not risk:
+        return [((_empty(view), "dim"),)]
+    lines = [*_entries(view, risk), *_liquidation(risk)]
+    for halt in view.halts:
+        since = since_text(halt.since)
+        lines.append(((f"■ halted {since} {halt.reason}: {halt.detail}", "down"),))
+    for symbol, why in risk.get("paused", {}).items():
+        lines.append(((f"paused   {symbol}: {why}", "warn"),))
+    refusals = risk.get("refusals", {})
+    said = ", ".join(f"{rule.replace('_', ' ')} {count}" for rule, count in refusals.items())
+    lines.append((("refusals  ", "dim"), (said or "none", "")))
+    return lines
+
+
+def _entries(view: View, risk: Row) -> list[Line]:
+    following = risk.get("next_entry")
+    at = view.at or 0
+    due = 0 if following is None else of_iso(following)
+    when = "now" if due <= at else f"from {clock(due)}Z of the market's time"
+    limits = view.config.get("risk", {}).get(view.config.get("risk", {}).get("profile", ""), {})
+    hours = limits.get("blackout_hours", "off")
+    said = ", ".join(str(hour) for hour in hours) if isinstance(hours, list) else str(hours)
+    return [
+        (("entries   ", "dim"), ("halted" if view.halts else when, "")),
+        (("blackout  ", "dim"), (f"hours {said} UTC", "")),
+    ]
+
+
+def _liquidation(risk: Row) -> list[Line]:
+    rows = risk.get("positions", ())
+    if not rows:
+        return [(("liquid.   ", "dim"), ("no open positions", ""))]
+    return [
+        (
+            ("liquid.   ", "dim"),
+            (
+                f"{row['symbol']} {_liquidated_at(row)}, now {price(row['price'])}",
+                "",
+            ),
+            (f"  risk {figure(row['liquidation_risk_pct'], '%', 0)}", ""),
+        )
+        for row in rows
+    ]
+
+
+def _liquidated_at(row: Row) -> str:
+    level = row["liquidation_price"]
+    return "has no liquidation price" if level is None else f"at {price(level)}"
+
+
+def _empty(view: View) -> str:
+    return START if view.run is None else "No figures yet: they come with the first prices."

@@ -1,0 +1,95 @@
+"""The first row of every screen: what runs, how it stands, and whether it still lives."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradebot.journal.rows import RunRow
+from tradebot.tui.feed import HEARTBEAT_MS, STALE_MS, View
+from tradebot.tui.figures import UNKNOWN, arrow, clip, clock, figure, signed, tint, usd
+from tradebot.tui.lines import Lines
+from tradebot.tui.painted import Line, Span
+
+
+class StatusRow(Lines):
+    """Mode, market, equity, day PnL against its limit, drawdown, feed age, heartbeat, UTC clock."""
+
+    def __init__(self) -> None:
+        super().__init__(classes="row")
+
+    def tell(self, view: View, wall: int) -> None:
+        """Show the view as it stands at ``wall`` (UTC milliseconds)."""
+        self.show([status_line(view, wall, self.size.width or 78)])
+
+
+def status_line(view: View, wall: int, width: int) -> Line:
+    """Return the row for ``width`` columns."""
+    run = view.run
+    if run is None:
+        return (("NO RUN", "alarm"), (f"  {view.problem}", "warn"))
+    long = _row(view, run, wall, wide=True)
+    fits = sum(len(text) for text, _ in long) <= width
+    return long if fits else _row(view, run, wall, wide=False)
+
+
+def _row(view: View, run: RunRow, wall: int, *, wide: bool) -> Line:
+    parts = [_mode(run.mode), *_market(run.market, wide)]
+    if wide:
+        parts += [(f"  {run.id}", "dim"), ("  equity ", "dim")]
+    else:
+        parts.append((" ", ""))
+    equity = view.body.get("equity")
+    parts += [(usd(equity), "word"), *_day(view, wide), *_drawdown(view, wide)]
+    parts += [*_feed(view, wall, wide), *_engine(view, wall, wide)]
+    now = clock(wall, date=False)
+    return (*parts, (f"  {now}Z" if wide else f" {now[:5]}Z", "dim"))
+
+
+def _mode(mode: str) -> Span:
+    return (f" {mode.upper()} ", "alarm" if mode == "live" else "key")
+
+
+def _market(label: str, wide: bool) -> list[Span]:
+    name = label.partition(" (")[0]
+    return [(clip(name, 28 if wide else 16), "warn")]
+
+
+def _day(view: View, wide: bool) -> list[Span]:
+    pnl = view.day_pnl()
+    limit = view.limit("day_loss")
+    cap = None if limit is None or limit["cap"] is None else Decimal(limit["cap"])
+    text = UNKNOWN if pnl is None else f"{signed(pnl)}{arrow(pnl)}"
+    of = "" if cap is None or not wide else f" of -{figure(cap, places=0)}"
+    return [("  day " if wide else " day ", "dim"), (text, tint(pnl)), (of, "dim")]
+
+
+def _drawdown(view: View, wide: bool) -> list[Span]:
+    limit = view.limit("day_loss")
+    cap = "" if limit is None or limit["cap"] is None else f"/{Decimal(limit['cap']):.0f}"
+    name = "  drawdown " if wide else " dd "
+    return [(name, "dim"), (figure(view.body.get("drawdown")), ""), ("" if wide else cap, "dim")]
+
+
+def _feed(view: View, wall: int, wide: bool) -> list[Span]:
+    """Return the age of the prices, or how the run ended."""
+    age = view.feed_age(wall)
+    if age is None or view.run is None:
+        return []
+    if age * 1000 > STALE_MS:
+        return [("  " if wide else " ", ""), (f"STALE {age:.0f}s", "alarm")]
+    return [("  feed " if wide else " feed ", "dim"), (f"{age:.0f}s", "")]
+
+
+def _engine(view: View, wall: int, wide: bool) -> list[Span]:
+    gap = ("  " if wide else " ", "")
+    age = view.beat_age(wall)
+    if view.live and age is None:  # it has not written anything yet
+        return [gap, ("♥ -" if wide else "♥-", "dim")]
+    if age is None:
+        state = "" if view.run is None else view.run.state
+        word = "INTERRUPTED" if state in ("running", "interrupted") else state.upper()
+        return [gap, (word, "warn")]
+    if age * 1000 > HEARTBEAT_MS:
+        return [gap, (f"HUNG {age:.0f}s", "alarm")]
+    name = "♥ " if wide else "♥"
+    return [gap, (name, "dim"), (f"{age:.1f}s", "down" if age > 3 else "")]
