@@ -75,7 +75,7 @@ def test_the_built_in_strategies_do_not_look_ahead(
 def signals(files: Sequence[Path], name: str, steps: int | None = None) -> list[SignalJudged]:
     config = Config()
     spec = load_strategy(name, Path())
-    feed, notebook = open_files(files), Notebook()
+    feed, notebook = open_files(files), Notebook(signals=True)
     session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
     run_backtest(
         session,
@@ -84,7 +84,7 @@ def signals(files: Sequence[Path], name: str, steps: int | None = None) -> list[
         notebook,
         config.digest(),
     )
-    return list(notebook.signals.values())
+    return notebook.signals
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from tradebot.core.effects import Effect, EquityPoint, SignalJudged, StopRun, TradeClosed
+from tradebot.closed import ClosedTrades
+from tradebot.core.effects import (
+    Effect,
+    EquityPoint,
+    SignalJudged,
+    StopRun,
+    TradeClosed,
+    TradeReopened,
+)
 from tradebot.core.events import MarketEvent, RunStarted
 from tradebot.core.money import exact
 from tradebot.report import Heading, position_rows, summarise
@@ -17,26 +26,42 @@ PROGRESS_EVERY = 2_000
 """Steps between two looks at the progress bar."""
 
 
-@dataclass(slots=True)
 class Notebook:
-    """What a backtest remembers: closed trades, signals and the equity curve."""
+    """What a backtest remembers: closed trades; signals and the equity curve only for who asks for them.
 
-    trades: dict[int, TradeClosed] = field(default_factory=dict)
-    signals: dict[int, SignalJudged] = field(default_factory=dict)
-    equity: list[EquityPoint] = field(default_factory=list)
+    Both stay empty else: a long run has many.
+    """
+
+    __slots__ = ("_keeps_equity", "_keeps_signals", "equity", "signals", "trades")
+
+    def __init__(self, *, signals: bool = False, equity: bool = False) -> None:
+        self.trades = ClosedTrades()
+        self.signals: list[SignalJudged] = []
+        self.equity: list[EquityPoint] = []
+        self._keeps_signals = signals
+        self._keeps_equity = equity
 
     def take(self, effects: Sequence[Effect]) -> None:
         """Note what is worth keeping of an event's effects."""
         for effect in effects:
-            match effect:
-                case TradeClosed():
-                    self.trades[effect.id] = effect
-                case SignalJudged():
-                    self.signals[effect.id] = effect
-                case EquityPoint():
-                    self.equity.append(effect)
-                case _:
-                    pass
+            if type(effect) in _NOTED:
+                self._note(effect)
+
+    def _note(self, effect: Effect) -> None:
+        match effect:
+            case TradeClosed():
+                self.trades.add(effect)
+            case TradeReopened(id=number):
+                self.trades.drop(number)
+            case SignalJudged() if self._keeps_signals:
+                self.signals.append(effect)
+            case EquityPoint() if self._keeps_equity:
+                self.equity.append(effect)
+            case _:
+                pass
+
+
+_NOTED = frozenset({TradeClosed, TradeReopened, SignalJudged, EquityPoint})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +114,15 @@ def _play(
     session.deliver(RunStarted(first, "backtest", "bt", "0", config_hash))
     session.advance(head)
     advance = session.advance
-    count = 0
-    for step in stream:
-        advance(step)
-        count += 1
-        if count == PROGRESS_EVERY:
-            count = 0
-            if on_progress is not None:
-                on_progress()
-        if session.stopped is not None:
-            break
+    step: Sequence[MarketEvent] | None = head
+    while step is not None and session.stopped is None:
+        step = None
+        for step in islice(stream, PROGRESS_EVERY):
+            advance(step)
+            if session.stopped is not None:
+                break
+        if on_progress is not None:
+            on_progress()
     return int(first)
 
 

@@ -277,9 +277,10 @@ def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
 def _changed(previous: RunRow, config: Config) -> list[str]:
     """Return the keys that decide trades and are not what the run began with."""
     before, now = json.loads(previous.config), json.loads(config.canonical_json())
+    tables = (*DECISIVE, "ghost") if previous.mode == "ghost" else DECISIVE
     return [
         f"{table}.{key}"
-        for table in DECISIVE
+        for table in tables
         for key in sorted({*before.get(table, {}), *now.get(table, {})})
         if before.get(table, {}).get(key) != now.get(table, {}).get(key)
     ]

@@ -12,7 +12,17 @@ from decimal import Decimal
 from typing import Any
 
 from tradebot.core.digest import Digest
-from tradebot.core.effects import Cancel, Effect, Place, SignalJudged, StopRun, WakeAt
+from tradebot.core.effects import (
+    Cancel,
+    Effect,
+    EquityPoint,
+    OrderChanged,
+    Place,
+    SignalJudged,
+    StopRun,
+    TradeClosed,
+    WakeAt,
+)
 from tradebot.core.engine import Engine
 from tradebot.core.events import (
     AccountSnapshot,
@@ -29,6 +39,9 @@ from tradebot.core.values import HOUR_MS, Bar, MarkBar, Order, OrderStatus, Purp
 Sink = Callable[[Event, Sequence[Effect]], None]
 Record = Callable[[Sequence[Effect]], None]
 Note = Callable[[int, Sequence[Effect]], None]
+
+_MERE_RECORDS = frozenset({OrderChanged, TradeClosed, EquityPoint})
+"""Effects with nothing to carry out and no part in the digest: most of all there are."""
 
 FAR = 1 << 62
 
@@ -160,7 +173,8 @@ class Session:
             if self.record is not None:
                 self.record(effects)
             for effect in effects:
-                self._do(effect)
+                if type(effect) not in _MERE_RECORDS:
+                    self._do(effect)
             effects = ()
             while queue and not effects:
                 event = queue.popleft()

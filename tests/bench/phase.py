@@ -61,14 +61,11 @@ def play(symbols: list[str], files: list[Path]) -> dict[str, Any]:
         config.digest(),
     )
     took = time.perf_counter() - begun
-    trades = [
-        (t.entry_time, t.entry_price, t.qty, t.exit_time, t.exit_price)
-        for t in notes.trades.values()
-    ]
+    trades = ((t.entry_time, t.entry_price, t.qty, t.exit_time, t.exit_price) for t in notes.trades)
     return {
         "run_s": took,
         "events": session.events,
-        "trades": len(trades),
+        "trades": len(notes.trades),
         "trades_sha256": fingerprint(trades),
         "equity": outcome.summary["equity"],
     }

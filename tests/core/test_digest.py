@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from tradebot.core.effects import Effect, FillBooked, Place, SignalJudged
 D = Decimal
 
 
-def of(effects: list[Effect]) -> dict[str, str]:
+def of(effects: Sequence[Effect]) -> dict[str, str]:
     digest = Digest()
     for effect in effects:
         digest.take(effect)

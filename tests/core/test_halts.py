@@ -93,7 +93,8 @@ def test_the_trade_s_own_limit_closes_the_trade_alone() -> None:
     [("day_loss", "1.5", "day_loss"), ("week_loss", "1.5", "week_loss")],
 )
 def test_a_loss_halt_survives_a_restart_and_the_day(cap: str, price: str, reason: str) -> None:
-    limits = replace(HURT, **{"day_loss": None, "week_loss": None, cap: D(10)})
+    day, week = (D(10), None) if cap == "day_loss" else (None, D(10))
+    limits = replace(HURT, day_loss=day, week_loss=week)
     story = Bare(a_config(limits=limits))
     hurt(story, price)
     assert story.halted() == [reason]

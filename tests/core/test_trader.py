@@ -23,7 +23,7 @@ from engine_kit import (
 )
 
 from tradebot.core.effects import Cancel, Place, TradeClosed, WakeAt
-from tradebot.core.events import Command, Filled, PriceSeen
+from tradebot.core.events import Command, Filled, FundingPaid, PriceSeen
 from tradebot.core.money import exact
 from tradebot.core.risk.limits import Limits
 from tradebot.core.trader import REMEMBERED, Execution
@@ -115,7 +115,7 @@ def test_a_way_out_cancels_the_entry_and_what_it_still_fills_is_closed() -> None
     assert story.cancelled() == ["signal"]
     story.fill(entry, "10")
     stop, exit_ = story.placed(S)[0], story.placed(X)[0]
-    assert (stop.qty, exit_.qty) == (10, 10)
+    assert stop.qty == exit_.qty == 10
     story.fill(entry, "3")  # the exit is smaller now than the position
     story.fill(exit_)
     assert story.placed(X)[1].qty == 3
@@ -371,7 +371,7 @@ def test_each_partial_fill_has_its_stop_and_the_old_one_goes_last() -> None:
     story.works(first)
     story.fill(entry, "4")
     second = story.placed(S)[1]
-    assert (first.qty, second.qty) == (10, 14)
+    assert [first.qty, second.qty] == [D(10), D(14)]
     assert story.cancelled() == []  # the first stands until the second does
     story.works(second)
     assert [(c.order_id, c.why) for c in story.found(Cancel)] == [(first.id, "replaced")]
@@ -693,7 +693,7 @@ def test_every_place_carries_the_epoch_it_was_approved_in() -> None:
 def test_the_risk_of_working_entries_counts_for_the_next_one() -> None:
     for entry in ("limit", "market"):
         for side in (long(0.65), short(0.75)):
-            execution = Execution(entry, D(20), 600)  # type: ignore[arg-type]
+            execution = Execution(entry, D(20), 600)
             story = Bare(a_config((ADA, XRP), execution=execution))
             story.say(side, symbol=ADA)
             story.bar("0.7 0.7 0.7 0.7", ADA)
@@ -701,3 +701,74 @@ def test_the_risk_of_working_entries_counts_for_the_next_one() -> None:
                 risk = story.engine.trader.exposure.open_risk()
             # quantity x (distance + fees + 0.2 %), at the worst price a market order is taken to get
             assert D("3.5") < risk <= D(5)
+
+
+def test_what_becomes_unknown_after_the_end_is_not_sent_again() -> None:
+    story = Bare(a_config())
+    story.opened()
+    stop = story.placed(S)[0]
+    story.say(OUT)
+    story.bar()
+    exit_ = story.placed(X)[0]
+    story.works(exit_)
+    story.fill(stop, price="1.9")  # the stop was quicker than the exit
+    assert story.held == 0
+    assert story.cancelled() == ["flat"]
+    count = len(story.placed())
+    story.update(exit_, UNKNOWN)
+    assert len(story.placed()) == count
+
+
+def test_an_old_stop_that_becomes_unknown_protects_nothing_new() -> None:
+    story = Bare(a_config())
+    story.opened()
+    stop = story.placed(S)[0]
+    story.say(OUT)
+    story.bar()
+    story.fill(story.placed(X)[0])
+    story.tell(Filled(story.now, story.lost()))  # a position nobody planned
+    count = len(story.placed())
+    story.update(stop, UNKNOWN)
+    assert len(story.placed(S)) == 1
+    assert len(story.placed()) == count
+
+
+def test_a_fill_before_any_price_is_valued_at_its_own() -> None:
+    story = Bare(a_config())
+    story.tell(Filled(story.now, story.lost()))
+    with exact():
+        assert story.engine.equity() == 10_000
+    assert story.placed(X)[0].qty == 5
+
+
+def test_a_new_stop_does_not_take_the_old_target_away_before_the_new_one_stands() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long(1.9, 2.2))
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.fill(entry, "10")
+    for order in (*story.placed(S), *story.placed(T)):
+        story.works(order)
+    story.fill(entry, "4")
+    story.works(story.placed(S)[1])
+    assert [c.order_id for c in story.found(Cancel)] == [story.placed(S)[0].id]
+    story.works(story.placed(T)[1])
+    assert [c.order_id for c in story.found(Cancel)][1:] == [story.placed(T)[0].id]
+
+
+def test_a_turn_and_its_funding_survive_a_restart() -> None:
+    story = Bare(a_config())
+    story.opened()
+    story.tell(FundingPaid(story.now, XRP, D("-0.01"), D("0.0002"), D(2), story.held, story.now))
+    story.say(None, short(2.1, 1.8))
+    story.bar()
+    story.bar()
+    again = Bare(a_config())
+    again.engine.restore(story.engine.export_state())
+    assert again.engine.export_state() == story.engine.export_state()
+    again.fill(story.placed(X)[0], trade=2)
+    again.update(story.placed(S)[0], CANCELLED)
+    assert again.verdicts() == ["approved"]
+    (trade,) = again.found(TradeClosed)
+    assert trade.funding == D("-0.01")

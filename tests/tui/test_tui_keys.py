@@ -32,9 +32,8 @@ OVER = {
     "the filter": ("slash",),
     "a trade's details": ("enter",),
     "the palette": ("ctrl+p",),
-    "the quit dialog": ("f9",),
+    "the dialog of F9": ("f9",),
     "help": ("question_mark",),
-    "the bot": ("6",),
 }
 
 
@@ -80,7 +79,7 @@ async def test_f9_shows_what_will_be_closed_and_cancels(data_dir: Path) -> None:
         assert not halt_present(data_dir)
 
 
-@pytest.mark.parametrize("keys", [(), ("slash",), ("enter",), ("ctrl+p",)], ids=str)
+@pytest.mark.parametrize("keys", [("slash",), ("enter",), ("ctrl+p",)], ids=str)
 async def test_f9_twice_closes_everything_without_an_engine(
     data_dir: Path, keys: tuple[str, ...]
 ) -> None:

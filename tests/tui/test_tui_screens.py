@@ -17,7 +17,8 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from tui_kit import NOW, loaded, make_app, page, screen_text, status
 
-from tradebot.tui.app import Exit, TradebotApp, keys_markdown
+from tradebot.lock import halt_present
+from tradebot.tui.app import BROKEN, Exit, TradebotApp, keys_markdown
 from tradebot.tui.banner import banner_lines
 from tradebot.tui.bot import BotPage
 from tradebot.tui.feed import Feed, View
@@ -155,15 +156,16 @@ async def test_every_empty_table_says_why_and_what_to_press(tmp_path: Path) -> N
                 assert "b" in grid.empty.split() or "6 Bot" in grid.empty
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 16), (200, 60), (20, 5)], ids=str)
-async def test_no_view_breaks_at_any_size(data_dir: Path, size: tuple[int, int]) -> None:
+async def test_no_view_breaks_at_odd_sizes(data_dir: Path) -> None:
     app = make_app(data_dir)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(60, 16)) as pilot:
         await loaded(pilot)
-        for key in VIEWS:
-            await pilot.press(key)
-            await pilot.pause()
-            assert all(len(line) <= size[0] for line in screen_text(app).splitlines())
+        for width, height in [(60, 16), (200, 60), (20, 5)]:
+            await pilot.resize_terminal(width, height)
+            for key in VIEWS:
+                await pilot.press(key)
+                assert all(len(line) <= width for line in screen_text(app).splitlines())
+        assert not app._notifications  # BROKEN, for one
 
 
 async def test_resize_fits_columns_again(data_dir: Path) -> None:
@@ -280,3 +282,30 @@ async def test_a_board_draws_only_what_changed(
 
 def test_banner_is_silent_when_all_is_well(view: View) -> None:
     assert banner_lines(view, NOW, "", 80) == []
+
+
+async def test_a_figure_that_cannot_be_shown_leaves_the_kill_keys(data_dir: Path) -> None:
+    app = make_app(data_dir)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        with closing(sqlite3.connect(data_dir / "tradebot.db")) as db, db:
+            db.execute("UPDATE snapshot SET body = ?", ('{"equity": "a lot"}',))
+        app.look()
+        await pilot.pause(0.2)
+        assert any(BROKEN in note.message for note in app._notifications)
+        await pilot.press("f8")
+        await pilot.pause(0.3)
+        assert halt_present(data_dir)
+
+
+async def test_a_journal_that_is_replaced_is_read_anew(data_dir: Path, flown: Path) -> None:
+    feed = Feed(data_dir, lambda: NOW)
+    whole = feed.read()
+    for file in data_dir.glob("tradebot.db*"):
+        file.unlink()
+    assert feed.read().problem == "there is no journal yet"
+    shutil.copy(flown / "tradebot.db", data_dir)
+    again = feed.read()
+    feed.close()
+    assert repr(again.trades) == repr(whole.trades)
+    assert again.bars.keys() == whole.bars.keys()

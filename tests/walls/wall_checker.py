@@ -279,7 +279,8 @@ class Checker:
         )
         if gone:
             del self.orders[update.order_id]
-            self.accounts[update.symbol].owed |= live.order.purpose.value == "x"
+            account = self.accounts[update.symbol]
+            account.owed |= bool(account.qty) and live.order.purpose.value == "x"
 
     # -- what leaves ------------------------------------------------------------------------------
 
@@ -469,6 +470,7 @@ class Checker:
         leaving = any(o.order.purpose.value == "x" for o in working)
         leaving = leaving or (account.owed and shown != symbol)
         if leaving:
+            assert all(o.cancelling for o in working if o.entry), f"{symbol} leaves and enters"
             return
         assert not flatten, f"{symbol} stays open after a loss limit"
         stops = [o for o in working if o.order.type is OrderType.STOP_MARKET]

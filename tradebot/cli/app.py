@@ -88,7 +88,7 @@ def backtest(
     as_json: arg.Json = False,
 ) -> None:
     """Run a strategy over recorded market data, as fast as it goes."""
-    from tradebot.cli import run_commands
+    from tradebot.cli import backtest_command
 
     options = RunOptions(
         common=Common(config, data_dir, as_json, tuple(sets or ())),
@@ -103,7 +103,7 @@ def backtest(
         plot=plot,
         html=html,
     )
-    raise typer.Exit(run_commands.backtest(options))
+    raise typer.Exit(backtest_command.backtest(options))
 
 
 @app.command(rich_help_panel=TRADE)

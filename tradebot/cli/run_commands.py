@@ -1,4 +1,4 @@
-"""``backtest`` and ``paper``: from options to an answer."""
+"""``paper`` and ``ghost``: from options to an answer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from tradebot.assembly import make_session, pick_instruments, timeframe_of
-from tradebot.backtest import Notebook, Outcome, run_backtest
-from tradebot.cli.drawing import check_page, drawn
+from tradebot.assembly import pick_instruments, timeframe_of
+from tradebot.cli.backtest_command import chosen_strategy, data_warnings, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
 from tradebot.cli.lines import lines_of
 from tradebot.cli.options import RunOptions
@@ -23,47 +22,19 @@ from tradebot.cli.summary import render
 from tradebot.cli.tui_commands import is_terminal, run_with_screen
 from tradebot.config import Config
 from tradebot.core.effects import Effect
-from tradebot.core.errors import JournalError, StrategyError, UsageError
-from tradebot.core.events import Event, MarketEvent
-from tradebot.core.times import iso
+from tradebot.core.errors import JournalError, UsageError
+from tradebot.core.events import Event
 from tradebot.core.values import MINUTE_MS
-from tradebot.market.files import FileFeed, open_files
+from tradebot.market.files import open_files
 from tradebot.market.gaps import Gap
 from tradebot.offline import DATABASE
 from tradebot.paper import PaperHost, Setup, closed_trades
-from tradebot.report import Heading, trade_row
 from tradebot.runner import Ending, Pace
-from tradebot.sources import FileSource, SimulatedSource, Source, step_time
-from tradebot.strategies import StrategySpec, load_strategy
+from tradebot.sources import FileSource, SimulatedSource, Source
 
 INTERRUPTED = 130
 
-SHOWN_GAPS = 5
-"""Gaps of the data that are named in the warnings; the rest is counted."""
-
 REFRESH_S = 0.1
-
-
-def backtest(options: RunOptions) -> int:
-    """Run a strategy over files, as fast as they can be read; nothing is journalled."""
-    config = read_config(options.common, options.flags())
-    spec = _strategy(config)
-    check_page(options.html)
-    gaps: list[Gap] = []
-    feed = open_files(options.files, options.symbols, on_gap=gaps.append)
-    notebook = Notebook()
-    session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
-    with _progress(options) as bar:
-        outcome = run_backtest(
-            session,
-            _cut(feed.steps(), options.duration_ms),
-            lambda first, last: Heading(None, "backtest", feed.label, spec.name, first, last),
-            notebook,
-            config.digest(),
-            lambda: bar(feed.progress),
-        )
-    result = drawn(_backtest_result(outcome, feed, gaps), notebook.equity, options)
-    return show(result, as_json=options.common.json)
 
 
 def paper(options: RunOptions) -> int:
@@ -82,7 +53,7 @@ def paper(options: RunOptions) -> int:
     host_setup = Setup(
         config=config,
         source=source,
-        spec=_strategy(config),
+        spec=chosen_strategy(config),
         pace=Pace(None if speed == "max" else float(speed), options.duration_ms),
         seed=None if options.files else config.market.seed,
         new=options.new,
@@ -124,36 +95,10 @@ def _banner(options: RunOptions, config: Config, source: Source) -> Iterator[tup
     yield "close", f"`tradebot close-all{place}`: out of everything"
 
 
-def _strategy(config: Config) -> StrategySpec:
-    chosen = config.strategy
-    return load_strategy(chosen.name, config.strategy_dir(), chosen.params)
-
-
 def _source(options: RunOptions, config: Config, gaps: list[Gap]) -> Source:
     if options.files:
         return FileSource(open_files(options.files, options.symbols, on_gap=gaps.append))
     return SimulatedSource(config.market.symbols, config.market.seed)
-
-
-def _cut(
-    steps: Iterator[Sequence[MarketEvent]], duration_ms: int | None
-) -> Iterator[Sequence[MarketEvent]]:
-    """Give the steps of the first ``duration_ms`` of market time, all of them without one."""
-    if duration_ms is None:
-        return steps
-    return _first(steps, duration_ms)
-
-
-def _first(
-    steps: Iterator[Sequence[MarketEvent]], duration_ms: int
-) -> Iterator[Sequence[MarketEvent]]:
-    end = None
-    for step in steps:
-        time = step_time(step)
-        end = time + duration_ms if end is None else end
-        if time >= end:
-            return
-        yield step
 
 
 # -- the engine's thread and this one -----------------------------------------------------------
@@ -177,7 +122,7 @@ def _host(setup: Setup, options: RunOptions) -> tuple[Ending, int]:
         if screen:
             number = run_with_screen(host, setup.config, options.common, ready)
             return host.result(), number
-        with _progress(options, shown=setup.pace.speed is None) as bar:
+        with progress(options, shown=setup.pace.speed is None) as bar:
             while not host.wait(REFRESH_S):
                 bar(host.progress)
     return host.result(), caught[0] if caught else 0
@@ -196,25 +141,6 @@ def _signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
             signal.signal(number, old)
 
 
-@contextmanager
-def _progress(options: RunOptions, shown: bool = True) -> Iterator[Callable[[float | None], None]]:
-    """Show a progress bar on a terminal's stderr; elsewhere nothing."""
-    if not shown or options.common.json or options.headless or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(options.mode, total=1.0)
-
-        def bar(share: float | None) -> None:
-            progress.update(task, total=None if share is None else 1.0, completed=share or 0.0)
-
-        yield bar
-
-
 def _observe(event: Event, effects: Sequence[Effect]) -> None:
     for line in lines_of(event.at, effects):
         _say(line)
@@ -227,24 +153,6 @@ def _say(text: str) -> None:
 
 
 # -- answers ------------------------------------------------------------------------------------
-
-
-def _backtest_result(outcome: Outcome, feed: FileFeed, gaps: Sequence[Gap]) -> Result:
-    trades = [trade_row(None, trade) for trade in outcome.notebook.trades.values()]
-    stopped = outcome.stopped
-    data = {
-        "summary": outcome.summary,
-        "positions": outcome.positions,
-        "hashes": outcome.hashes,
-        "trades": trades,
-    }
-    return Result(
-        "backtest",
-        data,
-        _warnings(gaps, feed.has_funding),
-        text=render(outcome.summary, outcome.positions, trades),
-        error=StrategyError(stopped.reason) if stopped is not None and stopped.failed else None,
-    )
 
 
 def _paper_result(ending: Ending, source: Source, gaps: Sequence[Gap], config: Config) -> Result:
@@ -263,21 +171,7 @@ def _paper_result(ending: Ending, source: Source, gaps: Sequence[Gap], config: C
     return Result(
         str(ending.summary["mode"]),
         data,
-        _warnings(gaps, source.funding_known),
+        data_warnings(gaps, source.funding_known),
         text=render(ending.summary, ending.positions, trades),
         error=ending.error,
     )
-
-
-def _gap(gap: Gap) -> str:
-    kind = "mark bars" if gap.mark else "bars"
-    return f"{gap.symbol}: {gap.count} {kind} are missing, {iso(gap.first)} to {iso(gap.last)}"
-
-
-def _warnings(gaps: Sequence[Gap], funding_known: bool) -> list[str]:
-    said = [_gap(gap) for gap in gaps[:SHOWN_GAPS]]
-    if len(gaps) > SHOWN_GAPS:
-        said.append(f"and {len(gaps) - SHOWN_GAPS} more gaps in the data")
-    if not funding_known:
-        said.append("no funding file was given: funding counts as 0")
-    return said

@@ -23,7 +23,6 @@ from tradebot.core.effects import (
     Notify,
     Resumed,
     StopRun,
-    WakeAt,
 )
 from tradebot.core.events import (
     AccountSnapshot,
@@ -50,7 +49,7 @@ from tradebot.core.risk.watch import Watch
 from tradebot.core.strategy.protocol import Signal, Strategy
 from tradebot.core.trader import Execution, Trader
 from tradebot.core.trips import Trades
-from tradebot.core.values import HOUR_MS, Bar, Fees, Instrument, Quote
+from tradebot.core.values import HOUR_MS, Bar, Fees, Instrument, OrderStatus, Quote
 from tradebot.core.wish import read_signal
 
 NOTHING: tuple[Effect, ...] = ()
@@ -94,13 +93,8 @@ class Engine:
         self.halts = Halts()
         self.trades = Trades(len(config.symbols))
         self._drawdown = Drawdown(config.start_equity)
-        self.watch = Watch(
-            config.limits,
-            config.fees.taker,
-            config.leverage,
-            config.start_equity,
-            config.signoff_equity,
-        )
+        start, signoff = config.start_equity, config.signoff_equity
+        self.watch = Watch(config.limits, config.fees.taker, config.leverage, start, signoff)
         self.books = {symbol: self._book(symbol, make_strategy) for symbol in config.symbols}
         self.trader = Trader(
             self.books,
@@ -144,22 +138,27 @@ class Engine:
         self.now = self.trader.now = at
         if at >= self._next_hour:
             self._roll(at)
+        if isinstance(event, Bar):  # the hot path, and a class pattern costs more than it looks
+            self._on_bar(event)
+        else:
+            self._on_no_bar(event)
+        trader = self.trader
+        if trader.entries and not _is_acknowledgement(event):
+            trader.review_entries()
+        out = trader.out
+        if not out:
+            return NOTHING
+        trader.out = []
+        return out
+
+    def _on_no_bar(self, event: Quote | PriceSeen | Other) -> None:
         match event:
-            case Bar():
-                self._on_bar(event)
             case Quote():
                 self._on_quote(event)
             case PriceSeen():
                 self._on_price_seen(event)
             case _:
                 self._on_other(event)
-        if self.trader.entries:
-            self.trader.review_entries()
-        out = self.trader.out
-        if not out:
-            return NOTHING
-        self.trader.out = []
-        return out
 
     def _on_other(self, event: Other) -> None:
         """Handle what is no price; it may change anything the calm band was worked out from."""
@@ -180,7 +179,7 @@ class Engine:
                 self._on_start(event)
             case AccountSnapshot():
                 self._on_account(event)
-            case FeedStatus():
+            case _:
                 self._on_feed(event)
 
     # -- prices and bars -----------------------------------------------------------------------
@@ -212,16 +211,24 @@ class Engine:
             self._distrust(book, bar)
             return
         if not self._quoted:
-            book.last = bar  # book.see, written out: this is the hot path
+            book.last = bar  # book.see and _moved, written out: this is the hot path
             book.mark = None
             book.inside = book.faulty = False
             if book.holding.qty:
-                self._moved(book, bar.close, bar.close)
-        if book.resampler is None:
-            self._decide(book, bar)
-            return
-        for whole in book.resampler.add(bar):
-            self._decide(book, whole)
+                low, high = self._calm
+                if low < bar.close < high:
+                    self._late = True
+                else:
+                    self._value(book)
+        for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
+            try:
+                signal = book.strategy.on_bar(whole)
+            except (Exception, SystemExit) as error:
+                self._fail(book, f"raised {type(error).__name__}: {error}")
+                continue
+            if signal is not None and self.started:
+                self._calm = NEVER
+                self._judge(book, signal)
 
     def _distrust(self, book: Book, price: Bar | Quote) -> None:
         """A price that is none: entries wait until the next good one, exits go by the last good one."""
@@ -285,6 +292,8 @@ class Engine:
         self._late = False
         self._equity = equity = self.trader.exposure.equity()
         self._drawdown.see(equity)
+        if self.watch.floor is None or equity > self.watch.floor:
+            return
         for ladder in self.watch.see(equity):
             self._lost(ladder, equity, None)
 
@@ -322,16 +331,6 @@ class Engine:
         for book in self.books.values():
             if book.holding.qty:
                 self.trader.close(book, why)
-
-    def _decide(self, book: Book, bar: Bar) -> None:
-        try:
-            signal = book.strategy.on_bar(bar)
-        except (Exception, SystemExit) as error:
-            self._fail(book, f"raised {type(error).__name__}: {error}")
-            return
-        if signal is not None and self.started:
-            self._calm = NEVER
-            self._judge(book, signal)
 
     def warm(self, bar: Bar) -> None:
         """Feed a bar of the past to its strategy only: warm-up, and restoring after a restart.
@@ -411,7 +410,9 @@ class Engine:
     def _hold_count(self) -> None:
         """As many positions as may be are open: entries that still work would be one too many."""
         cap = self.config.limits.max_positions
-        if cap is not None and sum(1 for b in self.books.values() if b.holding.qty) >= cap:
+        if cap is None or cap > len(self.books):
+            return
+        if sum(1 for b in self.books.values() if b.holding.qty) >= cap:
             self.trader.cancel_entries("as many positions as may be are open", flat_only=True)
 
     # -- time, people, news ----------------------------------------------------------------------
@@ -428,16 +429,7 @@ class Engine:
         self._point("day" if new_day else "hour", boundary)
         if new_day and self.config.auto_resume:
             self._auto_resume()
-        self._heed_blackout(at)
-
-    def _heed_blackout(self, at: int) -> None:
-        """Cancel entries in a blackout hour, and in the last instant before one: none fills in it."""
-        hour = at // HOUR_MS
-        blackout = self.config.limits.blackout_hours
-        if hour % 24 in blackout:
-            self.trader.cancel_entries("blackout")
-        elif (hour + 1) % 24 in blackout:
-            self.trader.out.append(WakeAt("blackout", (hour + 1) * HOUR_MS - 1))
+        self.trader.heed_blackout(at)
 
     def _auto_resume(self) -> None:
         for ladder in (self.watch.day, self.watch.week):
@@ -466,7 +458,7 @@ class Engine:
             self.watch.roll(event.at, self._equity)
         self.started = True
         self.trader.paused.clear()  # the feeds of this start have yet to fall silent
-        self._heed_blackout(event.at)
+        self.trader.heed_blackout(event.at)
         self.run = event.run
         self.trader.prefix = f"tb{event.instance}-{event.nonce}"
 
@@ -527,8 +519,8 @@ class Engine:
         return "; ".join(words + kept), not kept
 
     def _clear(self, reason: str, who: str, why: str) -> None:
-        if self.halts.clear(reason):
-            self.trader.out.append(Resumed(self.now, reason, who, why, self.halts.epoch))
+        self.halts.clear(reason)
+        self.trader.out.append(Resumed(self.now, reason, who, why, self.halts.epoch))
         if not self.halts.reasons:
             self.trader.flattening = ""
 
@@ -599,3 +591,8 @@ class Engine:
         self.trades.restore(state, self.portfolio)
         self._next_hour = state["next_hour"]
         self._equity = Decimal(state["equity"])
+
+
+def _is_acknowledgement(event: Event) -> bool:
+    """Whether the event only says that an order works: it moves no price, no money and no quantity."""
+    return type(event) is OrderUpdate and event.status is OrderStatus.WORKING and event.qty is None

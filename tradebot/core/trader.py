@@ -34,6 +34,7 @@ from tradebot.core.risk.limits import UNBOUND, Limits
 from tradebot.core.risk.sizing import size, smallest, tier_of
 from tradebot.core.risk.watch import Watch
 from tradebot.core.values import (
+    HOUR_MS,
     Fees,
     Fill,
     Order,
@@ -321,6 +322,15 @@ class Trader:
                 continue
             book.reverse = None
             self._cancel(book.entry, why)
+
+    def heed_blackout(self, at: int) -> None:
+        """Cancel entries in a blackout hour, and in the last instant before one: none fills in it."""
+        hour = at // HOUR_MS
+        blackout = self.limits.blackout_hours
+        if hour % 24 in blackout:
+            self.cancel_entries("blackout")
+        elif (hour + 1) % 24 in blackout:
+            self.out.append(WakeAt("blackout", (hour + 1) * HOUR_MS - 1))
 
     def expire(self, order_id: str) -> None:
         """End a resting entry whose time is up."""

@@ -169,12 +169,16 @@ class Walk:
         return Bar.of(coin.symbol, open_time, MINUTE_MS, text)
 
     def quotes(self, minute: Minute, open_time: int) -> list[Quote]:
-        """Return the quote of each second; sizes at the touch are exponentially distributed."""
+        """Return the quote of each second.
+
+        Sizes at the touch are a tenth of their mean and something exponential on top: these books are
+        never empty at the best price.
+        """
         coin, random = self.coin, minute.draw.random
         per_unit, least, touch, symbol = (
             10**coin.digits,
-            10.0**-coin.places,
-            coin.touch,
+            coin.touch / 10,
+            coin.touch * 0.9,
             coin.symbol,
         )
         price, size, mark = f"%.{coin.digits}f", f"%.{coin.places}f", f"%.{coin.digits + 2}f"

@@ -12,8 +12,8 @@ from typing import IO, NoReturn
 
 from tradebot.core.errors import DataError
 
-BLOCK = 1 << 18
-"""Bytes of text handled at a time."""
+BLOCK = 1 << 15
+"""Bytes of text handled at a time: what a block is taken apart into should fit the processor's cache."""
 
 _AGAIN = "the file is damaged or incomplete: download it again"
 _BROKEN = (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)

@@ -66,7 +66,7 @@ def balance_lines(view: View) -> list[Line]:
 def _row(one: tuple[str, str, str], other: tuple[str, str, str] | None) -> Line:
     spans: list[Span] = []
     for name, value, paint in (one,) if other is None else (one, other):
-        spans += [(f"{name:<18}", "dim"), (f"{value:>16}", paint), ("    ", "")]
+        spans += [(f"{name:<17}", "dim"), (f"{value:>13}", paint), ("   ", "")]
     return tuple(spans)
 
 

@@ -52,6 +52,9 @@ SAID_S = 10.0
 AGAIN_S = 1.0
 """A second F8 within this is the same one: the key repeats."""
 
+LABEL = "#8b949e"
+"""The colour of what only names a figure."""
+
 THEME = Theme(
     name="tradebot",
     primary="#58a6ff",
@@ -66,6 +69,8 @@ THEME = Theme(
     panel="#1c2330",
 )
 
+
+BROKEN = "this view cannot be drawn"
 
 FIRST = "reading the journal"
 """What is said until the first look is done."""
@@ -161,6 +166,10 @@ class TradebotApp(App[Exit]):
         self._asking = False
         self._closes = False
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return the colour of labels, for every theme: one that has none of its own would be white."""
+        return {"label": LABEL}
+
     # -- reading ----------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
@@ -209,7 +218,10 @@ class TradebotApp(App[Exit]):
         """Show the newest view on the page that is on screen, beneath whatever dialog."""
         pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
         if pages and pages[-1].is_mounted:
-            pages[-1].update_page(self.view, self.setting.clock(), self._said())
+            try:
+                pages[-1].update_page(self.view, self.setting.clock(), self._said())
+            except Exception as error:  # the kill keys must outlive a figure that cannot be shown
+                self.notify(f"{BROKEN}: {type(error).__name__} {error}", severity="error")
 
     def on_page_shown(self) -> None:
         """Fill a view that has just come to the front."""

@@ -171,6 +171,7 @@ class Feed:
         self.pinned = pinned
         self._clock = clock
         self._reader: Reader | None = None
+        self._inode = 0
         self._last = View(0, data_dir)
         self._head: object = None
         self._log = 0
@@ -193,7 +194,8 @@ class Feed:
     def _drop(self) -> None:
         if self._reader is not None:
             self._reader.close()
-            self._reader = None
+        self._reader, self._inode = None, 0
+        self._last, self._head = View(0, self.data_dir), None
 
     def read(self) -> View:
         """Return what there is to see now; a journal that cannot be read is told in ``problem``."""
@@ -203,15 +205,24 @@ class Feed:
     def _read(self) -> View:
         wall = self._clock()
         latch = tuple(read_halts(self.data_dir)) if halt_present(self.data_dir) else None
-        if not (self.data_dir / DATABASE).exists():
+        try:
+            inode = (self.data_dir / DATABASE).stat().st_ino
+        except OSError:
             self._drop()
             return View(wall, self.data_dir, "there is no journal yet", latch=latch)
+        if inode != self._inode:  # it was moved away, and there is another one now
+            self._drop()
+            self._inode = inode
         try:
             self._last = self._look(wall, latch)
         except TradebotError as error:
             self._drop()
             hint = f" ({error.hint})" if error.hint else ""
             return View(wall, self.data_dir, f"{error.message}{hint}", latch=latch)
+        except Exception as error:  # whatever is wrong with it: the kill keys must not go with it
+            self._drop()
+            said = f"the journal cannot be read: {type(error).__name__} {error}"
+            return View(wall, self.data_dir, said, latch=latch)
         return self._last
 
     def _look(self, wall: int, latch: tuple[HaltRow, ...] | None) -> View:

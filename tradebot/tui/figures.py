@@ -35,6 +35,12 @@ def gain(value: str | Decimal | None, unit: str = "", places: int = 2) -> str:
     return UNKNOWN if value is None else f"{signed(value, unit, places)} {arrow(value)}"
 
 
+def brief_gain(value: str | Decimal | None) -> str:
+    """Return a gain for a column: from 1,000 on without its cents, rather than cut off."""
+    large = value is not None and abs(Decimal(value)) >= 1000
+    return gain(value, places=0 if large else 2)
+
+
 def tint(value: str | Decimal | None) -> str:
     """Return the paint of a gain or a loss; it only repeats what sign and arrow say."""
     if value is None:

@@ -185,7 +185,7 @@ class Grid(Painted, can_focus=True):
 
     def _fit(self) -> list[tuple[int, int]]:
         """Return the numbers and widths of the columns that fit."""
-        room = self.size.width
+        room = self.scrollable_content_region.width  # less than the size beside a scroll bar
         if self._fitted[0] != room:
             self._fitted = (room, self._choose_columns(room))
         return self._fitted[1]

@@ -10,6 +10,9 @@ from tradebot.tui.figures import UNKNOWN, arrow, clip, clock, figure, signed, ti
 from tradebot.tui.lines import Lines
 from tradebot.tui.painted import Line, Span
 
+PAINTED = {"cap": "dim", "clock": "dim"}
+"""Names of the parts that may be left out, and their paint."""
+
 
 class StatusRow(Lines):
     """Mode, market, equity, day PnL against its limit, drawdown, feed age, heartbeat, UTC clock."""
@@ -27,9 +30,16 @@ def status_line(view: View, wall: int, width: int) -> Line:
     run = view.run
     if run is None:
         return (("NO RUN", "alarm"), (f"  {view.problem}", "warn"))
-    long = _row(view, run, wall, wide=True)
-    fits = sum(len(text) for text, _ in long) <= width
-    return long if fits else _row(view, run, wall, wide=False)
+    long, short = _row(view, run, wall, wide=True), _row(view, run, wall, wide=False)
+    # where room is short the limit goes first, then the clock
+    forms = (long, short, _without(short, "cap"), _without(short, "cap", "clock"))
+    fitting = (form for form in forms if sum(len(text) for text, _ in form) <= width)
+    line = next(fitting, forms[-1])
+    return tuple((text, PAINTED.get(paint, paint)) for text, paint in line)
+
+
+def _without(line: Line, *parts: str) -> Line:
+    return tuple(span for span in line if span[1] not in parts)
 
 
 def _row(view: View, run: RunRow, wall: int, *, wide: bool) -> Line:
@@ -42,7 +52,7 @@ def _row(view: View, run: RunRow, wall: int, *, wide: bool) -> Line:
     parts += [(usd(equity), "word"), *_day(view, wide), *_drawdown(view, wide)]
     parts += [*_feed(view, wall, wide), *_engine(view, wall, wide)]
     now = clock(wall, date=False)
-    return (*parts, (f"  {now}Z" if wide else f" {now[:5]}Z", "dim"))
+    return (*parts, (f"  {now}Z" if wide else f" {now[:5]}Z", "clock"))
 
 
 def _mode(mode: str) -> Span:
@@ -67,7 +77,7 @@ def _drawdown(view: View, wide: bool) -> list[Span]:
     limit = view.limit("day_loss")
     cap = "" if limit is None or limit["cap"] is None else f"/{Decimal(limit['cap']):.0f}"
     name = "  drawdown " if wide else " dd "
-    return [(name, "dim"), (figure(view.body.get("drawdown")), ""), ("" if wide else cap, "dim")]
+    return [(name, "dim"), (figure(view.body.get("drawdown")), ""), ("" if wide else cap, "cap")]
 
 
 def _feed(view: View, wall: int, wide: bool) -> list[Span]:

@@ -9,9 +9,9 @@ from typing import Any
 from tradebot.core.times import of_iso
 from tradebot.tui.figures import (
     UNKNOWN,
+    brief_gain,
     clock,
     duration,
-    gain,
     price,
     quantity,
     signed,
@@ -97,7 +97,7 @@ POSITIONS = (
     Column("qty", 8, shown("qty", quantity), number_of("qty"), right=True),
     Column("entry", 9, shown("entry_price", price), number_of("entry_price"), right=True),
     Column("mark", 9, shown("price", price), number_of("price"), right=True),
-    Column("PnL", 9, tinted("pnl", gain), number_of("pnl"), right=True),
+    Column("PnL", 9, tinted("pnl", brief_gain), number_of("pnl"), right=True),
     Column("PnL %", 7, tinted("pnl_pct", percent), number_of("pnl_pct"), right=True, rank=1),
     Column("stop", 9, shown("stop", price), number_of("stop"), right=True),
     Column("target", 9, shown("target", price), number_of("target"), right=True, rank=5),
@@ -126,10 +126,10 @@ TRADES = (
     Column("qty", 8, shown("qty", quantity), number_of("qty"), right=True, rank=2),
     Column("entry", 9, shown("entry_price", price), number_of("entry_price"), right=True),
     Column("exit", 9, shown("exit_price", price), number_of("exit_price"), right=True),
-    Column("PnL", 9, tinted("pnl", gain), number_of("pnl"), right=True),
+    Column("PnL", 9, tinted("pnl", brief_gain), number_of("pnl"), right=True),
     Column("PnL %", 7, tinted("pnl_pct", percent), number_of("pnl_pct"), right=True, rank=3),
     Column(
-        "time", 6, shown("duration_s", duration), lambda row: row["duration_s"], right=True, rank=1
+        "held", 6, shown("duration_s", duration), lambda row: row["duration_s"], right=True, rank=1
     ),
     Column("why", 7, text_of("exit_reason"), words=True),
 )
@@ -141,7 +141,7 @@ SIGNALS = (
     Column("conf.", 5, _confidence, lambda row: row["confidence"], right=True, rank=2),
     Column("price", 9, shown("price", price), number_of("price"), right=True, rank=1),
     Column("verdict", 10, _verdict),
-    Column("outcome", 9, tinted("outcome_pnl", gain), number_of("outcome_pnl"), right=True),
+    Column("outcome", 9, tinted("outcome_pnl", brief_gain), number_of("outcome_pnl"), right=True),
     Column("why", 22, _why, words=True),
 )
 
@@ -150,9 +150,9 @@ SYMBOLS = (
     Column("price", 9, shown("price", price), number_of("price"), right=True),
     Column("trades", 6, text_of("trades"), lambda row: row["trades"], right=True),
     Column("won", 7, text_of("won"), right=True),
-    Column("PnL", 10, tinted("pnl", gain), number_of("pnl"), right=True),
-    Column("fees", 9, shown("fees", usd), number_of("fees"), right=True),
-    Column("funding", 9, shown("funding", signed), number_of("funding"), right=True, rank=1),
+    Column("PnL", 10, tinted("pnl", brief_gain), number_of("pnl"), right=True),
+    Column("fees", 9, shown("fees", usd), number_of("fees"), right=True, rank=1),
+    Column("funding", 9, shown("funding", signed), number_of("funding"), right=True, rank=2),
 )
 
 RUNS = (
@@ -160,7 +160,7 @@ RUNS = (
     Column("state", 12, text_of("state")),
     Column("started (UTC)", 14, moment("started"), lambda row: row["started"]),
     Column("trades", 6, text_of("trades"), right=True),
-    Column("PnL", 10, tinted("pnl", gain), number_of("pnl"), right=True),
+    Column("PnL", 10, tinted("pnl", brief_gain), number_of("pnl"), right=True),
     Column("strategy", 14, text_of("strategy"), rank=1),
     Column("market", 14, text_of("market"), words=True),
 )

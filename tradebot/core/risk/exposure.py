@@ -80,8 +80,6 @@ class Exposure:
 
     def orphans(self, book: Book) -> int:
         """Count closing orders that rest on a flat symbol: they could close the next position."""
-        if book.holding.qty:
-            return 0
         orders = (tracked.order for tracked in self._orders.values())
         return sum(1 for order in orders if order.reduce_only and order.symbol == book.symbol)
 
@@ -112,7 +110,11 @@ class Exposure:
 
     def open_risk(self) -> Decimal:
         """Return what open positions and live entries can still lose at their stops (USDT)."""
-        return sum((self._risk_of(book) for book in self._books.values()), ZERO)
+        risk = ZERO
+        for book in self._books.values():
+            if book.holding.qty or book.entry in self._orders:
+                risk += self._risk_of(book)
+        return risk
 
     def _risk_of(self, book: Book) -> Decimal:
         stop = None if book.plan is None else book.plan.stop

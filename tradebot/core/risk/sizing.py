@@ -40,8 +40,7 @@ def size(
     if desk.limits.trade_loss is not None:
         room = desk.limits.trade_loss * tier
         unit = loss_per_unit(side, price, stop, desk)
-        if unit > 0:  # a stop on the wrong side is the gate's to refuse
-            bounds.append((room // (unit * step), f"loss limit of ${room:.2f} a trade"))
+        bounds.append((room // (unit * step), f"loss limit of ${room:.2f} a trade"))
     steps, why = min(bounds)
     qty = steps * step
     if qty >= smallest(price, desk):

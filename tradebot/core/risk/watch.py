@@ -80,9 +80,7 @@ class Watch:
         return True
 
     def see(self, equity: Decimal) -> Iterator[Ladder]:
-        """Yield the ladders on which this equity (USDT) reached a further step."""
-        if self.floor is None or equity > self.floor:
-            return
+        """Yield the ladders on which this equity (USDT), not above ``floor``, reached a further step."""
         for ladder in self.ladders:
             if ladder.next is not None and equity <= ladder.next:
                 ladder.advance(equity)
@@ -164,9 +162,11 @@ class Watch:
     def rooms(self, equity: Decimal) -> tuple[tuple[str, Decimal, Decimal], ...]:
         """Return (rule, what may still be lost, cap) of each loss limit in force (USDT)."""
         return tuple(
-            (ladder.reason, ladder.cap - ladder.loss(equity), ladder.cap)
-            for ladder in self.ladders
-            if ladder.cap is not None
+            [
+                (ladder.reason, ladder.cap - ladder.loss(equity), ladder.cap)
+                for ladder in (self.day, self.week, self.signoff)
+                if ladder.cap is not None
+            ]
         )
 
     def _aim(self) -> None:

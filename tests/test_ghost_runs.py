@@ -199,6 +199,37 @@ def test_every_entry_signal_becomes_a_trade(tmp_path: Path, files: list[Path]) -
     assert float(summary["accuracy_pct"]) == pytest.approx(100 * wins / len(ghosts), abs=1e-7)
 
 
+@pytest.mark.parametrize("market", ["files", "quotes"])
+def test_of_one_size_it_is_what_the_account_did(
+    tmp_path: Path, files: list[Path], market: str
+) -> None:
+    """Of the same size, an approved signal's trade is the shadow account's to the last digit."""
+    rules = ("trade_loss", "day_loss", "week_loss", "entry_interval_s", "blackout_hours")
+    sets = ["execution.entry=market", "risk.paper.position_value=500", "ghost.notional=500"]
+    sets += [f"risk.paper.{rule}=off" for rule in rules]
+    source: Source = from_files(files)
+    if market == "quotes":
+        source = SimulatedSource(["BTC/USDT", "ETH/USDT"], 3)
+    params = {**FAST, "conviction": 1.0, "stop_atr": 0.7, "target_atr": 1.5}
+    run(setup_of(tmp_path, source, *sets, params=params, for_ms=6 * HOUR))
+    with journal(tmp_path) as reader:
+        trades = {row["signal"]: row for row in reader.trades("ghost-0001")}
+        ghosts = {row["signal"]: row for row in reader.ghosts("ghost-0001")}
+    # the account sizes at the touch, the ghost at the mark: a step more or less now and then
+    equal = [(t, ghosts[n]) for n, t in trades.items() if t["qty"] == ghosts[n]["qty"]]
+    assert len(equal) > 15
+    for trade, ghost in equal:
+        for name in SAME:
+            assert trade[name] == ghost[name], (name, trade, ghost)
+    assert {trade["exit_reason"] for trade, _ in equal} >= {"stop", "target"}
+
+
+SAME = (
+    *("symbol", "side", "entry_time", "entry_price", "exit_time", "exit_price", "exit_reason"),
+    *("fees", "funding", "pnl", "duration_s"),
+)
+
+
 def test_a_halted_ghost_goes_on_judging(tmp_path: Path, files: list[Path]) -> None:
     """Halted means no entry of the shadow account; what would have been is what one wants to know."""
     tmp_path.mkdir(exist_ok=True)

@@ -1,0 +1,128 @@
+"""The table: columns that fit, order, filter, a cursor that stays on its row; and figures as text."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from textual.app import App, ComposeResult
+
+from tradebot.tui import figures
+from tradebot.tui.grid import Column, Grid, Row, number_of
+
+ROWS: list[Row] = [
+    {"id": 1, "name": "one", "value": "10"},
+    {"id": 2, "name": "two", "value": "9"},
+    {"id": 3, "name": "three", "value": None},
+]
+
+
+def columns() -> list[Column]:
+    return [
+        Column("name", 6, lambda row: (row["name"], "")),
+        Column("value", 6, lambda row: (row["value"] or "-", ""), number_of("value"), right=True),
+        Column("least", 6, lambda row: ("x", ""), rank=2),
+        Column("less", 6, lambda row: ("y", ""), rank=1),
+        Column("words", 4, lambda row: ("some words that are long", ""), words=True),
+    ]
+
+
+class Bench(App[None]):
+    CSS = "Grid { padding: 0; border: none; }"
+
+    def compose(self) -> ComposeResult:
+        yield Grid("Things", columns(), lambda row: row["id"], empty="Nothing: press b.")
+
+
+async def headings(width: int) -> str:
+    app = Bench()
+    async with app.run_test(size=(width, 6)):
+        grid = app.query_one(Grid)
+        grid.show(ROWS)
+        return "".join(text for text, _ in grid._line(0))
+
+
+async def test_columns_leave_by_rank_and_words_take_the_rest() -> None:
+    assert (await headings(60)).split() == ["name", "value", "least", "less", "words"]
+    assert (await headings(26)).split() == ["name", "value", "less", "words"]
+    assert (await headings(20)).split() == ["name", "value", "words"]
+    assert len(await headings(60)) == 60
+
+
+async def test_numbers_sort_as_numbers_and_the_unknown_comes_first() -> None:
+    app = Bench()
+    async with app.run_test(size=(60, 6)) as pilot:
+        grid = app.query_one(Grid)
+        grid.show(ROWS)
+        grid.focus()
+        await pilot.press("s", "s")
+        assert [row["id"] for row in grid.rows] == [3, 2, 1]
+        assert "value↑" in "".join(text for text, _ in grid._line(0))
+        await pilot.press("S")
+        assert [row["id"] for row in grid.rows] == [1, 2, 3]
+
+
+async def test_the_cursor_stays_on_its_row_when_others_come_and_go() -> None:
+    app = Bench()
+    async with app.run_test(size=(60, 6)) as pilot:
+        grid = app.query_one(Grid)
+        grid.show(ROWS)
+        grid.focus()
+        await pilot.press("down")
+        assert grid.chosen is not None
+        assert grid.chosen["id"] == 2
+        grid.show([{"id": 0, "name": "zero", "value": "1"}, *ROWS])
+        assert grid.chosen["id"] == 2
+        grid.show([row for row in ROWS if row["id"] != 2])
+        assert grid.chosen["id"] == 1
+        grid.show([])
+        assert grid.chosen is None
+        assert "press b" in "".join(text for text, _ in grid._line(1))
+
+
+async def test_what_is_scrolled_to_is_drawn() -> None:
+    many = [{"id": n, "name": f"n{n}", "value": str(n)} for n in range(100)]
+    app = Bench()
+    async with app.run_test(size=(60, 6)) as pilot:
+        grid = app.query_one(Grid)
+        grid.show(many)
+        grid.focus()
+        await pilot.pause()
+        await pilot.press("end")
+        await pilot.pause()
+        assert grid.chosen == many[-1]
+        shown = "".join(text for y in range(6) for text, _ in grid._line(y))
+        assert "n99" in shown
+        assert "name" in shown
+
+
+@pytest.mark.parametrize(
+    ("show", "value", "text"),
+    [
+        (figures.usd, None, "-"),
+        (figures.usd, "10003.216", "$10,003.22"),
+        (figures.gain, "1.2", "+1.20 ▲"),
+        (figures.gain, "-0.004", "-0.00 ▼"),
+        (figures.gain, "0", "+0.00 ="),
+        (figures.gain, None, "-"),
+        (figures.brief_gain, "-12345.6", "-12,346 ▼"),
+        (figures.price, "98759.512345", "98,759.5"),
+        (figures.price, "0.742112", "0.74211"),
+        (figures.price, None, "-"),
+        (figures.quantity, "1E+2", "100"),
+        (figures.duration, 59, "59s"),
+        (figures.duration, 187, "3m07s"),
+        (figures.duration, 7_500, "2h05m"),
+        (figures.duration, 273_600, "3d04h"),
+        (figures.clock, 1_736_145_802_000, "01-06 06:43:22"),
+        (figures.clock, None, "-"),
+    ],
+)
+def test_figures(show: Any, value: Any, text: str) -> None:
+    assert show(value) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [("0", "░░░░"), ("0.001", "█░░░"), ("9", "████")])
+def test_a_little_is_not_nothing(share: str, text: str) -> None:
+    assert figures.bar(Decimal(share), 4) == text
