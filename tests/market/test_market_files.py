@@ -273,7 +273,7 @@ def feed_of_all_kinds(folder: Path) -> FileFeed:
     )  # fmt: skip
 
 
-def time_of(step: list[Any]) -> int:
+def time_of(step: Any) -> int:
     event = step[0]
     return int(event.open_time if isinstance(event, Bar) else event.at)
 

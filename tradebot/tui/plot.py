@@ -13,6 +13,7 @@ from tradebot.core.times import of_iso
 from tradebot.core.values import Bar
 from tradebot.tui.feed import View
 from tradebot.tui.figures import clock
+from tradebot.tui.page import Page
 
 Row = dict[str, Any]
 Point = tuple[int, float]
@@ -39,6 +40,10 @@ class PricePlot(PlotextPlot):
         super().__init__(id=id)
         self.symbol = ""
         self._drawn: object = None
+
+    def on_resize(self) -> None:
+        """Ask to be plotted for the new size."""
+        self.post_message(Page.Shown())
 
     def tell(self, view: View, symbol: str) -> None:
         """Plot the symbol's newest bars, if there is anything new to plot."""
@@ -103,6 +108,10 @@ class EquityPlot(PlotextPlot):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._drawn: object = None
+
+    def on_resize(self) -> None:
+        """Ask to be plotted for the new size."""
+        self.post_message(Page.Shown())
 
     def tell(self, view: View) -> None:
         """Plot the equity points and the equity of now."""
