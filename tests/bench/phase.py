@@ -64,7 +64,7 @@ def play(symbols: list[str], files: list[Path]) -> dict[str, Any]:
     trades = ((t.entry_time, t.entry_price, t.qty, t.exit_time, t.exit_price) for t in notes.trades)
     return {
         "run_s": took,
-        "events": session.events,
+        "bars": (session.engine.now + 1 - feed.first_time) // feed.interval * len(symbols),
         "trades": len(notes.trades),
         "trades_sha256": fingerprint(trades),
         "equity": outcome.summary["equity"],

@@ -22,8 +22,8 @@ def main() -> None:
     with measure.bars_file(args) as path:
         data = weigh(args.runs, path)
     table: list[list[Any]] = [["", "calls", "s", "% of step", "% of run phase"]]
-    table.append(["run phase", data["events"], data["run_s"], "-", 100.0])
-    table.append(["engine step", data["events"], data["step_s"], 100.0, data["step_pct"]])
+    table.append(["run phase", data["bars"], data["run_s"], "-", 100.0])
+    table.append(["engine step", data["bars"], data["step_s"], 100.0, data["step_pct"]])
     for name, guard in data["guards"].items():
         table.append([name, guard["calls"], guard["s"], guard["step_pct"], guard["run_pct"]])
     measure.answer(args, data, table)
@@ -50,7 +50,7 @@ def weigh(runs: int, path: Path) -> dict[str, Any]:
     guards["together"] = _share(sum(g["calls"] for g in first.values()), spent, step_s, run_s)
     return {
         "runs": runs,
-        "events": results["run"][0]["events"],
+        "bars": results["run"][0]["bars"],
         "run_s": round(run_s, 3),
         "step_s": round(step_s, 3),
         "step_pct": round(100 * step_s / run_s, 1),
