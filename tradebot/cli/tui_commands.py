@@ -42,7 +42,7 @@ def is_terminal() -> bool:
     """Whether there is a terminal to show a screen on: both ends, and one that can."""
     if os.environ.get("TERM", "") in ("dumb", "unknown"):
         return False
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def tui(common: Common, run: str | None) -> int:
