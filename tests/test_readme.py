@@ -78,3 +78,9 @@ def test_every_file_of_the_map_exists(path: str) -> None:
     if path != "my_strategy.py":
         found = [ROOT / "tradebot" / path, ROOT / "tradebot" / "core" / "risk" / path]
         assert any(candidate.exists() for candidate in found)
+
+
+def test_the_keys_are_those_of_the_screens() -> None:
+    from tradebot.tui.app import keys_markdown
+
+    assert keys_markdown().strip() in README

@@ -43,7 +43,10 @@ def pressing(*keys: str) -> Callable[[Pilot[Exit]], Any]:
         for key in keys:
             await pilot.press(key)
             await pilot.pause(0.05)
-        await pilot.pause(0.1 if keys else 0)
+        await pilot.pause(0.1)
+        assert isinstance(pilot.app, TradebotApp)
+        pilot.app.paint()  # once more, now that everything has its size
+        await pilot.pause(0.1)
 
     return press
 

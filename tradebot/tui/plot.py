@@ -10,7 +10,7 @@ from typing import Any
 from textual_plotext import PlotextPlot
 
 from tradebot.core.times import of_iso
-from tradebot.core.values import Bar
+from tradebot.core.values import DAY_MS, Bar
 from tradebot.tui.feed import View
 from tradebot.tui.figures import clock
 from tradebot.tui.page import Page
@@ -141,7 +141,7 @@ class EquityPlot(PlotextPlot):
             word = "above" if rises else "below"
             self.border_title = f"Equity (USDT), {word} the start of {Decimal(start):,.0f}"
         ticks = [times[0] + (times[-1] - times[0]) * n // STEPS for n in range(STEPS + 1)]
-        plt.xticks(ticks, [clock(tick)[:11] for tick in ticks])
+        plt.xticks(ticks, _names(ticks))
 
 
 def _places(times: Sequence[int], marks: Sequence[tuple[int, str]]) -> list[Point]:
@@ -164,4 +164,10 @@ def _thin(rows: Sequence[Row], most: int) -> list[Row]:
 def _label(plt: Any, times: Sequence[int]) -> None:
     last = len(times) - 1
     places = sorted({round(last * n / STEPS) for n in range(STEPS + 1)})
-    plt.xticks(places, [clock(times[place])[:11] for place in places])
+    plt.xticks(places, _names([times[place] for place in places]))
+
+
+def _names(ticks: Sequence[int]) -> list[str]:
+    """Return short labels: longer ones that come near each other the library moves about at random."""
+    days = ticks[-1] - ticks[0] > 2 * DAY_MS
+    return [clock(tick)[:5] if days else clock(tick)[6:11] for tick in ticks]
