@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tui_kit import NOW, START, fly
+from tui_kit import NOW, START, fly, haunt
 
 from tradebot.lock import InstanceLock
 
@@ -21,11 +21,21 @@ from tradebot.lock import InstanceLock
 @pytest.fixture(scope="session")
 def flown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with a seeded paper run, interrupted with a position open; its chance is frozen."""
-    path = tmp_path_factory.mktemp("flown")
+    return _made(tmp_path_factory.mktemp("flown"), fly)
+
+
+@pytest.fixture(scope="session")
+def haunted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a seeded ghost run, interrupted with a hypothetical trade open."""
+    return _made(tmp_path_factory.mktemp("haunted"), haunt)
+
+
+def _made(path: Path, make: Callable[[Path], None]) -> Path:
+    """Let a run be made in this directory without chance, and at the tests' own time."""
     (path / "instance").write_text("abc123\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("secrets.token_hex", lambda size: "c0ffee00"[: 2 * size])
-        fly(path)
+        make(path)
     with closing(sqlite3.connect(path / "tradebot.db")) as db, db:
         db.execute("UPDATE runs SET started = ?, ended = ?", (START, NOW))
         db.execute("UPDATE snapshot SET wall = ?", (NOW - 300,))
@@ -38,6 +48,14 @@ def data_dir(flown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(flown, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     return Path("data")
+
+
+@pytest.fixture
+def ghost_dir(haunted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the ghost's: the directory ``ghosts`` of the current one."""
+    shutil.copytree(haunted, tmp_path / "ghosts")
+    monkeypatch.chdir(tmp_path)
+    return Path("ghosts")
 
 
 @pytest.fixture

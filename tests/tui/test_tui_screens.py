@@ -31,7 +31,7 @@ from tradebot.tui.plots import PlotPage
 from tradebot.tui.status import status_line
 
 SIZES = [(80, 24), (120, 40)]
-VIEWS = ["1", "2", "3", "4", "5", "6", "7", "question_mark"]
+VIEWS = ["1", "2", "3", "4", "5", "6", "7", "8", "question_mark"]
 DIALOGS = {"trade": ("enter",), "close_all": ("f9",), "resume": ("f8", "6", "r")}
 
 Compare = Callable[..., bool]

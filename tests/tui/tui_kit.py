@@ -24,6 +24,9 @@ NOW = START + 3_600_000
 
 TRADES = 4
 
+JUDGED = 32
+"""Closed hypothetical trades of the ghost run: signals of every verdict are among them."""
+
 
 class Flight(SimulatedSource):
     """The embedded market until enough was traded and a position is open; then it asks for a stop."""
@@ -44,6 +47,38 @@ class Flight(SimulatedSource):
 def configured(data_dir: Path) -> Config:
     """Return the default configuration with this data directory."""
     return load_config(None, {}, (), {"data.dir": str(data_dir)})
+
+
+class GhostFlight(SimulatedSource):
+    """The embedded market until enough was judged and a hypothetical trade is open."""
+
+    runner: Runner | None = None
+
+    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+        """Yield steps; the stop comes before the next one, always at the same."""
+        for step in super().steps(cursor):
+            assert self.runner is not None
+            ghosts = self.runner.session.ghosts
+            assert ghosts is not None
+            filled = any(row["entry_time"] is not None for row in ghosts.view())
+            if ghosts.closed >= JUDGED and filled:
+                self.runner.request_stop("enough was judged")
+            yield step
+
+
+def haunt(data_dir: Path) -> None:
+    """Make a seeded ghost run that is interrupted with a hypothetical trade open."""
+    source = GhostFlight(("BTC/USDT", "ETH/USDT"), 42)
+    spec = load_strategy("breakout", Path())
+    setup = Setup(configured(data_dir), source, spec, Pace(None, None), seed=42, modes=("ghost",))
+
+    async def run() -> None:
+        async with opened(setup) as (runner, cursor):
+            source.runner = runner
+            ending = await runner.main(cursor)
+        assert (ending.state, ending.error) == ("interrupted", None)
+
+    asyncio.run(run())
 
 
 def fly(data_dir: Path) -> None:

@@ -24,6 +24,7 @@ from tradebot.tui.bot import BotPage
 from tradebot.tui.closing import CloseAll
 from tradebot.tui.dialog import Question
 from tradebot.tui.feed import Feed, View
+from tradebot.tui.ghost import GhostPage
 from tradebot.tui.help import HelpPage, key_groups
 from tradebot.tui.holdings import Holdings, read_holdings
 from tradebot.tui.keys import markdown
@@ -123,12 +124,13 @@ class TradebotApp(App[Exit]):
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         *("painted.tcss", "lines.tcss", "grid.tcss", "status.tcss", "banner.tcss", "keybar.tcss"),
         *("page.tcss", "plot.tcss", "paper.tcss", "plots.tcss", "risk.tcss", "account.tcss"),
-        *("bot.tcss", "dialog.tcss", "reason.tcss"),
+        *("bot.tcss", "ghost.tcss", "dialog.tcss", "reason.tcss"),
     ]
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
         page.mode: page
         for page in (
-            *(PaperPage, PlotPage, SignalsPage, RiskPage, AccountPage, BotPage, LogPage, HelpPage),
+            *(PaperPage, PlotPage, SignalsPage, RiskPage, AccountPage),
+            *(BotPage, LogPage, GhostPage, HelpPage),
         )
     }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as the library has it

@@ -72,6 +72,47 @@ class SignalDetail(Details):
         super().__init__(f"Signal {signal['id']}  {signal['symbol']}", signal_lines(signal))
 
 
+class GhostDetail(Details):
+    """A hypothetical trade."""
+
+    def __init__(self, ghost: Row) -> None:
+        title = f"Hypothetical trade of signal {ghost['signal']}  {ghost['symbol']}"
+        super().__init__(title, ghost_lines(ghost))
+
+
+def ghost_lines(ghost: Row) -> list[Line]:
+    """Return a hypothetical trade: what was wanted, what the gate said, how it would have gone."""
+    lines: list[Line] = [
+        _pair("signal", f"{ghost['side']} at {price(ghost['price'])}, {clock(ghost['time'])}Z"),
+        _pair("reason", ghost["reason"]),
+        _pair("confid.", f"{ghost['confidence']:.2f}"),
+        _pair("plan", f"stop {price(ghost['stop'])}, target {price(ghost['target'])}"),
+        _pair("verdict", ghost["verdict"]),
+    ]
+    for text in ghost["refusals"]:
+        lines += wrapped("", f"✗ {text}", 70, "warn")
+    held = ghost["duration_s"]
+    return [
+        *lines,
+        (),
+        ((f"Hypothetical: {usd(ghost['notional'])}, {ghost['state']}", "title"),),
+        _pair("qty", quantity(ghost["qty"])),
+        _pair("entry", _dealt(ghost["entry_price"], ghost["entry_time"])),
+        _pair("exit", _dealt(ghost["exit_price"], ghost["exit_time"])),
+        _pair(
+            "held", "-" if held is None else f"{duration(held)}, ended by {ghost['exit_reason']}"
+        ),
+        _pair("PnL", gain(ghost["pnl"]), tint(ghost["pnl"])),
+        _pair("costs", f"fees {usd(ghost['fees'])}, funding {signed(ghost['funding'])}"),
+        _pair("range", f"MFE {signed(ghost['mfe'])}, MAE {signed(ghost['mae'])}"),
+    ]
+
+
+def _dealt(at_price: str | None, at: int | None) -> str:
+    """Return a price and its time; a dash for a deal that has not been made."""
+    return "-" if at_price is None else f"{price(at_price)}  at {clock(at)}Z"
+
+
 def trade_lines(trade: Row) -> list[Line]:
     """Return the trade itself."""
     return [

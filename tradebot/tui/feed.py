@@ -22,6 +22,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.lock import HaltRow, halt_present, lock_owner, read_halts
 from tradebot.offline import DATABASE
+from tradebot.tui.ghost_feed import GhostFeed, GhostView
 
 Row = dict[str, Any]
 Engine = Literal["running", "hung", "stopped"]
@@ -59,7 +60,7 @@ class View:
     """Everything the screens show, as of ``wall`` (UTC milliseconds of the real clock).
 
     ``body`` is the newest snapshot ({} without one), ``beat`` when it was written, ``fresh`` when market
-    time was last seen to move; lists are oldest first. ``problem`` says in words why there is nothing.
+    time was last seen to move; lists are oldest first. ``ghost`` is of the run, or of one beside it. ``problem`` says in words why there is nothing.
     """
 
     wall: int
@@ -81,6 +82,7 @@ class View:
     halt_log: tuple[Row, ...] = ()
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     config: Row = field(default_factory=dict)
+    ghost: GhostView | None = None
 
     @property
     def live(self) -> bool:
@@ -171,6 +173,7 @@ class Feed:
         self.pinned = pinned
         self._clock = clock
         self._reader: Reader | None = None
+        self._ghosts: GhostFeed | None = None
         self._inode = 0
         self._last = View(0, data_dir)
         self._head: object = None
@@ -194,7 +197,7 @@ class Feed:
     def _drop(self) -> None:
         if self._reader is not None:
             self._reader.close()
-        self._reader, self._inode = None, 0
+        self._reader, self._ghosts, self._inode = None, None, 0
         self._last, self._head = View(0, self.data_dir), None
 
     def read(self) -> View:
@@ -229,6 +232,7 @@ class Feed:
         reader = self._reader
         if reader is None:
             reader = self._reader = Reader(self.data_dir / DATABASE)
+            self._ghosts = GhostFeed(reader, NEWEST)
         with reader.moment():
             runs = tuple(reader.runs())
             if not runs:
@@ -252,6 +256,7 @@ class Feed:
         body = {} if found is None else found.body
         beat = None if found is None else found.wall
         moved = changed or body.get("at") != last.at
+        head = reader.head()
         owner = lock_owner(self.data_dir) if run.state == "running" else None
         return View(
             wall=wall,
@@ -266,12 +271,13 @@ class Feed:
             latch=latch,
             config=json.loads(run.config) if changed else last.config,
             bars=self._newest_bars(reader, run.id, last.bars),
-            **self._tables(reader, run.id),
+            ghost=None if self._ghosts is None else self._ghosts.look(runs, run, body, head),
+            **self._tables(reader, run.id, head),
         )
 
-    def _tables(self, reader: Reader, run: str) -> dict[str, Any]:
+    def _tables(self, reader: Reader, run: str, head: object) -> dict[str, Any]:
         """Return the tables of a run, read again only when the audit trail has grown."""
-        last, head = self._last, reader.head()
+        last = self._last
         if head == self._head:
             names = ("orders", "trades", "signals", "equity", "notices", "halt_log")
             return {name: getattr(last, name) for name in names}

@@ -46,12 +46,12 @@ class KeyBar(Lines):
             if text == f"{key} {name}":
                 self.app.call_later(self.app.run_action, action)
         for key, name, mode in self._tabs:
-            if text in (f"{key} {name}", f"[{key} {name}]", key):
+            if text.strip("[]") in {_label(key, name, short=short) for short in (False, True)}:
                 self.app.call_later(self.app.run_action, f"view('{mode}')")
 
 
 def key_line(tabs: Sequence[Tab], mode: str, width: int) -> Line:
-    """Return the bar for ``width`` columns; where room is short the last view shows its key alone."""
+    """Return the bar for ``width`` columns; where room is short keys stand close, help has its key alone."""
     kills: list[Span] = []
     for key, name, _ in KILLS:
         kills.append((f" {key} {name}" if not kills else f"  {key} {name} ", "alarm"))
@@ -65,10 +65,17 @@ def key_line(tabs: Sequence[Tab], mode: str, width: int) -> Line:
 
 def _views(tabs: Sequence[Tab], mode: str, *, short: bool) -> list[Span]:
     spans: list[Span] = []
-    for number, (key, name, of) in enumerate(tabs):
-        text = key if short and number == len(tabs) - 1 else f"{key} {name}"
+    for key, name, of in tabs:
+        text = _label(key, name, short=short)
         here = of == mode
         # brackets, not colour alone, say where one is
         spans.append((f"[{text}]" if here else text, "key" if here else "dim"))
         spans.append(("" if short and here else " ", ""))
     return spans
+
+
+def _label(key: str, name: str, *, short: bool) -> str:
+    """Return a key with its view's name; a sign says by itself what a digit does not."""
+    if not short:
+        return f"{key} {name}"
+    return f"{key}{name}" if key.isdigit() else key

@@ -26,6 +26,7 @@ TABS: tuple[Tab, ...] = (
     ("5", "Account", "account"),
     ("6", "Bot", "bot"),
     ("7", "Log", "log"),
+    ("8", "Ghost", "ghost"),
     ("?", "Help", "help"),
 )
 """The views: key, name, mode."""

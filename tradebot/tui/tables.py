@@ -9,6 +9,7 @@ from typing import Any
 from tradebot.core.times import of_iso
 from tradebot.tui.figures import (
     UNKNOWN,
+    arrow,
     brief_gain,
     clock,
     duration,
@@ -91,6 +92,25 @@ def _confidence(row: Row) -> Span:
     return (UNKNOWN if value is None else f"{value:.2f}", "")
 
 
+def outcome(row: Row) -> Span:
+    """Return a cell of what a hypothetical trade came to, or stands at."""
+    pnl = row["pnl"]
+    if row["state"] == "unfilled":
+        return ("never filled", "dim")
+    if pnl is None:
+        return ("open, not filled", "dim")
+    word = "open" if row["state"] == "open" else "would be"
+    number = Decimal(pnl)
+    places = 0 if abs(number) >= 1000 else 2
+    sign = "-" if number < 0 else "+"
+    return (f"{word} {sign}{usd(abs(number), places)} {arrow(pnl)}", tint(pnl))
+
+
+def _held(row: Row) -> Span:
+    seconds = row["duration_s"]
+    return (UNKNOWN if seconds is None else duration(seconds), "dim")
+
+
 POSITIONS = (
     Column("symbol", 9, text_of("symbol", "word")),
     Column("side", 7, side),
@@ -143,6 +163,19 @@ SIGNALS = (
     Column("verdict", 10, _verdict),
     Column("outcome", 9, tinted("outcome_pnl", brief_gain), number_of("outcome_pnl"), right=True),
     Column("why", 22, _why, words=True),
+)
+
+GHOSTS = (
+    Column("time", 14, moment("time"), lambda row: row["time"]),
+    Column("symbol", 9, text_of("symbol", "word")),
+    Column("side", 7, side),
+    Column("conf.", 5, _confidence, lambda row: row["confidence"], right=True, rank=1),
+    Column("verdict", 10, _verdict),
+    Column("entry", 9, shown("entry_price", price), number_of("entry_price"), right=True, rank=3),
+    Column("exit", 9, shown("exit_price", price), number_of("exit_price"), right=True, rank=4),
+    Column("held", 6, _held, lambda row: row["duration_s"], right=True, rank=5),
+    Column("outcome", 18, outcome, number_of("pnl"), right=True),
+    Column("why", 6, text_of("exit_reason", "dim"), rank=2, words=True),
 )
 
 SYMBOLS = (
