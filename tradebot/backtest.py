@@ -32,19 +32,19 @@ class Notebook:
     Both stay empty else: a long run has many.
     """
 
-    __slots__ = ("_keeps_equity", "_keeps_signals", "equity", "signals", "trades")
+    __slots__ = ("_noted", "equity", "signals", "trades")
 
     def __init__(self, *, signals: bool = False, equity: bool = False) -> None:
         self.trades = ClosedTrades()
         self.signals: list[SignalJudged] = []
         self.equity: list[EquityPoint] = []
-        self._keeps_signals = signals
-        self._keeps_equity = equity
+        kept = {TradeClosed: True, TradeReopened: True, SignalJudged: signals, EquityPoint: equity}
+        self._noted = frozenset(kind for kind, wanted in kept.items() if wanted)
 
     def take(self, effects: Sequence[Effect]) -> None:
         """Note what is worth keeping of an event's effects."""
         for effect in effects:
-            if type(effect) in _NOTED:
+            if type(effect) in self._noted:
                 self._note(effect)
 
     def _note(self, effect: Effect) -> None:
@@ -53,15 +53,12 @@ class Notebook:
                 self.trades.add(effect)
             case TradeReopened(id=number):
                 self.trades.drop(number)
-            case SignalJudged() if self._keeps_signals:
+            case SignalJudged():
                 self.signals.append(effect)
-            case EquityPoint() if self._keeps_equity:
+            case EquityPoint():
                 self.equity.append(effect)
             case _:
                 pass
-
-
-_NOTED = frozenset({TradeClosed, TradeReopened, SignalJudged, EquityPoint})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,6 @@ class _quiet_collector:  # noqa: N801 - reads as the statement it is used in
     """Keep the cycle collector from walking what was imported while millions of bars pass."""
 
     def __enter__(self) -> None:
-        gc.collect()
         gc.freeze()
 
     def __exit__(self, *_: object) -> None:

@@ -12,10 +12,10 @@ from operator import attrgetter
 
 from tradebot.core.effects import TradeClosed
 
-OPEN = 4096
+OPEN = 8192
 """Trades kept as they are, at most; many more than a late fill can still change."""
 
-PACKED = 2048
+PACKED = 4096
 """Trades packed at a time."""
 
 _NAMES = tuple(item.name for item in fields(TradeClosed))

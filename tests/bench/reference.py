@@ -36,8 +36,10 @@ class Expected:
 
 def fingerprint(trades: Iterable[Trade]) -> str:
     """Return the sha256 of the trades as the common benchmark's oracle writes them."""
-    lines = (f"{t},{p:.2f},{q:.3f},{u},{x:.2f}\n" for t, p, q, u, x in trades)
-    return sha256("".join(lines).encode()).hexdigest()
+    digest = sha256()
+    for t, p, q, u, x in trades:
+        digest.update(f"{t},{p:.2f},{q:.3f},{u},{x:.2f}\n".encode())
+    return digest.hexdigest()
 
 
 def play(path: Path) -> Expected:

@@ -42,7 +42,7 @@ from tradebot.core.metrics import Drawdown, Tally
 from tradebot.core.money import ZERO, plain
 from tradebot.core.portfolio import Portfolio
 from tradebot.core.resample import Resampler
-from tradebot.core.risk.calm import NEVER, calm_band
+from tradebot.core.risk.calm import NEVER, Bands, calm_bands
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import REACHED, Ladder, describe
 from tradebot.core.risk.watch import Watch
@@ -53,6 +53,9 @@ from tradebot.core.values import HOUR_MS, Bar, Fees, Instrument, OrderStatus, Qu
 from tradebot.core.wish import read_signal
 
 NOTHING: tuple[Effect, ...] = ()
+
+NOWHERE = (inf, -inf)
+"""The band of a symbol without one: no price is in it."""
 
 CLOSE = 2
 """The liquidation danger at which a position is closed."""
@@ -109,7 +112,7 @@ class Engine:
         self._quoted = config.quotes
         self._next_hour = 0
         self._equity = config.start_equity
-        self._calm = NEVER
+        self._calm: Bands = NEVER
         self._late = False
 
     def _book(self, symbol: str, make_strategy: Callable[[str], Strategy]) -> Book:
@@ -215,8 +218,8 @@ class Engine:
             book.mark = None
             book.inside = book.faulty = False
             if book.holding.qty:
-                low, high = self._calm
-                if low < bar.close < high:
+                band = self._calm.get(bar.symbol)
+                if band is not None and band[0] < bar.close < band[1]:
                     self._late = True
                 else:
                     self._value(book)
@@ -246,7 +249,7 @@ class Engine:
 
     def _moved(self, book: Book, mark: float, touch: float) -> None:
         """A price moved under an open position: look at it exactly, or not at all where that is safe."""
-        low, high = self._calm
+        low, high = self._calm.get(book.symbol, NOWHERE)
         if low < mark < high and low < touch < high:
             self._late = True
         else:
@@ -258,13 +261,9 @@ class Engine:
         self._hold_to_limits(book)
         if book.closing:
             self.trader.close(book, book.closing)
-        self._calm = NEVER
-        if (
-            ZERO < self._drawdown.now < self._drawdown.deepest
-        ):  # else the next may be another extreme
-            self._calm = calm_band(
-                self.books.values(), self.portfolio.cash, self._drawdown, self.watch
-            )
+        self._calm = calm_bands(
+            self.books.values(), self.portfolio.cash, self._drawdown, self.watch
+        )
 
     def _hold_to_limits(self, book: Book) -> None:
         """React in this very call if the position's own limits are reached."""

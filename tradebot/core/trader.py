@@ -98,6 +98,7 @@ class Trader:
         slip = execution.slippage_bps / TEN_THOUSAND
         self.exposure = Exposure(books, self.orders, portfolio, halts, watch, limits, fees, slip)
         self.flattening = ""
+        self._approved: Book | None = None
         self.finished: OrderedDict[str, TrackedOrder] = OrderedDict()
         self.last_entry: int | None = None
         self.prefix = "tb"
@@ -191,6 +192,7 @@ class Trader:
         book.plan = plan
         book.entry = self._send(verdict, wish.id)
         self.entries[book.entry] = book
+        self._approved = book
         self.last_entry = self.now
         self._expect_price(book)
         if self.execution.entry == "limit":
@@ -356,9 +358,15 @@ class Trader:
         return stale_s is not None and self.now - seen - pause > stale_s * 1000
 
     def review_entries(self) -> None:
-        """Cancel working entries that limits, or the age of their price, would now refuse."""
-        overdrawn = self.exposure.overdrawn()
+        """Cancel working entries that limits, or the age of their price, would now refuse.
+
+        In the call that approved one, the gate has just held it, and the account with it, to the same limits.
+        """
+        approved, self._approved = self._approved, None
+        overdrawn = self.exposure.overdrawn() if approved is None else ""
         for book in tuple(self.entries.values()):
+            if book is approved:
+                continue
             why = overdrawn or ("stale data" if self._stale(book) else self.exposure.unfit(book))
             if why:
                 self._cancel(book.entry, why)

@@ -27,8 +27,11 @@ def read_signal(number: int, signal: Signal) -> tuple[Wish, tuple[Refusal, ...]]
     if not 0 <= confidence <= 1:  # false for NaN too
         faults.append(Refusal("confidence", f"confidence {confidence!r} is not from 0 to 1"))
         confidence = 0.0
-    values = ((str(k), float(v)) for k, v in signal.indicators.items())
-    indicators = {name: value for name, value in values if isfinite(value)}
+    indicators = {
+        str(name): finite
+        for name, value in signal.indicators.items()
+        if isfinite(finite := float(value))
+    }
     reason = str(signal.reason)
     wish = Wish(number, signal.side, confidence, stop, target, reason, indicators)
     return wish, tuple(faults)

@@ -21,8 +21,8 @@ from tradebot.market.probe import KLINE_COLUMNS, DataFile, milliseconds
 MOST = 1e12
 """No price or volume reaches this: a larger number is a damaged row (and infinity is one)."""
 
-Row: TypeAlias = tuple[int, tuple[str, ...], float, float, float, float, float]
-"""Open time (UTC ms), the five numbers as text, and as floats."""
+Row: TypeAlias = tuple[int, int, tuple[str, ...], float, float, float, float, float]
+"""Place in its block, open time (UTC ms), the five numbers as text, and as floats."""
 
 new = object.__new__
 
@@ -63,7 +63,7 @@ class Klines:
         make, symbol, interval, most = self.make, self.symbol, self.interval, MOST
         last = interval - 1
         expected = self._expected
-        for row, (time, text, opened, high, low, close, volume) in enumerate(columns):
+        for row, time, text, opened, high, low, close, volume in columns:
             if (
                 time == expected
                 and 0 < low <= opened <= high < most
@@ -150,7 +150,7 @@ def _columns(file: DataFile, lines: list[str]) -> Iterator[Row] | None:
         numbers = [list(map(float, column)) for column in texts]
     except ValueError:
         return None
-    return zip(times, zip(*texts, strict=True), *numbers, strict=True)
+    return zip(range(len(lines)), times, zip(*texts, strict=True), *numbers, strict=True)
 
 
 def rows(file: DataFile) -> Iterator[tuple[int, list[str]]]:

@@ -243,3 +243,12 @@ def test_rules_that_make_no_sense(changes: dict[str, object]) -> None:
 
 def test_instruments_of_the_script_differ_by_name_only() -> None:
     assert replace(instrument("U"), symbol="T/USDT") == instrument("T")
+
+
+def test_regular_orders_do_not_count_as_conditional_ones() -> None:
+    stops = "\n".join(f"s{n} sell 1 stop 95 ro" for n in range(199))
+    limits = "b buy 1 limit 91\n c buy 1 limit 92\n d buy 1 limit 93"
+    assert then(LONG, f"{limits}\n{stops}\nlast sell 1 stop 95 ro") == []
+    assert then(LONG, f"{limits}\n{stops}\nlast sell 1 stop 95 ro\nmore sell 1 stop 95 ro") == [
+        "more rejected -4045"
+    ]

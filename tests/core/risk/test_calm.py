@@ -20,7 +20,7 @@ from tradebot.core.facts import INSTRUMENTS
 from tradebot.core.metrics import Drawdown
 from tradebot.core.money import ZERO, exact
 from tradebot.core.portfolio import Holding
-from tradebot.core.risk.calm import NEVER, Band, calm_band
+from tradebot.core.risk.calm import NEVER, calm_bands
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import Ladder
 from tradebot.core.risk.watch import Watch
@@ -40,10 +40,10 @@ class Silent:
         return None
 
 
-def held(qty: str, entry: str = "100") -> Book:
+def held(qty: str, entry: str = "100", symbol: str = "BTC/USDT") -> Book:
     quantity, price = Decimal(qty), Decimal(entry)
     holding = Holding(qty=quantity, entry=price, trip_cash=-quantity * price)
-    return Book("BTC/USDT", INSTRUMENTS["BTC/USDT"], Silent(), None, holding)
+    return Book(symbol, INSTRUMENTS[symbol], Silent(), None, holding)
 
 
 def fallen(equity: str, deepest: str) -> Drawdown:
@@ -59,18 +59,30 @@ def watching(signoff: Decimal | None = None) -> Watch:
     return Watch(limits, Decimal("0.0005"), 1, CASH, signoff)
 
 
-def band_of(book: Book, drawdown: Drawdown, watch: Watch) -> Band:
+def band_of(book: Book, drawdown: Drawdown, watch: Watch) -> tuple[float, float]:
     with exact():
         cash = CASH - book.holding.qty * book.holding.entry
-        return calm_band([book, held("0")], cash, drawdown, watch)
+        return calm_bands([book, held("0")], cash, drawdown, watch)[book.symbol]
 
 
-def test_no_position_two_positions_or_one_being_closed_are_never_calm() -> None:
+def test_no_position_and_one_being_closed_are_never_calm() -> None:
     drawdown, watch = fallen("9999", "10"), watching()
     closing = held("1")
     closing.closing = "signal"
-    for books in ([held("0")], [held("1"), held("1")], [closing]):
-        assert calm_band(books, CASH, drawdown, watch) == NEVER
+    for books in ([held("0")], [closing], [held("1", symbol="ETH/USDT"), closing]):
+        assert calm_bands(books, CASH, drawdown, watch) == NEVER
+
+
+def test_several_positions_share_what_the_equity_may_move_by() -> None:
+    drawdown, watch = fallen("9999", "11"), watching()
+    books = [held("1"), held("-2", symbol="ETH/USDT")]
+    for book in books:
+        book.see_inside(Decimal(100))
+    with exact():
+        # 10 to fall and 1 to rise from here, half of it each
+        bands = calm_bands(books, Decimal(9999 + 100), drawdown, watch)
+    assert bands["BTC/USDT"] == pytest.approx((95, 100.5), abs=1e-3)
+    assert bands["ETH/USDT"] == pytest.approx((99.75, 102.5), abs=1e-3)
 
 
 @pytest.mark.parametrize("qty", ["1", "-1"])
@@ -178,19 +190,19 @@ def lived(seed: int, symbols: list[str], *, short: bool, quoted: bool, profile: 
 
 @given(
     seed=st.integers(0, 10_000),
-    two=st.booleans(),
+    count=st.integers(1, 4),
     short=st.booleans(),
     quoted=st.booleans(),
     profile=st.sampled_from(["paper", "live", "bench"]),
 )
 def test_a_run_is_the_same_byte_for_byte_with_and_without_the_band(
-    seed: int, two: bool, short: bool, quoted: bool, profile: str
+    seed: int, count: int, short: bool, quoted: bool, profile: str
 ) -> None:
-    symbols = ["ADA/USDT", "SOL/USDT"] if two else ["SOL/USDT"]
+    symbols = ["ADA/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT"][-count:]
     if quoted and profile == "bench":
         profile = "paper"  # the bench's market is bars alone
     calm = lived(seed, symbols, short=short, quoted=quoted, profile=profile)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "calm_band", lambda *_: NEVER)
+        patch.setattr(engine_module, "calm_bands", lambda *_: NEVER)
         exact_ = lived(seed, symbols, short=short, quoted=quoted, profile=profile)
     assert calm == exact_

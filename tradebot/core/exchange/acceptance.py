@@ -155,8 +155,6 @@ def expected_price(order: Order, last: Decimal) -> Decimal:
 def check_count(order: Order, instrument: Instrument, book: Book) -> Refusal | None:
     """Check the number of working orders: regular ones per symbol, conditional ones per account."""
     if order.type in CONDITIONAL:
-        if sum(map(len, book.orders.values())) < MAX_CONDITIONAL:
-            return None  # even if all of them are
         open_now = sum(_count(orders, conditional=True) for orders in book.orders.values())
         if open_now >= MAX_CONDITIONAL:
             return Refusal(
@@ -164,7 +162,7 @@ def check_count(order: Order, instrument: Instrument, book: Book) -> Refusal | N
             )
         return None
     if len(book.of(order.symbol)) < instrument.max_orders:
-        return None
+        return None  # whatever they are
     open_now = _count(book.of(order.symbol), conditional=False)
     if open_now >= instrument.max_orders:
         return Refusal(-2025, f"{open_now} orders are open, the limit is {instrument.max_orders}")

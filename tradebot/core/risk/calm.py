@@ -6,49 +6,69 @@ says, in floats and on the safe side, which these are; every other price is look
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from math import inf
 from typing import TypeAlias
 
 from tradebot.core.book import Book
 from tradebot.core.metrics import Drawdown
+from tradebot.core.money import ZERO
 from tradebot.core.risk.watch import Watch
 
-Band: TypeAlias = tuple[float, float]
-"""Prices in USDT: strictly between the two it is calm."""
+Bands: TypeAlias = Mapping[str, tuple[float, float]]
+"""By symbol, prices in USDT: strictly between the two it is calm. A symbol without any is never calm."""
 
-NEVER: Band = (inf, -inf)
+NEVER: Bands = {}
 
 _SAFETY = 1e-9
 """Relative allowance for the rounding of floats, a million times what it is."""
 
 
-def calm_band(books: Iterable[Book], cash: Decimal, drawdown: Drawdown, watch: Watch) -> Band:
-    """Return the band of the only open position; ``NEVER`` unless there is exactly one, left alone.
+def calm_bands(books: Iterable[Book], cash: Decimal, drawdown: Drawdown, watch: Watch) -> Bands:
+    """Return the bands of all open positions; ``NEVER`` if one of them is being closed.
 
-    Solves for the price p, with equity = cash + qty x p and net = ``Watch.net``: equity below its peak
-    and above its deepest fall and the account's next limit; net above the trade's next step; p on the good
-    side of the liquidation bound.
+    Equity = cash + sum of qty x price must stay below its peak and above its deepest fall and the account's
+    next limit. What it may move by either way is divided equally: as long as every price is in its own
+    band, the sum is in bounds. Each position's net (``Watch.net``) must stay above its trade's next step, and
+    its price on the good side of the liquidation bound.
     """
-    held = [book for book in books if book.holding.qty]
-    if len(held) != 1 or held[0].closing:
-        return NEVER
-    (book,) = held
-    holding = book.holding
-    qty, money, peak = float(holding.qty), float(cash), float(drawdown.peak)
+    if not ZERO < drawdown.now < drawdown.deepest:
+        return NEVER  # the next price may be another extreme
+    money, peak = float(cash), float(drawdown.peak)
+    equity = money
+    held: list[tuple[Book, float, float]] = []
+    for book in books:
+        if not book.holding.qty:
+            continue
+        if book.closing:
+            return NEVER
+        qty, price = float(book.holding.qty), float(book.price() or book.holding.entry)
+        equity += qty * price
+        held.append((book, qty, price))
     # equity must not fall below: the deepest fall in USDT, that in percent, the account's next limit
     least = max(peak - float(drawdown.deepest), peak - float(drawdown.deepest_pct) * peak / 100.0)
     if watch.floor is not None:
         least = max(least, float(watch.floor))
-    bad = [(least - money) / qty]
-    good = (peak - money) / qty
-    trip_cash = float(holding.trip_cash)
+    count = len(held) or 1
+    fall, rise = (equity - least) / count, (peak - equity) / count
+    slack = _SAFETY * (abs(money) + peak)
+    return {
+        book.symbol: _band(book, watch, qty, price - fall / qty, price + rise / qty, slack)
+        for book, qty, price in held
+    }
+
+
+def _band(
+    book: Book, watch: Watch, qty: float, bad: float, good: float, slack: float
+) -> tuple[float, float]:
+    """Return the prices between ``bad`` and ``good`` (USDT) at which the position meets no limit of its own."""
+    trip_cash = float(book.holding.trip_cash)
+    worst = [bad]
     if book.ladder is not None and book.ladder.next is not None:
-        bad.append((float(book.ladder.next) - trip_cash) / watch.left_of(qty))
+        worst.append((float(book.ladder.next) - trip_cash) / watch.left_of(qty))
     if book.watch is not None:
-        bad.append(float(book.watch))
-    guard = _SAFETY * (abs(money) + peak + abs(trip_cash)) / abs(qty)
+        worst.append(float(book.watch))
+    guard = (slack + _SAFETY * abs(trip_cash)) / abs(qty)
     if qty > 0:
-        return max(bad) + guard, good - guard
-    return good + guard, min(bad) - guard
+        return max(worst) + guard, good - guard
+    return good + guard, min(worst) - guard

@@ -114,8 +114,8 @@ def initial_margin(notional: Decimal, leverage: int) -> Decimal:
 
 def check(order: Order, stop: Decimal | None, desk: Desk) -> Approved | Refused:
     """Judge an entry against every admission rule; ``stop`` is where its stop will be placed."""
-    reasons = tuple(r for rule in RULES if (r := rule(order, stop, desk)) is not None)
-    return Refused(reasons) if reasons else Approved(order, desk.epoch, SEAL)
+    reasons = [r for rule in RULES if (r := rule(order, stop, desk)) is not None]
+    return Refused(tuple(reasons)) if reasons else Approved(order, desk.epoch, SEAL)
 
 
 def close(
