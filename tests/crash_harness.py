@@ -73,9 +73,11 @@ class Fate:
 
 def arm(fate: Fate, batch: int) -> None:
     """Put the points into the running program."""
-    from tradebot import lock, runner, session, sources
-    from tradebot.core import engine
+    from tradebot.app import runner
+    from tradebot.core.trading import engine, session
+    from tradebot.guard import lock
     from tradebot.journal import schema, store
+    from tradebot.market import feed as sources
 
     runner.BATCH_EVENTS = batch
     fate.around(lock.InstanceLock, "acquire", after="lock")

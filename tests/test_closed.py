@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradebot.closed import OPEN, PACKED, ClosedTrades
-from tradebot.core.effects import TradeClosed
+from tradebot.app.packed_trades import OPEN, PACKED, ClosedTrades
+from tradebot.core.model.effects import TradeClosed
 
 
 def trade(number: int, pnl: str = "-0.10") -> TradeClosed:

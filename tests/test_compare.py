@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tradebot.compare import Comparison, Place, compare
+from tradebot.app.host import PaperHost, Setup
+from tradebot.app.runner import Pace
 from tradebot.config import load_config
-from tradebot.core.errors import JournalError, UsageError
-from tradebot.market.files import open_files
-from tradebot.paper import PaperHost, Setup
-from tradebot.runner import Pace
-from tradebot.sources import FileSource
-from tradebot.strategies import load_strategy
+from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.market.feed import FileSource
+from tradebot.market.files.feed import open_files
+from tradebot.plugins.strategies import load_strategy
+from tradebot.reports.compare import Comparison, Place, compare
 
 START = 1_736_143_200_000
 FAST = {"fast": 3, "slow": 9}

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from tradebot.core.errors import JournalError
-from tradebot.core.events import Command, RunStarted
-from tradebot.core.money import exact
-from tradebot.core.portfolio import Portfolio
+from tradebot.core.model.errors import JournalError
+from tradebot.core.model.events import Command, RunStarted
+from tradebot.core.model.money import exact
+from tradebot.core.state.portfolio import Portfolio
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import Finding, verify

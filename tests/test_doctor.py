@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tradebot import doctor
+from tradebot.app import doctor
+from tradebot.app.doctor import Row, examine
 from tradebot.config import Config, load_config
-from tradebot.core.errors import ConfigError
-from tradebot.doctor import Row, examine
+from tradebot.core.model.errors import ConfigError
+from tradebot.guard.lock import InstanceLock, write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.writer import Journal
-from tradebot.lock import InstanceLock, write_halt
 
 KEY = "a key that is long enough"
 

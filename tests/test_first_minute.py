@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tradebot.assembly import make_session
+from tradebot.app.build import make_session
 from tradebot.config import Config
-from tradebot.core.effects import Effect, FillBooked, SignalJudged, TradeClosed
-from tradebot.core.events import Event, RunStarted
-from tradebot.core.money import exact
-from tradebot.core.values import MINUTE_MS
-from tradebot.sources import SimulatedSource, step_time
-from tradebot.strategies import load_strategy
+from tradebot.core.model.effects import Effect, FillBooked, SignalJudged, TradeClosed
+from tradebot.core.model.events import Event, RunStarted
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import MINUTE_MS
+from tradebot.market.feed import SimulatedSource, step_time
+from tradebot.plugins.strategies import load_strategy
 
 SEEDS = [42, *range(12)]
 """42 is the default."""

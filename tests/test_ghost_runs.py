@@ -19,24 +19,26 @@ from typing import Any
 
 import pytest
 
-from tradebot.assembly import make_session
-from tradebot.backtest import Notebook, run_backtest
+from tradebot.app.backtest import Notebook, run_backtest
+from tradebot.app.build import make_session
+from tradebot.app.host import PaperHost, Setup
+from tradebot.app.runner import Ending, Pace
+from tradebot.app.standing import Request, act
 from tradebot.cli.quality_commands import write_csv
 from tradebot.config import load_config
-from tradebot.core.exchange import SimExchange
-from tradebot.core.ghost import Ghosts, GhostTrade
-from tradebot.core.money import exact
+from tradebot.core.ghost.ghosts import Ghosts, GhostTrade
+from tradebot.core.model.money import exact
+from tradebot.core.simulated import SimExchange
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.snapshot import Heading
+from tradebot.guard.lock import write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import verify
-from tradebot.lock import write_halt
-from tradebot.market.files import open_files
-from tradebot.offline import Request, act
-from tradebot.paper import PaperHost, Setup
-from tradebot.report import Heading
-from tradebot.runner import Ending, Pace
-from tradebot.session import Session
-from tradebot.signal_quality import (
+from tradebot.market.feed import FileSource, SimulatedSource, Source, Step, step_time
+from tradebot.market.files.feed import open_files
+from tradebot.plugins.strategies import list_strategies, load_strategy
+from tradebot.reports.signal_quality import (
     SIGNAL_COLUMNS,
     Gauge,
     bootstrap,
@@ -44,8 +46,6 @@ from tradebot.signal_quality import (
     quality_report,
     signal_rows,
 )
-from tradebot.sources import FileSource, SimulatedSource, Source, Step, step_time
-from tradebot.strategies import list_strategies, load_strategy
 
 START = 1_736_143_200_000
 HOUR = 3_600_000

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import tradebot
-from tradebot.core.errors import AlreadyRunningError, JournalError
-from tradebot.lock import (
+from tradebot.core.model.errors import AlreadyRunningError, JournalError
+from tradebot.guard.lock import (
     InstanceLock,
     _portable_start,
     clear_halt,
@@ -32,7 +32,7 @@ ROOT = Path(tradebot.__file__).parents[1]
 HOLDER = """
 import sys
 from pathlib import Path
-from tradebot.lock import InstanceLock
+from tradebot.guard.lock import InstanceLock
 with InstanceLock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

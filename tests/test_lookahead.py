@@ -10,17 +10,17 @@ from textwrap import dedent
 
 import pytest
 
-from tradebot.assembly import make_session
-from tradebot.backtest import Notebook, run_backtest
+from tradebot.app.backtest import Notebook, run_backtest
+from tradebot.app.build import make_session
+from tradebot.app.lookahead import Verdict, check_lookahead
 from tradebot.config import Config
-from tradebot.core.effects import SignalJudged
-from tradebot.core.errors import StrategyError
-from tradebot.core.values import MINUTE_MS, Bar
-from tradebot.lookahead import Verdict, check_lookahead
-from tradebot.market.files import open_files
-from tradebot.market.simulated import SimulatedMarket
-from tradebot.report import Heading
-from tradebot.strategies import BUILT_IN, load_strategy
+from tradebot.core.model.effects import SignalJudged
+from tradebot.core.model.errors import StrategyError
+from tradebot.core.model.values import MINUTE_MS, Bar
+from tradebot.core.trading.snapshot import Heading
+from tradebot.market.embedded.market import SimulatedMarket
+from tradebot.market.files.feed import open_files
+from tradebot.plugins.strategies import BUILT_IN, load_strategy
 
 HEAD = """
     from pydantic import BaseModel

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
+from tradebot.app.host import Setup, opened
+from tradebot.app.runner import Pace
+from tradebot.app.standing import Request, act, database, journal_row
 from tradebot.config import Config, load_config
-from tradebot.core.errors import AlreadyRunningError, JournalError, UsageError
+from tradebot.core.model.errors import AlreadyRunningError, JournalError, UsageError
+from tradebot.guard.lock import InstanceLock, halt_present, write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import post_command
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import verify
-from tradebot.lock import InstanceLock, halt_present, write_halt
-from tradebot.offline import Request, act, database, journal_row
-from tradebot.paper import Setup, opened
-from tradebot.runner import Pace
-from tradebot.sources import SimulatedSource
-from tradebot.strategies import load_strategy
+from tradebot.market.feed import SimulatedSource
+from tradebot.plugins.strategies import load_strategy
 
 LONG = """
 from pydantic import BaseModel

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from tradebot.app.host import PaperHost, Setup, closed_trades
+from tradebot.app.runner import Ending, Pace
 from tradebot.config import load_config
-from tradebot.core.errors import AlreadyRunningError, StrategyError, UsageError
+from tradebot.core.model.errors import AlreadyRunningError, StrategyError, UsageError
+from tradebot.guard.lock import InstanceLock
 from tradebot.journal.reader import Reader
-from tradebot.lock import InstanceLock
-from tradebot.paper import PaperHost, Setup, closed_trades
-from tradebot.runner import Ending, Pace
-from tradebot.sources import SimulatedSource
-from tradebot.strategies import load_strategy
+from tradebot.market.feed import SimulatedSource
+from tradebot.plugins.strategies import load_strategy
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

@@ -15,22 +15,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradebot import runner as runner_module
-from tradebot.assembly import make_session
+from tradebot.app import runner as runner_module
+from tradebot.app.build import make_session
+from tradebot.app.host import PaperHost, Setup, opened
+from tradebot.app.runner import Pace, Runner
 from tradebot.config import load_config
-from tradebot.core.effects import WakeAt
-from tradebot.core.events import Event
-from tradebot.core.money import exact
+from tradebot.core.model.effects import WakeAt
+from tradebot.core.model.events import Event
+from tradebot.core.model.money import exact
+from tradebot.guard.lock import halt_present, write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import verify
-from tradebot.lock import halt_present, write_halt
-from tradebot.market.files import open_files
-from tradebot.paper import PaperHost, Setup, opened
-from tradebot.runner import Pace, Runner
-from tradebot.sources import FileSource, SimulatedSource, Source, Step, step_time
-from tradebot.strategies import load_strategy
+from tradebot.market.feed import FileSource, SimulatedSource, Source, Step, step_time
+from tradebot.market.files.feed import open_files
+from tradebot.plugins.strategies import load_strategy
 
 START = 1_736_143_200_000
 BARS = 160

@@ -8,10 +8,10 @@ from textwrap import dedent
 
 import pytest
 
-from tradebot.core.errors import ConfigError, StrategyError, TradebotError
+from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
+from tradebot.core.model.values import Bar
 from tradebot.core.strategy.ema_cross import EmaCross
-from tradebot.core.values import Bar
-from tradebot.strategies import StrategySpec, describe, list_strategies, load_strategy
+from tradebot.plugins.strategies import StrategySpec, describe, list_strategies, load_strategy
 
 GOOD = '''\
 """A strategy in a file of its own."""
@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pydantic import BaseModel, Field
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.values import Bar
+from tradebot.core.model.values import Bar
 
 
 @dataclass

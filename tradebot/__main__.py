@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from tradebot.cli.app import app
 from tradebot.cli.output import fail
-from tradebot.core.errors import TradebotError, UsageError
+from tradebot.core.model.errors import TradebotError, UsageError
 
 INTERRUPTED = 130
 

@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 
 from tradebot.__main__ import main
-from tradebot.core.quality import DIMENSIONS, Kind, Outcome, Quality
+from tradebot.core.ghost.quality import DIMENSIONS, Kind, Outcome, Quality
 from tradebot.journal import schema
 from tradebot.journal.reader import Reader
-from tradebot.signal_quality import quality_report
+from tradebot.reports.signal_quality import quality_report
 
 SIGNALS = 1_000_000
 DAY_MS = 86_400_000

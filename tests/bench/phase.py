@@ -32,20 +32,20 @@ SETTINGS = [
 GUARDS = {
     "gate": ("tradebot.core.risk.gate", None),
     "sizing": ("tradebot.core.risk.sizing", None),
-    "watch": ("tradebot.core.engine", "Engine._value"),
-    "monitor": ("tradebot.core.risk.monitor", None),
+    "watch": ("tradebot.core.trading.engine", "Engine._value"),
+    "monitor": ("tradebot.core.risk.loss_limit", None),
 }
 """Where risk is worked out: a module's public functions, or one method."""
 
 
 def play(symbols: list[str], files: list[Path]) -> dict[str, Any]:
     """Run the backtest; the clock runs from the first byte read to the last bar traded."""
-    from tradebot.assembly import make_session
-    from tradebot.backtest import Notebook, run_backtest
+    from tradebot.app.backtest import Notebook, run_backtest
+    from tradebot.app.build import make_session
     from tradebot.config import load_config
-    from tradebot.market.files import open_files
-    from tradebot.report import Heading
-    from tradebot.strategies import load_strategy
+    from tradebot.core.trading.snapshot import Heading
+    from tradebot.market.files.feed import open_files
+    from tradebot.plugins.strategies import load_strategy
 
     config = load_config(None, {}, SETTINGS)
     spec = load_strategy("ema_cross", Path(), config.strategy.params)
@@ -73,7 +73,7 @@ def play(symbols: list[str], files: list[Path]) -> dict[str, Any]:
 
 def parse(symbols: list[str], files: list[Path]) -> dict[str, Any]:
     """Read and parse the files, and do nothing with the bars."""
-    from tradebot.market.files import open_files
+    from tradebot.market.files.feed import open_files
 
     feed = open_files(files, symbols)
     begun = time.perf_counter()
@@ -141,7 +141,7 @@ class Metering:
 
 def cost(symbols: list[str], files: list[Path]) -> dict[str, Any]:
     """Run the backtest with meters around the guards."""
-    import tradebot.assembly  # noqa: F401 - all names must be bound before they are bound anew
+    import tradebot.app.build  # noqa: F401 - all names must be bound before they are bound anew
 
     metering = Metering()
     metering.install()

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tradebot import html
 from tradebot.__main__ import main
 from tradebot.cli.plot import plot
-from tradebot.core.effects import EquityPoint
-from tradebot.core.times import of_iso
-from tradebot.core.values import HOUR_MS, Bar
-from tradebot.html import curves, page, thinned
-from tradebot.market.simulated import SimulatedMarket
+from tradebot.core.model.effects import EquityPoint
+from tradebot.core.model.times import of_iso
+from tradebot.core.model.values import HOUR_MS, Bar
+from tradebot.market.embedded.market import SimulatedMarket
+from tradebot.reports import page as html
+from tradebot.reports.page import curves, page, thinned
 
 
 @pytest.fixture

@@ -342,7 +342,7 @@ opening = Journal.open
 async def small(path, **named):
     return await opening(path, **{**named, "max_pages": int(sys.argv[1])})
 Journal.open = small
-from tradebot import runner
+from tradebot.app import runner
 runner.BATCH_EVENTS = 500
 sys.exit(main(sys.argv[2:]))
 """

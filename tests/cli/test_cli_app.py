@@ -112,7 +112,7 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli.options",
         "tradebot.cli.output",
         "tradebot.core",
-        "tradebot.core.errors",
+        "tradebot.core.model.errors",
     }
 
 

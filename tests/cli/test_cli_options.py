@@ -14,7 +14,7 @@ from tradebot.cli.options import (
     parse_symbols,
     parse_time,
 )
-from tradebot.core.errors import UsageError
+from tradebot.core.model.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradebot.cli.output import Result, View, fail, jsonable, show
-from tradebot.core.errors import ConfigError, LeftoverError
+from tradebot.core.model.errors import ConfigError, LeftoverError
 
 
 class Colour(StrEnum):

@@ -18,10 +18,10 @@ import pytest
 from tradebot.__main__ import main
 from tradebot.config import Config, load_config
 from tradebot.config.template import example, filled
+from tradebot.core.model.values import Bar
 from tradebot.core.strategy.breakout import Breakout
-from tradebot.core.values import Bar
-from tradebot.market.simulated import SimulatedMarket
-from tradebot.strategies import BUILT_IN, load_strategy
+from tradebot.market.embedded.market import SimulatedMarket
+from tradebot.plugins.strategies import BUILT_IN, load_strategy
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradebot.config import load_config
-from tradebot.core.errors import ConfigError
-from tradebot.core.money import exact
+from tradebot.core.model.errors import ConfigError
+from tradebot.core.model.money import exact
 from tradebot.core.risk import ceilings
 from tradebot.core.risk.limits import UNBOUND, Limits
 

@@ -10,7 +10,7 @@ import pytest
 
 from tradebot.config import Config, load_config
 from tradebot.config.lines import key_lines
-from tradebot.core.errors import ConfigError
+from tradebot.core.model.errors import ConfigError
 from tradebot.core.risk.limits import Limits
 
 

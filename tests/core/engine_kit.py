@@ -11,17 +11,26 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from tradebot.core.effects import Cancel, Effect, Halted, Notify, Place, SignalJudged
-from tradebot.core.engine import Engine, EngineConfig
-from tradebot.core.events import Command, Event, Filled, OrderUpdate, RunStarted, WakeUp
-from tradebot.core.exchange import SimExchange, SimRules
-from tradebot.core.facts import FEES, INSTRUMENTS
-from tradebot.core.money import exact
+from tradebot.core.model.effects import Cancel, Effect, Halted, Notify, Place, SignalJudged
+from tradebot.core.model.events import Command, Event, Filled, OrderUpdate, RunStarted, WakeUp
+from tradebot.core.model.facts import FEES, INSTRUMENTS
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import (
+    MINUTE_MS,
+    Bar,
+    Fill,
+    Order,
+    OrderStatus,
+    Purpose,
+    Quote,
+    Side,
+)
 from tradebot.core.risk.limits import Limits
+from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.trader import Execution
-from tradebot.core.values import MINUTE_MS, Bar, Fill, Order, OrderStatus, Purpose, Quote, Side
-from tradebot.session import Session
+from tradebot.core.trading.engine import Engine, EngineConfig
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.trader import Execution
 
 D = Decimal
 XRP, ADA, SOL = "XRP/USDT", "ADA/USDT", "SOL/USDT"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import random
 
+from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.core.strategy.protocol import Signal, Strategy
-from tradebot.core.values import MINUTE_MS, Bar
 
 
 def bars_of(

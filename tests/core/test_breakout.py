@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from strategy_bars import bars_of, noise, run
 
-from tradebot.core.indicators import ATR, SMA
 from tradebot.core.strategy.breakout import Breakout
+from tradebot.core.strategy.indicators import ATR, SMA
 from tradebot.core.strategy.protocol import Signal, Strategy
 
 Params = Breakout.Params

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tradebot.core import codec, effects, events
-from tradebot.core.effects import Notify, Place, SignalJudged
-from tradebot.core.risk.approved import SEAL, Approved
-from tradebot.core.values import (
+from tradebot.core.model import codec, effects, events
+from tradebot.core.model.approved import SEAL, Approved
+from tradebot.core.model.effects import Notify, Place, SignalJudged
+from tradebot.core.model.values import (
     Bar,
     Fill,
     MarkBar,

@@ -9,8 +9,8 @@ from typing import Any
 
 from engine_kit import Bare, Played, a_config, long
 
-from tradebot.core.digest import Digest
-from tradebot.core.effects import Effect, FillBooked, Place, SignalJudged
+from tradebot.core.model.digest import Digest
+from tradebot.core.model.effects import Effect, FillBooked, Place, SignalJudged
 
 D = Decimal
 

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tradebot.core.indicators import ATR
+from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.core.strategy.ema_cross import EmaCross
+from tradebot.core.strategy.indicators import ATR
 from tradebot.core.strategy.protocol import Signal, Strategy
-from tradebot.core.values import MINUTE_MS, Bar
 
 Params = EmaCross.Params
 BENCH = Path(__file__).parents[3] / "shared" / "bench"

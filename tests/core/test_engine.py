@@ -22,7 +22,7 @@ from engine_kit import (
     short,
 )
 
-from tradebot.core.effects import (
+from tradebot.core.model.effects import (
     CommandDone,
     EquityPoint,
     FundingBooked,
@@ -31,7 +31,7 @@ from tradebot.core.effects import (
     TradeClosed,
     TradeReopened,
 )
-from tradebot.core.events import (
+from tradebot.core.model.events import (
     AccountSnapshot,
     FeedStatus,
     Filled,
@@ -41,11 +41,11 @@ from tradebot.core.events import (
     RunStarted,
     WakeUp,
 )
-from tradebot.core.money import exact
-from tradebot.core.portfolio import WINDOW
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import MINUTE_MS, Bar, OrderStatus, Purpose, Quote
+from tradebot.core.state.portfolio import WINDOW
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.trader import Execution
-from tradebot.core.values import MINUTE_MS, Bar, OrderStatus, Purpose, Quote
+from tradebot.core.trading.trader import Execution
 
 D = Decimal
 

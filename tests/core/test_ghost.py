@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tradebot.core.effects import GhostClosed, GhostOpened, SignalJudged
-from tradebot.core.events import FundingRate, MarketEvent
-from tradebot.core.exchange import SimRules
-from tradebot.core.facts import INSTRUMENTS
-from tradebot.core.ghost import Ghosts
-from tradebot.core.money import exact
-from tradebot.core.values import MINUTE_MS, Bar, Fees, MarkBar, Quote
+from tradebot.core.ghost.ghosts import Ghosts
+from tradebot.core.model.effects import GhostClosed, GhostOpened, SignalJudged
+from tradebot.core.model.events import FundingRate, MarketEvent
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import MINUTE_MS, Bar, Fees, MarkBar, Quote
+from tradebot.core.simulated import SimRules
 
 T0 = 28_000_000 * MINUTE_MS
 D = Decimal

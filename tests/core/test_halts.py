@@ -20,11 +20,11 @@ from engine_kit import (
     long,
 )
 
-from tradebot.core.effects import Halted, Place, Resumed
-from tradebot.core.events import Command, Filled, FundingPaid, FundingRate, PriceSeen
-from tradebot.core.halts import Halts
-from tradebot.core.money import exact
-from tradebot.core.values import Purpose
+from tradebot.core.model.effects import Halted, Place, Resumed
+from tradebot.core.model.events import Command, Filled, FundingPaid, FundingRate, PriceSeen
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Purpose
+from tradebot.core.state.halts import Halts
 
 D = Decimal
 X = Purpose.EXIT

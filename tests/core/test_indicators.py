@@ -15,7 +15,7 @@ import talib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.indicators import ADX, ATR, EMA, MACD, RSI, SMA, Bollinger, Donchian
+from tradebot.core.strategy.indicators import ADX, ATR, EMA, MACD, RSI, SMA, Bollinger, Donchian
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "um"
 PERIODS = [1, 2, 5, 14, 20, 60, 200]

@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.metrics import Drawdown, Tally
-from tradebot.core.money import exact
-from tradebot.core.portfolio import Trip
+from tradebot.core.model.money import exact
+from tradebot.core.state.metrics import Drawdown, Tally
+from tradebot.core.state.portfolio import Trip
 
 D = Decimal
 

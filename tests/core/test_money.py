@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.money import ceil_to, exact, floor_to, of_float, plain, quotient_at_8, ratio
+from tradebot.core.model.money import (
+    ceil_to,
+    exact,
+    floor_to,
+    of_float,
+    plain,
+    quotient_at_8,
+    ratio,
+)
 
 D = Decimal
 

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.money import exact
-from tradebot.core.orders import TRANSITIONS, TrackedOrder
-from tradebot.core.values import Fill, Order, OrderStatus, OrderType, Purpose, Side, TimeInForce
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import (
+    Fill,
+    Order,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+)
+from tradebot.core.state.orders import TRANSITIONS, TrackedOrder
 
 D = Decimal
 S = OrderStatus

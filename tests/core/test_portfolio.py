@@ -6,9 +6,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradebot.core.money import exact
-from tradebot.core.portfolio import WINDOW, Portfolio
-from tradebot.core.values import Fill, Side
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Fill, Side
+from tradebot.core.state.portfolio import WINDOW, Portfolio
 
 D = Decimal
 BTC = "BTC/USDT"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tradebot.core.quality import (
+from tradebot.core.ghost.quality import (
     DAY_MS,
     DIMENSIONS,
     SAMPLES,

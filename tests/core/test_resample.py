@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.money import exact
-from tradebot.core.resample import TIMEFRAMES, Resampler, timeframe_ms, timeframe_name
-from tradebot.core.values import DAY_MS, HOUR_MS, MINUTE_MS, Bar
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS, Bar
+from tradebot.core.strategy.resample import TIMEFRAMES, Resampler, timeframe_ms, timeframe_name
 
 T0 = 1_746_057_600_000  # 2025-05-01T00:00Z
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from strategy_bars import bars_of, noise, run
 
-from tradebot.core.indicators import ADX, ATR, RSI, Bollinger
+from tradebot.core.strategy.indicators import ADX, ATR, RSI, Bollinger
 from tradebot.core.strategy.protocol import Signal, Strategy
 from tradebot.core.strategy.rsi_reversion import RsiReversion
 

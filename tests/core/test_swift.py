@@ -8,9 +8,9 @@ from inspect import signature
 
 import pytest
 
-from tradebot.core.effects import SignalJudged
-from tradebot.core.money import ZERO
-from tradebot.core.swift import swift
+from tradebot.core.model.effects import SignalJudged
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.swift import swift
 
 
 @swift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradebot.core.errors import (
+from tradebot.core.model.errors import (
     AlreadyRunningError,
     ConfigError,
     DataError,
@@ -15,8 +15,8 @@ from tradebot.core.errors import (
     StrategyError,
     TradebotError,
 )
-from tradebot.core.times import iso, of_iso
-from tradebot.core.values import Side
+from tradebot.core.model.times import iso, of_iso
+from tradebot.core.model.values import Side
 
 
 @pytest.mark.parametrize(

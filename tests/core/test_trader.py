@@ -22,12 +22,12 @@ from engine_kit import (
     short,
 )
 
-from tradebot.core.effects import Cancel, Place, TradeClosed, WakeAt
-from tradebot.core.events import Command, Filled, FundingPaid, PriceSeen
-from tradebot.core.money import exact
+from tradebot.core.model.effects import Cancel, Place, TradeClosed, WakeAt
+from tradebot.core.model.events import Command, Filled, FundingPaid, PriceSeen
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import MINUTE_MS, OrderStatus, OrderType, Purpose, Side, TimeInForce
 from tradebot.core.risk.limits import Limits
-from tradebot.core.trader import REMEMBERED, Execution
-from tradebot.core.values import MINUTE_MS, OrderStatus, OrderType, Purpose, Side, TimeInForce
+from tradebot.core.trading.trader import REMEMBERED, Execution
 
 D = Decimal
 E, S, T, X = Purpose.ENTRY, Purpose.STOP, Purpose.TARGET, Purpose.EXIT

@@ -6,11 +6,11 @@ from engine_kit import Bare, a_config, long, short
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.effects import Place
-from tradebot.core.events import Command
-from tradebot.core.exchange.book import closable
+from tradebot.core.model.effects import Place
+from tradebot.core.model.events import Command
+from tradebot.core.model.values import Order, OrderStatus, Purpose
+from tradebot.core.simulated.resting import closable
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.values import Order, OrderStatus, Purpose
 
 ACTIONS = st.lists(
     st.tuples(

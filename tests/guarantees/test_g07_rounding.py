@@ -9,13 +9,13 @@ from engine_kit import NOON, XRP, Bare, Played, a_config
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tradebot.core.effects import OrderChanged
-from tradebot.core.events import Filled
-from tradebot.core.facts import INSTRUMENTS
+from tradebot.core.model.effects import OrderChanged
+from tradebot.core.model.events import Filled
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.risk.limits import Limits
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.trader import Execution
-from tradebot.core.values import OrderStatus, Purpose
+from tradebot.core.trading.trader import Execution
 
 D = Decimal
 RANGES = {"BTC/USDT": 90_000, "ETH/USDT": 3_000, "SOL/USDT": 150, "XRP/USDT": 2, "ADA/USDT": 0.7}

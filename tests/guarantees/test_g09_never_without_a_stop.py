@@ -6,9 +6,9 @@ from engine_kit import XRP, Bare, a_config, long
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.effects import Cancel, Place
-from tradebot.core.trader import Execution
-from tradebot.core.values import Order, OrderStatus, Purpose
+from tradebot.core.model.effects import Cancel, Place
+from tradebot.core.model.values import Order, OrderStatus, Purpose
+from tradebot.core.trading.trader import Execution
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["trail", "ack", "lose", "fill"]), st.integers(0, 9)), max_size=30

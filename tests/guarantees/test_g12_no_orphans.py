@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine_kit import OUT, XRP, Bare, Played, a_config, long, short
 
-from tradebot.core.values import OrderStatus, Purpose
+from tradebot.core.model.values import OrderStatus, Purpose
 
 
 def test_after_a_position_nothing_of_it_rests() -> None:

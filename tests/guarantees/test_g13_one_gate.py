@@ -12,11 +12,11 @@ import pytest
 from engine_kit import ADA, SOL, XRP, Played, a_config, long, short
 from wall_world import live_through
 
-from tradebot.core.effects import Place
-from tradebot.core.money import exact
-from tradebot.core.risk.approved import Approved, Seal
+from tradebot.core.model.approved import Approved, Seal
+from tradebot.core.model.effects import Place
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Order, OrderType, Side
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.values import Order, OrderType, Side
 
 NAN = float("nan")
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradebot.config import load_config
-from tradebot.core.effects import Place
-from tradebot.core.errors import ConfigError
+from tradebot.core.model.effects import Place
+from tradebot.core.model.errors import ConfigError
 from tradebot.core.strategy.protocol import Signal
 
 RULES: dict[str, st.SearchStrategy[Any]] = {

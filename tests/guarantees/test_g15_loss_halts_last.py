@@ -10,8 +10,8 @@ from engine_kit import DAY, HOUR, LIVE, NOON, XRP, Bare, Played, a_config, long
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.events import Command, FundingPaid, PriceSeen
-from tradebot.core.values import Purpose
+from tradebot.core.model.events import Command, FundingPaid, PriceSeen
+from tradebot.core.model.values import Purpose
 
 D = Decimal
 LIMITS = replace(LIVE, trade_loss=None)

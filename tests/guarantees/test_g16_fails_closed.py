@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from engine_kit import XRP, Bare, Played, a_config, long
 
-from tradebot.core.events import Command, FeedStatus
-from tradebot.core.money import exact
-from tradebot.core.values import Purpose, Quote
+from tradebot.core.model.events import Command, FeedStatus
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Purpose, Quote
 
 
 def shown(story: Played, *text: str) -> Quote:

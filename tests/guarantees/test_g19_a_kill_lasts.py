@@ -7,7 +7,7 @@ from pathlib import Path
 from engine_kit import Played, a_config, long
 from paper_kit import Bot
 
-from tradebot.core.values import Purpose
+from tradebot.core.model.values import Purpose
 
 FAST = ("--param", "fast=3", "--param", "slow=9", "--seed", "7")
 

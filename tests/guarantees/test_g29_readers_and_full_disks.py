@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tradebot.app.host import PaperHost, Setup
+from tradebot.app.runner import Ending, Pace
 from tradebot.config import load_config
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import verify
-from tradebot.paper import PaperHost, Setup
-from tradebot.runner import Ending, Pace
-from tradebot.sources import SimulatedSource
-from tradebot.strategies import load_strategy
+from tradebot.market.feed import SimulatedSource
+from tradebot.plugins.strategies import load_strategy
 
 HOUR = 3_600_000
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from paper_kit import Bot
 
-from tradebot.assembly import make_session
+from tradebot.app.build import make_session
 from tradebot.config import load_config
-from tradebot.core.codec import dumps
-from tradebot.core.money import exact
-from tradebot.core.values import MINUTE_MS
+from tradebot.core.model.codec import dumps
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.reader import Reader
-from tradebot.strategies import load_strategy
+from tradebot.plugins.strategies import load_strategy
 
 PARAMS = {"fast": 3, "slow": 9}
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tradebot.core.effects import (
+from tradebot.core.model.approved import SEAL, Approved
+from tradebot.core.model.effects import (
     Cancel,
     CommandDone,
     Effect,
@@ -30,8 +31,7 @@ from tradebot.core.effects import (
     TradeReopened,
     WakeAt,
 )
-from tradebot.core.risk.approved import SEAL, Approved
-from tradebot.core.values import (
+from tradebot.core.model.values import (
     Bar,
     Fill,
     Order,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from journal_samples import KEY, T0, WALL, ask, new_run, quote, story
 
-from tradebot.core.errors import JournalError
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.backup import backup
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch

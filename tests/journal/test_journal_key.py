@@ -10,7 +10,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
 
-from tradebot.core.errors import JournalError
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey, chain
 
 ENV = {"TRADEBOT_AUDIT_KEY": "correct horse battery staple"}

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_samples import BTC, ETH, KEY, T0, WALL, alter, ask, bar, new_run, quote, story
 
-from tradebot.core.errors import JournalError
-from tradebot.core.events import Event, WakeUp
-from tradebot.core.values import DAY_MS, HOUR_MS, MINUTE_MS
+from tradebot.core.model.errors import JournalError
+from tradebot.core.model.events import Event, WakeUp
+from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS
 from tradebot.journal.pack import is_due, pack, unpack
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch

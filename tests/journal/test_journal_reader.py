@@ -9,8 +9,8 @@ from threading import Thread
 import pytest
 from journal_samples import BTC, ETH, KEY, T0, WALL, alter, bar, new_run, quote, story
 
-from tradebot.core.effects import CommandDone
-from tradebot.core.errors import JournalError, SchemaError, UsageError
+from tradebot.core.model.effects import CommandDone
+from tradebot.core.model.errors import JournalError, SchemaError, UsageError
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, Head

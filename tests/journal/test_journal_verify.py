@@ -24,7 +24,7 @@ from journal_samples import (
     story,
 )
 
-from tradebot.core.effects import Effect
+from tradebot.core.model.effects import Effect
 from tradebot.journal.audit import GENESIS, chain
 from tradebot.journal.rows import Batch, Head
 from tradebot.journal.schema import PROJECTIONS

@@ -31,10 +31,10 @@ from journal_samples import (
     story,
 )
 
-from tradebot.core import codec
-from tradebot.core.effects import CommandDone, Effect, GhostClosed, TradeReopened, WakeAt
-from tradebot.core.errors import JournalError, SchemaError
-from tradebot.core.events import Command, Event, WakeUp
+from tradebot.core.model import codec
+from tradebot.core.model.effects import CommandDone, Effect, GhostClosed, TradeReopened, WakeAt
+from tradebot.core.model.errors import JournalError, SchemaError
+from tradebot.core.model.events import Command, Event, WakeUp
 from tradebot.journal import schema
 from tradebot.journal.commands import post_command
 from tradebot.journal.reader import Reader

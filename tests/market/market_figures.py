@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tradebot.core.values import MINUTE_MS
-from tradebot.market.climate import Climate
-from tradebot.market.coins import COINS, Walk
-from tradebot.market.simulated import START
+from tradebot.core.model.values import MINUTE_MS
+from tradebot.market.embedded.climate import Climate
+from tradebot.market.embedded.coins import COINS, Walk
+from tradebot.market.embedded.market import START
 
 Series = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tradebot.core.events import FundingRate, MarketEvent
-from tradebot.core.values import Bar, MarkBar, Quote
+from tradebot.core.model.events import FundingRate, MarketEvent
+from tradebot.core.model.values import Bar, MarkBar, Quote
 
 T0 = 1_746_057_600_000  # 2025-05-01T00:00Z
 MINUTE = 60_000

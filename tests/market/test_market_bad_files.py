@@ -22,8 +22,8 @@ from market_rows import (
     write,
 )
 
-from tradebot.core.errors import DataError
-from tradebot.market.files import open_files
+from tradebot.core.model.errors import DataError
+from tradebot.market.files.feed import open_files
 
 NAME = "BTCUSDT-1m-2025-05.csv"
 

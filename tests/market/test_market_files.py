@@ -24,10 +24,10 @@ from market_rows import (
     write,
 )
 
-from tradebot.core.events import FundingRate
-from tradebot.core.values import HOUR_MS, Bar, MarkBar
-from tradebot.market.files import FileFeed, open_files
-from tradebot.market.gaps import Gap
+from tradebot.core.model.events import FundingRate
+from tradebot.core.model.values import HOUR_MS, Bar, MarkBar
+from tradebot.market.files.feed import FileFeed, open_files
+from tradebot.market.files.gaps import Gap
 
 SUFFIXES = ["csv", "csv.gz", "zip"]
 

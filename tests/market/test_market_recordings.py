@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tradebot.core.events import FundingRate
-from tradebot.core.times import iso
-from tradebot.core.values import HOUR_MS, MINUTE_MS, Bar, MarkBar
-from tradebot.market.files import open_files
-from tradebot.market.gaps import Gap
+from tradebot.core.model.events import FundingRate
+from tradebot.core.model.times import iso
+from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, MarkBar
+from tradebot.market.files.feed import open_files
+from tradebot.market.files.gaps import Gap
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 

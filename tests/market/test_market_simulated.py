@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from market_rows import all_shown
 
-from tradebot.core.errors import DataError
-from tradebot.core.events import FundingRate, MarketEvent
-from tradebot.core.facts import INSTRUMENTS
+from tradebot.core.model.errors import DataError
+from tradebot.core.model.events import FundingRate, MarketEvent
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, Quote
 from tradebot.core.strategy.ema_cross import EmaCross
-from tradebot.core.values import HOUR_MS, MINUTE_MS, Bar, Quote
-from tradebot.market.climate import REGIMES, Climate
-from tradebot.market.coins import COINS, Walk
-from tradebot.market.simulated import FUNDING_MS, START, SimulatedMarket
+from tradebot.market.embedded.climate import REGIMES, Climate
+from tradebot.market.embedded.coins import COINS, Walk
+from tradebot.market.embedded.market import FUNDING_MS, START, SimulatedMarket
 
 ALL = tuple(sorted(COINS))
 NEAR_FUNDING = START + 2 * HOUR_MS - 2 * MINUTE_MS  # 07:58

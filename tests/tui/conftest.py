@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tui_kit import NOW, START, fly, haunt
 
-from tradebot.lock import InstanceLock
+from tradebot.guard.lock import InstanceLock
 
 
 @pytest.fixture(scope="session")

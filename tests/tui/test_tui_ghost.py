@@ -15,9 +15,9 @@ import pytest
 from textual.pilot import Pilot
 from tui_kit import JUDGED, NOW, loaded, make_app, page, screen_text
 
-from tradebot.core.quality import SMALL, Quality
+from tradebot.core.ghost.quality import SMALL, Quality
 from tradebot.journal.reader import Reader
-from tradebot.signal_quality import Gauge, figures_row, ghost_runs, quality_report
+from tradebot.reports.signal_quality import Gauge, figures_row, ghost_runs, quality_report
 from tradebot.tui.app import Exit, TradebotApp
 from tradebot.tui.detail import GhostDetail
 from tradebot.tui.feed import Feed, View

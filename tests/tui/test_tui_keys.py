@@ -9,8 +9,8 @@ from textual.pilot import Pilot
 from textual.widgets import Button
 from tui_kit import NOW, banner, loaded, make_app, page, screen_text, status
 
+from tradebot.guard.lock import halt_present, read_halts, write_halt
 from tradebot.journal.reader import Reader
-from tradebot.lock import halt_present, read_halts, write_halt
 from tradebot.tui.app import Exit
 from tradebot.tui.closing import FIRST_S, HELD_S, CloseAll
 from tradebot.tui.grid import Grid

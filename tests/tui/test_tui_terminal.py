@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tradebot.guard.lock import halt_present, lock_owner
 from tradebot.journal.reader import Reader
-from tradebot.lock import halt_present, lock_owner
 
 F8, F9 = b"\x1b[19~", b"\x1b[20~"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from tradebot.app.host import Setup, opened
+from tradebot.app.runner import Pace, Runner
 from tradebot.config import Config, load_config
-from tradebot.paper import Setup, opened
-from tradebot.runner import Pace, Runner
-from tradebot.sources import SimulatedSource, Step
-from tradebot.strategies import load_strategy
+from tradebot.market.feed import SimulatedSource, Step
+from tradebot.plugins.strategies import load_strategy
 from tradebot.tui.app import FIRST, Exit, Setting, TradebotApp
 from tradebot.tui.banner import Banner
 from tradebot.tui.status import StatusRow

@@ -16,20 +16,20 @@ from pathlib import Path
 import pytest
 from wall_checker import Checker
 
-from tradebot.core.effects import Effect, TradeClosed
-from tradebot.core.engine import Engine, EngineConfig
-from tradebot.core.events import Command, Event, MarketEvent, RunStarted
-from tradebot.core.exchange import SimExchange, SimRules
-from tradebot.core.facts import FEES, INSTRUMENTS
-from tradebot.core.money import exact
+from tradebot.core.model.effects import Effect, TradeClosed
+from tradebot.core.model.events import Command, Event, MarketEvent, RunStarted
+from tradebot.core.model.facts import FEES, INSTRUMENTS
+from tradebot.core.model.money import exact
+from tradebot.core.model.times import iso, of_iso
+from tradebot.core.model.values import DAY_MS, Bar, Instrument
 from tradebot.core.risk.limits import Limits
+from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.strategy.ema_cross import EmaCross
 from tradebot.core.strategy.protocol import Signal, Strategy
-from tradebot.core.times import iso, of_iso
-from tradebot.core.trader import Execution
-from tradebot.core.values import DAY_MS, Bar, Instrument
-from tradebot.market.files import open_files
-from tradebot.session import Session
+from tradebot.core.trading.engine import Engine, EngineConfig
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.trader import Execution
+from tradebot.market.files.feed import open_files
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
 D = Decimal

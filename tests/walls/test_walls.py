@@ -18,11 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from wall_checker import Record
 from wall_world import REVIEW, Setup, World, live_through
 
-from tradebot.core.events import FundingRate, MarketEvent
-from tradebot.core.money import exact
+from tradebot.core.model.events import FundingRate, MarketEvent
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.core.risk.limits import Limits
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.values import MINUTE_MS, Bar
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
 CHUNKS = 4

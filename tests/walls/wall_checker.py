@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from tradebot.core.effects import (
+from tradebot.core.model.effects import (
     Cancel,
     Effect,
     FillBooked,
@@ -22,8 +22,7 @@ from tradebot.core.effects import (
     SignalJudged,
     TradeClosed,
 )
-from tradebot.core.engine import EngineConfig
-from tradebot.core.events import (
+from tradebot.core.model.events import (
     Event,
     FeedStatus,
     Filled,
@@ -32,8 +31,8 @@ from tradebot.core.events import (
     PriceSeen,
     RunStarted,
 )
-from tradebot.core.money import ceil_to, floor_to
-from tradebot.core.values import (
+from tradebot.core.model.money import ceil_to, floor_to
+from tradebot.core.model.values import (
     Bar,
     Fill,
     Instrument,
@@ -43,7 +42,8 @@ from tradebot.core.values import (
     Quote,
     Side,
 )
-from tradebot.session import Session
+from tradebot.core.trading.engine import EngineConfig
+from tradebot.core.trading.session import Session
 
 D = Decimal
 ZERO = D(0)

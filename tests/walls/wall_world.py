@@ -11,15 +11,15 @@ from typing import Any
 
 from wall_checker import Checker, Record
 
-from tradebot.core.engine import Engine, EngineConfig
-from tradebot.core.events import Command, FeedStatus, FundingRate, MarketEvent, RunStarted
-from tradebot.core.exchange import SimExchange, SimRules
-from tradebot.core.facts import FEES, INSTRUMENTS
+from tradebot.core.model.events import Command, FeedStatus, FundingRate, MarketEvent, RunStarted
+from tradebot.core.model.facts import FEES, INSTRUMENTS
+from tradebot.core.model.values import MINUTE_MS, Bar, MarkBar, Quote
 from tradebot.core.risk.limits import Limits
+from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.strategy.protocol import Signal, Strategy
-from tradebot.core.trader import Execution
-from tradebot.core.values import MINUTE_MS, Bar, MarkBar, Quote
-from tradebot.session import Session
+from tradebot.core.trading.engine import Engine, EngineConfig
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.trader import Execution
 
 D = Decimal
 SYMBOLS = ("ADA/USDT", "SOL/USDT", "XRP/USDT")

@@ -17,13 +17,13 @@ def _begins(words: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 def _timeframes(incomplete: str) -> list[str]:
-    from tradebot.core.resample import TIMEFRAMES
+    from tradebot.core.strategy.resample import TIMEFRAMES
 
     return [name for name in TIMEFRAMES if name.startswith(incomplete)]
 
 
 def _strategies(incomplete: str) -> list[str]:
-    from tradebot.strategies import list_strategies
+    from tradebot.plugins.strategies import list_strategies
 
     return [info.name for info in list_strategies() if info.name.startswith(incomplete)]
 

@@ -9,20 +9,20 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from tradebot.assembly import make_session
-from tradebot.backtest import Notebook, Outcome, run_backtest
+from tradebot.app.backtest import Notebook, Outcome, run_backtest
+from tradebot.app.build import make_session
 from tradebot.cli.drawing import check_page, drawn
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
-from tradebot.core.errors import StrategyError
-from tradebot.core.events import MarketEvent
-from tradebot.core.times import iso
-from tradebot.market.files import FileFeed, open_files
-from tradebot.market.gaps import Gap
-from tradebot.report import Heading, trade_row
-from tradebot.strategies import StrategySpec, load_strategy
+from tradebot.core.model.errors import StrategyError
+from tradebot.core.model.events import MarketEvent
+from tradebot.core.model.times import iso
+from tradebot.core.trading.snapshot import Heading, trade_row
+from tradebot.market.files.feed import FileFeed, open_files
+from tradebot.market.files.gaps import Gap
+from tradebot.plugins.strategies import StrategySpec, load_strategy
 
 SHOWN_GAPS = 5
 """Gaps of the data that are named in the warnings; the rest is counted."""
@@ -68,7 +68,7 @@ def _cut(
 def _first(
     steps: Iterator[Sequence[MarketEvent]], duration_ms: int
 ) -> Iterator[Sequence[MarketEvent]]:
-    from tradebot.sources import step_time
+    from tradebot.market.feed import step_time
 
     end = None
     for step in steps:

@@ -8,7 +8,7 @@ from typing import Any
 from tradebot.cli.options import CompareOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.compare import DATABASE, Comparison, Place, compare
+from tradebot.reports.compare import DATABASE, Comparison, Place, compare
 
 SHOWN = 40
 """Differences shown to people unless they ask for more."""

@@ -10,7 +10,7 @@ from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config, find_file, searched_files
 from tradebot.config.model import written
-from tradebot.strategies import load_strategy
+from tradebot.plugins.strategies import load_strategy
 
 
 def show_config(common: Common, *, with_origin: bool) -> int:

@@ -8,14 +8,14 @@ from typing import Any
 
 import typer
 
-from tradebot import control as control_of
+from tradebot.app import control as control_of
+from tradebot.app.standing import DATABASE, Request
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import Result, View, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
-from tradebot.core.errors import JournalError, LeftoverError, TradebotError, UsageError
+from tradebot.core.model.errors import JournalError, LeftoverError, TradebotError, UsageError
 from tradebot.journal.reader import Reader
-from tradebot.offline import DATABASE, Request
 
 Rows = list[dict[str, Any]]
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tradebot.app.standing import database
 from tradebot.cli.options import DbOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.core.errors import JournalError, UsageError
+from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.backup import backup
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import Finding, verify
-from tradebot.offline import database
 
 
 def db(options: DbOptions) -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result
-from tradebot.core.effects import EquityPoint
-from tradebot.core.errors import TradebotError, UsageError
+from tradebot.core.model.effects import EquityPoint
+from tradebot.core.model.errors import TradebotError, UsageError
 
 
 def check_page(path: Path | None) -> None:
@@ -40,7 +40,7 @@ def drawn(result: Result, equity: Sequence[EquityPoint], options: RunOptions) ->
 
 
 def _with_page(result: Result, equity: Sequence[EquityPoint], path: Path) -> Result:
-    from tradebot.html import page
+    from tradebot.reports.page import page
 
     text = page(result.data["summary"], equity, result.data["trades"], result.warnings)
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")

@@ -7,17 +7,17 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+from tradebot.app.runner import Ending
+from tradebot.app.standing import database
 from tradebot.cli.lines import would
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result
 from tradebot.config import Config
-from tradebot.core.effects import Effect, FillBooked, FundingBooked, TradeClosed
-from tradebot.core.errors import JournalError, TradebotError
-from tradebot.core.events import Event
+from tradebot.core.model.effects import Effect, FillBooked, FundingBooked, TradeClosed
+from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.events import Event
 from tradebot.journal.reader import Reader
-from tradebot.offline import database
-from tradebot.runner import Ending
-from tradebot.signal_quality import ghost_runs, quality_report
+from tradebot.reports.signal_quality import ghost_runs, quality_report
 
 SHADOW = (FillBooked, FundingBooked, TradeClosed)
 """What happens to the shadow account: nobody traded, so nobody is told."""

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from tradebot.app.standing import database, journal_row
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import Result, View, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
-from tradebot.core.errors import UsageError
-from tradebot.core.facts import INSTRUMENTS
-from tradebot.core.money import exact, plain, quotient_at_8
-from tradebot.core.times import iso
-from tradebot.core.values import DAY_MS
+from tradebot.core.model.errors import UsageError
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import exact, plain, quotient_at_8
+from tradebot.core.model.times import iso
+from tradebot.core.model.values import DAY_MS
+from tradebot.guard.lock import halt_present, lock_owner, read_halts
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
-from tradebot.lock import halt_present, lock_owner, read_halts
-from tradebot.offline import database, journal_row
 
 HEARTBEAT_S = 10
 """An engine that has written nothing for longer than this is taken to hang."""
@@ -157,7 +157,7 @@ def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
 def _signals_csv(reader: Reader, options: InspectOptions, run: str) -> Result:
     """Write the signals with their hypothetical trades to a file; the answer says how many."""
     from tradebot.cli.quality_commands import write_csv
-    from tradebot.signal_quality import SIGNAL_COLUMNS, signal_rows
+    from tradebot.reports.signal_quality import SIGNAL_COLUMNS, signal_rows
 
     assert options.csv is not None
     if options.common.json and str(options.csv) == "-":

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from tradebot.cli.tables import duration, price
-from tradebot.core.effects import (
+from tradebot.core.model.effects import (
     Effect,
     FillBooked,
     FundingBooked,
@@ -21,8 +21,8 @@ from tradebot.core.effects import (
     SignalJudged,
     TradeClosed,
 )
-from tradebot.core.money import plain
-from tradebot.core.times import iso
+from tradebot.core.model.money import plain
+from tradebot.core.model.times import iso
 
 QUIET = ("ignored", "held")
 """Verdicts on signals that ask for what is so already."""

@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
-from tradebot.core.errors import TradebotError
+from tradebot.core.model.errors import TradebotError
 
 VERSION = 1
 """Version of the JSON envelope."""

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tradebot.core.effects import EquityPoint
-from tradebot.core.times import iso, of_iso
-from tradebot.html import Points, curves, thinned
+from tradebot.core.model.effects import EquityPoint
+from tradebot.core.model.times import iso, of_iso
+from tradebot.reports.page import Points, curves, thinned
 
 PIPE_WIDTH = 100
 HEIGHTS = {"equity": 14, "drawdown": 8, "trades": 8}

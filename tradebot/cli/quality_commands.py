@@ -10,14 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
+from tradebot.app.standing import database
 from tradebot.cli.options import QualityOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.core.errors import TradebotError, UsageError
-from tradebot.core.quality import DIMENSIONS
+from tradebot.core.ghost.quality import DIMENSIONS
+from tradebot.core.model.errors import TradebotError, UsageError
 from tradebot.journal.reader import Reader
-from tradebot.offline import database
-from tradebot.signal_quality import ghost_runs, quality_report
+from tradebot.reports.signal_quality import ghost_runs, quality_report
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tradebot.cli.quality_commands import accuracy, expectancy, figures_of, lasted, title
 from tradebot.cli.tables import figure, signed, usd
-from tradebot.core.quality import DIMENSIONS
+from tradebot.core.ghost.quality import DIMENSIONS
 
 Row = Mapping[str, Any]
 

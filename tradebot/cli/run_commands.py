@@ -11,7 +11,10 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from tradebot.assembly import pick_instruments, timeframe_of
+from tradebot.app.build import pick_instruments, timeframe_of
+from tradebot.app.host import PaperHost, Setup, closed_trades
+from tradebot.app.runner import Ending, Pace
+from tradebot.app.standing import DATABASE
 from tradebot.cli.backtest_command import chosen_strategy, data_warnings, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
 from tradebot.cli.lines import lines_of
@@ -21,16 +24,13 @@ from tradebot.cli.settings import read_config
 from tradebot.cli.summary import render
 from tradebot.cli.tui_commands import is_terminal, run_with_screen
 from tradebot.config import Config
-from tradebot.core.effects import Effect
-from tradebot.core.errors import JournalError, UsageError
-from tradebot.core.events import Event
-from tradebot.core.values import MINUTE_MS
-from tradebot.market.files import open_files
-from tradebot.market.gaps import Gap
-from tradebot.offline import DATABASE
-from tradebot.paper import PaperHost, Setup, closed_trades
-from tradebot.runner import Ending, Pace
-from tradebot.sources import FileSource, SimulatedSource, Source
+from tradebot.core.model.effects import Effect
+from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.core.model.events import Event
+from tradebot.core.model.values import MINUTE_MS
+from tradebot.market.feed import FileSource, SimulatedSource, Source
+from tradebot.market.files.feed import open_files
+from tradebot.market.files.gaps import Gap
 
 INTERRUPTED = 130
 

@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 
 import typer
 
-from tradebot.assembly import timeframe_of
+from tradebot.app.build import timeframe_of
+from tradebot.app.doctor import Row, examine
+from tradebot.app.lookahead import Finding, Verdict, check_lookahead
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
@@ -22,13 +24,11 @@ from tradebot.config import Config, load_config
 from tradebot.config.load import FILE_NAME
 from tradebot.config.model import written
 from tradebot.config.template import filled
-from tradebot.core.errors import ConfigError, StrategyError, TradebotError, UsageError
-from tradebot.core.money import plain
-from tradebot.core.times import iso
-from tradebot.doctor import Row, examine
-from tradebot.lookahead import Finding, Verdict, check_lookahead
-from tradebot.market.files import open_files
-from tradebot.strategies import ParamInfo, describe, list_strategies, load_strategy
+from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError, UsageError
+from tradebot.core.model.money import plain
+from tradebot.core.model.times import iso
+from tradebot.market.files.feed import open_files
+from tradebot.plugins.strategies import ParamInfo, describe, list_strategies, load_strategy
 
 Answer = TypeVar("Answer")
 

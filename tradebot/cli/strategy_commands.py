@@ -8,8 +8,8 @@ from typing import Any
 from tradebot.cli.options import Common
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.core.errors import UsageError
-from tradebot.strategies import StrategyInfo, describe, list_strategies, load_strategy
+from tradebot.core.model.errors import UsageError
+from tradebot.plugins.strategies import StrategyInfo, describe, list_strategies, load_strategy
 
 
 def strategies(common: Common, name: str | None) -> int:

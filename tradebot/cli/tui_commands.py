@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tradebot.app.host import PaperHost
 from tradebot.cli.options import Common
 from tradebot.cli.person import user_name
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
-from tradebot.core.errors import TradebotError, UsageError
-from tradebot.lock import PID_FILE, lock_owner
-from tradebot.paper import PaperHost
+from tradebot.core.model.errors import TradebotError, UsageError
+from tradebot.guard.lock import PID_FILE, lock_owner
 
 if TYPE_CHECKING:
     from tradebot.tui.app import Exit
@@ -103,8 +103,8 @@ def _let_go_of_terminal() -> None:
 
 def _check_run(config: Config, run: str) -> None:
     """Raise UsageError for a run that is not there; JournalError without a journal."""
+    from tradebot.app.standing import database
     from tradebot.journal.reader import Reader
-    from tradebot.offline import database
 
     with Reader(database(config)) as reader:
         reader.run(run)

@@ -20,7 +20,7 @@ from tradebot.config.lines import key_lines, line_of
 from tradebot.config.model import Config, written
 from tradebot.config.origin import DEFAULT, Origin
 from tradebot.config.values import Text, nearest
-from tradebot.core.errors import ConfigError
+from tradebot.core.model.errors import ConfigError
 
 FILE_NAME = "bot.toml"
 PREFIX = "TRADEBOT_"

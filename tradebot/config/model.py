@@ -39,7 +39,7 @@ from tradebot.config.values import (
     whole,
     word,
 )
-from tradebot.core.money import plain
+from tradebot.core.model.money import plain
 from tradebot.core.risk import ceilings
 from tradebot.core.risk.limits import Limits, is_looser
 

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from tradebot.core.money import plain
+from tradebot.core.model.money import plain
 from tradebot.core.risk.ceilings import SYMBOLS
 
 Parser = Callable[[object], Any]

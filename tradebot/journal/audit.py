@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tradebot.core.codec import canonical
-from tradebot.core.errors import JournalError
+from tradebot.core.model.codec import canonical
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.faults import faults
 from tradebot.journal.files import create_durably
 

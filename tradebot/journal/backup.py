@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tradebot.core.errors import JournalError
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.faults import faults
 from tradebot.journal.files import sync_directory, sync_file
 from tradebot.journal.reader import open_readonly

@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tradebot.core.errors import UsageError
+from tradebot.core.model.errors import UsageError
 from tradebot.journal.faults import faults
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import CommandRow

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tradebot.core.errors import JournalError, SchemaError
+from tradebot.core.model.errors import JournalError, SchemaError
 
 _RESTORE = "restore it from a backup (tradebot db backup makes them), or move it away to start anew"
 _NOT_OURS = "choose another --data-dir, or move the file away"

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import TypeAlias
 
-from tradebot.core.values import DAY_MS, HOUR_MS
+from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.audit import AuditKey
 
 LogRow: TypeAlias = tuple[int, int, int, int, str, str]

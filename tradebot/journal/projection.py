@@ -11,8 +11,8 @@ from dataclasses import asdict
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, TypeAlias
 
-from tradebot.core import codec
-from tradebot.core.effects import (
+from tradebot.core.model import codec
+from tradebot.core.model.effects import (
     Cancel,
     CommandDone,
     Effect,
@@ -29,9 +29,9 @@ from tradebot.core.effects import (
     TradeClosed,
     TradeReopened,
 )
-from tradebot.core.events import Command
-from tradebot.core.money import exact, plain, quotient_at_8
-from tradebot.core.values import OrderStatus
+from tradebot.core.model.events import Command
+from tradebot.core.model.money import exact, plain, quotient_at_8
+from tradebot.core.model.values import OrderStatus
 from tradebot.journal.rows import RunBegun, RunEnded, RunResumed
 
 Fact: TypeAlias = Effect | Command | RunBegun | RunResumed | RunEnded

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradebot.core import codec
-from tradebot.core.errors import JournalError, UsageError
-from tradebot.core.values import Bar, OrderStatus
+from tradebot.core.model import codec
+from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.core.model.values import Bar, OrderStatus
 from tradebot.journal import schema
 from tradebot.journal.faults import faults, missing
 from tradebot.journal.pack import BAR, LogRow, unpack

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tradebot.core.effects import Effect
-from tradebot.core.events import Event
+from tradebot.core.model.effects import Effect
+from tradebot.core.model.events import Event
 
 
 @dataclass(frozen=True, slots=True)

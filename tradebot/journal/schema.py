@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradebot.core.errors import JournalError, SchemaError
+from tradebot.core.model.errors import JournalError, SchemaError
 
 APPLICATION_ID = 0x74726462
 """``trdb``: in the header of every journal, so that nobody else's database is touched."""

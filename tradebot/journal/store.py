@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tradebot.core import codec
-from tradebot.core.errors import JournalError
-from tradebot.core.events import Command
-from tradebot.core.values import Quote
+from tradebot.core.model import codec
+from tradebot.core.model.errors import JournalError
+from tradebot.core.model.events import Command
+from tradebot.core.model.values import Quote
 from tradebot.journal import schema
 from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.faults import faults

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 import aiosqlite
 
-from tradebot.core.errors import JournalError
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.faults import faults
 from tradebot.journal.rows import Batch, CommandRow, Head, NewRun

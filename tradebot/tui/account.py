@@ -8,7 +8,7 @@ from decimal import Decimal
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from tradebot.core.money import exact, quotient_at_8, ratio
+from tradebot.core.model.money import exact, quotient_at_8, ratio
 from tradebot.tui.feed import NEWEST, View
 from tradebot.tui.figures import UNKNOWN, figure, gain, signed, tint, usd
 from tradebot.tui.grid import Grid, Row

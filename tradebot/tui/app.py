@@ -15,10 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
-from tradebot import control
+from tradebot.app import control
+from tradebot.app.standing import DATABASE, Request
 from tradebot.config import Config
-from tradebot.core.errors import TradebotError
-from tradebot.offline import DATABASE, Request
+from tradebot.core.model.errors import TradebotError
 from tradebot.tui.account import AccountPage
 from tradebot.tui.bot import BotPage
 from tradebot.tui.closing import CloseAll

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tradebot.core.errors import TradebotError
-from tradebot.core.resample import timeframe_ms
+from tradebot.core.model.errors import TradebotError
+from tradebot.core.strategy.resample import timeframe_ms
 from tradebot.journal.rows import RunRow
-from tradebot.strategies import load_strategy
+from tradebot.plugins.strategies import load_strategy
 from tradebot.tui.detail import wrapped
 from tradebot.tui.feed import View
 from tradebot.tui.figures import clock, duration

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tradebot.core.errors import TradebotError
+from tradebot.app.standing import DATABASE
+from tradebot.core.model.errors import TradebotError
 from tradebot.journal.reader import Reader
-from tradebot.offline import DATABASE
 from tradebot.tui.dialog import Dialog
 from tradebot.tui.feed import Feed, Row, trip
 from tradebot.tui.figures import clock, duration, gain, price, quantity, signed, tint, usd

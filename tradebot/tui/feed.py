@@ -15,13 +15,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from tradebot.core.errors import JournalError, TradebotError
-from tradebot.core.times import iso, of_iso
-from tradebot.core.values import DAY_MS, Bar
+from tradebot.app.standing import DATABASE
+from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.times import iso, of_iso
+from tradebot.core.model.values import DAY_MS, Bar
+from tradebot.guard.lock import HaltRow, halt_present, lock_owner, read_halts
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
-from tradebot.lock import HaltRow, halt_present, lock_owner, read_halts
-from tradebot.offline import DATABASE
 from tradebot.tui.ghost_feed import GhostFeed, GhostView
 
 Row = dict[str, Any]

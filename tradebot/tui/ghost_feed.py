@@ -12,7 +12,7 @@ from typing import Any
 
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
-from tradebot.signal_quality import Gauge
+from tradebot.reports.signal_quality import Gauge
 
 Row = dict[str, Any]
 

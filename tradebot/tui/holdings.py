@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradebot.core.errors import TradebotError
+from tradebot.app.standing import DATABASE
+from tradebot.core.model.errors import TradebotError
 from tradebot.journal.reader import Reader
-from tradebot.offline import DATABASE
 from tradebot.tui.figures import gain, price
 from tradebot.tui.painted import Line
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from textual.app import ComposeResult
 
-from tradebot.core.money import exact, quotient_at_8
+from tradebot.core.model.money import exact, quotient_at_8
 from tradebot.tui.detail import TradeDetail
 from tradebot.tui.feed import View
 from tradebot.tui.figures import figure, gain, price, signed, tint, usd

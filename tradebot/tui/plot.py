@@ -9,8 +9,8 @@ from typing import Any
 
 from textual_plotext import PlotextPlot
 
-from tradebot.core.times import of_iso
-from tradebot.core.values import DAY_MS, Bar
+from tradebot.core.model.times import of_iso
+from tradebot.core.model.values import DAY_MS, Bar
 from tradebot.tui.feed import View
 from tradebot.tui.figures import clock
 from tradebot.tui.page import Page

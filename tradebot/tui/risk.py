@@ -8,8 +8,8 @@ from decimal import Decimal
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from tradebot.core.money import plain
-from tradebot.core.times import of_iso
+from tradebot.core.model.money import plain
+from tradebot.core.model.times import of_iso
 from tradebot.tui.feed import View, since_text
 from tradebot.tui.figures import UNKNOWN, bar, clock, figure, price, usd
 from tradebot.tui.grid import Row

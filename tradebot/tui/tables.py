@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from tradebot.core.times import of_iso
+from tradebot.core.model.times import of_iso
 from tradebot.tui.figures import (
     UNKNOWN,
     arrow,

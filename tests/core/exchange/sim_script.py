@@ -16,10 +16,16 @@ from typing import Any
 
 import pytest
 
-from tradebot.core.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate, PriceSeen
-from tradebot.core.exchange import SimExchange, SimRules
-from tradebot.core.money import exact, plain
-from tradebot.core.values import (
+from tradebot.core.model.events import (
+    Event,
+    Filled,
+    FundingPaid,
+    FundingRate,
+    OrderUpdate,
+    PriceSeen,
+)
+from tradebot.core.model.money import exact, plain
+from tradebot.core.model.values import (
     MINUTE_MS,
     Bar,
     Fees,
@@ -33,6 +39,7 @@ from tradebot.core.values import (
     Tier,
     TimeInForce,
 )
+from tradebot.core.simulated import SimExchange, SimRules
 
 T0 = 28_000_000 * MINUTE_MS
 D = Decimal

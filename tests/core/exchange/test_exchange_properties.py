@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sim_script import FLAT, RULES, T0, Script, instrument, order_of
 
-from tradebot.core.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate
-from tradebot.core.exchange import SimExchange, SimRules
-from tradebot.core.money import exact
-from tradebot.core.values import (
+from tradebot.core.model.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import (
     MINUTE_MS,
     Bar,
     Fill,
@@ -26,6 +25,7 @@ from tradebot.core.values import (
     Quote,
     Side,
 )
+from tradebot.core.simulated import SimExchange, SimRules
 
 D = Decimal
 SYMBOLS = ("T/USDT", "U/USDT")
@@ -267,7 +267,7 @@ def test_looking_at_a_bar_or_skipping_it_is_the_same(sim: SimRules, steps: list[
     """The float shortcut: with it switched off every event must be the same."""
     fast = [told(event) for event in play(sim, steps, on_quotes=False).events]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tradebot.core.exchange.bars.is_quiet", lambda *_, **__: False)
+        patch.setattr("tradebot.core.simulated.bars.is_quiet", lambda *_, **__: False)
         slow = [told(event) for event in play(sim, steps, on_quotes=False).events]
     assert fast == slow
 
@@ -278,7 +278,7 @@ def test_looking_at_a_quote_or_skipping_it_is_the_same(sim: SimRules, steps: lis
     sim = replace(sim, model="bars")
     fast = [told(event) for event in play(sim, steps, on_quotes=True).events]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tradebot.core.exchange.quotes.is_quiet", lambda *_: False)
+        patch.setattr("tradebot.core.simulated.quotes.is_quiet", lambda *_: False)
         slow = [told(event) for event in play(sim, steps, on_quotes=True).events]
     assert fast == slow
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tradebot.core.exchange.account import maintenance
-from tradebot.core.facts import FEES, INSTRUMENTS
-from tradebot.core.money import exact
+from tradebot.core.model.facts import FEES, INSTRUMENTS
+from tradebot.core.model.money import exact
+from tradebot.core.simulated.account import maintenance
 
 RECORDED = Path(__file__).parents[3].parent / "shared" / "recorded"
 SYMBOLS = ["BTC/USDT", "ETH/USDT", "ADA/USDT", "SOL/USDT", "XRP/USDT"]

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from sim_script import RULES, Script, table, then
 
-from tradebot.core.events import Filled
-from tradebot.core.money import exact
-from tradebot.core.values import Quote
+from tradebot.core.model.events import Filled
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Quote
 
 D = Decimal
 

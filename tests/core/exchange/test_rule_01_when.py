@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from sim_script import T0, Script, played, table
 
-from tradebot.core.events import FundingPaid
-from tradebot.core.values import MINUTE_MS
+from tradebot.core.model.events import FundingPaid
+from tradebot.core.model.values import MINUTE_MS
 
 # At 100 and volume 1000 a market order of 1 pays 0.01 spread and 0.01 impact: 100.02 and 99.98.
 FLAT = "100 100 100 100 1000"

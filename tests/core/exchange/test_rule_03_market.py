@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from sim_script import FLAT, LONG, RULES, Script, instrument, then
 
-from tradebot.core.events import Filled
-from tradebot.core.exchange.account import Account
-from tradebot.core.exchange.pricing import Pricing, slipped
-from tradebot.core.money import exact
-from tradebot.core.values import Side
+from tradebot.core.model.events import Filled
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Side
+from tradebot.core.simulated.account import Account
+from tradebot.core.simulated.pricing import Pricing, slipped
 
 D = Decimal
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 from sim_script import FLAT, LONG, RULES, SHORT, Script, instrument, table, then
 
-from tradebot.core.events import Filled
-from tradebot.core.exchange.account import Account, maintenance
-from tradebot.core.money import exact
-from tradebot.core.values import Tier
+from tradebot.core.model.events import Filled
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Tier
+from tradebot.core.simulated.account import Account, maintenance
 
 D = Decimal
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from sim_script import FLAT, LONG, RULES, SHORT, T0, Script, instrument, order_of, table, then
 
-from tradebot.core.events import OrderUpdate
-from tradebot.core.money import exact
-from tradebot.core.values import OrderStatus
+from tradebot.core.model.events import OrderUpdate
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import OrderStatus
 
 D = Decimal
 

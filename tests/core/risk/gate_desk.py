@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from tradebot.core.facts import INSTRUMENTS
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.values import Order, OrderType, Side, TimeInForce
 from tradebot.core.risk import gate
 from tradebot.core.risk.limits import Limits
-from tradebot.core.values import Order, OrderType, Side, TimeInForce
 
 D = Decimal
 BTC = INSTRUMENTS["BTC/USDT"]

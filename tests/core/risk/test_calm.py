@@ -10,24 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tradebot.core.engine as engine_module
-from tradebot.assembly import make_session
+import tradebot.core.trading.engine as engine_module
+from tradebot.app.build import make_session
 from tradebot.config import load_config
-from tradebot.core.book import Book
-from tradebot.core.effects import Effect
-from tradebot.core.events import Command, Event, RunStarted
-from tradebot.core.facts import INSTRUMENTS
-from tradebot.core.metrics import Drawdown
-from tradebot.core.money import ZERO, exact
-from tradebot.core.portfolio import Holding
+from tradebot.core.model.effects import Effect
+from tradebot.core.model.events import Command, Event, RunStarted
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import ZERO, exact
+from tradebot.core.model.values import MINUTE_MS, Bar, Quote
 from tradebot.core.risk.calm import NEVER, calm_bands
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.monitor import Ladder
-from tradebot.core.risk.watch import Watch
+from tradebot.core.risk.loss_limit import Ladder
+from tradebot.core.risk.monitor import Watch
+from tradebot.core.state.instrument import Book
+from tradebot.core.state.metrics import Drawdown
+from tradebot.core.state.portfolio import Holding
 from tradebot.core.strategy.ema_cross import EmaCross
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.values import MINUTE_MS, Bar, Quote
-from tradebot.session import Session
+from tradebot.core.trading.session import Session
 
 START = 1_748_736_000_000  # 2025-06-01, a Sunday: the week turns on the way
 CASH = Decimal(10_000)

@@ -8,12 +8,12 @@ from gate_desk import BTC, NOON, a_desk, an_entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.money import exact
+from tradebot.core.model.approved import Approved, Refusal, Refused, Seal
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Order, OrderType, Purpose, Side
 from tradebot.core.risk import gate
-from tradebot.core.risk.approved import Approved, Refusal, Refused, Seal
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.sizing import size, smallest, tier_of
-from tradebot.core.values import Order, OrderType, Purpose, Side
 
 D = Decimal
 

@@ -10,11 +10,11 @@ from gate_desk import a_desk, an_entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.money import exact
+from tradebot.core.model.approved import Approved
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Side
 from tradebot.core.risk import ceilings, gate
-from tradebot.core.risk.approved import Approved
 from tradebot.core.risk.limits import Limits, is_looser, tighter
-from tradebot.core.values import Side
 
 D = Decimal
 NAMES = tuple(item.name for item in fields(Limits))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tradebot.core.exchange.account import Account
-from tradebot.core.facts import INSTRUMENTS
-from tradebot.core.money import exact
-from tradebot.core.risk.monitor import (
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import exact
+from tradebot.core.model.times import of_iso
+from tradebot.core.risk.loss_limit import (
     REACHED,
     Ladder,
     bankruptcy_price,
@@ -23,7 +23,7 @@ from tradebot.core.risk.monitor import (
     watch_price,
     week_of,
 )
-from tradebot.core.times import of_iso
+from tradebot.core.simulated.account import Account
 
 D = Decimal
 BTC, XRP = INSTRUMENTS["BTC/USDT"], INSTRUMENTS["XRP/USDT"]

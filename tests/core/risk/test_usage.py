@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from engine_kit import HOUR, LIVE, NOON, XRP, Bare, a_config, long
 
-from tradebot.core.events import PriceSeen
-from tradebot.core.money import exact
+from tradebot.core.model.events import PriceSeen
+from tradebot.core.model.money import exact
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.usage import Use, exposures, next_entry, uses
 

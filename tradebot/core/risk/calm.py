@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
-from tradebot.core.book import Book
-from tradebot.core.metrics import Drawdown
-from tradebot.core.money import ZERO
-from tradebot.core.risk.watch import Watch
+from tradebot.core.model.money import ZERO
+from tradebot.core.risk.monitor import Watch
+from tradebot.core.state.instrument import Book
+from tradebot.core.state.metrics import Drawdown
 
 Bands: TypeAlias = Mapping[str, tuple[float, float]]
 """By symbol, prices in USDT: strictly between the two it is calm. A symbol without any is never calm."""

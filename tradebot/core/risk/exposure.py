@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from tradebot.core.book import Book
-from tradebot.core.halts import Halts
-from tradebot.core.money import ONE, ZERO
-from tradebot.core.orders import TrackedOrder
-from tradebot.core.portfolio import Portfolio
+from tradebot.core.model.money import ONE, ZERO
+from tradebot.core.model.values import Fees, Side
 from tradebot.core.risk import gate
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.watch import Watch
-from tradebot.core.values import Fees, Side
+from tradebot.core.risk.monitor import Watch
+from tradebot.core.state.halts import Halts
+from tradebot.core.state.instrument import Book
+from tradebot.core.state.orders import TrackedOrder
+from tradebot.core.state.portfolio import Portfolio
 
 
 class Exposure:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from tradebot.core.money import ONE, ZERO, plain, quotient_at_8
-from tradebot.core.risk.approved import SEAL, Approved, Refusal, Refused
+from tradebot.core.model.approved import SEAL, Approved, Refusal, Refused
+from tradebot.core.model.money import ONE, ZERO, plain, quotient_at_8
+from tradebot.core.model.swift import swift
+from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Side
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.monitor import liquidation_risk
-from tradebot.core.swift import swift
-from tradebot.core.values import HOUR_MS, Instrument, Order, OrderType, Side
+from tradebot.core.risk.loss_limit import liquidation_risk
 
 SLIPPAGE_ALLOWANCE = Decimal("0.002")
 """The least slippage a stop is given in the risk sum: 0.2 % of the notional."""

@@ -1,152 +1,187 @@
-"""The third wall: what is watched on every price, fill and wake-up.
+"""Keeps the loss limits of day, week and sign-off, and those of each open position.
 
-A reaction rule acts on the first event at which its limit is reached; this module says when that
-is, the engine does what it asks for in the same ``process`` call. Caps bound size, not gaps: a price
-that jumps over a limit is acted on where it lands.
+The engine shows it every value that moves; it answers with what was reached. It changes nothing itself.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
-from tradebot.core.exchange.account import maintenance, tier_of
-from tradebot.core.money import ONE, ZERO, plain, quotient_at_8, ratio
-from tradebot.core.values import DAY_MS, Instrument
-
-STEPS = (Decimal("0.6"), Decimal("0.8"), ONE)
-"""Shares of a loss limit at which something happens: two alerts, then the reaction."""
-
-REACHED = len(STEPS)
-HUNDRED = Decimal(100)
-WEEK_MS = 7 * DAY_MS
-MONDAY_MS = 4 * DAY_MS
-"""The first Monday after the epoch, which was a Thursday."""
-
-
-def day_of(at: int) -> int:
-    """Return the start of the UTC day (ms)."""
-    return at - at % DAY_MS
+from tradebot.core.model.money import ZERO
+from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.loss_limit import (
+    REACHED,
+    Ladder,
+    day_of,
+    liquidation_risk,
+    watch_price,
+    week_of,
+)
+from tradebot.core.state.instrument import Book
 
 
-def week_of(at: int) -> int:
-    """Return the start of the trading week: Monday 00:00 UTC (ms)."""
-    return at - (at - MONDAY_MS) % WEEK_MS
+class Watch:
+    """The ladders of a run. ``signoff_equity`` is the equity at the sign-off (USDT), None without one."""
 
+    __slots__ = (
+        "_fee",
+        "_limits",
+        "day",
+        "day_start",
+        "floor",
+        "leverage",
+        "signoff",
+        "week",
+        "week_start",
+    )
 
-class Ladder:
-    """A loss limit with its alerts: how far a value has fallen from its baseline.
-
-    ``cap`` in USDT, None for a rule that is off. ``next`` is the value at or below which something
-    happens, None when nothing can; ``stage`` counts the steps that were reached, ``REACHED`` is the limit.
-    """
-
-    __slots__ = ("base", "cap", "next", "reason", "stage")
-
-    def __init__(self, reason: str, cap: Decimal | None, base: Decimal) -> None:
-        self.reason = reason
-        self.cap = cap
-        self.base = base
-        self.stage = 0
-        self.next: Decimal | None = None
-        self.reset(base)
-
-    def reset(self, base: Decimal) -> None:
-        """Begin again from a new baseline."""
-        self.base = base
-        self.stage = 0
+    def __init__(
+        self,
+        limits: Limits,
+        taker_fee: Decimal,
+        leverage: int,
+        start: Decimal,
+        signoff_equity: Decimal | None,
+    ) -> None:
+        self._limits = limits
+        self._fee = taker_fee
+        self.leverage = leverage
+        self.day = Ladder("day_loss", limits.day_loss, start)
+        self.week = Ladder("week_loss", limits.week_loss, start)
+        cap = None if signoff_equity is None else limits.since_signoff_loss
+        self.signoff = Ladder(
+            "signoff_loss", cap, start if signoff_equity is None else signoff_equity
+        )
+        self.day_start = 0
+        self.week_start = 0
+        self.floor: Decimal | None = None
         self._aim()
 
-    def advance(self, value: Decimal) -> int:
-        """Take a value at or below ``next``; return the stage reached."""
-        while self.next is not None and value <= self.next:
-            self.stage += 1
-            self._aim()
-        return self.stage
+    @property
+    def ladders(self) -> tuple[Ladder, ...]:
+        """The account's loss limits: day, week, sign-off."""
+        return (self.day, self.week, self.signoff)
 
-    def loss(self, value: Decimal) -> Decimal:
-        """Return the loss since the baseline, negative for a gain (USDT)."""
-        return self.base - value
+    def roll(self, at: int, equity: Decimal) -> bool:
+        """Begin a new day, and week, if one has begun at ``at``; ``equity`` is that before any event of it.
+
+        Return whether a day began.
+        """
+        if day_of(at) == self.day_start:
+            return False
+        self.day_start = day_of(at)
+        self.day.reset(equity)
+        if week_of(at) != self.week_start:
+            self.week_start = week_of(at)
+            self.week.reset(equity)
+        self._aim()
+        return True
+
+    def see(self, equity: Decimal) -> Iterator[Ladder]:
+        """Yield the ladders on which this equity (USDT), not above ``floor``, reached a further step."""
+        for ladder in self.ladders:
+            if ladder.next is not None and equity <= ladder.next:
+                ladder.advance(equity)
+                yield ladder
+        self._aim()
+
+    def obstacle(self, reason: str, review: str) -> str:
+        """Return why a person cannot clear a halt for this reason now, "" if they can."""
+        if reason == self.signoff.reason:
+            return "the approved loss is used up; it needs a new sign-off"
+        for ladder in (self.day, self.week):
+            if ladder.reason == reason and ladder.stage >= REACHED:
+                return f"not before the next UTC {reason.removesuffix('_loss')}"
+        if reason == self.week.reason and not review.strip():
+            return "it needs a written review (--review FILE)"
+        return ""
+
+    def begin(self, book: Book) -> None:
+        """Take up a position that was opened or changed: its loss ladder and liquidation bound."""
+        holding = book.holding
+        if not holding.qty:
+            book.watch = None
+            book.danger = 0
+            return
+        if book.trip != holding.trades or book.ladder is None:
+            book.trip = holding.trades
+            book.danger = 0
+            book.ladder = Ladder("trade_loss", self._limits.trade_loss, ZERO)
+        alert = self._limits.liquidation_alert_pct or self._limits.liquidation_close_pct
+        if alert is not None:
+            book.watch = watch_price(
+                book.instrument, holding.qty, holding.entry, self.leverage, alert
+            )
+
+    def loses(self, book: Book) -> Ladder | None:
+        """Return the position's ladder if its net PnL, closed now, reached a further step.
+
+        Net: cash flows of the round trip, the position at the worse of mark and touch, the exit's fee.
+        """
+        ladder = book.ladder
+        if ladder is None or ladder.next is None:
+            return None
+        net = self.net(book)
+        if net > ladder.next:
+            return None
+        ladder.advance(net)
+        return ladder
+
+    def net(self, book: Book) -> Decimal:
+        """Return what the round trip would come to if closed now (USDT)."""
+        holding = book.holding
+        value = holding.qty * book.exit_price()
+        return holding.trip_cash + value - abs(value) * self._fee
+
+    def left_of(self, qty: float) -> float:
+        """Return what a price of 1 USDT brings when closing ``qty``, its fee paid (as ``net`` has it)."""
+        return qty - abs(qty) * float(self._fee)
+
+    def danger(self, book: Book) -> int:
+        """Return 0, 1 or 2: nothing, liquidation alert, liquidation close."""
+        price = book.price()
+        if book.watch is None or price is None:
+            return 0
+        qty = book.holding.qty
+        if (price > book.watch) if qty > 0 else (price < book.watch):
+            return 0
+        risk = self.risk(book)
+        close, alert = self._limits.liquidation_close_pct, self._limits.liquidation_alert_pct
+        if close is not None and risk >= close:
+            return 2
+        return int(alert is not None and risk >= alert)
+
+    def risk(self, book: Book) -> Decimal:
+        """Return the position's liquidation risk in percent: 100 is liquidation."""
+        holding = book.holding
+        price = book.price() or holding.entry
+        return liquidation_risk(book.instrument, holding.qty, holding.entry, self.leverage, price)
+
+    def rooms(self, equity: Decimal) -> tuple[tuple[str, Decimal, Decimal], ...]:
+        """Return (rule, what may still be lost, cap) of each loss limit in force (USDT)."""
+        return tuple(
+            [
+                (ladder.reason, ladder.cap - ladder.loss(equity), ladder.cap)
+                for ladder in (self.day, self.week, self.signoff)
+                if ladder.cap is not None
+            ]
+        )
 
     def _aim(self) -> None:
-        over = self.cap is None or self.stage >= REACHED
-        self.next = None if over else self.base - (self.cap or ZERO) * STEPS[self.stage]
+        self.floor = max((x.next for x in self.ladders if x.next is not None), default=None)
 
-    def export_state(self) -> list[Any]:
-        """Return baseline and stage as JSON values."""
-        return [str(self.base), self.stage]
+    def export_state(self) -> dict[str, Any]:
+        """Return the ladders as JSON values."""
+        return {
+            "ladders": [ladder.export_state() for ladder in self.ladders],
+            "starts": [self.day_start, self.week_start],
+        }
 
-    def restore(self, state: list[Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
-        self.reset(Decimal(state[0]))
-        self.stage = state[1]
+        for ladder, values in zip(self.ladders, state["ladders"], strict=True):
+            ladder.restore(values)
+        self.day_start, self.week_start = state["starts"]
         self._aim()
-
-
-def bankruptcy_price(qty: Decimal, entry: Decimal, leverage: int) -> Decimal:
-    """Return the price at which the isolated margin is gone: entry x (1 -+ 1/leverage), against us."""
-    if qty > 0:
-        return quotient_at_8(entry * (leverage - 1), Decimal(leverage), ROUND_FLOOR)
-    return quotient_at_8(entry * (leverage + 1), Decimal(leverage), ROUND_CEILING)
-
-
-def liquidation_risk(
-    instrument: Instrument, qty: Decimal, entry: Decimal, leverage: int, mark: Decimal
-) -> Decimal:
-    """Return maintenance margin / (isolated margin + unrealised PnL) in percent.
-
-    100 is liquidation; where nothing of the margin is left it is said as 1000. Source: Binance's
-    isolated margin ratio with its brackets.
-    """
-    margin = abs(qty) * abs(entry - bankruptcy_price(qty, entry, leverage))
-    left = margin + qty * (mark - entry)
-    required = maintenance(instrument, abs(qty) * mark)
-    if left <= 0:
-        return Decimal(1000)
-    return min(Decimal(1000), ratio(required * HUNDRED, left))
-
-
-def liquidation_price(
-    instrument: Instrument, qty: Decimal, entry: Decimal, leverage: int
-) -> Decimal | None:
-    """Return the mark price at which the position is liquidated; None for a long that cannot be.
-
-    Solves margin + qty x (p - entry) = |qty| x p x rate - cum in each bracket and takes the one whose
-    notional fits. At 8 decimals, towards the entry (the earlier price).
-    """
-    size = abs(qty)
-    margin = size * abs(entry - bankruptcy_price(qty, entry, leverage))
-    sign = 1 if qty > 0 else -1
-    for tier in instrument.tiers:
-        slope = size * (sign - tier.rate)
-        level = sign * size * entry - margin - tier.cum
-        price = quotient_at_8(level, slope, ROUND_CEILING if qty > 0 else ROUND_FLOOR)
-        if price > 0 and tier_of(instrument, size * price) is tier:
-            return price
-    return None
-
-
-def watch_price(
-    instrument: Instrument, qty: Decimal, entry: Decimal, leverage: int, percent: Decimal
-) -> Decimal:
-    """Return a price before which ``liquidation_risk`` is surely below ``percent``.
-
-    A cheap bound for the hot path: a long needs looking at only at or below it, a short only at or
-    above it. It takes the largest maintenance margin that the way there can ask for.
-    """
-    size = abs(qty)
-    margin = size * abs(entry - bankruptcy_price(qty, entry, leverage))
-    if qty > 0:  # the notional only falls on the way down
-        required = maintenance(instrument, size * entry) * HUNDRED
-        return quotient_at_8(
-            (size * entry - margin) * percent + required, size * percent, ROUND_CEILING
-        )
-    rate = tier_of(instrument, size * bankruptcy_price(qty, entry, leverage)).rate
-    room = (margin + size * entry) * percent
-    return quotient_at_8(room, size * (percent + rate * HUNDRED), ROUND_FLOOR)
-
-
-def describe(reason: str, loss: Decimal, cap: Decimal) -> str:
-    """Say how much of a loss limit is used."""
-    pct = ratio(loss * HUNDRED, cap)
-    return f"{reason.replace('_', ' ')}: ${loss:.2f} of ${plain(cap)} ({pct:.0f}%)"

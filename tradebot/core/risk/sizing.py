@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradebot.core.money import ceil_to, plain
-from tradebot.core.risk.approved import Refusal
+from tradebot.core.model.approved import Refusal
+from tradebot.core.model.money import ceil_to, plain
+from tradebot.core.model.values import Side
 from tradebot.core.risk.gate import Desk, loss_per_unit, worst_value
-from tradebot.core.values import Side
 
 HIGH = Decimal(1)
 MEDIUM = Decimal("0.7")

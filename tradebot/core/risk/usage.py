@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradebot.core.engine import Engine
-from tradebot.core.money import ZERO, ratio
-from tradebot.core.risk.monitor import HUNDRED, liquidation_price
-from tradebot.core.values import HOUR_MS
+from tradebot.core.model.money import ZERO, ratio
+from tradebot.core.model.values import HOUR_MS
+from tradebot.core.risk.loss_limit import HUNDRED, liquidation_price
+from tradebot.core.trading.engine import Engine
 
 ALERT = Decimal(60)
 WARNING = Decimal(80)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tradebot.core.indicators import ATR, SMA, Donchian
+from tradebot.core.model.values import Bar
+from tradebot.core.strategy.indicators import ATR, SMA, Donchian
 from tradebot.core.strategy.prices import Sign, bracket
 from tradebot.core.strategy.protocol import Signal, SignalSide
-from tradebot.core.values import Bar
 
 
 class Breakout:

@@ -10,9 +10,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tradebot.core.indicators import ATR
+from tradebot.core.model.values import Bar
+from tradebot.core.strategy.indicators import ATR
 from tradebot.core.strategy.protocol import Signal, SignalSide
-from tradebot.core.values import Bar
 
 
 class EmaCross:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from tradebot.core.swift import swift
-from tradebot.core.values import Bar
+from tradebot.core.model.swift import swift
+from tradebot.core.model.values import Bar
 
 SignalSide = Literal["long", "short", "exit"]
 

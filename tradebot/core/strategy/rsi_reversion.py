@@ -10,10 +10,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tradebot.core.indicators import ADX, ATR, RSI, Bollinger
+from tradebot.core.model.values import Bar
+from tradebot.core.strategy.indicators import ADX, ATR, RSI, Bollinger
 from tradebot.core.strategy.prices import Sign, bracket
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.values import Bar
 
 
 class RsiReversion:

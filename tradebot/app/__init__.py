@@ -1,0 +1,1 @@
+"""Assembly: one file for each thing that a command starts."""

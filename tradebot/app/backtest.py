@@ -1,0 +1,133 @@
+"""A backtest: files through the session, as fast as they can be read."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from tradebot.app.packed_trades import ClosedTrades
+from tradebot.core.model.effects import (
+    Effect,
+    EquityPoint,
+    SignalJudged,
+    StopRun,
+    TradeClosed,
+    TradeReopened,
+)
+from tradebot.core.model.events import MarketEvent, RunStarted
+from tradebot.core.model.money import exact
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.snapshot import Heading, position_rows, summarise
+
+PROGRESS_EVERY = 2_000
+"""Steps between two looks at the progress bar."""
+
+
+class Notebook:
+    """What a backtest remembers: closed trades; signals and the equity curve only for who asks for them.
+
+    Both stay empty else: a long run has many.
+    """
+
+    __slots__ = ("_noted", "equity", "signals", "trades")
+
+    def __init__(self, *, signals: bool = False, equity: bool = False) -> None:
+        self.trades = ClosedTrades()
+        self.signals: list[SignalJudged] = []
+        self.equity: list[EquityPoint] = []
+        kept = {TradeClosed: True, TradeReopened: True, SignalJudged: signals, EquityPoint: equity}
+        self._noted = frozenset(kind for kind, wanted in kept.items() if wanted)
+
+    def take(self, effects: Sequence[Effect]) -> None:
+        """Note what is worth keeping of an event's effects."""
+        for effect in effects:
+            if type(effect) in self._noted:
+                self._note(effect)
+
+    def _note(self, effect: Effect) -> None:
+        match effect:
+            case TradeClosed():
+                self.trades.add(effect)
+            case TradeReopened(id=number):
+                self.trades.drop(number)
+            case SignalJudged():
+                self.signals.append(effect)
+            case EquityPoint():
+                self.equity.append(effect)
+            case _:
+                pass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished backtest."""
+
+    summary: dict[str, Any]
+    positions: list[dict[str, Any]]
+    notebook: Notebook
+    hashes: dict[str, str]
+    stopped: StopRun | None
+
+
+def run_backtest(
+    session: Session,
+    steps: Iterable[Sequence[MarketEvent]],
+    heading: Callable[[int | None, int | None], Heading],
+    notebook: Notebook,
+    config_hash: str,
+    on_progress: Callable[[], None] | None = None,
+) -> Outcome:
+    """Play all steps and add up. ``heading`` is given the first and last moment, UTC milliseconds.
+
+    The session's ``record`` should be ``notebook.take``. Errors of the data pass through.
+    """
+    with exact(), _quiet_collector():
+        first = _play(session, iter(steps), config_hash, on_progress)
+        last = session.engine.now if first is not None else None
+        return Outcome(
+            summary=summarise(heading(first, last), session.engine),
+            positions=position_rows(session.engine),
+            notebook=notebook,
+            hashes=session.digest.hashes(),
+            stopped=session.stopped,
+        )
+
+
+def _play(
+    session: Session,
+    steps: Iterable[Sequence[MarketEvent]],
+    config_hash: str,
+    on_progress: Callable[[], None] | None,
+) -> int | None:
+    """Advance the session step by step; return the first moment, None if there was none."""
+    stream = iter(steps)
+    head = next(stream, None)
+    if head is None:
+        return None
+    first = getattr(head[0], "open_time", head[0].at)
+    session.deliver(RunStarted(first, "backtest", "bt", "0", config_hash))
+    session.advance(head)
+    advance = session.advance
+    step: Sequence[MarketEvent] | None = head
+    while step is not None and session.stopped is None:
+        step = None
+        for step in islice(stream, PROGRESS_EVERY):
+            advance(step)
+            if session.stopped is not None:
+                break
+        if on_progress is not None:
+            on_progress()
+    return int(first)
+
+
+class _quiet_collector:  # noqa: N801 - reads as the statement it is used in
+    """Keep the cycle collector from walking what was imported while millions of bars pass."""
+
+    def __enter__(self) -> None:
+        gc.freeze()
+
+    def __exit__(self, *_: object) -> None:
+        gc.unfreeze()

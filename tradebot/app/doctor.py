@@ -1,0 +1,360 @@
+"""The doctor: looks at everything a run will need and says, line by line, what is wrong and the way out.
+
+Each check is a function that returns rows; none of them changes anything or uses the network.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from tradebot import __version__
+from tradebot.config import Config
+from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import ceil_to, exact, plain
+from tradebot.core.model.times import iso
+from tradebot.core.model.values import Instrument
+from tradebot.core.risk.limits import Limits
+from tradebot.guard.lock import halt_present, instance_id, lock_owner, read_halts
+from tradebot.journal.audit import JOURNAL_FILE, AuditKey
+from tradebot.journal.reader import Reader
+from tradebot.journal.schema import check_structure
+from tradebot.market.embedded.coins import COINS
+from tradebot.plugins.strategies import load_strategy
+
+Status = Literal["ok", "warn", "fail"]
+
+OLDEST_PYTHON = (3, 11)
+SCREEN = (80, 24)
+
+GIB, MIB = 1 << 30, 1 << 20
+LITTLE_DISK, NO_DISK = GIB, 100 * MIB
+CHECKED_BYTES = 500 * MIB
+"""Journals larger than this are not read through: `tradebot db verify` does that."""
+
+BORN = datetime(2025, 1, 1, tzinfo=UTC)
+"""No clock that is right shows an earlier time."""
+
+TIME_ERROR = 5
+"""What adjtimex(2) returns while the kernel's clock is not synchronised."""
+
+LOWEST_TIER = Decimal("0.3")
+"""Share of the cap that the least confident signal may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: which check, how it went, what was seen, and the way out where there is need for one."""
+
+    check: str
+    status: Status
+    detail: str
+    hint: str | None = None
+
+
+def examine(load: Callable[[], Config], env: Mapping[str, str]) -> list[Row]:
+    """Return all rows. Without a configuration that loads, what depends on it is left out."""
+    rows = [_python(), _terminal(env)]
+    try:
+        config = load()
+    except TradebotError as error:
+        text = f"{error}; the checks that need it were left out"
+        return [*rows, Row("config", "fail", text, error.hint), _clock(None)]
+    data_dir = config.data_dir()
+    rows.append(_config(config))
+    for name, check in _CHECKS.items():
+        try:
+            rows += check(config, data_dir)
+        except TradebotError as error:
+            rows.append(Row(name, "fail", str(error), error.hint))
+    return rows
+
+
+# -- the machine ------------------------------------------------------------------------------------
+
+
+def _python() -> Row:
+    text = f"{platform.python_version()} on {platform.system()}, tradebot {__version__}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Row("python", "fail", text, "install Python 3.11 or newer")
+    return Row("python", "ok", text)
+
+
+def _terminal(env: Mapping[str, str]) -> Row:
+    if not sys.stdout.isatty():
+        return Row("terminal", "ok", "not a terminal: no screen, runs write lines")
+    width, height = shutil.get_terminal_size()
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    text = f"{width}x{height}, {env.get('TERM', 'no TERM')}, {sys.stdout.encoding}"
+    if width < SCREEN[0] or height < SCREEN[1]:
+        hint = f"make it at least {SCREEN[0]}x{SCREEN[1]} for the screens; --headless needs none"
+        return Row("terminal", "warn", text, hint)
+    if encoding != "utf8":
+        return Row("terminal", "warn", text, "set a UTF-8 locale, such as LANG=C.UTF-8")
+    if env.get("TERM", "dumb") == "dumb":
+        return Row("terminal", "warn", text, "set TERM, such as xterm-256color")
+    return Row("terminal", "ok", text)
+
+
+def _disk(_: Config, data_dir: Path) -> Iterator[Row]:
+    free = shutil.disk_usage(_existing(data_dir)).free
+    text = f"{free / GIB:.1f} GiB free"
+    hint = "free some space, or choose another place with --data-dir"
+    if free < NO_DISK:
+        yield Row("disk", "fail", text, hint)
+    elif free < LITTLE_DISK:
+        yield Row("disk", "warn", text, hint)
+    else:
+        yield Row("disk", "ok", text)
+
+
+def _clock_row(_: Config, data_dir: Path) -> Iterator[Row]:
+    newest = None
+    with (
+        suppress(TradebotError),
+        Reader(data_dir / JOURNAL_FILE) as reader,
+    ):  # else there is a row on it
+        newest = max((run.resumed or run.started for run in reader.runs()), default=None)
+    yield _clock(newest)
+
+
+def _clock(newest: int | None) -> Row:
+    """Judge the clock by itself, by the kernel, and by the journal's newest start (UTC ms)."""
+    now = datetime.now(UTC)
+    text = f"{now:%Y-%m-%d %H:%M:%S} UTC; not compared with an exchange's: that needs the network"
+    set_it = "set the clock and keep it with NTP"
+    if now < BORN:
+        return Row("clock", "fail", f"{text}; that cannot be", set_it)
+    if newest is not None and newest > now.timestamp() * 1000 + 1000:
+        went_back = f"{text}; the journal has a run of {iso(newest)}: the clock went back"
+        return Row("clock", "fail", went_back, set_it)
+    if _synchronised() is False:
+        hint = f"{set_it}; paper runs do not need it, a real exchange does"
+        return Row("clock", "warn", f"{text}; the system says it is not synchronised", hint)
+    return Row("clock", "ok", text)
+
+
+def _synchronised() -> bool | None:
+    """Return whether the kernel's clock is kept by NTP; None where that cannot be asked."""
+    if sys.platform != "linux":
+        return None
+    state = ctypes.create_string_buffer(512)  # struct timex, modes = 0: only asks
+    try:
+        answer = int(ctypes.CDLL(None).adjtimex(state))
+    except (OSError, AttributeError):
+        return None
+    return None if answer < 0 else answer != TIME_ERROR
+
+
+# -- configuration and state ------------------------------------------------------------------------
+
+
+def _config(config: Config) -> Row:
+    if config.file is None:
+        return Row("config", "ok", "no file: the built-in defaults" + _set_by(config))
+    return Row("config", "ok", str(config.file) + _set_by(config))
+
+
+def _set_by(config: Config) -> str:
+    """Return how many keys each source sets, in words."""
+    kinds = Counter[str](config.origin(key).kind for key, _ in config.items())
+    words = {"file": "the file", "env": "the environment", "set": "--set", "flag": "flags"}
+    parts = [f"{kinds[kind]} by {word}" for kind, word in words.items() if kinds[kind]]
+    return f"; keys set: {', '.join(parts)}" if parts else ""
+
+
+def _data_dir(config: Config, data_dir: Path) -> Iterator[Row]:
+    origin = config.origin("data.dir")
+    whose = "the platform's" if origin.kind == "default" else f"from {origin}"
+    text = f"{data_dir} ({whose})"
+    if data_dir.exists() and not data_dir.is_dir():
+        yield Row("data dir", "fail", f"{text} is not a directory", "choose another --data-dir")
+        return
+    place = _existing(data_dir)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        why = f"{text}: nothing can be written in {place}: {error.strerror}"
+        yield Row("data dir", "fail", why, "give yourself the right to, or choose another place")
+        return
+    yield Row("data dir", "ok", text if place == data_dir else f"{text}; will be made")
+
+
+def _existing(path: Path) -> Path:
+    """Return the directory itself, or the nearest one above it that exists."""
+    for place in (path, *path.absolute().parents):
+        if place.is_dir():
+            return place
+    return Path(path.anchor or ".")
+
+
+def _database(_: Config, data_dir: Path) -> Iterator[Row]:
+    path = data_dir / JOURNAL_FILE
+    if not path.exists():
+        yield Row("database", "ok", "none yet: the first run makes it")
+        return
+    with Reader(path) as reader:  # refuses another program's, a newer one's, and nonsense
+        runs = reader.runs()
+    size = path.stat().st_size
+    if size <= CHECKED_BYTES:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            try:
+                check_structure(db, path)
+            except sqlite3.Error as error:
+                hint = "restore it from a backup, or move it away to start anew"
+                yield Row("database", "fail", f"{path}: {error}", hint)
+                return
+    standing = sum(run.state == "interrupted" for run in runs)
+    text = f"{path}, {size / MIB:.1f} MiB, {len(runs)} runs, {standing} interrupted"
+    yield Row("database", "ok", text)
+
+
+def _lock(_: Config, data_dir: Path) -> Iterator[Row]:
+    owner = lock_owner(data_dir)
+    if owner is None:
+        yield Row("lock", "ok", "free: no engine runs here")
+    else:
+        yield Row("lock", "ok", f"held: an engine runs here (process {owner.pid})")
+    if halt_present(data_dir):
+        why = "; ".join(f"{halt.reason} ({halt.who})" for halt in read_halts(data_dir))
+        text = f"the HALT file is there, so no entry leaves: {why or 'no reason was kept'}"
+        yield Row("halt", "warn", text, "tradebot resume --reason TEXT removes it")
+    if (data_dir / "instance").exists():
+        yield Row("instance", "ok", instance_id(data_dir))
+
+
+def _audit_key(_: Config, data_dir: Path) -> Iterator[Row]:
+    backend = _keyring()
+    key = AuditKey.find(data_dir)
+    strong = "unlock or install an OS keyring, or set TRADEBOT_AUDIT_KEY"
+    if key is not None:
+        status: Status = "warn" if key.source == "file" else "ok"
+        text = f"{key.strength} ({key.fingerprint})"
+        yield Row("audit key", status, text, strong if status == "warn" else None)
+    elif (data_dir / JOURNAL_FILE).exists():
+        text = "there is a journal, but not the key it was written with"
+        hint = "set TRADEBOT_AUDIT_KEY, unlock the keyring, or restore audit.key"
+        yield Row("audit key", "fail", text, hint)
+    elif backend is None:
+        text = "no OS keyring: the first run will keep the audit key in a file beside the journal"
+        yield Row("audit key", "warn", text, strong)
+    else:
+        yield Row("audit key", "ok", f"none yet: the first run puts it into {backend}")
+
+
+def _keyring() -> str | None:
+    """Return the name of the OS keyring in use; None when there is none that works.
+
+    Backends raise what they like while they are being found.
+    """
+    import keyring  # slow to import
+
+    try:
+        backend = keyring.get_keyring()
+        usable = backend.priority > 0
+    except Exception:
+        return None
+    return str(backend.name) if usable else None
+
+
+# -- what is to be traded ---------------------------------------------------------------------------
+
+
+def _strategy(config: Config, _: Path) -> Iterator[Row]:
+    chosen = config.strategy
+    spec = load_strategy(chosen.name, config.strategy_dir(), chosen.params)
+    params = ", ".join(f"{name} = {value}" for name, value in chosen.params.items())
+    text = f"{spec.name} on {chosen.timeframe} bars, {params or 'its parameters at their defaults'}"
+    yield Row("strategy", "ok", text)
+
+
+def _symbols(config: Config, data_dir: Path) -> Iterator[Row]:
+    """Judge each symbol by the limits in force, and by the live ones where live is switched on."""
+    profiles = {config.risk.profile: config.limits()}
+    if config.live.enabled:
+        profiles.setdefault("live", config.risk.live.limits())
+    known = _last_prices(data_dir)
+    for symbol in config.market.symbols:
+        for profile, limits in profiles.items():
+            yield _symbol(symbol, profile, limits, known.get(symbol))
+
+
+def _last_prices(data_dir: Path) -> dict[str, Decimal]:
+    """Return the newest run's prices; none where there is no journal that can be read."""
+    try:
+        with Reader(data_dir / JOURNAL_FILE) as reader:
+            run = reader.newest_run()
+            shown = None if run is None else reader.snapshot(run.id)
+    except TradebotError:
+        return {}
+    prices = {} if shown is None else shown.body.get("prices", {})
+    return {symbol: Decimal(price) for symbol, price in prices.items()}
+
+
+def _symbol(symbol: str, profile: str, limits: Limits, seen: Decimal | None) -> Row:
+    instrument = INSTRUMENTS.get(symbol)
+    if instrument is None:
+        return Row("symbol", "fail", f"{symbol} is not known", f"known: {', '.join(INSTRUMENTS)}")
+    if symbol not in limits.symbols:
+        text = f"{symbol} is not on the allow-list of profile {profile}"
+        return Row("symbol", "fail", text, f"add it to risk.{profile}.symbols, or do not trade it")
+    price = seen if seen is not None else Decimal(str(COINS[symbol].price))
+    source = "last seen" if seen is not None else "the embedded market's"
+    return _sized(instrument, profile, limits.position_value, price, source)
+
+
+def _sized(
+    instrument: Instrument, profile: str, cap: Decimal | None, price: Decimal, source: str
+) -> Row:
+    """Compare the smallest order with the position cap (USDT), at a price that is told."""
+    with exact():
+        qty = _smallest(instrument, price)
+        value = qty * price
+    base = instrument.symbol.partition("/")[0]
+    text = f"{instrument.symbol}: smallest order {plain(qty)} {base} = ${value:,.2f}"
+    at = f" (profile {profile}, at ${plain(price)}, {source})"
+    if cap is None or value <= cap * LOWEST_TIER:
+        return Row("symbol", "ok", text + ("" if cap is None else f" of ${plain(cap)}") + at)
+    if value > cap:
+        hint = "every entry will be refused: trade another symbol" + (
+            "" if profile == "live" else f", or raise risk.{profile}.position_value"
+        )
+        return Row("symbol", "fail", f"{text} exceeds the position cap of ${plain(cap)}{at}", hint)
+    least = "0.75" if value > cap * Decimal("0.7") else "0.5"
+    hint = f"signals with a confidence below {least} will be refused as too small"
+    return Row("symbol", "warn", f"{text} of the position cap of ${plain(cap)}{at}", hint)
+
+
+def _smallest(instrument: Instrument, price: Decimal) -> Decimal:
+    """Return the smallest quantity the exchange takes at the price (base units)."""
+    unit = price * instrument.step
+    steps = ceil_to(instrument.min_notional, unit) // unit
+    return max(instrument.min_qty, steps * instrument.step)
+
+
+_CHECKS: dict[str, Callable[[Config, Path], Iterator[Row]]] = {
+    "data dir": _data_dir,
+    "database": _database,
+    "lock": _lock,
+    "disk": _disk,
+    "clock": _clock_row,
+    "audit key": _audit_key,
+    "strategy": _strategy,
+    "symbols": _symbols,
+}
+
+__all__ = ["Row", "Status", "examine"]

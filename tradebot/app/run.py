@@ -1,0 +1,159 @@
+"""One run of this process: who it is, its session, and what of it is still to be committed.
+
+A runner hosts several of these on one source; what they decide is committed in one transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tradebot.core.model.effects import CommandDone, Effect
+from tradebot.core.model.events import Command, Event, RunStarted, WakeUp
+from tradebot.core.model.money import exact, plain
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.snapshot import Heading, ghost_figures, snapshot, summarise
+from tradebot.journal.rows import Batch
+
+Observer = Callable[[Event, Sequence[Effect]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who runs: the run, its strategy in words, and what goes into ``RunStarted``."""
+
+    run: str
+    mode: str
+    strategy: str
+    config_hash: str
+    instance: str
+    nonce: str
+    resumed: bool
+
+
+class Hosted:
+    """A run and what the next commit writes of it. ``observe`` sees every event that had effects.
+
+    Of a run ``beside`` another it sees what becomes of hypothetical trades only: the rest is the same.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        session: Session,
+        observe: Observer | None = None,
+        *,
+        beside: bool = False,
+    ) -> None:
+        self.identity = identity
+        self.session = session
+        self.events: list[Event] = []
+        self.effects: list[tuple[int, Effect]] = []
+        self._observe = observe
+        self._beside = beside
+        session.sink = self.take
+        session.note = self.note
+
+    def take(self, event: Event, effects: Sequence[Effect]) -> None:
+        """Note an event and its effects (the session's sink)."""
+        self.events.append(event)
+        if effects:
+            at = event.at
+            self.effects.extend((at, effect) for effect in effects)
+            if self._observe is not None and not self._beside:
+                self._observe(event, effects)
+
+    def note(self, at: int, effects: Sequence[Effect]) -> None:
+        """Note what became of hypothetical trades: effects of no event of the engine's."""
+        self.effects.extend((at, effect) for effect in effects)
+        if self._observe is not None:
+            self._observe(WakeUp(at, "ghosts"), effects)
+
+    def start(self, at: int) -> None:
+        """Tell the engine that the run begins, or goes on, at a market time."""
+        who, now = self.identity, self.session.engine.now
+        at = now if who.resumed and now else max(at, now)  # going on is not yet the next moment
+        self.session.deliver(
+            RunStarted(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed)
+        )
+
+    def command(self, number: int, name: str, who: str, reason: str, review: str = "") -> None:
+        """Deliver a person's wish."""
+        now = self.session.engine.now
+        self.session.deliver(Command(now, number, name, who, reason, review))
+
+    def refuse(self, number: int, why: str) -> None:
+        """Answer a command without carrying it out."""
+        now = self.session.engine.now
+        self.effects.append((now, CommandDone(now, number, False, why)))
+
+    def batch(
+        self, cursor: dict[str, Any], first: int | None, label: str, speed: float | None
+    ) -> Batch:
+        """Return everything since the last commit, with the state to go on from."""
+        return Batch(
+            run=self.identity.run,
+            wall=wall_ms(),
+            events=self.events,
+            effects=self.effects,
+            state={
+                "session": self.session.export_state(),
+                "shape": shape(self.session),
+                "cursor": cursor,
+                "first": first,
+            },
+            snapshot=view(self.session, label, speed),
+        )
+
+    def committed(self) -> None:
+        """Begin the next batch: the last one stands."""
+        self.events, self.effects = [], []
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over the journalled state of an interrupted run."""
+        with exact():
+            self.session.restore(state["session"])
+
+    def summary(self, market: str, first: int | None, funding_known: bool) -> dict[str, Any]:
+        """Return the summary of CONTRACT; a ghost's tells of its signals too."""
+        engine = self.session.engine
+        heading = Heading(
+            run=self.identity.run,
+            mode=self.identity.mode,
+            market=market,
+            strategy=self.identity.strategy,
+            first=first,
+            last=engine.now if first is not None else None,
+            funding_known=funding_known,
+        )
+        summary = summarise(heading, engine, self.session.latencies_ms)
+        if self.session.ghosts is not None:
+            summary |= ghost_figures(self.session.ghosts)
+        return summary
+
+
+def view(session: Session, label: str, speed: float | None) -> dict[str, Any]:
+    """Return what readers see of a running session; a ghost's open hypothetical trades too."""
+    body = snapshot(session.engine, label, speed)
+    if session.ghosts is not None:
+        body["ghosts"] = [
+            {name: _json(value) for name, value in row.items()} for row in session.ghosts.view()
+        ]
+    return body
+
+
+def _json(value: Any) -> Any:
+    return value if value is None or isinstance(value, int | str) else plain(value)
+
+
+def shape(session: Session) -> list[Any]:
+    """Return what must be equal for one session's state to fit another (JSON values)."""
+    config = session.engine.config
+    return [list(config.symbols), config.interval, config.timeframe, config.quotes]
+
+
+def wall_ms() -> int:
+    """Return the real clock in UTC milliseconds."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,317 @@
+"""Runs sessions against a source and keeps the journal: what ``tradebot paper`` and ``ghost`` do.
+
+One asyncio loop, one writer. The loop takes a step from the source, lets every hosted run decide, and
+commits everything that happened (events, effects, engine and exchange state, the source's cursor)
+in one transaction per batch, for all runs. A kill loses at most the batch that was not committed, and the next
+start goes on from there. Commands of other processes are rows the loop polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
+from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
+from tradebot.core.model.money import exact
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.snapshot import position_rows
+from tradebot.guard.lock import clear_halt, halt_present, read_halts
+from tradebot.journal.rows import CommandRow
+from tradebot.journal.writer import Journal
+from tradebot.market.feed import Source, Step, step_time
+
+POLL_S = 0.25
+"""Wall seconds between two looks at the commands and the HALT file."""
+
+COMMIT_S = 0.25
+IDLE_COMMIT_S = 1.0
+"""Wall seconds after which a batch is committed: with effects in it, and without."""
+
+BATCH_EVENTS = 4_000
+"""Events after which a batch is committed whatever the clock says."""
+
+MEND = (
+    "mend it: `tradebot paper` then starts a run with it; `tradebot close-all` closes what is open"
+)
+
+STALE = ("resume", "stop")
+"""Commands that meant the engine of their time: one that starts later does not carry them out."""
+
+BEHIND_S = 1.0
+"""Further behind its schedule than this, a run does not rush to catch up."""
+
+State = Literal["ended", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast market time passes and for how long.
+
+    ``speed`` in market minutes per wall minute, None for as fast as possible; ``for_ms`` the market
+    time of the whole run, restarts included, None for no end.
+    """
+
+    speed: float | None
+    for_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run stopped: ``ended`` for good, or ``interrupted`` and to be continued.
+
+    ``beside`` are the endings of the runs that were hosted beside it.
+    """
+
+    state: State
+    why: str
+    error: TradebotError | None
+    summary: dict[str, Any]
+    positions: list[dict[str, Any]]
+    hashes: dict[str, str]
+    beside: tuple[Ending, ...] = ()
+
+
+class Runner:
+    """One or several runs on one source; the first one is the one that is looked at and asked for."""
+
+    def __init__(
+        self,
+        runs: Sequence[Hosted],
+        journal: Journal,
+        source: Source,
+        data_dir: Path,
+        pace: Pace,
+    ) -> None:
+        self.runs = tuple(runs)
+        self.journal = journal
+        self.source = source
+        self.pace = pace
+        self.first: int | None = None
+        self._data_dir = data_dir
+        self._stop = asyncio.Event()
+        self._stop_why = ""
+        self._last_command = 0
+        self._cursor: dict[str, Any] = {}
+        self._born = wall_ms()
+        self._committed = self._polled = time.monotonic()
+        self._anchor: tuple[float, int] | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who the first run is."""
+        return self.runs[0].identity
+
+    @property
+    def session(self) -> Session:
+        """The first run's session."""
+        return self.runs[0].session
+
+    def request_stop(self, why: str) -> None:
+        """Ask for an orderly stop; to be called on the loop's thread."""
+        self._stop_why = self._stop_why or why
+        self._stop.set()
+
+    def restore(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Take over the runs' journalled states, of one moment; return the source's cursor then."""
+        for run, state in zip(self.runs, states, strict=True):
+            run.restore(state)
+        self.first = states[0]["first"]
+        return dict(states[0]["cursor"])
+
+    # -- the loop -----------------------------------------------------------------------------------
+
+    async def main(self, cursor: dict[str, Any] | None = None) -> Ending:
+        """Run until the source ends, the time is up, or somebody stops it; journal how it ended.
+
+        A failing source, strategy or journal interrupts the run; the error is in the ending.
+        """
+        with exact():
+            error: TradebotError | None = None
+            try:
+                state, why = await self._play(cursor)
+                if any(r.session.stopped and r.session.stopped.failed for r in self.runs):
+                    error = StrategyError(why, hint=MEND)
+            except TradebotError as caught:
+                state, why, error = "interrupted", caught.message, caught
+            return await self._end(state, why, error)
+
+    async def _play(self, cursor: dict[str, Any] | None) -> tuple[State, str]:
+        started = False
+        steps = self._steps(cursor)
+        self._cursor = self.source.cursor() if cursor is None else cursor
+        for step in steps:
+            # until the step is played, a commit must say that it is still to come
+            at = step_time(step)
+            if not started:
+                self._start(at)
+                started = True
+                await self._poll()
+            if self._over(at):
+                return "ended", "the time asked for has passed"
+            if not await self._wait_for(at):
+                return "interrupted", self._stop_why
+            for run in self.runs:
+                run.session.advance(step)
+            self._cursor = self.source.cursor()
+            if await self._attend():
+                return "interrupted", self._stop_why
+        return "ended", "the data has ended"
+
+    def _steps(self, cursor: dict[str, Any] | None) -> Iterator[Step]:
+        """Feed the history to the strategies of new runs, then give the steps."""
+        if not self.identity.resumed:
+            for bar in self.source.history():
+                for run in self.runs:
+                    run.session.deliver(bar)
+        return self.source.steps(cursor)
+
+    def _start(self, at: int) -> None:
+        if self.first is None:
+            self.first = at
+        for run in self.runs:
+            run.start(at)
+
+    def _over(self, at: int) -> bool:
+        limit = self.pace.for_ms
+        return limit is not None and self.first is not None and at >= self.first + limit
+
+    async def _attend(self) -> bool:
+        """After a step: look at the clock, commit and poll when due; True if the run is to stop."""
+        if self._stopping():
+            return True
+        now = time.monotonic()
+        due = COMMIT_S if any(run.effects for run in self.runs) else IDLE_COMMIT_S
+        events = max(len(run.events) for run in self.runs)
+        if events >= BATCH_EVENTS or now - self._committed >= due:
+            await self._commit()
+            await asyncio.sleep(0)  # let a signal in
+        if now - self._polled >= POLL_S:
+            await self._poll()
+        return self._stopping()
+
+    def _stopping(self) -> bool:
+        """Whether an engine, or somebody else, wants all to stop; keeps the first reason."""
+        for run in self.runs:
+            if run.session.stopped is not None:
+                self.request_stop(run.session.stopped.reason)
+        return self._stop.is_set()
+
+    async def _wait_for(self, at: int) -> bool:
+        """Sleep until the wall clock has come to a market time; False if the run is to stop."""
+        speed = self.pace.speed
+        if speed is None:
+            return not self._stop.is_set()
+        while True:
+            now = time.monotonic()
+            if self._anchor is None:
+                self._anchor = (now, at)
+            wall, market = self._anchor
+            left = wall + (at - market) / 1000 / speed - now
+            if left < -BEHIND_S:
+                self._anchor = (now, at)
+            if left <= 0:
+                return not self._stop.is_set()
+            try:
+                await asyncio.wait_for(self._stop.wait(), min(left, POLL_S))
+            except TimeoutError:
+                if left > POLL_S and await self._attend():
+                    return False
+                continue
+            return False
+
+    # -- commands -----------------------------------------------------------------------------------
+
+    async def _poll(self) -> None:
+        """Carry out what other processes have asked for, and the HALT file."""
+        self._polled = time.monotonic()
+        commands = await self.journal.pending_commands(self._last_command)
+        for row in commands:
+            self._last_command = row.id
+            for run in self.runs:
+                if row.run in (None, run.identity.run):
+                    self._carry_out(run, row)
+        if halt_present(self._data_dir):
+            self._halt()
+        if commands:
+            await self._commit()
+
+    def _carry_out(self, run: Hosted, row: CommandRow) -> None:
+        if row.name in STALE and row.wall < self._born:
+            run.refuse(row.id, "its engine ended before it could answer")
+            return
+        if row.name == "resume":  # before the engine is armed again, or the next poll would halt it
+            clear_halt(self._data_dir)
+        run.command(row.id, row.name, row.who, row.reason, row.review)
+
+    def _halt(self) -> None:
+        """Halt the runs that do not know of the HALT file yet."""
+        said = read_halts(self._data_dir)
+        who, why = (said[-1].who, said[-1].reason) if said else ("HALT file", "it is there")
+        for run in self.runs:
+            if "user" not in run.session.engine.halts.reasons:
+                run.command(0, "halt", who, why)
+
+    # -- the journal --------------------------------------------------------------------------------
+
+    async def _commit(self) -> None:
+        """Write everything since the last commit in one transaction."""
+        label, speed = self.source.label, self.pace.speed
+        batches = [run.batch(self._cursor, self.first, label, speed) for run in self.runs]
+        await self.journal.commit(*batches)
+        for run in self.runs:
+            run.committed()
+        self._committed = time.monotonic()
+
+    async def _end(self, state: State, why: str, error: TradebotError | None) -> Ending:
+        """Cancel entries, write the last batch and how the runs ended."""
+        for run in self.runs:
+            if state == "ended":
+                run.session.finish()
+            elif run.session.engine.started:
+                run.command(0, "stop", "tradebot", why)
+        endings = [self._ending(run, state, why, error) for run in self.runs]
+        return await self._write_end(endings)
+
+    def _ending(self, run: Hosted, state: State, why: str, error: TradebotError | None) -> Ending:
+        session = run.session
+        summary = run.summary(self.source.label, self.first, self.source.funding_known)
+        positions = position_rows(session.engine)
+        return Ending(state, why, error, summary, positions, session.digest.hashes())
+
+    async def _write_end(self, endings: list[Ending]) -> Ending:
+        """Journal the last batch and the endings; return the first as it came out, with the others."""
+        written = True
+        try:
+            await self._commit()
+        except JournalError as failure:
+            # what could not be written did not happen: the next start goes on from the last commit
+            endings, written = [_failed(ending, failure) for ending in endings], False
+        # the first run is written last: it is the newest then, which is what people are shown
+        for i in reversed(range(len(endings))):
+            endings[i] = await self._write_one(self.runs[i], endings[i], written)
+        first, *others = endings
+        return replace(first, beside=tuple(others))
+
+    async def _write_one(self, run: Hosted, ending: Ending, written: bool) -> Ending:
+        stored = {**ending.summary, "hashes": ending.hashes} if written else None
+        text = None if ending.error is None else str(ending.error)
+        try:
+            await self.journal.end_run(run.identity.run, ending.state, text, stored, wall_ms())
+        except JournalError as failure:  # then the next start finds the run dead, and says so
+            return _failed(ending, failure)
+        return ending
+
+
+def _failed(ending: Ending, failure: JournalError) -> Ending:
+    """Return the ending of a run whose journal could not be written; the first error counts."""
+    if ending.error is not None:
+        return ending
+    return replace(ending, state="interrupted", why=failure.message, error=failure)
+
+
+__all__ = ["Ending", "Hosted", "Identity", "Observer", "Pace", "Runner", "shape", "wall_ms"]

@@ -1,0 +1,200 @@
+"""The journal without its engine: looking at it, and acting on a run that stands still.
+
+``act`` carries out a command on interrupted paper runs: it takes the lock, restores engine and simulated
+exchange from the journalled state, delivers the command and commits what follows in one transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tradebot.app.build import make_session
+from tradebot.app.run import view, wall_ms
+from tradebot.config import Config
+from tradebot.core.model.effects import CommandDone, Effect
+from tradebot.core.model.errors import JournalError
+from tradebot.core.model.events import Command, Event, RunStarted
+from tradebot.core.model.money import exact, plain
+from tradebot.core.model.times import iso
+from tradebot.core.model.values import Bar
+from tradebot.core.strategy.protocol import Signal
+from tradebot.core.trading.session import Session
+from tradebot.core.trading.snapshot import Heading, ghost_figures, position_rows, summarise
+from tradebot.guard.lock import InstanceLock, clear_halt
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
+from tradebot.journal.writer import Journal
+
+DATABASE = "tradebot.db"
+
+STANDING = ("paper", "ghost")
+"""Modes of runs that a command can be carried out on while no engine runs."""
+
+TIMES = ("time", "entry_time", "exit_time", "ts", "updated", "started", "resumed", "ended")
+MONEY = (
+    "qty",
+    "price",
+    "stop",
+    "target",
+    "entry_price",
+    "exit_price",
+    "fees",
+    "funding",
+    "pnl",
+    "outcome_pnl",
+    "notional",
+    "mfe",
+    "mae",
+    "trigger_price",
+    "filled",
+    "average",
+)
+
+
+class Idle:
+    """A strategy that says nothing: a run that stands still needs none."""
+
+    warmup = 0
+
+    def on_bar(self, bar: Bar) -> Signal | None:  # noqa: ARG002 - the protocol's shape
+        """Return None."""
+        return None
+
+
+def database(config: Config) -> Path:
+    """Return the journal's path; JournalError with the way out when there is none yet."""
+    path = config.data_dir() / DATABASE
+    if not path.exists():
+        raise JournalError(
+            "there is no journal yet",
+            hint="`tradebot paper` makes one; --data-dir names another place",
+            file=str(path),
+        )
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks of runs that stand still; ``run`` None means all of them."""
+
+    name: str
+    who: str
+    reason: str
+    run: str | None = None
+    review: str = ""
+
+
+async def act(config: Config, request: Request) -> list[dict[str, Any]]:
+    """Carry out a command while no engine runs; return the positions that are left, with their run.
+
+    Interrupted paper and ghost runs are meant (of these, the shadow account); an ended one is history. Raises AlreadyRunningError while an engine
+    holds the lock, JournalError when the journal cannot be used, UsageError for an unknown run.
+    """
+    data_dir = config.data_dir()
+    path = database(config)
+    left: list[dict[str, Any]] = []
+    with InstanceLock(data_dir), exact():
+        async with await Journal.open(path, key=AuditKey.load(data_dir)) as journal:
+            with Reader(path) as reader:
+                # the one that ran last comes last, so that it stays the newest
+                standing = [
+                    (run, state)
+                    for run in reversed(_standing(reader, request.run))
+                    if (state := reader.state(run.id)) is not None
+                ]
+            for run, state in standing:
+                left += await _act_on(journal, config, run, state, request)
+        if request.name == "resume":
+            clear_halt(data_dir)
+    return left
+
+
+def _standing(reader: Reader, wanted: str | None) -> list[RunRow]:
+    runs = reader.runs() if wanted is None else [reader.run(wanted)]
+    return [run for run in runs if run.mode in STANDING and run.state == "interrupted"]
+
+
+async def _act_on(
+    journal: Journal, config: Config, run: RunRow, state: StateRow, request: Request
+) -> list[dict[str, Any]]:
+    """Make the run current for a moment, deliver the command, commit, and let it stand again."""
+    nonce = secrets.token_hex(4)
+    session = _restored(config, run, state)
+    await journal.resume_run(run.id, nonce, wall_ms())
+    batch = Batch(run=run.id, wall=wall_ms())
+
+    def take(event: Event, effects: Sequence[Effect]) -> None:
+        batch.events.append(event)
+        batch.effects.extend((event.at, effect) for effect in effects)
+
+    session.sink = take
+    session.note = lambda at, effects: batch.effects.extend((at, effect) for effect in effects)
+    _deliver(session, run, nonce, request)
+    batch.effects += _answers(await journal.pending_commands(), session.engine.now, run.id, request)
+    batch.state = {**state.body, "session": session.export_state()}
+    batch.snapshot = view(session, run.market, None)
+    await journal.commit(batch, full=True)
+    summary = _summary(run, state, session)
+    await journal.end_run(run.id, "interrupted", run.error, summary, wall_ms())
+    return [{"run": run.id, **row} for row in position_rows(session.engine)]
+
+
+def _deliver(session: Session, run: RunRow, nonce: str, request: Request) -> None:
+    now = session.engine.now
+    session.deliver(RunStarted(now, run.id, run.instance, nonce, run.config_hash, True))
+    session.deliver(Command(now, 0, request.name, request.who, request.reason, request.review))
+    if request.name == "close-all":
+        for event in session.exchange.close_all_now(now):
+            session.deliver(event)
+
+
+def _answers(
+    pending: Sequence[CommandRow], now: int, run: str, request: Request
+) -> Iterator[tuple[int, Effect]]:
+    """Answer what a dead engine was asked and never answered: the next one must not do it again."""
+    for row in pending:
+        if row.run in (None, run):
+            same = row.name == request.name
+            said = "carried out without the engine" if same else f"overtaken by {request.name}"
+            yield now, CommandDone(now, row.id, same, said)
+
+
+def _summary(run: RunRow, state: StateRow, session: Session) -> dict[str, Any]:
+    first, last = state.body["first"], session.engine.now
+    heading = Heading(run.id, run.mode, run.market, run.strategy, first, last)
+    ghosts = {} if session.ghosts is None else ghost_figures(session.ghosts)
+    return {**summarise(heading, session.engine), **ghosts, "hashes": session.digest.hashes()}
+
+
+def _restored(config: Config, run: RunRow, state: StateRow) -> Session:
+    symbols, interval, timeframe, quotes = state.body["shape"]
+    session = make_session(
+        config,
+        lambda _: Idle(),
+        symbols,
+        interval,
+        quotes=quotes,
+        timeframe=timeframe,
+        ghost=run.mode == "ghost",
+    )
+    session.restore(state.body["session"])
+    return session
+
+
+def journal_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a journal row as JSON has it: times as ISO-8601, money without exponent."""
+    return {name: _as_json(name, value) for name, value in row.items() if name != "wall"}
+
+
+def _as_json(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in TIMES:
+        return iso(value)
+    return plain(Decimal(value)) if name in MONEY else value

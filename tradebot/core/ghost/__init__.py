@@ -1,0 +1,1 @@
+"""Hypothetical trades and the quality of signals."""

@@ -1,0 +1,1 @@
+"""The values, events and effects everything else speaks in."""

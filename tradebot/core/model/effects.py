@@ -1,0 +1,275 @@
+"""Everything the engine can want: a closed union, carried out by the runner.
+
+``Place`` takes only what the gate made. Records are facts for the journal: the audit trail keeps
+all effects, and the journal's tables are projections of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeAlias
+
+from tradebot.core.model.approved import Approved
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.swift import swift
+from tradebot.core.model.values import Fill, OrderStatus
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Send an approved order. ``signal`` is the id of the signal it came from, 0 for none."""
+
+    approved: Approved
+    signal: int = 0
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel a working order."""
+
+    symbol: str
+    order_id: str
+    why: str
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Deliver ``WakeUp(key)`` at the given engine time (UTC milliseconds); replaces that key's timer."""
+
+    key: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell the user. ``level`` is info, warning or critical."""
+
+    at: int
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """End the run in order. ``failed`` is true when it was not meant to."""
+
+    at: int
+    reason: str
+    failed: bool = False
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class SignalJudged:
+    """A strategy's signal and what became of it: approved, refused, exit, held or ignored."""
+
+    id: int
+    at: int
+    symbol: str
+    side: str
+    confidence: float
+    price: Decimal
+    stop: Decimal | None
+    target: Decimal | None
+    reason: str
+    verdict: str
+    refusals: tuple[str, ...] = ()
+    indicators: dict[str, float] = field(default_factory=dict)
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """An order's state after an event. Quantities in base units, prices in USDT."""
+
+    at: int
+    symbol: str
+    order_id: str
+    status: OrderStatus
+    filled: Decimal
+    average: Decimal | None
+    qty: Decimal
+    reason: str = ""
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class FillBooked:
+    """A fill and the position after it. ``realised`` is this fill's realised PnL before fees."""
+
+    at: int
+    fill: Fill
+    position: Decimal
+    entry: Decimal
+    realised: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FundingBooked:
+    """Funding received (positive) or paid (negative), USDT."""
+
+    at: int
+    symbol: str
+    amount: Decimal
+    rate: Decimal
+    mark: Decimal
+    qty: Decimal
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class TradeClosed:
+    """A round trip from flat to flat. ``pnl`` is net of ``fees``, funding included; all USDT.
+
+    ``id`` is stable: a trade recomputed after a late fill is recorded again under the same id.
+    """
+
+    id: int
+    at: int
+    symbol: str
+    side: str
+    qty: Decimal
+    entry_time: int
+    entry_price: Decimal
+    exit_time: int
+    exit_price: Decimal
+    fees: Decimal
+    funding: Decimal
+    pnl: Decimal
+    exit_reason: str
+    signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TradeReopened:
+    """A late fill has shown that a trade recorded as closed is still open: its row is void."""
+
+    id: int
+    at: int
+    symbol: str
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """Equity, cash (wallet of cash flows) and drawdown from the peak at a moment; ``why`` is trade, hour or day."""
+
+    at: int
+    equity: Decimal
+    cash: Decimal
+    drawdown: Decimal
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GhostOpened:
+    """A signal became a hypothetical trade of a fixed ``notional`` (USDT); nothing was sent anywhere.
+
+    ``qty`` in base units is what the notional buys at the signal's price.
+    """
+
+    signal: int
+    at: int
+    symbol: str
+    side: str
+    notional: Decimal
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GhostClosed:
+    """A hypothetical trade is over. ``pnl`` is net of ``fees``, funding included; all USDT.
+
+    ``mfe`` (at least 0) and ``mae`` (at most 0) are the best and worst open result, before fees. One
+    that was never filled has no ``entry_time`` and quantity 0; ``exit_reason`` says why.
+    """
+
+    signal: int
+    at: int
+    symbol: str
+    exit_reason: str
+    qty: Decimal = ZERO
+    entry_time: int | None = None
+    entry_price: Decimal | None = None
+    exit_time: int | None = None
+    exit_price: Decimal | None = None
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    pnl: Decimal = ZERO
+    mfe: Decimal = ZERO
+    mae: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A halt reason was added; entries stop until it clears."""
+
+    at: int
+    reason: str
+    detail: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A halt reason was cleared, by whom and why."""
+
+    at: int
+    reason: str
+    who: str
+    detail: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """A command was carried out or refused; ``result`` says which in words."""
+
+    at: int
+    id: int
+    ok: bool
+    result: str
+
+
+Record: TypeAlias = (
+    SignalJudged
+    | OrderChanged
+    | FillBooked
+    | FundingBooked
+    | TradeClosed
+    | TradeReopened
+    | EquityPoint
+    | GhostOpened
+    | GhostClosed
+    | Halted
+    | Resumed
+    | CommandDone
+)
+
+Effect: TypeAlias = Place | Cancel | WakeAt | Notify | StopRun | Record
+
+__all__ = [
+    "Cancel",
+    "CommandDone",
+    "Effect",
+    "EquityPoint",
+    "FillBooked",
+    "FundingBooked",
+    "GhostClosed",
+    "GhostOpened",
+    "Halted",
+    "Notify",
+    "OrderChanged",
+    "Place",
+    "Record",
+    "Resumed",
+    "SignalJudged",
+    "StopRun",
+    "TradeClosed",
+    "TradeReopened",
+    "WakeAt",
+]

@@ -1,0 +1,303 @@
+"""The values everything else speaks in: orders, fills, bars, quotes, instruments.
+
+Prices and money are ``Decimal`` in USDT, quantities ``Decimal`` in base units, times ``int``
+milliseconds UTC. Market events are the exception the hot path asks for: they keep the exact text
+they arrived as, floats for strategies, and give a ``Decimal`` when money asks for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tradebot.core.model.swift import swift
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+
+
+class Side(StrEnum):
+    """Which way an order or fill trades."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    """The order types the bot sends; every other type is refused by the simulated exchange."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP_MARKET = "stop_market"
+    TAKE_PROFIT_MARKET = "take_profit_market"
+
+
+class TimeInForce(StrEnum):
+    """Good till cancelled, immediate or cancel, good till crossing (post-only)."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    GTX = "gtx"
+
+
+class Purpose(StrEnum):
+    """Why the bot sent an order; the value is the last letter of its client order id."""
+
+    ENTRY = "e"
+    STOP = "s"
+    TARGET = "t"
+    EXIT = "x"
+
+
+class OrderStatus(StrEnum):
+    """States of an order as the bot knows them.
+
+    UNKNOWN means that the venue's answer never came: it counts as live until looked up.
+    """
+
+    PENDING = "pending"  # sent, not acknowledged
+    WORKING = "working"
+    PARTIAL = "partial"  # working with part of it filled
+    CANCELLING = "cancelling"  # cancel sent, not acknowledged
+    UNKNOWN = "unknown"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more can happen to the order (late fills aside)."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+)
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is sent to a venue. Already rounded to the instrument's filters.
+
+    ``price`` is the limit price (LIMIT only), ``trigger`` the trigger price (STOP_MARKET and
+    TAKE_PROFIT_MARKET only); both USDT. ``qty`` in base units, positive.
+    """
+
+    id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    qty: Decimal
+    price: Decimal | None = None
+    trigger: Decimal | None = None
+    tif: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    purpose: Purpose = Purpose.ENTRY
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. ``fee`` in USDT, positive when paid. ``trade_id`` grows per symbol.
+
+    ``liquidation`` marks the exchange's own closing fill, whose ``order_id`` is none of ours.
+    """
+
+    symbol: str
+    trade_id: int
+    order_id: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    maker: bool
+    time: int
+    liquidation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A maintenance-margin bracket: applies to notionals above ``floor`` and up to ``cap`` (USDT)."""
+
+    floor: Decimal
+    cap: Decimal
+    max_leverage: int
+    rate: Decimal
+    cum: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A symbol's trading rules. Prices in USDT, quantities in base units, notionals in USDT."""
+
+    symbol: str
+    tick: Decimal
+    step: Decimal
+    min_qty: Decimal
+    max_qty: Decimal
+    market_max_qty: Decimal
+    min_notional: Decimal
+    min_price: Decimal
+    max_price: Decimal
+    percent_up: Decimal
+    percent_down: Decimal
+    max_orders: int
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """Commission rates as fractions of the notional (0.0005 is 0.05 %)."""
+
+    maker: Decimal
+    taker: Decimal
+
+
+class Bar:
+    """A closed candle. Slotted and never mutated: it is the hot path (a frozen one costs more).
+
+    ``open`` … ``volume`` are floats for indicators and strategies; ``text`` holds the same five
+    numbers (open, high, low, close, volume) exactly as they arrived, and the ``exact_*`` properties
+    give them as Decimal. ``open_time`` and ``at`` (= open + interval - 1 ms) in UTC milliseconds,
+    ``interval`` in milliseconds.
+    """
+
+    __slots__ = (
+        "at",
+        "close",
+        "high",
+        "interval",
+        "low",
+        "open",
+        "open_time",
+        "symbol",
+        "text",
+        "volume",
+    )
+
+    def __init__(
+        self,
+        symbol: str,
+        open_time: int,
+        interval: int,
+        text: Sequence[str],
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+    ) -> None:
+        self.symbol = symbol
+        self.open_time = open_time
+        self.interval = interval
+        self.at = open_time + interval - 1
+        self.text = text
+        self.open = open
+        self.high = high
+        self.low = low
+        self.close = close
+        self.volume = volume
+
+    @classmethod
+    def of(cls, symbol: str, open_time: int, interval: int, text: Sequence[str]) -> Bar:
+        """Build a bar from its five numbers as text (open, high, low, close, volume)."""
+        o, h, low, c, v = text
+        return cls(
+            symbol, open_time, interval, text, float(o), float(h), float(low), float(c), float(v)
+        )
+
+    @property
+    def exact_open(self) -> Decimal:
+        """Open price, USDT."""
+        return Decimal(self.text[0])
+
+    @property
+    def exact_high(self) -> Decimal:
+        """Highest price, USDT."""
+        return Decimal(self.text[1])
+
+    @property
+    def exact_low(self) -> Decimal:
+        """Lowest price, USDT."""
+        return Decimal(self.text[2])
+
+    @property
+    def exact_close(self) -> Decimal:
+        """Last price, USDT."""
+        return Decimal(self.text[3])
+
+    @property
+    def exact_volume(self) -> Decimal:
+        """Traded quantity, base units."""
+        return Decimal(self.text[4])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.symbol!r}, {self.open_time}, {list(self.text)!r})"
+
+
+class MarkBar(Bar):
+    """A closed candle of the mark price; volume means nothing. Travels just before its Bar."""
+
+    __slots__ = ()
+
+
+class Quote:
+    """Best bid and ask, their sizes and the mark price of a symbol at one moment.
+
+    ``text`` holds bid, ask, bid size, ask size, mark exactly; ``mark`` is the mark as a float for
+    cheap comparisons. ``exchange_time`` and ``at`` in UTC milliseconds.
+    """
+
+    __slots__ = ("at", "exchange_time", "mark", "symbol", "text")
+
+    def __init__(
+        self, symbol: str, exchange_time: int, at: int, text: Sequence[str], mark: float
+    ) -> None:
+        self.symbol = symbol
+        self.exchange_time = exchange_time
+        self.at = at
+        self.text = text
+        self.mark = mark
+
+    @property
+    def exact_bid(self) -> Decimal:
+        """Best bid, USDT."""
+        return Decimal(self.text[0])
+
+    @property
+    def exact_ask(self) -> Decimal:
+        """Best ask, USDT."""
+        return Decimal(self.text[1])
+
+    @property
+    def exact_bid_qty(self) -> Decimal:
+        """Size at the best bid, base units."""
+        return Decimal(self.text[2])
+
+    @property
+    def exact_ask_qty(self) -> Decimal:
+        """Size at the best ask, base units."""
+        return Decimal(self.text[3])
+
+    @property
+    def exact_mark(self) -> Decimal:
+        """Mark price, USDT."""
+        return Decimal(self.text[4])
+
+    def __repr__(self) -> str:
+        return f"Quote({self.symbol!r}, {self.at}, {list(self.text)!r})"

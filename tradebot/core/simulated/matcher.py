@@ -1,0 +1,196 @@
+"""Where executions happen: account, book and trade numbers change together, then are reported.
+
+Everything here is complete before the first of its events is handed out, so whoever reacts to an
+event finds the exchange as it is after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
+
+from tradebot.core.model.events import Filled, OrderUpdate
+from tradebot.core.model.money import ZERO, plain
+from tradebot.core.model.values import Fill, Instrument, OrderStatus, Side
+from tradebot.core.simulated.account import Account, signed
+from tradebot.core.simulated.resting import Book, Resting, closable
+from tradebot.core.simulated.rules import SimRules
+
+PriceOf: TypeAlias = Callable[[Decimal], Decimal]
+"""The price of a fill of a given quantity."""
+
+Report: TypeAlias = Filled | OrderUpdate
+"""What an execution tells the engine."""
+
+
+class Stamp(NamedTuple):
+    """When something happened: the engine's clock and the exchange's time (UTC ms)."""
+
+    at: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What became of one attempt to fill: the quantity done, whether it opened or enlarged a
+    position, and the events to report.
+    """
+
+    qty: Decimal
+    opened: bool
+    events: list[Report]
+
+
+class Desk:
+    """Fills orders against one account and one book."""
+
+    __slots__ = ("account", "book", "instruments", "own", "rules", "trades")
+
+    def __init__(self, rules: SimRules, instruments: Mapping[str, Instrument]) -> None:
+        self.rules = rules
+        self.instruments = instruments
+        self.account = Account(rules.start_equity, rules.leverage, instruments)
+        self.book = Book()
+        self.trades: dict[str, int] = {}
+        self.own = 0
+        """Number of fills that came from no order of ours (liquidations, final closes)."""
+
+    def fill(
+        self,
+        resting: Resting,
+        qty: Decimal,
+        price_of: PriceOf,
+        stamp: Stamp,
+        *,
+        maker: bool = False,
+    ) -> Execution:
+        """Fill up to ``qty`` of an order; the opening part free cash does not cover expires.
+
+        The price is asked for again when that makes the fill smaller.
+        """
+        order = resting.order
+        held = self.account.held(order.symbol)
+        closing = min(qty, closable(order.side, held))
+        if order.reduce_only:
+            qty = closing
+        opening = qty - closing
+        rate = self.rules.fees.maker if maker else self.rules.fees.taker
+        price = price_of(qty)
+        fits = self.account.affordable(order.symbol, closing, opening, price, rate)
+        events: list[Report] = []
+        done = closing + fits
+        if done:
+            price = price if done == qty else price_of(done)
+            fee = done * price * rate
+            events += self._execute(resting, done, price, fee, stamp, maker)
+        if fits < opening:
+            events.append(self.expire(resting, stamp, self._unaffordable(opening - fits, price)))
+        return Execution(done, bool(fits), events)
+
+    def liquidate(self, symbol: str, stamp: Stamp) -> list[Report]:
+        """Close the whole position at its bankruptcy price, without fee; all orders expire."""
+        position = self.account.positions[symbol]
+        events: list[Report] = [
+            self._close(symbol, abs(position.qty), position.bankruptcy, stamp, "liquidation")
+        ]
+        return events + [
+            self.expire(resting, stamp, "the position was liquidated")
+            for resting in self.book.of(symbol)
+        ]
+
+    def close(self, symbol: str, qty: Decimal, price: Decimal, stamp: Stamp) -> Filled:
+        """Close a part of a position as a taker, without any order of ours."""
+        return self._close(symbol, qty, price, stamp, "close")
+
+    def expire(self, resting: Resting, stamp: Stamp, reason: str) -> OrderUpdate:
+        """Take an order out of the book and say that it expired."""
+        self.book.remove(resting)
+        return self._update(resting, OrderStatus.EXPIRED, stamp, reason)
+
+    def cancel(self, resting: Resting, stamp: Stamp) -> OrderUpdate:
+        """Take an order out of the book and say that it was cancelled."""
+        self.book.remove(resting)
+        return self._update(resting, OrderStatus.CANCELLED, stamp, "")
+
+    def cancel_due(self, symbol: str, stamp: Stamp) -> list[Report]:
+        """Carry out the cancels that take effect by now, by submission of their orders."""
+        return [
+            self.cancel(resting, stamp)
+            for resting in self.book.of(symbol)
+            if resting.cancel_at is not None and resting.cancel_at <= stamp.time
+        ]
+
+    def _execute(
+        self,
+        resting: Resting,
+        qty: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        stamp: Stamp,
+        maker: bool,
+    ) -> list[Report]:
+        order = resting.order
+        trade_id = self._next_trade(order.symbol)
+        fill = Fill(
+            order.symbol, trade_id, order.id, order.side, qty, price, fee, maker, stamp.time
+        )
+        filled = self._booked(fill, stamp)
+        resting.left -= qty
+        if not resting.left:
+            self.book.remove(resting)
+        return [filled, *self._cut(order.symbol, stamp)]
+
+    def _close(self, symbol: str, qty: Decimal, price: Decimal, stamp: Stamp, why: str) -> Filled:
+        """Close without an order: the fill's order id is ``<why>-<n>``, a liquidation is free."""
+        side = Side.SELL if self.account.held(symbol) > 0 else Side.BUY
+        free = why == "liquidation"
+        fee = ZERO if free else qty * price * self.rules.fees.taker
+        self.own += 1
+        trade_id, order_id = self._next_trade(symbol), f"{why}-{self.own}"
+        fill = Fill(
+            symbol, trade_id, order_id, side, qty, price, fee, False, stamp.time, liquidation=free
+        )
+        return self._booked(fill, stamp)
+
+    def _next_trade(self, symbol: str) -> int:
+        self.trades[symbol] = self.trades.get(symbol, 0) + 1
+        return self.trades[symbol]
+
+    def _booked(self, fill: Fill, stamp: Stamp) -> Filled:
+        self.account.trade(fill.symbol, signed(fill.side, fill.qty), fill.price, fill.fee)
+        return Filled(stamp.at, fill)
+
+    def _cut(self, symbol: str, stamp: Stamp) -> list[Report]:
+        """Expire what reduce-only orders exceed the position by (rule 8)."""
+        held = self.account.held(symbol)
+        return [
+            self._update(
+                resting,
+                OrderStatus.EXPIRED,
+                stamp,
+                f"reduce-only: {plain(left)} left, the position is {plain(held)}",
+                left,
+            )
+            for resting, left in self.book.cut(symbol, held)
+        ]
+
+    def _unaffordable(self, qty: Decimal, price: Decimal) -> str:
+        return (
+            f"{plain(qty)} at {plain(price)} does not fit: free cash is "
+            f"{plain(self.account.free)} at {self.rules.leverage}x"
+        )
+
+    @staticmethod
+    def _update(
+        resting: Resting,
+        status: OrderStatus,
+        stamp: Stamp,
+        reason: str,
+        qty: Decimal | None = None,
+    ) -> OrderUpdate:
+        order = resting.order
+        return OrderUpdate(
+            stamp.at, order.symbol, order.id, status, stamp.time, reason=reason, qty=qty
+        )

@@ -1,0 +1,156 @@
+"""One quote of one symbol: the visible book takes the bar's place (DESIGN 11, last paragraph).
+
+Orders are judged by submission at the first quote they are eligible for and at every later one.
+Stops and targets wait for the mark price and then walk the book as market orders; a limit queues
+behind what is displayed at its price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from tradebot.core.model.money import ZERO, floor_to
+from tradebot.core.model.values import OrderType, Quote, Side, TimeInForce
+from tradebot.core.simulated.account import Position
+from tradebot.core.simulated.matcher import Desk, Report, Stamp
+from tradebot.core.simulated.pricing import Pricing
+from tradebot.core.simulated.resting import CONDITIONAL, Resting
+
+
+def is_quiet(orders: Sequence[Resting], position: Position | None, quote: Quote) -> bool:
+    """Whether a quote certainly changes nothing; floats only, any doubt answers False."""
+    mark = quote.mark
+    if position is not None and not position.within_safety(mark, mark):
+        return False
+    return all(_sleeps(resting, quote.exchange_time, mark) for resting in orders)
+
+
+def _sleeps(resting: Resting, now: int, mark: float) -> bool:
+    if resting.cancel_at is not None and resting.cancel_at <= now:
+        return False
+    if resting.eligible_at > now:
+        return True
+    return resting.order.type in CONDITIONAL and resting.out_of_reach(mark, mark)
+
+
+class Visible:
+    """What one side of a quote shows: ``price``, ``size`` in steps, and what is ``left`` of it."""
+
+    __slots__ = ("left", "price", "size")
+
+    def __init__(self, price: Decimal, size: Decimal, step: Decimal) -> None:
+        self.price = price
+        self.size = size
+        self.left = floor_to(size, step)
+
+
+def visible(quote: Quote, side: Side, step: Decimal) -> Visible:
+    """The side of the book that an order of ``side`` takes from."""
+    if side is Side.BUY:
+        return Visible(quote.exact_ask, quote.exact_ask_qty, step)
+    return Visible(quote.exact_bid, quote.exact_bid_qty, step)
+
+
+class QuoteWalk:
+    """What one quote does to the orders and the position of its symbol."""
+
+    def __init__(self, desk: Desk, pricing: Pricing, quote: Quote) -> None:
+        self._desk = desk
+        self._pricing = pricing
+        self._symbol = quote.symbol
+        self._mark = quote.exact_mark
+        instrument = desk.instruments[quote.symbol]
+        self._tick = instrument.tick
+        self._bid = visible(quote, Side.SELL, instrument.step)
+        self._ask = visible(quote, Side.BUY, instrument.step)
+        self._stamp = Stamp(quote.at, quote.exchange_time)
+        self._last_seq = desk.book.seq  # what is sent while this quote is worked waits for the next
+
+    def run(self) -> Iterator[Report]:
+        """Liquidation, cancels that take effect, then eligible orders by submission."""
+        account = self._desk.account
+        if account.held(self._symbol) and account.liquidates(self._symbol, self._mark):
+            yield from self._desk.liquidate(self._symbol, self._stamp)
+        yield from self._desk.cancel_due(self._symbol, self._stamp)
+        seq = 0
+        while (resting := self._next_eligible(seq)) is not None:
+            seq = resting.seq
+            yield from self._judge(resting)
+            resting.arrived = True
+
+    def _next_eligible(self, seq: int) -> Resting | None:
+        for resting in self._desk.book.after(self._symbol, seq):
+            if resting.eligible_at <= self._stamp.time and resting.seq <= self._last_seq:
+                return resting
+        return None
+
+    def _judge(self, resting: Resting) -> Iterator[Report]:
+        kind = resting.order.type
+        if kind is OrderType.LIMIT:
+            yield from self._queue(resting) if resting.arrived else self._arrive(resting)
+        elif kind is OrderType.MARKET or resting.reached(self._mark):
+            yield from self._sweep(resting)
+
+    def _opposite(self, resting: Resting) -> Visible:
+        """The side of the book an order would take from."""
+        return self._ask if resting.order.side is Side.BUY else self._bid
+
+    def _sweep(self, resting: Resting) -> Iterator[Report]:
+        """A market order: the visible touch, then whatever is left at a worsened price."""
+        touch = self._opposite(resting)
+        yield from self._take(resting, touch, maker=False)
+        if not self._works(resting):
+            return
+
+        def price_of(qty: Decimal) -> Decimal:
+            return self._pricing.beyond_touch(
+                resting.order.side, touch.price, qty, touch.size, self._tick
+            )
+
+        yield from self._desk.fill(resting, resting.left, price_of, self._stamp).events
+
+    def _take(self, resting: Resting, touch: Visible, *, maker: bool) -> Iterator[Report]:
+        """Fill from the visible size, at the touch or, as a maker, at the limit."""
+        qty = min(resting.left, touch.left)
+        if not qty:
+            return
+        price = resting.level if maker else touch.price
+        done = self._desk.fill(resting, qty, lambda _: price, self._stamp, maker=maker)
+        touch.left -= done.qty
+        yield from done.events
+
+    def _arrive(self, resting: Resting) -> Iterator[Report]:
+        """A limit's first eligible quote: takes, expires, or queues behind its own side."""
+        order = resting.order
+        touch = self._opposite(resting)
+        if resting.reached(touch.price):
+            if order.tif is TimeInForce.GTX:
+                reason = f"post-only would take at {touch.price}"
+                yield self._desk.expire(resting, self._stamp, reason)
+                return
+            yield from self._take(resting, touch, maker=False)
+        if order.tif is TimeInForce.IOC and self._works(resting):
+            reason = f"immediate-or-cancel: no more within the limit at {touch.price}"
+            yield self._desk.expire(resting, self._stamp, reason)
+        own = self._bid if order.side is Side.BUY else self._ask
+        resting.queue = ZERO if self._improves(resting, own.price) else own.size
+
+    @staticmethod
+    def _improves(resting: Resting, touch: Decimal) -> bool:
+        """Whether a limit is better than its own side's touch, so that nothing is ahead of it."""
+        buys = resting.order.side is Side.BUY
+        return resting.level > touch if buys else resting.level < touch
+
+    def _queue(self, resting: Resting) -> Iterator[Report]:
+        """A resting limit: once the opposite touch is past it, the queue goes first, then we."""
+        touch = self._opposite(resting)
+        if not resting.passed(touch.price, self._tick):
+            return
+        ahead = min(resting.queue, touch.left)
+        resting.queue -= ahead
+        touch.left -= ahead
+        yield from self._take(resting, touch, maker=True)
+
+    def _works(self, resting: Resting) -> bool:
+        return self._desk.book.find(self._symbol, resting.order.id) is resting

@@ -1,0 +1,1 @@
+"""What the engine remembers: orders, positions, halts."""

@@ -1,0 +1,214 @@
+"""What the engine keeps per symbol: strategy, last price, plan, and which of its orders do what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.swift import swift
+from tradebot.core.model.values import Bar, Instrument, Quote, Side
+from tradebot.core.risk.loss_limit import Ladder
+from tradebot.core.state.portfolio import Holding
+from tradebot.core.strategy.protocol import Strategy
+from tradebot.core.strategy.resample import Resampler
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An entry that was approved and how its position is to be protected (prices in USDT)."""
+
+    signal: int
+    side: Side
+    stop: Decimal | None
+    target: Decimal | None
+
+
+@dataclass(slots=True)
+class Book:
+    """One symbol. Order ids name entries of the engine's order table; "" means none.
+
+    ``closing`` is why the position is being closed, "" while it is not. ``reverse`` is the wish to act on as soon
+    as the position is flat. ``mark`` is the price as a decimal once somebody asked for
+    it, or a newer one ``inside`` the bar (its extreme). ``retiring`` are protective
+    orders to cancel once their replacement is acknowledged. ``ladder`` holds the position's loss limit,
+    ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
+    ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``faulty`` says that the newest price
+    made no sense.
+    """
+
+    symbol: str
+    instrument: Instrument
+    strategy: Strategy
+    resampler: Resampler | None
+    holding: Holding
+    last: Bar | Quote | None = None
+    mark: Decimal | None = None
+    inside: bool = False
+    plan: Plan | None = None
+    entry: str = ""
+    stop: str = ""
+    target: str = ""
+    exit: str = ""
+    closing: str = ""
+    retiring: list[str] = field(default_factory=list)
+    reverse: Wish | None = None
+    ladder: Ladder | None = None
+    trip: int = -1
+    watch: Decimal | None = None
+    danger: int = 0
+    faulty: bool = False
+
+    def price(self) -> Decimal | None:
+        """Return the last price at which the position is valued (mark, else close), USDT."""
+        if self.mark is None and self.last is not None:
+            last = self.last
+            self.mark = last.exact_close if isinstance(last, Bar) else last.exact_mark
+        return self.mark
+
+    def see(self, last: Bar | Quote) -> None:
+        """Take a new price event."""
+        self.last = last
+        self.mark = None
+        self.inside = False
+
+    def see_inside(self, price: Decimal) -> None:
+        """Take a price inside the bar, newer than ``last``."""
+        self.mark = price
+        self.inside = True
+
+    def seen(self) -> tuple[int, int]:
+        """Return when the exchange showed the last price (ms), and how long until the next may take (ms).
+
+        Bars come once an interval; quotes are expected all the time.
+        """
+        last = self.last
+        if isinstance(last, Bar):
+            return last.at, last.interval
+        return (0, 0) if last is None else (last.exchange_time, 0)
+
+    def exit_price(self) -> Decimal:
+        """Return the worse of mark and touch for leaving the position now (USDT)."""
+        last = self.last
+        if isinstance(last, Quote) and not self.inside:
+            if self.holding.qty > 0:
+                return min(last.exact_mark, last.exact_bid)
+            return max(last.exact_mark, last.exact_ask)
+        return self.price() or self.holding.entry
+
+    def touch(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Return mark, bid and ask in USDT; with bars all three are the close."""
+        last = self.last
+        if isinstance(last, Quote):
+            return last.exact_mark, last.exact_bid, last.exact_ask
+        price = self.price() or ZERO
+        return price, price, price
+
+    def export_state(self) -> dict[str, Any]:
+        """Return the book as JSON values; strategy and resampler are re-fed from the journalled bars."""
+        return {
+            "plan": None if self.plan is None else _export_plan(self.plan),
+            "orders": [self.entry, self.stop, self.target, self.exit],
+            "retiring": self.retiring,
+            "closing": self.closing,
+            "reverse": None if self.reverse is None else self.reverse.export_state(),
+            "last": None if self.last is None else _export_last(self.last),
+            "inside": str(self.mark) if self.inside else None,
+            "ladder": None if self.ladder is None else self.ladder.export_state(),
+            "trip": self.trip,
+            "watch": None if self.watch is None else str(self.watch),
+            "danger": self.danger,
+            "faulty": self.faulty,
+        }
+
+    def restore(self, state: dict[str, Any], trade_loss: Decimal | None) -> None:
+        """Take over ``export_state``'s values; ``trade_loss`` is the loss limit of a trade (USDT)."""
+        self.plan = None if state["plan"] is None else _restore_plan(state["plan"])
+        self.entry, self.stop, self.target, self.exit = state["orders"]
+        self.retiring = list(state["retiring"])
+        self.closing = state["closing"]
+        self.reverse = None if state["reverse"] is None else Wish.restored(state["reverse"])
+        self.last = None if state["last"] is None else _restore_last(self.symbol, state["last"])
+        if state["inside"] is not None:
+            self.see_inside(Decimal(state["inside"]))
+        if state["ladder"] is not None:
+            self.ladder = Ladder("trade_loss", trade_loss, ZERO)
+            self.ladder.restore(state["ladder"])
+        self.trip = state["trip"]
+        self.watch = None if state["watch"] is None else Decimal(state["watch"])
+        self.danger = state["danger"]
+        self.faulty = state["faulty"]
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A strategy's signal with its numbers made exact: what the engine acts on. ``id`` counts per run."""
+
+    id: int
+    side: str
+    confidence: float
+    stop: Decimal | None
+    target: Decimal | None
+    reason: str
+    indicators: dict[str, float]
+
+    def export_state(self) -> list[Any]:
+        """Return the wish as JSON values."""
+        return [
+            self.id,
+            self.side,
+            self.confidence,
+            None if self.stop is None else str(self.stop),
+            None if self.target is None else str(self.target),
+            self.reason,
+            self.indicators,
+        ]
+
+    @classmethod
+    def restored(cls, state: list[Any]) -> Wish:
+        """Build the wish from ``export_state``."""
+        id_, side, confidence, stop, target, reason, indicators = state
+        return cls(
+            id_,
+            side,
+            confidence,
+            None if stop is None else Decimal(stop),
+            None if target is None else Decimal(target),
+            reason,
+            indicators,
+        )
+
+
+def _export_plan(plan: Plan) -> list[Any]:
+    return [
+        plan.signal,
+        plan.side.value,
+        None if plan.stop is None else str(plan.stop),
+        None if plan.target is None else str(plan.target),
+    ]
+
+
+def _restore_plan(state: list[Any]) -> Plan:
+    signal, side, stop, target = state
+    return Plan(
+        signal,
+        Side(side),
+        None if stop is None else Decimal(stop),
+        None if target is None else Decimal(target),
+    )
+
+
+def _export_last(last: Bar | Quote) -> list[Any]:
+    if isinstance(last, Bar):
+        return ["bar", last.open_time, last.interval, list(last.text)]
+    return ["quote", last.exchange_time, last.at, list(last.text)]
+
+
+def _restore_last(symbol: str, state: list[Any]) -> Bar | Quote:
+    kind, first, second, text = state
+    if kind == "bar":
+        return Bar.of(symbol, first, second, text)
+    return Quote(symbol, first, second, text, float(text[4]))

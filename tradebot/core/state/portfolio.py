@@ -1,0 +1,393 @@
+"""The engine's own books, kept from fills and funding alone.
+
+The ledger holds cash flows, fees, funding and quantities, so equity is exact: nothing is divided.
+Average entry and the realised / unrealised split are derived by one formula at 8 decimals:
+an increase sets ``entry = (entry x qty + price x added) / (qty + added)``, rounded half-even; a
+reduction leaves it, and realises ``reduced x (price - entry)``, with the sign of the position.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+from tradebot.core.model.money import ZERO, quotient_at_8
+from tradebot.core.model.swift import swift
+from tradebot.core.model.values import Fill, Side
+
+WINDOW = 32
+"""Fills and fundings per symbol that a late fill can surely still be sorted into."""
+
+
+@dataclass(slots=True)
+class Holding:
+    """A symbol's position and the round trip it belongs to.
+
+    ``qty`` signed base units, ``entry`` average entry at 8 decimals (USDT). The ``trip_*`` fields
+    add up the current round trip: opened time, bought-in quantity and cost, left quantity and
+    proceeds, fees and funding (USDT); ``trip_cash`` is the sum of its cash flows, so that
+    ``trip_cash + qty x price`` is its net PnL at a price.
+    """
+
+    qty: Decimal = ZERO
+    entry: Decimal = ZERO
+    trades: int = 0
+    trip_time: int = 0
+    trip_in: Decimal = ZERO
+    trip_in_cost: Decimal = ZERO
+    trip_out: Decimal = ZERO
+    trip_out_cost: Decimal = ZERO
+    trip_fees: Decimal = ZERO
+    trip_funding: Decimal = ZERO
+    trip_cash: Decimal = ZERO
+    trip_signal: int = 0
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A finished round trip. ``number`` counts per symbol; ``pnl`` is net, USDT, exact."""
+
+    number: int
+    symbol: str
+    side: str
+    qty: Decimal
+    entry_time: int
+    entry_price: Decimal
+    exit_time: int
+    exit_price: Decimal
+    fees: Decimal
+    funding: Decimal
+    pnl: Decimal
+    exit_reason: str
+    signal: int
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a symbol's account: a fill, or funding (``fill`` None)."""
+
+    time: int
+    trade_id: int
+    fill: Fill | None
+    funding: Decimal
+    why: str
+    signal: int
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Sort key: exchange order. Funding (id 0) comes before fills of the same millisecond."""
+        return (self.time, self.trade_id)
+
+
+@dataclass(slots=True)
+class Account:
+    """A symbol's folded state, the lines that can still be re-ordered, and the state before them.
+
+    ``seen`` are the trade ids among the lines; ``flats`` remembers, for each flat moment among them, how many
+    lines lead to it and the state there: where the window can begin without folding anything again.
+    """
+
+    holding: Holding = field(default_factory=Holding)
+    base: Holding = field(default_factory=Holding)
+    lines: list[Entry] = field(default_factory=list)
+    trips: dict[int, Trip] = field(default_factory=dict)
+    last_dropped: int = 0
+    seen: set[int] = field(default_factory=set)
+    flats: list[tuple[int, Holding]] = field(default_factory=list)
+
+
+@swift
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What a fill did: ``realised`` before fees (USDT), round trips finished or recomputed.
+
+    ``undone`` are the numbers of round trips that a late fill has shown to be still open.
+    """
+
+    realised: Decimal
+    trips: tuple[Trip, ...]
+    undone: tuple[int, ...] = ()
+
+
+class Portfolio:
+    """Cash, positions and round trips of one run. All money exact, in USDT."""
+
+    __slots__ = ("accounts", "cash", "fees", "funding", "start")
+
+    def __init__(self, start: Decimal, symbols: tuple[str, ...]) -> None:
+        self.start = start
+        self.cash = start
+        self.fees = ZERO
+        self.funding = ZERO
+        self.accounts: dict[str, Account] = {symbol: Account() for symbol in symbols}
+
+    def holding(self, symbol: str) -> Holding:
+        """Return the symbol's position (flat if it was never traded)."""
+        return self.accounts[symbol].holding
+
+    def book(self, fill: Fill, why: str, signal: int) -> Booked | None:
+        """Apply a fill once; None if it was applied before.
+
+        A fill that arrives late is folded again from its place in exchange order.
+        """
+        account = self._account(fill.symbol)
+        if fill.trade_id <= account.last_dropped or fill.trade_id in account.seen:
+            return None
+        account.seen.add(fill.trade_id)
+        value = fill.qty * fill.price
+        self.cash -= (value if fill.side is Side.BUY else -value) + fill.fee
+        self.fees += fill.fee
+        return self._add(account, Entry(fill.time, fill.trade_id, fill, ZERO, why, signal))
+
+    def fund(self, symbol: str, time: int, amount: Decimal) -> None:
+        """Book funding: positive received, negative paid (USDT)."""
+        account = self._account(symbol)
+        self.cash += amount
+        self.funding += amount
+        self._add(account, Entry(time, 0, None, amount, "", 0))
+
+    def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
+        """Return cash + sum of quantity x price over open positions (USDT)."""
+        total = self.cash
+        for symbol, account in self.accounts.items():
+            if account.holding.qty:
+                total += account.holding.qty * prices[symbol]
+        return total
+
+    def _account(self, symbol: str) -> Account:
+        account = self.accounts.get(symbol)
+        if account is None:
+            account = self.accounts[symbol] = Account()
+        return account
+
+    def _add(self, account: Account, line: Entry) -> Booked:
+        lines = account.lines
+        if lines and line.time <= lines[-1].time and line.key < lines[-1].key:
+            lines.insert(bisect_right([known.key for known in lines], line.key), line)
+            booked = _refold(account)
+        else:
+            lines.append(line)
+            realised, trip = fold(account.holding, line)
+            if trip is not None:
+                account.trips[trip.number] = trip
+                if not account.holding.qty:
+                    account.flats.append((len(lines), _copied(account.holding)))
+            booked = Booked(realised, (trip,) if trip else ())
+        if len(lines) > 2 * WINDOW:
+            _trim(account)
+        return booked
+
+    def export_state(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "start": str(self.start),
+            "cash": str(self.cash),
+            "fees": str(self.fees),
+            "funding": str(self.funding),
+            "accounts": {s: _export_account(a) for s, a in self.accounts.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over ``export_state``'s values."""
+        self.start = Decimal(state["start"])
+        self.cash = Decimal(state["cash"])
+        self.fees = Decimal(state["fees"])
+        self.funding = Decimal(state["funding"])
+        for symbol, account in state["accounts"].items():
+            self.accounts[symbol] = _restore_account(account)
+
+
+_values_of = attrgetter(*Holding.__slots__)
+
+
+def _copied(holding: Holding) -> Holding:
+    """Return a copy; ``dataclasses.replace`` takes five times as long."""
+    return Holding(*_values_of(holding))
+
+
+def fold(holding: Holding, line: Entry) -> tuple[Decimal, Trip | None]:
+    """Apply one line to a position in place; return realised PnL (USDT) and a finished round trip."""
+    fill = line.fill
+    if fill is None:
+        holding.trip_funding += line.funding
+        holding.trip_cash += line.funding
+        return ZERO, None
+    signed = fill.qty if fill.side is Side.BUY else -fill.qty
+    if not holding.qty or (holding.qty > 0) == (signed > 0):
+        _increase(holding, line, fill, signed, fill.fee)
+        return ZERO, None
+    closing = min(fill.qty, abs(holding.qty))
+    realised = _reduce(holding, fill, closing)
+    if holding.qty:
+        return realised, None
+    trip = _finish(holding, line, fill)
+    if (
+        closing < fill.qty
+    ):  # a fill through zero opens the other side; its fee stayed with the close
+        rest = fill.qty - closing
+        _increase(holding, line, replace(fill, qty=rest), fill.side.sign * rest, ZERO)
+    return realised, trip
+
+
+def _increase(h: Holding, line: Entry, fill: Fill, signed: Decimal, fee: Decimal) -> None:
+    if not h.qty:
+        h.trip_time = fill.time
+        h.trip_signal = line.signal
+        h.entry = fill.price
+    else:
+        cost = h.entry * abs(h.qty) + fill.price * fill.qty
+        h.entry = quotient_at_8(cost, abs(h.qty) + fill.qty, "ROUND_HALF_EVEN")
+    h.qty += signed
+    h.trip_in += fill.qty
+    h.trip_in_cost += fill.qty * fill.price
+    h.trip_fees += fee
+    h.trip_cash -= signed * fill.price + fee
+
+
+def _reduce(h: Holding, fill: Fill, closing: Decimal) -> Decimal:
+    sign = 1 if h.qty > 0 else -1
+    h.qty -= sign * closing
+    h.trip_out += closing
+    h.trip_out_cost += closing * fill.price
+    h.trip_fees += fill.fee
+    h.trip_cash += sign * closing * fill.price - fill.fee
+    return sign * closing * (fill.price - h.entry)
+
+
+def _finish(h: Holding, line: Entry, fill: Fill) -> Trip:
+    long = fill.side is Side.SELL
+    trip = Trip(
+        number=h.trades + 1,
+        symbol=fill.symbol,
+        side="long" if long else "short",
+        qty=h.trip_in,
+        entry_time=h.trip_time,
+        entry_price=quotient_at_8(h.trip_in_cost, h.trip_in, "ROUND_HALF_EVEN"),
+        exit_time=fill.time,
+        exit_price=quotient_at_8(h.trip_out_cost, h.trip_out, "ROUND_HALF_EVEN"),
+        fees=h.trip_fees,
+        funding=h.trip_funding,
+        pnl=h.trip_cash,
+        exit_reason=line.why,
+        signal=h.trip_signal,
+    )
+    h.trades += 1
+    h.qty = h.entry = h.trip_in = h.trip_in_cost = ZERO
+    h.trip_out = h.trip_out_cost = h.trip_fees = h.trip_funding = h.trip_cash = ZERO
+    h.trip_time = h.trip_signal = 0
+    return trip
+
+
+def _refold(account: Account) -> Booked:
+    """Fold all lines again from the base; return the trips that are new or different."""
+    before = account.holding
+    holding = _copied(account.base)
+    realised = ZERO
+    trips: dict[int, Trip] = {}
+    account.flats = []
+    for count, line in enumerate(account.lines, 1):
+        realised, trip = fold(holding, line)
+        if trip is not None:
+            trips[trip.number] = trip
+            if not holding.qty:
+                account.flats.append((count, _copied(holding)))
+    changed = tuple(trip for n, trip in trips.items() if account.trips.get(n) != trip)
+    undone = tuple(n for n in account.trips if n not in trips)
+    account.trips = trips
+    for name in Holding.__slots__:
+        setattr(before, name, getattr(holding, name))  # others hold a reference to it
+    return Booked(realised, changed, undone)
+
+
+def _trim(account: Account) -> None:
+    """Let the window begin later, leaving at least ``WINDOW`` lines: at a flat moment if there is one."""
+    most = len(account.lines) - WINDOW
+    fitting = [flat for flat in account.flats if flat[0] <= most]
+    if fitting:
+        count, account.base = fitting[-1]
+    else:
+        count = most
+        for line in account.lines[:count]:
+            fold(account.base, line)
+    dropped, account.lines = account.lines[:count], account.lines[count:]
+    account.last_dropped = max(account.last_dropped, *(line.trade_id for line in dropped))
+    account.seen = {line.trade_id for line in account.lines if line.trade_id}
+    account.flats = [(n - count, state) for n, state in account.flats if n > count]
+    done = account.base.trades
+    account.trips = {n: trip for n, trip in account.trips.items() if n > done}
+
+
+def _export_account(account: Account) -> dict[str, Any]:
+    return {
+        "base": _export_holding(account.base),
+        "dropped": account.last_dropped,
+        "lines": [_export_line(line) for line in account.lines],
+    }
+
+
+def _restore_account(state: dict[str, Any]) -> Account:
+    account = Account(
+        base=_restore_holding(state["base"]),
+        lines=[_restore_line(line) for line in state["lines"]],
+        last_dropped=state["dropped"],
+    )
+    account.seen = {line.trade_id for line in account.lines if line.trade_id}
+    _refold(account)
+    return account
+
+
+def _export_holding(holding: Holding) -> dict[str, Any]:
+    values = {name: getattr(holding, name) for name in Holding.__slots__}
+    return {n: str(v) if isinstance(v, Decimal) else v for n, v in values.items()}
+
+
+def _restore_holding(state: dict[str, Any]) -> Holding:
+    holding = Holding()
+    for name, value in state.items():
+        setattr(holding, name, Decimal(value) if isinstance(value, str) else value)
+    return holding
+
+
+def _export_line(line: Entry) -> list[Any]:
+    fill = line.fill
+    if fill is None:
+        return [line.time, str(line.funding)]
+    return [
+        line.time,
+        line.why,
+        line.signal,
+        fill.symbol,
+        fill.trade_id,
+        fill.order_id,
+        fill.side.value,
+        str(fill.qty),
+        str(fill.price),
+        str(fill.fee),
+        fill.maker,
+        fill.liquidation,
+    ]
+
+
+def _restore_line(state: list[Any]) -> Entry:
+    if len(state) == 2:
+        return Entry(state[0], 0, None, Decimal(state[1]), "", 0)
+    time, why, signal, symbol, trade_id, order_id, side, qty, price, fee, maker, liquidation = state
+    fill = Fill(
+        symbol,
+        trade_id,
+        order_id,
+        Side(side),
+        Decimal(qty),
+        Decimal(price),
+        Decimal(fee),
+        maker,
+        time,
+        liquidation,
+    )
+    return Entry(time, trade_id, fill, ZERO, why, signal)

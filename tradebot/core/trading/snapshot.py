@@ -1,0 +1,211 @@
+"""What a run amounts to: the summary of CONTRACT, the same for every mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tradebot.core.ghost.ghosts import Ghosts
+from tradebot.core.model.effects import TradeClosed
+from tradebot.core.model.money import plain, quotient_at_8, ratio
+from tradebot.core.model.times import iso
+from tradebot.core.risk.usage import exposures, next_entry, uses
+from tradebot.core.trading.engine import Engine
+
+HUNDRED = Decimal(100)
+HALF_EVEN = "ROUND_HALF_EVEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a summary says of the run besides its numbers; times in UTC milliseconds or None."""
+
+    run: str | None
+    mode: str
+    market: str
+    strategy: str
+    first: int | None
+    last: int | None
+    funding_known: bool = True
+
+
+def summarise(
+    heading: Heading, engine: Engine, latencies_ms: Sequence[float] = ()
+) -> dict[str, Any]:
+    """Return the summary as JSON values: money as decimal strings in USDT, ``*_pct`` in percent."""
+    tally, start = engine.tally, engine.portfolio.start
+    equity = engine.equity()
+    pnl = equity - start
+    ordered = sorted(latencies_ms)
+    return {
+        "run": heading.run,
+        "mode": heading.mode,
+        "market": heading.market,
+        "strategy": heading.strategy,
+        "from": None if heading.first is None else iso(heading.first),
+        "to": None if heading.last is None else iso(heading.last),
+        "start_equity": plain(start),
+        "equity": plain(equity),
+        "pnl": plain(pnl),
+        "pnl_pct": plain(quotient_at_8(pnl * HUNDRED, start, HALF_EVEN)),
+        "completed_trades": tally.trades,
+        "win_rate_pct": rounded(tally.win_rate_pct()),
+        "average_win": rounded(tally.average_win()),
+        "average_loss": rounded(tally.average_loss()),
+        "profit_factor": rounded(tally.profit_factor()),
+        "expectancy": rounded(tally.expectancy()),
+        "fees": plain(engine.portfolio.fees),
+        "funding": plain(engine.portfolio.funding),
+        "max_drawdown": plain(engine.drawdown.deepest),
+        "max_drawdown_pct": plain(engine.drawdown.deepest_pct),
+        "order_latency_p50_ms": percentile(ordered, 50),
+        "order_latency_p99_ms": percentile(ordered, 99),
+        "halts": engine.halts_seen,
+        "refusals": engine.trader.refusals,
+    }
+
+
+def ghost_figures(ghosts: Ghosts) -> dict[str, Any]:
+    """Return what a ghost's summary adds: entry signals, profitable ones, accuracy of the closed ones.
+
+    ``ghost_pnl`` is the sum of hypothetical results (USDT) of trades of ``ghost_notional`` each.
+    """
+    closed = Decimal(ghosts.closed)
+    return {
+        "signals": ghosts.signals,
+        "profitable": ghosts.profitable,
+        "accuracy_pct": rounded(ratio(ghosts.profitable * HUNDRED, closed)) if closed else None,
+        "ghost_closed": ghosts.closed,
+        "ghost_unfilled": ghosts.unfilled,
+        "ghost_notional": plain(ghosts.notional),
+        "ghost_pnl": plain(ghosts.pnl),
+    }
+
+
+def rounded(value: Decimal | None) -> str | None:
+    """Return a derived figure at 8 decimals as text; None stays None (unknown, not 0)."""
+    return None if value is None else plain(quotient_at_8(value, Decimal(1), HALF_EVEN))
+
+
+def percentile(ordered: Sequence[float], percent: int) -> str | None:
+    """Return the nearest-rank percentile of sorted figures as text; None when there are none."""
+    if not ordered:
+        return None
+    rank = max(1, -(-len(ordered) * percent // 100))
+    return f"{ordered[rank - 1]:.3f}"
+
+
+def trade_row(run: str | None, trade: TradeClosed) -> dict[str, Any]:
+    """Return a closed trade as CONTRACT's JSON row."""
+    cost = trade.entry_price * trade.qty
+    pnl_pct = quotient_at_8(trade.pnl * HUNDRED, cost, HALF_EVEN)
+    return {
+        "id": trade.id,
+        "run": run,
+        "symbol": trade.symbol,
+        "side": trade.side,
+        "qty": plain(trade.qty),
+        "entry_time": iso(trade.entry_time),
+        "entry_price": plain(trade.entry_price),
+        "exit_time": iso(trade.exit_time),
+        "exit_price": plain(trade.exit_price),
+        "fees": plain(trade.fees),
+        "funding": plain(trade.funding),
+        "pnl": plain(trade.pnl),
+        "pnl_pct": plain(pnl_pct),
+        "duration_s": (trade.exit_time - trade.entry_time) // 1000,
+        "exit_reason": trade.exit_reason,
+    }
+
+
+def position_rows(engine: Engine) -> list[dict[str, Any]]:
+    """Return the open positions: entry, current price, unrealised PnL, stop and target (USDT)."""
+    rows = []
+    for book in engine.books.values():
+        holding = book.holding
+        if not holding.qty:
+            continue
+        price = book.price() or holding.entry
+        pnl = holding.qty * (price - holding.entry)
+        cost = abs(holding.qty) * holding.entry
+        plan = book.plan
+        rows.append(
+            {
+                "symbol": book.symbol,
+                "side": "long" if holding.qty > 0 else "short",
+                "qty": plain(abs(holding.qty)),
+                "entry_time": iso(holding.trip_time),
+                "entry_price": plain(holding.entry),
+                "price": plain(price),
+                "pnl": plain(pnl),
+                "pnl_pct": rounded(ratio(pnl * HUNDRED, cost)),
+                "stop": None if plan is None or plan.stop is None else plain(plan.stop),
+                "target": None if plan is None or plan.target is None else plain(plan.target),
+            }
+        )
+    return rows
+
+
+def snapshot(engine: Engine, label: str, speed: float | None) -> dict[str, Any]:
+    """Return what readers see of a running engine: prices, open PnL, orders, halts (JSON values)."""
+    return {
+        "at": engine.now,
+        "market": label,
+        "speed": "max" if speed is None else speed,
+        "start_equity": plain(engine.portfolio.start),
+        "equity": plain(engine.equity()),
+        "cash": plain(engine.portfolio.cash),
+        "fees": plain(engine.portfolio.fees),
+        "funding": plain(engine.portfolio.funding),
+        "drawdown": plain(engine.drawdown.now),
+        "completed_trades": engine.tally.trades,
+        "win_rate_pct": rounded(engine.tally.win_rate_pct()),
+        "halts": {name: halt.detail for name, halt in engine.halts.reasons.items()},
+        "risk": risk_view(engine),
+        "prices": {
+            book.symbol: plain(price)
+            for book in engine.books.values()
+            if (price := book.price()) is not None
+        },
+        "positions": position_rows(engine),
+    }
+
+
+def risk_view(engine: Engine) -> dict[str, Any]:
+    """Return limits with their use, liquidation per position, halts and refusals (JSON values)."""
+    return {
+        "limits": [
+            {
+                "rule": use.rule,
+                "symbol": use.symbol or None,
+                "used": rounded(use.used),
+                "cap": None if use.cap is None else plain(use.cap),
+                "unit": use.unit,
+                "pct": rounded(use.pct),
+                "word": use.word,
+            }
+            for use in uses(engine)
+        ],
+        "positions": [
+            {
+                "symbol": one.symbol,
+                "qty": plain(one.qty),
+                "entry_price": plain(one.entry),
+                "price": plain(one.price),
+                "liquidation_risk_pct": rounded(one.risk_pct),
+                "liquidation_price": (
+                    None if one.liquidation_price is None else plain(one.liquidation_price)
+                ),
+            }
+            for one in exposures(engine)
+        ],
+        "halts": [
+            {"reason": name, "detail": halt.detail, "since": iso(halt.at)}
+            for name, halt in engine.halts.reasons.items()
+        ],
+        "refusals": dict(sorted(engine.trader.refused.items())),
+        "paused": dict(engine.trader.paused),
+        "next_entry": iso(next_entry(engine)),
+    }

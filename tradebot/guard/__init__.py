@@ -1,0 +1,1 @@
+"""What keeps one engine, and its latch, safe on this machine."""

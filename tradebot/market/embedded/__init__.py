@@ -1,0 +1,1 @@
+"""The seeded market that needs no network."""

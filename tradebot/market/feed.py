@@ -1,0 +1,130 @@
+"""Where a run's prices come from: files or the embedded market, behind one face.
+
+A source yields steps and can say where it is, so that an interrupted run goes on at the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any, Protocol
+
+from tradebot.core.model.events import MarketEvent
+from tradebot.core.model.values import MINUTE_MS, Bar
+from tradebot.market.embedded.market import SimulatedMarket
+from tradebot.market.files.feed import FileFeed
+
+Step = Sequence[MarketEvent]
+
+HISTORY_BARS = 300
+"""Minutes of the embedded market's past that strategies see before the run begins."""
+
+
+class Source(Protocol):
+    """A stream of steps. ``interval`` in milliseconds; ``quotes`` says that it has quotes beside bars."""
+
+    label: str
+    symbols: tuple[str, ...]
+    interval: int
+    quotes: bool
+    funding_known: bool
+
+    def history(self) -> Iterator[Bar]:
+        """Yield the bars before the start, for the strategies only."""
+        ...
+
+    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+        """Yield the steps after the cursor, from the start without one."""
+        ...
+
+    def cursor(self) -> dict[str, Any]:
+        """Return where the stream is, as JSON values."""
+        ...
+
+    def progress(self) -> float | None:
+        """Return the share of the stream that has passed, 0 to 1; None for an endless one."""
+        ...
+
+
+class FileSource:
+    """Market data files."""
+
+    quotes = False
+
+    def __init__(self, feed: FileFeed) -> None:
+        self._feed = feed
+        self.label = f"{feed.label} ({', '.join(feed.symbols)})"
+        if len(feed.names) > 1:  # the label names one file; a run goes on only on the same files
+            self.label += f" #{sha256('/'.join(feed.names).encode()).hexdigest()[:6]}"
+        self.symbols = feed.symbols
+        self.interval = feed.interval
+        self.funding_known = feed.has_funding
+        self._time = -1
+        self._taken = 0
+
+    def history(self) -> Iterator[Bar]:
+        """Yield nothing: a file's past is in the file."""
+        return iter(())
+
+    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+        """Yield the steps after the cursor.
+
+        Funding and the bars opening with it have one time: the cursor counts the steps taken of it.
+        """
+        after, skip = None, 0
+        if cursor is not None and cursor["time"] >= 0:
+            self._time, self._taken = cursor["time"], cursor["taken"]
+            after, skip = self._time - 1, self._taken
+        for step in self._feed.steps(after):
+            if skip:
+                skip -= 1
+                continue
+            time = step_time(step)
+            self._taken = self._taken + 1 if time == self._time else 1
+            self._time = time
+            yield step
+
+    def cursor(self) -> dict[str, Any]:
+        """Return the time of the last step and how many steps of that time were taken."""
+        return {"time": self._time, "taken": self._taken}
+
+    def progress(self) -> float | None:
+        """Return the share of the files that was read."""
+        return self._feed.progress
+
+
+class SimulatedSource:
+    """The embedded market: endless, seeded, with quotes."""
+
+    quotes = True
+    funding_known = True
+    interval = MINUTE_MS
+
+    def __init__(self, symbols: Sequence[str], seed: int) -> None:
+        self._market = SimulatedMarket(symbols, seed)
+        self.symbols = tuple(sorted(symbols))
+        # what tells one such market from another is in its label: a run goes on only on its own
+        self.label = f"SIMULATED MARKET (seed {seed}; {', '.join(self.symbols)})"
+
+    def history(self) -> Iterator[Bar]:
+        """Yield warm-up bars, oldest first."""
+        for step in self._market.history(HISTORY_BARS):
+            yield from (event for event in step if isinstance(event, Bar))
+
+    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+        """Yield the steps after the cursor, without end."""
+        return self._market.steps(cursor)
+
+    def cursor(self) -> dict[str, Any]:
+        """Return the generator's position."""
+        return self._market.cursor()
+
+    def progress(self) -> float | None:
+        """Return None: it does not end."""
+        return None
+
+
+def step_time(step: Step) -> int:
+    """Return the moment a step begins: a bar's open time, else the event's own (UTC milliseconds)."""
+    first = step[0]
+    return int(getattr(first, "open_time", first.at))

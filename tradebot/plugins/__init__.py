@@ -1,0 +1,1 @@
+"""Strategies that are not part of the package."""
