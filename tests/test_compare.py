@@ -15,7 +15,7 @@ from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.market.feed import FileSource
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import load_strategy
-from tradebot.reports.compare import Comparison, Place, compare
+from tradebot.reports.compare import Comparison, RunPlace, compare
 
 START = 1_736_143_200_000
 FAST = {"fast": 3, "slow": 9}
@@ -58,7 +58,7 @@ def run(
 
 def sides(data_dir: Path, first: str, second: str) -> Comparison:
     database = data_dir / "tradebot.db"
-    return compare(Place.parse(first, database), Place.parse(second, database))
+    return compare(RunPlace.parse(first, database), RunPlace.parse(second, database))
 
 
 def test_paper_and_ghost_of_one_feed_do_the_same(tmp_path: Path, file: Path) -> None:

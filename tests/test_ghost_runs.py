@@ -26,7 +26,7 @@ from tradebot.app.runner import Ending, Pace
 from tradebot.app.standing import Request, act
 from tradebot.cli.quality_commands import write_csv
 from tradebot.config import load_config
-from tradebot.core.ghost.ghosts import Ghosts, GhostTrade
+from tradebot.core.ghost.ghosts import Ghosts, HypotheticalTrade
 from tradebot.core.model.money import exact
 from tradebot.core.simulated import SimExchange
 from tradebot.core.trading.session import Session
@@ -385,7 +385,7 @@ def test_by_type_orders_go_to_the_simulated_exchange_only(files: list[Path]) -> 
         for step in open_files(files).steps():
             session.advance(step)
     found = reachable(session)
-    assert any(isinstance(thing, GhostTrade | Ghosts) for thing in found)
+    assert any(isinstance(thing, HypotheticalTrade | Ghosts) for thing in found)
     senders = {
         type(thing)
         for thing in found

@@ -12,7 +12,7 @@ import pytest
 
 from tradebot.app.backtest import Notebook, run_backtest
 from tradebot.app.build import make_session
-from tradebot.app.lookahead import Verdict, check_lookahead
+from tradebot.app.lookahead import LookaheadVerdict, check_lookahead
 from tradebot.config import Config
 from tradebot.core.model.effects import SignalJudged
 from tradebot.core.model.errors import StrategyError
@@ -47,7 +47,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 def check(
     spec: str, files: Sequence[Path], folder: Path = Path(), timeframe: int = MINUTE_MS
-) -> Verdict:
+) -> LookaheadVerdict:
     feed = open_files(files)
     return check_lookahead(
         lambda: load_strategy(spec, folder), feed.steps(), feed.interval, timeframe, files

@@ -62,7 +62,7 @@ class Notebook:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BacktestResult:
     """A finished backtest."""
 
     summary: dict[str, Any]
@@ -79,7 +79,7 @@ def run_backtest(
     notebook: Notebook,
     config_hash: str,
     on_progress: Callable[[], None] | None = None,
-) -> Outcome:
+) -> BacktestResult:
     """Play all steps and add up. ``heading`` is given the first and last moment, UTC milliseconds.
 
     The session's ``record`` should be ``notebook.take``. Errors of the data pass through.
@@ -87,7 +87,7 @@ def run_backtest(
     with exact(), _quiet_collector():
         first = _play(session, iter(steps), config_hash, on_progress)
         last = session.engine.now if first is not None else None
-        return Outcome(
+        return BacktestResult(
             summary=summarise(heading(first, last), session.engine),
             positions=position_rows(session.engine),
             notebook=notebook,

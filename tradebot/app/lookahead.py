@@ -54,7 +54,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Verdict:
+class LookaheadVerdict:
     """What the check saw. It is passed when there are no ``findings``; ``notes`` are doubts."""
 
     strategy: str
@@ -84,7 +84,7 @@ def check_lookahead(
     interval: int,
     timeframe: int,
     files: Sequence[Path] = (),
-) -> Verdict:
+) -> LookaheadVerdict:
     """Return what running the strategy on the whole and on cut data shows.
 
     ``steps`` come from ``files``, bars of ``interval``, resampled to ``timeframe`` (milliseconds). Raises
@@ -94,7 +94,7 @@ def check_lookahead(
     watch = _Watch(files)
     with watch.on("load"):
         spec = load()
-    verdict = Verdict(spec.name, bars=min(len(bars), MOST_BARS))
+    verdict = LookaheadVerdict(spec.name, bars=min(len(bars), MOST_BARS))
     if len(bars) > MOST_BARS:
         del bars[MOST_BARS:]
         verdict.notes.append(f"only the first {MOST_BARS:,} bars were looked at")
@@ -272,4 +272,4 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
             _listener(name)
 
 
-__all__ = ["Finding", "Verdict", "check_lookahead"]
+__all__ = ["Finding", "LookaheadVerdict", "check_lookahead"]

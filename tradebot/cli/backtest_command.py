@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from tradebot.app.backtest import Notebook, Outcome, run_backtest
+from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
 from tradebot.app.build import make_session
 from tradebot.cli.drawing import check_page, drawn
 from tradebot.cli.options import RunOptions
@@ -98,7 +98,9 @@ def progress(options: RunOptions, shown: bool = True) -> Iterator[Callable[[floa
         yield bar
 
 
-def _result(outcome: Outcome, feed: FileFeed, gaps: Sequence[Gap], options: RunOptions) -> Result:
+def _result(
+    outcome: BacktestResult, feed: FileFeed, gaps: Sequence[Gap], options: RunOptions
+) -> Result:
     trades = [trade_row(None, trade) for trade in outcome.notebook.trades]
     stopped = outcome.stopped
     text = ""

@@ -8,7 +8,7 @@ from typing import Any
 from tradebot.cli.options import CompareOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.reports.compare import DATABASE, Comparison, Place, compare
+from tradebot.reports.compare import DATABASE, Comparison, RunPlace, compare
 
 SHOWN = 40
 """Differences shown to people unless they ask for more."""
@@ -17,7 +17,9 @@ SHOWN = 40
 def compare_runs(options: CompareOptions) -> int:
     """Compare two runs; returns the exit code."""
     database = read_config(options.common).data_dir() / DATABASE
-    found = compare(Place.parse(options.first, database), Place.parse(options.second, database))
+    found = compare(
+        RunPlace.parse(options.first, database), RunPlace.parse(options.second, database)
+    )
     limit = SHOWN if options.limit is None else options.limit
     data = asdict(found)
     rows = data.pop("differences")

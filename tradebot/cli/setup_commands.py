@@ -16,7 +16,7 @@ import typer
 
 from tradebot.app.build import timeframe_of
 from tradebot.app.doctor import Row, examine
-from tradebot.app.lookahead import Finding, Verdict, check_lookahead
+from tradebot.app.lookahead import Finding, LookaheadVerdict, check_lookahead
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
@@ -235,7 +235,7 @@ def lookahead(options: RunOptions) -> int:
     return show(_lookahead_result(verdict), as_json=options.common.json)
 
 
-def _lookahead_result(verdict: Verdict) -> Result:
+def _lookahead_result(verdict: LookaheadVerdict) -> Result:
     error = None
     if verdict.findings:
         error = StrategyError(

@@ -34,14 +34,14 @@ SUPPOSED = ("entry_price", "exit_price", "exit_time", "exit_reason", "pnl")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunPlace:
     """Where a run is: the journal's file and the run's id."""
 
     path: Path
     run: str
 
     @classmethod
-    def parse(cls, text: str, database: Path) -> Place:
+    def parse(cls, text: str, database: Path) -> RunPlace:
         """Read ``RUN`` (in the given journal) or ``DIR#RUN``; JournalError if there is no journal."""
         folder, mark, run = text.rpartition("#")
         path = Path(folder).expanduser() / DATABASE if mark else database
@@ -92,7 +92,7 @@ class Comparison:
     differences: list[Row] = field(default_factory=list)
 
 
-def compare(first: Place, second: Place) -> Comparison:
+def compare(first: RunPlace, second: RunPlace) -> Comparison:
     """Compare two runs of one journal or of two. UsageError or JournalError when one is not there."""
     with ExitStack() as stack, exact():
         readers = [stack.enter_context(Reader(place.path)) for place in (first, second)]

@@ -15,8 +15,8 @@ BTC = INSTRUMENTS["BTC/USDT"]
 NOON = 1_746_446_400_000  # 2025-05-05T12:00Z
 
 
-def a_desk(**changes: object) -> gate.Desk:
-    desk = gate.Desk(
+def a_desk(**changes: object) -> gate.GateContext:
+    desk = gate.GateContext(
         now=NOON,
         epoch=4,
         halts=(),

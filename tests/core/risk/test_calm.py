@@ -20,9 +20,9 @@ from tradebot.core.model.money import ZERO, exact
 from tradebot.core.model.values import MINUTE_MS, Bar, Quote
 from tradebot.core.risk.calm import NEVER, calm_bands
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.loss_limit import Ladder
-from tradebot.core.risk.monitor import Watch
-from tradebot.core.state.instrument import Book
+from tradebot.core.risk.loss_limit import LossLimit
+from tradebot.core.risk.monitor import Monitor
+from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.metrics import Drawdown
 from tradebot.core.state.portfolio import Holding
 from tradebot.core.strategy.ema_cross import EmaCross
@@ -40,10 +40,10 @@ class Silent:
         return None
 
 
-def held(qty: str, entry: str = "100", symbol: str = "BTC/USDT") -> Book:
+def held(qty: str, entry: str = "100", symbol: str = "BTC/USDT") -> InstrumentState:
     quantity, price = Decimal(qty), Decimal(entry)
     holding = Holding(qty=quantity, entry=price, trip_cash=-quantity * price)
-    return Book(symbol, INSTRUMENTS[symbol], Silent(), None, holding)
+    return InstrumentState(symbol, INSTRUMENTS[symbol], Silent(), None, holding)
 
 
 def fallen(equity: str, deepest: str) -> Drawdown:
@@ -53,13 +53,13 @@ def fallen(equity: str, deepest: str) -> Drawdown:
     return drawdown
 
 
-def watching(signoff: Decimal | None = None) -> Watch:
+def watching(signoff: Decimal | None = None) -> Monitor:
     limits = load_config(None, {}, ["risk.profile=live"]).limits(["BTC/USDT"])
     assert isinstance(limits, Limits)
-    return Watch(limits, Decimal("0.0005"), 1, CASH, signoff)
+    return Monitor(limits, Decimal("0.0005"), 1, CASH, signoff)
 
 
-def band_of(book: Book, drawdown: Drawdown, watch: Watch) -> tuple[float, float]:
+def band_of(book: InstrumentState, drawdown: Drawdown, watch: Monitor) -> tuple[float, float]:
     with exact():
         cash = CASH - book.holding.qty * book.holding.entry
         return calm_bands([book, held("0")], cash, drawdown, watch)[book.symbol]
@@ -95,7 +95,7 @@ def test_the_band_ends_at_the_peak_and_at_the_deepest_fall(qty: str) -> None:
 @pytest.mark.parametrize("qty", ["1", "-1"])
 def test_the_band_ends_before_the_next_step_of_the_trade_s_loss(qty: str) -> None:
     book, watch = held(qty), watching()
-    book.ladder = Ladder("trade_loss", Decimal(5), ZERO)  # first step at a loss of 3
+    book.ladder = LossLimit("trade_loss", Decimal(5), ZERO)  # first step at a loss of 3
     low, high = band_of(book, fallen("9999", "50"), watch)
     edge = low if qty == "1" else high
     assert edge == pytest.approx(97.05 if qty == "1" else 102.95, abs=0.01)
@@ -121,7 +121,7 @@ def test_the_band_ends_before_the_account_s_next_limit() -> None:
 
 def test_an_account_without_limits_still_has_its_peak_and_its_fall() -> None:
     limits = load_config(None, {}, ["risk.profile=bench"]).limits(["BTC/USDT"])
-    watch = Watch(limits, Decimal("0.0005"), 1, CASH, None)
+    watch = Monitor(limits, Decimal("0.0005"), 1, CASH, None)
     watch.floor = None
     low, high = band_of(held("1"), fallen("9999", "10"), watch)
     assert (low, high) == pytest.approx((90, 100), abs=1e-3)

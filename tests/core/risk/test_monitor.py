@@ -14,7 +14,7 @@ from tradebot.core.model.money import exact
 from tradebot.core.model.times import of_iso
 from tradebot.core.risk.loss_limit import (
     REACHED,
-    Ladder,
+    LossLimit,
     bankruptcy_price,
     day_of,
     describe,
@@ -117,7 +117,7 @@ STEPS = [("-59.99", 0), ("-60", 1), ("-79", 1), ("-80", 2), ("-99.99", 2), ("-10
 
 
 def test_a_ladder_has_two_alerts_and_a_reaction() -> None:
-    ladder = Ladder("day_loss", D(100), D(1000))
+    ladder = LossLimit("day_loss", D(100), D(1000))
     with exact():
         for change, stage in STEPS:
             value = 1000 + D(change)
@@ -126,7 +126,7 @@ def test_a_ladder_has_two_alerts_and_a_reaction() -> None:
             assert ladder.stage == stage
     assert ladder.stage == REACHED
     assert ladder.next is None
-    other = Ladder("day_loss", D(100), D(0))
+    other = LossLimit("day_loss", D(100), D(0))
     other.restore(ladder.export_state())
     assert other.export_state() == ["1000", REACHED]
     assert other.next is None
@@ -137,8 +137,8 @@ def test_a_ladder_has_two_alerts_and_a_reaction() -> None:
 
 def test_a_gap_takes_all_steps_at_once_and_a_rule_that_is_off_none() -> None:
     with exact():
-        assert Ladder("x", D(100), D(0)).advance(D(-101)) == REACHED
-        off = Ladder("x", None, D(0))
+        assert LossLimit("x", D(100), D(0)).advance(D(-101)) == REACHED
+        off = LossLimit("x", None, D(0))
         assert off.next is None
         assert off.advance(D(-(10**9))) == 0
 

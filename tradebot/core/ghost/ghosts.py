@@ -58,7 +58,7 @@ Group: TypeAlias = tuple[MarketEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HypotheticalPlan:
     """What a hypothetical trade is: its signal, and quantity (base units) and prices (USDT) on the grid."""
 
     signal: int
@@ -69,7 +69,9 @@ class Plan:
     target: Decimal | None
 
     @classmethod
-    def of(cls, signal: SignalJudged, notional: Decimal, instrument: Instrument) -> Plan:
+    def of(
+        cls, signal: SignalJudged, notional: Decimal, instrument: Instrument
+    ) -> HypotheticalPlan:
         """Size a signal; stop and target are rounded towards the entry, as the engine rounds them."""
         side = SIDES[signal.side]
         up, down = (ceil_to, floor_to) if side is Side.BUY else (floor_to, ceil_to)
@@ -80,7 +82,7 @@ class Plan:
         return cls(signal.id, signal.symbol, side, qty, stop, target)
 
 
-class GhostTrade:
+class HypotheticalTrade:
     """One hypothetical trade, from its signal to flat. Use inside ``money.exact()``.
 
     While no order but untouched stops and targets rests, it sleeps: prices between ``floor`` and
@@ -110,7 +112,9 @@ class GhostTrade:
         "plan",
     )
 
-    def __init__(self, plan: Plan, start: Decimal, rules: SimRules, instrument: Instrument) -> None:
+    def __init__(
+        self, plan: HypotheticalPlan, start: Decimal, rules: SimRules, instrument: Instrument
+    ) -> None:
         self.plan = plan
         self.closing = ""
         self.asleep = False
@@ -374,10 +378,12 @@ class GhostTrade:
     @classmethod
     def restored(
         cls, state: dict[str, Any], rules: SimRules, instruments: Mapping[str, Instrument]
-    ) -> GhostTrade:
+    ) -> HypotheticalTrade:
         """Build the trade from ``export_state``."""
         signal, symbol, side, qty, stop, target = state["plan"]
-        plan = Plan(signal, symbol, Side(side), Decimal(qty), _number(stop), _number(target))
+        plan = HypotheticalPlan(
+            signal, symbol, Side(side), Decimal(qty), _number(stop), _number(target)
+        )
         trade = cls(plan, Decimal(state["start"]), rules, instruments[symbol])
         trade._exchange.restore(state["exchange"])
         trade._sent = state["sent"]
@@ -409,7 +415,7 @@ class Ghosts:
         self.pnl = ZERO
         self._rules = rules
         self._instruments = instruments
-        self._open: dict[str, list[GhostTrade]] = {}
+        self._open: dict[str, list[HypotheticalTrade]] = {}
         self._last: dict[str, Group] = {}
         self._newest = 0
 
@@ -474,13 +480,13 @@ class Ghosts:
     def _begin(self, signal: SignalJudged) -> GhostOpened:
         symbol = signal.symbol
         instrument = self._instruments[symbol]
-        plan = Plan.of(signal, self.notional, instrument)
-        trade = GhostTrade(plan, self.notional * AMPLE, self._rules, instrument)
+        plan = HypotheticalPlan.of(signal, self.notional, instrument)
+        trade = HypotheticalTrade(plan, self.notional * AMPLE, self._rules, instrument)
         trade.open(signal.at, self._last.get(symbol))
         self._open.setdefault(symbol, []).append(trade)
         return GhostOpened(signal.id, signal.at, symbol, signal.side, self.notional, plan.qty)
 
-    def _each(self) -> Iterator[GhostTrade]:
+    def _each(self) -> Iterator[HypotheticalTrade]:
         for symbol in sorted(self._open):
             yield from self._open[symbol]
 
@@ -522,7 +528,7 @@ class Ghosts:
         self.signals, self.closed, self.unfilled, self.profitable, self._newest = counts
         self.pnl = Decimal(state["pnl"])
         for stored in state["open"]:
-            trade = GhostTrade.restored(stored, self._rules, self._instruments)
+            trade = HypotheticalTrade.restored(stored, self._rules, self._instruments)
             self._open.setdefault(trade.plan.symbol, []).append(trade)
         self._last = {
             symbol: tuple(_restore(symbol, e) for e in group)

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from tradebot.core.model.money import ZERO
-from tradebot.core.risk.monitor import Watch
-from tradebot.core.state.instrument import Book
+from tradebot.core.risk.monitor import Monitor
+from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.metrics import Drawdown
 
 Bands: TypeAlias = Mapping[str, tuple[float, float]]
@@ -24,19 +24,21 @@ _SAFETY = 1e-9
 """Relative allowance for the rounding of floats, a million times what it is."""
 
 
-def calm_bands(books: Iterable[Book], cash: Decimal, drawdown: Drawdown, watch: Watch) -> Bands:
+def calm_bands(
+    books: Iterable[InstrumentState], cash: Decimal, drawdown: Drawdown, watch: Monitor
+) -> Bands:
     """Return the bands of all open positions; ``NEVER`` if one of them is being closed.
 
     Equity = cash + sum of qty x price must stay below its peak and above its deepest fall and the account's
     next limit. What it may move by either way is divided equally: as long as every price is in its own
-    band, the sum is in bounds. Each position's net (``Watch.net``) must stay above its trade's next step, and
+    band, the sum is in bounds. Each position's net (``Monitor.net``) must stay above its trade's next step, and
     its price on the good side of the liquidation bound.
     """
     if not ZERO < drawdown.now < drawdown.deepest:
         return NEVER  # the next price may be another extreme
     money, peak = float(cash), float(drawdown.peak)
     equity = money
-    held: list[tuple[Book, float, float]] = []
+    held: list[tuple[InstrumentState, float, float]] = []
     for book in books:
         if not book.holding.qty:
             continue
@@ -59,7 +61,7 @@ def calm_bands(books: Iterable[Book], cash: Decimal, drawdown: Drawdown, watch: 
 
 
 def _band(
-    book: Book, watch: Watch, qty: float, bad: float, good: float, slack: float
+    book: InstrumentState, watch: Monitor, qty: float, bad: float, good: float, slack: float
 ) -> tuple[float, float]:
     """Return the prices between ``bad`` and ``good`` (USDT) at which the position meets no limit of its own."""
     trip_cash = float(book.holding.trip_cash)

@@ -12,9 +12,9 @@ from tradebot.core.model.money import ONE, ZERO
 from tradebot.core.model.values import Fees, Side
 from tradebot.core.risk import gate
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.monitor import Watch
+from tradebot.core.risk.monitor import Monitor
 from tradebot.core.state.halts import Halts
-from tradebot.core.state.instrument import Book
+from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.portfolio import Portfolio
 
@@ -26,11 +26,11 @@ class Exposure:
 
     def __init__(
         self,
-        books: Mapping[str, Book],
+        books: Mapping[str, InstrumentState],
         orders: Mapping[str, TrackedOrder],
         portfolio: Portfolio,
         halts: Halts,
-        watch: Watch,
+        watch: Monitor,
         limits: Limits,
         fees: Fees,
         slip: Decimal,
@@ -44,12 +44,14 @@ class Exposure:
         self._fees = fees
         self.slip = slip
 
-    def desk(self, book: Book, now: int, last_entry: int | None, paused: str) -> gate.Desk:
+    def desk(
+        self, book: InstrumentState, now: int, last_entry: int | None, paused: str
+    ) -> gate.GateContext:
         """Return what the gate may know about the symbol now (UTC ms)."""
         mark, bid, ask = book.touch()
         seen, _ = book.seen()
         equity = self.equity()
-        return gate.Desk(
+        return gate.GateContext(
             now=now,
             epoch=self._halts.epoch,
             halts=tuple(self._halts.reasons),
@@ -75,10 +77,10 @@ class Exposure:
             orphans=self.orphans(book),
         )
 
-    def _taken(self, book: Book) -> bool:
+    def _taken(self, book: InstrumentState) -> bool:
         return bool(book.holding.qty) or book.entry in self._orders
 
-    def orphans(self, book: Book) -> int:
+    def orphans(self, book: InstrumentState) -> int:
         """Count closing orders that rest on a flat symbol: they could close the next position."""
         orders = (tracked.order for tracked in self._orders.values())
         return sum(1 for order in orders if order.reduce_only and order.symbol == book.symbol)
@@ -101,7 +103,7 @@ class Exposure:
                 used += self.working_value(book, book.touch()[2])
         return gate.initial_margin(used, self._watch.leverage)
 
-    def working_value(self, book: Book, price: Decimal) -> Decimal:
+    def working_value(self, book: InstrumentState, price: Decimal) -> Decimal:
         """Return the value of the symbol's live entry at the larger of ``price`` and its limit (USDT)."""
         tracked = self._orders.get(book.entry)
         if tracked is None:
@@ -116,7 +118,7 @@ class Exposure:
                 risk += self._risk_of(book)
         return risk
 
-    def _risk_of(self, book: Book) -> Decimal:
+    def _risk_of(self, book: InstrumentState) -> Decimal:
         stop = None if book.plan is None else book.plan.stop
         risk = ZERO
         qty = book.holding.qty
@@ -130,14 +132,16 @@ class Exposure:
             risk += entry.left * self._unit_risk(book, order.side, price, stop)
         return risk
 
-    def _market_fill(self, book: Book, side: Side) -> Decimal:
+    def _market_fill(self, book: InstrumentState, side: Side) -> Decimal:
         """Return the price a market entry is taken to fill at, at worst (USDT)."""
         mark, bid, ask = book.touch()
         if side is Side.BUY:
             return max(mark, ask) * (ONE + self.slip)
         return min(mark, bid) * (ONE - self.slip)
 
-    def _unit_risk(self, book: Book, side: Side, price: Decimal, stop: Decimal | None) -> Decimal:
+    def _unit_risk(
+        self, book: InstrumentState, side: Side, price: Decimal, stop: Decimal | None
+    ) -> Decimal:
         _, bid, ask = book.touch()
         return gate.unit_risk(side, price, stop, self._fees.taker, ask - bid)
 
@@ -150,7 +154,7 @@ class Exposure:
         risk = self.open_risk()
         return next((rule for rule, room, _ in self._watch.rooms(equity) if risk > room), "")
 
-    def unfit(self, book: Book) -> str:
+    def unfit(self, book: InstrumentState) -> str:
         """Return what has become wrong with a symbol's live entry since it was approved, "" if nothing."""
         mark, bid, ask = book.touch()
         dear, cheap = max(mark, ask), min(mark, bid)

@@ -25,7 +25,7 @@ HUNDRED = Decimal(100)
 
 @swift
 @dataclass(frozen=True, slots=True)
-class Desk:
+class GateContext:
     """What the gate may know about the moment and the symbol.
 
     Prices in USDT: ``price`` is the larger of mark and ask, ``low`` the smaller of mark and bid, ``spread``
@@ -64,10 +64,10 @@ class Desk:
     orphans: int = 0
 
 
-Rule = Callable[[Order, Decimal | None, Desk], Refusal | None]
+Rule = Callable[[Order, Decimal | None, GateContext], Refusal | None]
 
 
-def worst_value(side: Side, price: Decimal | None, desk: Desk) -> Decimal:
+def worst_value(side: Side, price: Decimal | None, desk: GateContext) -> Decimal:
     """Return the price at which an entry counts: the largest of mark, touch and worst fill (USDT).
 
     ``price`` is its limit, None for a market order.
@@ -77,7 +77,7 @@ def worst_value(side: Side, price: Decimal | None, desk: Desk) -> Decimal:
     return desk.price * (ONE + desk.slip) if side is Side.BUY else desk.price
 
 
-def worst_entry(side: Side, price: Decimal | None, desk: Desk) -> Decimal:
+def worst_entry(side: Side, price: Decimal | None, desk: GateContext) -> Decimal:
     """Return the worst price an entry may fill at (USDT): its limit; slipped from the touch without one.
 
     A market order has no worst price: the configured slippage is assumed, a gap can exceed it.
@@ -87,7 +87,9 @@ def worst_entry(side: Side, price: Decimal | None, desk: Desk) -> Decimal:
     return desk.low * (ONE - desk.slip) if price is None else price
 
 
-def loss_per_unit(side: Side, price: Decimal | None, stop: Decimal | None, desk: Desk) -> Decimal:
+def loss_per_unit(
+    side: Side, price: Decimal | None, stop: Decimal | None, desk: GateContext
+) -> Decimal:
     """Return what one base unit can lose at its stop, entered at the worst permitted price (USDT)."""
     return unit_risk(side, worst_entry(side, price, desk), stop, desk.taker_fee, desk.spread)
 
@@ -112,7 +114,7 @@ def initial_margin(notional: Decimal, leverage: int) -> Decimal:
     return quotient_at_8(notional, Decimal(leverage), ROUND_CEILING)
 
 
-def check(order: Order, stop: Decimal | None, desk: Desk) -> Approved | Refused:
+def check(order: Order, stop: Decimal | None, desk: GateContext) -> Approved | Refused:
     """Judge an entry against every admission rule; ``stop`` is where its stop will be placed."""
     reasons = [r for rule in RULES if (r := rule(order, stop, desk)) is not None]
     return Refused(tuple(reasons)) if reasons else Approved(order, desk.epoch, SEAL)
@@ -168,25 +170,25 @@ def _price_fault(price: Decimal, instrument: Instrument) -> Refusal | None:
     return Refusal("price_range", text)
 
 
-def _halted(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _halted(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     if not desk.halts:
         return None
     return Refusal("halted", f"trading is halted: {', '.join(desk.halts)}")
 
 
-def _allowed(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _allowed(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     if order.symbol in desk.limits.symbols:
         return None
     allowed = ", ".join(desk.limits.symbols)
     return Refusal("symbols", f"{order.symbol} is not on the allow-list ({allowed})")
 
 
-def _lot(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _lot(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     faults = _lot_faults(order, desk.instrument)
     return faults[0] if faults else None
 
 
-def _band(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _band(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     """Binance's PERCENT_PRICE: a limit may not be too far on the side that trades through."""
     if order.price is None:
         return None
@@ -199,7 +201,7 @@ def _band(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return Refusal("price_band", text)
 
 
-def _notional(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _notional(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     value = order.qty * (desk.low if order.price is None else order.price)
     least = desk.instrument.min_notional
     if value >= least:
@@ -208,7 +210,7 @@ def _notional(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return Refusal("min_notional", text)
 
 
-def _stop_present(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _stop_present(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     if stop is None:
         if desk.limits.stop_required:
             return Refusal("no_stop", f"{order.symbol}: an entry needs a stop")
@@ -225,7 +227,7 @@ def _stop_present(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | N
     return _price_fault(stop, desk.instrument)
 
 
-def _position_value(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _position_value(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     cap = desk.limits.position_value
     if cap is None:
         return None
@@ -237,7 +239,7 @@ def _position_value(order: Order, stop: Decimal | None, desk: Desk) -> Refusal |
     return Refusal("position_value", text)
 
 
-def _trade_loss(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _trade_loss(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     cap = desk.limits.trade_loss
     if cap is None:
         return None
@@ -253,7 +255,7 @@ def _trade_loss(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | Non
 def _period_loss(rule: str) -> Rule:
     """Look ahead: what is lost, what open positions can lose at their stops, and this order's own risk."""
 
-    def look_ahead(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+    def look_ahead(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
         own = order.qty * loss_per_unit(order.side, order.price, stop, desk)
         for name, room, cap in desk.rooms:
             if name == rule and own + desk.open_risk > room:
@@ -267,14 +269,14 @@ def _period_loss(rule: str) -> Rule:
     return look_ahead
 
 
-def _leverage(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _leverage(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     cap = desk.limits.leverage
     if cap is None or desk.leverage <= cap:
         return None
     return Refusal("leverage", f"the account is set to {desk.leverage}x; the limit is {cap}x")
 
 
-def _liquidation(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _liquidation(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     """The stop must act before liquidation threatens, or it protects nothing."""
     cap = desk.limits.liquidation_close_pct
     if cap is None or stop is None or stop <= 0:
@@ -288,11 +290,11 @@ def _liquidation(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | No
     return Refusal("liquidation", text)
 
 
-def _paused(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _paused(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     return Refusal("paused", f"{order.symbol}: {desk.paused}") if desk.paused else None
 
 
-def _margin(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _margin(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     cap = desk.limits.margin_utilisation_pct
     if cap is None:
         return None
@@ -304,7 +306,7 @@ def _margin(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return Refusal("margin", text)
 
 
-def _positions(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _positions(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     cap = desk.limits.max_positions
     if cap is None or desk.others < cap:
         return None
@@ -313,7 +315,7 @@ def _positions(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None
     )
 
 
-def _interval(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _interval(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     least = desk.limits.entry_interval_s
     if not least or desk.last_entry is None:
         return None
@@ -324,7 +326,7 @@ def _interval(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return Refusal("entry_interval", text)
 
 
-def _blackout(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _blackout(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     """Neither decided nor filled in such an hour: what is decided in a hour's last instant fills in the next."""
     hours = desk.limits.blackout_hours
     if not hours:
@@ -335,7 +337,7 @@ def _blackout(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return None
 
 
-def _fresh(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _fresh(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     most = desk.limits.stale_s
     if most is None or desk.age_ms <= most * 1000:
         return None
@@ -343,7 +345,7 @@ def _fresh(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return Refusal("stale", text)
 
 
-def _clock(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _clock(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     most = desk.limits.max_skew_ms
     if most is None or desk.skew_ms < most:
         return None
@@ -351,7 +353,7 @@ def _clock(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
     return Refusal("clock", text)
 
 
-def _orphans(order: Order, stop: Decimal | None, desk: Desk) -> Refusal | None:
+def _orphans(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     if not desk.orphans:
         return None
     text = f"{order.symbol}: {desk.orphans} closing order(s) of the last position still rest"
@@ -389,7 +391,7 @@ RULES: tuple[Rule, ...] = (
 
 __all__ = [
     "RULES",
-    "Desk",
+    "GateContext",
     "check",
     "close",
     "initial_margin",

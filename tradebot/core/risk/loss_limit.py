@@ -34,7 +34,7 @@ def week_of(at: int) -> int:
     return at - (at - MONDAY_MS) % WEEK_MS
 
 
-class Ladder:
+class LossLimit:
     """A loss limit with its alerts: how far a value has fallen from its baseline.
 
     ``cap`` in USDT, None for a rule that is off. ``next`` is the value at or below which something

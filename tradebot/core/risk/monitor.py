@@ -13,16 +13,16 @@ from tradebot.core.model.money import ZERO
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.loss_limit import (
     REACHED,
-    Ladder,
+    LossLimit,
     day_of,
     liquidation_risk,
     watch_price,
     week_of,
 )
-from tradebot.core.state.instrument import Book
+from tradebot.core.state.instrument import InstrumentState
 
 
-class Watch:
+class Monitor:
     """The ladders of a run. ``signoff_equity`` is the equity at the sign-off (USDT), None without one."""
 
     __slots__ = (
@@ -48,10 +48,10 @@ class Watch:
         self._limits = limits
         self._fee = taker_fee
         self.leverage = leverage
-        self.day = Ladder("day_loss", limits.day_loss, start)
-        self.week = Ladder("week_loss", limits.week_loss, start)
+        self.day = LossLimit("day_loss", limits.day_loss, start)
+        self.week = LossLimit("week_loss", limits.week_loss, start)
         cap = None if signoff_equity is None else limits.since_signoff_loss
-        self.signoff = Ladder(
+        self.signoff = LossLimit(
             "signoff_loss", cap, start if signoff_equity is None else signoff_equity
         )
         self.day_start = 0
@@ -60,7 +60,7 @@ class Watch:
         self._aim()
 
     @property
-    def ladders(self) -> tuple[Ladder, ...]:
+    def ladders(self) -> tuple[LossLimit, ...]:
         """The account's loss limits: day, week, sign-off."""
         return (self.day, self.week, self.signoff)
 
@@ -79,7 +79,7 @@ class Watch:
         self._aim()
         return True
 
-    def see(self, equity: Decimal) -> Iterator[Ladder]:
+    def see(self, equity: Decimal) -> Iterator[LossLimit]:
         """Yield the ladders on which this equity (USDT), not above ``floor``, reached a further step."""
         for ladder in self.ladders:
             if ladder.next is not None and equity <= ladder.next:
@@ -98,7 +98,7 @@ class Watch:
             return "it needs a written review (--review FILE)"
         return ""
 
-    def begin(self, book: Book) -> None:
+    def begin(self, book: InstrumentState) -> None:
         """Take up a position that was opened or changed: its loss ladder and liquidation bound."""
         holding = book.holding
         if not holding.qty:
@@ -108,14 +108,14 @@ class Watch:
         if book.trip != holding.trades or book.ladder is None:
             book.trip = holding.trades
             book.danger = 0
-            book.ladder = Ladder("trade_loss", self._limits.trade_loss, ZERO)
+            book.ladder = LossLimit("trade_loss", self._limits.trade_loss, ZERO)
         alert = self._limits.liquidation_alert_pct or self._limits.liquidation_close_pct
         if alert is not None:
             book.watch = watch_price(
                 book.instrument, holding.qty, holding.entry, self.leverage, alert
             )
 
-    def loses(self, book: Book) -> Ladder | None:
+    def loses(self, book: InstrumentState) -> LossLimit | None:
         """Return the position's ladder if its net PnL, closed now, reached a further step.
 
         Net: cash flows of the round trip, the position at the worse of mark and touch, the exit's fee.
@@ -129,7 +129,7 @@ class Watch:
         ladder.advance(net)
         return ladder
 
-    def net(self, book: Book) -> Decimal:
+    def net(self, book: InstrumentState) -> Decimal:
         """Return what the round trip would come to if closed now (USDT)."""
         holding = book.holding
         value = holding.qty * book.exit_price()
@@ -139,7 +139,7 @@ class Watch:
         """Return what a price of 1 USDT brings when closing ``qty``, its fee paid (as ``net`` has it)."""
         return qty - abs(qty) * float(self._fee)
 
-    def danger(self, book: Book) -> int:
+    def danger(self, book: InstrumentState) -> int:
         """Return 0, 1 or 2: nothing, liquidation alert, liquidation close."""
         price = book.price()
         if book.watch is None or price is None:
@@ -153,7 +153,7 @@ class Watch:
             return 2
         return int(alert is not None and risk >= alert)
 
-    def risk(self, book: Book) -> Decimal:
+    def risk(self, book: InstrumentState) -> Decimal:
         """Return the position's liquidation risk in percent: 100 is liquidation."""
         holding = book.holding
         price = book.price() or holding.entry

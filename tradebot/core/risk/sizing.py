@@ -10,7 +10,7 @@ from decimal import Decimal
 from tradebot.core.model.approved import Refusal
 from tradebot.core.model.money import ceil_to, plain
 from tradebot.core.model.values import Side
-from tradebot.core.risk.gate import Desk, loss_per_unit, worst_value
+from tradebot.core.risk.gate import GateContext, loss_per_unit, worst_value
 
 HIGH = Decimal(1)
 MEDIUM = Decimal("0.7")
@@ -25,7 +25,7 @@ def tier_of(confidence: float) -> Decimal:
 
 
 def size(
-    side: Side, tier: Decimal, price: Decimal | None, stop: Decimal | None, desk: Desk
+    side: Side, tier: Decimal, price: Decimal | None, stop: Decimal | None, desk: GateContext
 ) -> Decimal | Refusal:
     """Return the quantity in base units, or why not even the smallest order fits.
 
@@ -48,7 +48,7 @@ def size(
     return _too_small(price, why, desk)
 
 
-def smallest(price: Decimal | None, desk: Desk) -> Decimal:
+def smallest(price: Decimal | None, desk: GateContext) -> Decimal:
     """Return the smallest quantity the exchange takes at this limit, None: at market (base units)."""
     instrument = desk.instrument
     if instrument.min_notional <= 0:
@@ -58,7 +58,7 @@ def smallest(price: Decimal | None, desk: Desk) -> Decimal:
     return max(instrument.min_qty, steps * instrument.step)
 
 
-def _too_small(price: Decimal | None, why: str, desk: Desk) -> Refusal:
+def _too_small(price: Decimal | None, why: str, desk: GateContext) -> Refusal:
     least = smallest(price, desk)
     base = desk.instrument.symbol.split("/")[0]
     value = least * (desk.price if price is None else price)

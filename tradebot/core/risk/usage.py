@@ -33,7 +33,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class PositionDanger:
     """A position's way to liquidation: risk in percent (100 is liquidation), price in USDT or None."""
 
     symbol: str
@@ -71,13 +71,13 @@ def uses(engine: Engine) -> Iterator[Use]:
     yield _use("leverage", Decimal(watch.leverage if held else 0), leverage, "x")
 
 
-def exposures(engine: Engine) -> Iterator[Exposure]:
+def exposures(engine: Engine) -> Iterator[PositionDanger]:
     """Yield each open position's liquidation risk and price."""
     for book in engine.books.values():
         holding = book.holding
         if not holding.qty:
             continue
-        yield Exposure(
+        yield PositionDanger(
             symbol=book.symbol,
             qty=holding.qty,
             entry=holding.entry,

@@ -1,8 +1,8 @@
 """The simulated exchange: pessimistic, deterministic, pure.
 
-``rules`` its constants, ``pricing`` what a fill costs, ``account`` cash and margins, ``book`` our
-orders, ``acceptance`` what is refused, ``desk`` where fills happen, ``bars`` and ``quotes`` how the
-market meets the orders, ``state`` how it is stored, ``simulated`` the whole.
+``rules`` its constants, ``pricing`` what a fill costs, ``account`` cash and margins, ``resting`` our
+orders, ``acceptance`` what is refused, ``matcher`` where fills happen, ``bars`` and ``quotes`` how the
+market meets the orders, ``state`` how it is stored, ``exchange`` the whole.
 
 Where the written rules leave room, it is decided so: at an open cancels come after a liquidation and
 before orders; a resting limit or a trigger the open is already past fills at the open, by

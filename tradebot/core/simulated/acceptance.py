@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Instrument, Order, OrderType, Side, TimeInForce
 from tradebot.core.simulated.account import Account
-from tradebot.core.simulated.resting import CONDITIONAL, Book, Resting, closable
+from tradebot.core.simulated.resting import CONDITIONAL, Resting, RestingOrders, closable
 from tradebot.core.simulated.rules import SimRules
 
 MAX_CONDITIONAL = 200
@@ -26,14 +26,14 @@ _TIFS = {
 }
 
 
-class Refusal(NamedTuple):
+class Rejection(NamedTuple):
     """Binance's error code and the reason in words."""
 
     code: int
     reason: str
 
 
-def check_form(order: Order, instrument: Instrument) -> Refusal | None:
+def check_form(order: Order, instrument: Instrument) -> Rejection | None:
     """Check what can be said of an order without knowing any price or account."""
     return (
         _check_fields(order)
@@ -43,57 +43,59 @@ def check_form(order: Order, instrument: Instrument) -> Refusal | None:
     )
 
 
-def _check_fields(order: Order) -> Refusal | None:
+def _check_fields(order: Order) -> Rejection | None:
     if order.tif not in _TIFS[order.type]:
-        return Refusal(-1115, f"a {order.type} order cannot be {order.tif}")
+        return Rejection(-1115, f"a {order.type} order cannot be {order.tif}")
     return _check_field(order, "price", order.price, order.type is OrderType.LIMIT) or _check_field(
         order, "trigger", order.trigger, order.type in CONDITIONAL
     )
 
 
-def _check_field(order: Order, name: str, value: Decimal | None, wanted: bool) -> Refusal | None:
+def _check_field(order: Order, name: str, value: Decimal | None, wanted: bool) -> Rejection | None:
     if wanted == (value is not None):
         return None
     if wanted:
-        return Refusal(-1102, f"a {order.type} order needs a {name}")
-    return Refusal(-1106, f"a {order.type} order takes no {name}, got {value}")
+        return Rejection(-1102, f"a {order.type} order needs a {name}")
+    return Rejection(-1106, f"a {order.type} order takes no {name}, got {value}")
 
 
-def _check_qty(order: Order, instrument: Instrument) -> Refusal | None:
+def _check_qty(order: Order, instrument: Instrument) -> Rejection | None:
     qty = order.qty
     if not qty.is_finite() or qty <= 0:
-        return Refusal(-4003, f"quantity {qty} is not above 0")
+        return Rejection(-4003, f"quantity {qty} is not above 0")
     if qty < instrument.min_qty:
-        return Refusal(
+        return Rejection(
             -4004, f"quantity {plain(qty)} is below the minimum {plain(instrument.min_qty)}"
         )
     most = instrument.max_qty if order.type is OrderType.LIMIT else instrument.market_max_qty
     if qty > most:
-        return Refusal(-4005, f"quantity {plain(qty)} is above the maximum {plain(most)}")
+        return Rejection(-4005, f"quantity {plain(qty)} is above the maximum {plain(most)}")
     if qty % instrument.step:
-        return Refusal(
+        return Rejection(
             -4023, f"quantity {plain(qty)} is no multiple of the step {plain(instrument.step)}"
         )
     return None
 
 
-def _check_price(name: str, price: Decimal | None, instrument: Instrument) -> Refusal | None:
+def _check_price(name: str, price: Decimal | None, instrument: Instrument) -> Rejection | None:
     if price is None:
         return None
     if not price.is_finite() or price < instrument.min_price:
-        return Refusal(-4013, f"{name} {price} is below the minimum {plain(instrument.min_price)}")
+        return Rejection(
+            -4013, f"{name} {price} is below the minimum {plain(instrument.min_price)}"
+        )
     if price > instrument.max_price:
-        return Refusal(
+        return Rejection(
             -4002, f"{name} {plain(price)} is above the maximum {plain(instrument.max_price)}"
         )
     if price % instrument.tick:
-        return Refusal(
+        return Rejection(
             -4014, f"{name} {plain(price)} is no multiple of the tick {plain(instrument.tick)}"
         )
     return None
 
 
-def check_market(order: Order, instrument: Instrument, last: Decimal) -> Refusal | None:
+def check_market(order: Order, instrument: Instrument, last: Decimal) -> Rejection | None:
     """Check an order against the last mark price, else close (USDT)."""
     return (
         _check_trigger(order, last)
@@ -102,11 +104,11 @@ def check_market(order: Order, instrument: Instrument, last: Decimal) -> Refusal
     )
 
 
-def _check_trigger(order: Order, last: Decimal) -> Refusal | None:
+def _check_trigger(order: Order, last: Decimal) -> Rejection | None:
     if order.trigger is None:
         return None
     if Resting.of(order, order.qty, 0, 0).reached(last):
-        return Refusal(
+        return Rejection(
             -2021,
             f"the order would trigger at once: trigger {plain(order.trigger)}, "
             f"last price {plain(last)}",
@@ -114,20 +116,20 @@ def _check_trigger(order: Order, last: Decimal) -> Refusal | None:
     return None
 
 
-def _check_distance(order: Order, instrument: Instrument, last: Decimal) -> Refusal | None:
+def _check_distance(order: Order, instrument: Instrument, last: Decimal) -> Rejection | None:
     """PERCENT_PRICE binds the side that could trade through: buys from above, sells from below."""
     if order.price is None:
         return None
     price = order.price
     highest, lowest = last * instrument.percent_up, last * instrument.percent_down
     if order.side is Side.BUY and price > highest:
-        return Refusal(
+        return Rejection(
             -4016,
             f"price {plain(price)} is above {plain(highest)}, "
             f"{plain(instrument.percent_up)} of {plain(last)}",
         )
     if order.side is Side.SELL and price < lowest:
-        return Refusal(
+        return Rejection(
             -4024,
             f"price {plain(price)} is below {plain(lowest)}, "
             f"{plain(instrument.percent_down)} of {plain(last)}",
@@ -135,12 +137,12 @@ def _check_distance(order: Order, instrument: Instrument, last: Decimal) -> Refu
     return None
 
 
-def _check_notional(order: Order, instrument: Instrument, last: Decimal) -> Refusal | None:
+def _check_notional(order: Order, instrument: Instrument, last: Decimal) -> Rejection | None:
     if order.reduce_only:
         return None
     notional = order.qty * expected_price(order, last)
     if notional < instrument.min_notional:
-        return Refusal(
+        return Rejection(
             -4164,
             f"notional {plain(notional)} is below the minimum {plain(instrument.min_notional)}",
         )
@@ -152,12 +154,12 @@ def expected_price(order: Order, last: Decimal) -> Decimal:
     return order.price or order.trigger or last
 
 
-def check_count(order: Order, instrument: Instrument, book: Book) -> Refusal | None:
+def check_count(order: Order, instrument: Instrument, book: RestingOrders) -> Rejection | None:
     """Check the number of working orders: regular ones per symbol, conditional ones per account."""
     if order.type in CONDITIONAL:
         open_now = sum(_count(orders, conditional=True) for orders in book.orders.values())
         if open_now >= MAX_CONDITIONAL:
-            return Refusal(
+            return Rejection(
                 -4045, f"{open_now} conditional orders are open, the limit is {MAX_CONDITIONAL}"
             )
         return None
@@ -165,7 +167,7 @@ def check_count(order: Order, instrument: Instrument, book: Book) -> Refusal | N
         return None  # whatever they are
     open_now = _count(book.of(order.symbol), conditional=False)
     if open_now >= instrument.max_orders:
-        return Refusal(-2025, f"{open_now} orders are open, the limit is {instrument.max_orders}")
+        return Rejection(-2025, f"{open_now} orders are open, the limit is {instrument.max_orders}")
     return None
 
 
@@ -173,23 +175,25 @@ def _count(orders: Sequence[Resting], *, conditional: bool) -> int:
     return sum((r.order.type in CONDITIONAL) == conditional for r in orders)
 
 
-def check_reduce_only(order: Order, held: Decimal, room: Decimal) -> Refusal | None:
+def check_reduce_only(order: Order, held: Decimal, room: Decimal) -> Rejection | None:
     """Check a reduce-only order: there must be something of the other side left to close."""
     if not order.reduce_only:
         return None
     if not closable(order.side, held):
-        return Refusal(
+        return Rejection(
             -2022, f"reduce-only {order.side} has nothing to close: the position is {plain(held)}"
         )
     if order.type not in CONDITIONAL and room <= 0:
-        return Refusal(
+        return Rejection(
             -4118,
             f"resting reduce-only orders already cover the whole position of {plain(held)}",
         )
     return None
 
 
-def check_margin(order: Order, account: Account, rules: SimRules, last: Decimal) -> Refusal | None:
+def check_margin(
+    order: Order, account: Account, rules: SimRules, last: Decimal
+) -> Rejection | None:
     """Check that free cash covers the margin and the fee of what the order would open."""
     if order.reduce_only:
         return None
@@ -197,7 +201,7 @@ def check_margin(order: Order, account: Account, rules: SimRules, last: Decimal)
     notional = opening * expected_price(order, last)
     rate = rules.fees.maker if order.tif is TimeInForce.GTX else rules.fees.taker
     if opening > ZERO and not account.covers(notional, rate):
-        return Refusal(
+        return Rejection(
             -2019,
             f"opening {plain(notional)} at {rules.leverage}x does not fit into free cash of "
             f"{plain(account.free)} with its fee",

@@ -15,7 +15,7 @@ from tradebot.core.model.events import PriceSeen
 from tradebot.core.model.money import ZERO, floor_to
 from tradebot.core.model.values import Bar, MarkBar, OrderType, Side, TimeInForce
 from tradebot.core.simulated.account import Position
-from tradebot.core.simulated.matcher import Desk, PriceOf, Report, Stamp
+from tradebot.core.simulated.matcher import Matcher, PriceOf, Report, Stamp
 from tradebot.core.simulated.pricing import Pricing, worse
 from tradebot.core.simulated.resting import Resting
 
@@ -118,7 +118,7 @@ class BarWalk:
     """The walk of one symbol through one bar."""
 
     def __init__(
-        self, desk: Desk, pricing: Pricing, moment: Moment, bar: Bar, mark: MarkBar | None
+        self, desk: Matcher, pricing: Pricing, moment: Moment, bar: Bar, mark: MarkBar | None
     ) -> None:
         self._desk = desk
         self._pricing = pricing

@@ -33,7 +33,7 @@ from tradebot.core.model.values import (
 from tradebot.core.simulated import acceptance, bars, quotes
 from tradebot.core.simulated.account import Position
 from tradebot.core.simulated.bars import BarWalk, Moment
-from tradebot.core.simulated.matcher import Desk, Stamp
+from tradebot.core.simulated.matcher import Matcher, Stamp
 from tradebot.core.simulated.pricing import Pricing
 from tradebot.core.simulated.quotes import QuoteWalk
 from tradebot.core.simulated.resting import CONDITIONAL
@@ -58,7 +58,7 @@ class SimExchange:
     def __init__(self, rules: SimRules, instruments: Mapping[str, Instrument]) -> None:
         self._rules = rules
         self._instruments = instruments
-        self._desk = Desk(rules, instruments)
+        self._desk = Matcher(rules, instruments)
         self._pricing = Pricing(rules)
         self._plain = rules.next_open
         self._bars: dict[str, Bar] = {}
@@ -120,18 +120,18 @@ class SimExchange:
         resting = [r for orders in self._orders.values() for r in orders]
         return [(r.order, r.left) for r in sorted(resting, key=lambda r: r.seq)]
 
-    def _refusal(self, order: Order) -> acceptance.Refusal | None:
+    def _refusal(self, order: Order) -> acceptance.Rejection | None:
         instrument = self._instruments.get(order.symbol)
         if instrument is None:
-            return acceptance.Refusal(-1121, f"{order.symbol} is not traded here")
+            return acceptance.Rejection(-1121, f"{order.symbol} is not traded here")
         if order.id in self._desk.book.used:
-            return acceptance.Refusal(-4116, f"order id {order.id} has been used")
+            return acceptance.Rejection(-4116, f"order id {order.id} has been used")
         formal = acceptance.check_form(order, instrument)
         if formal is not None:
             return formal
         last = self._last_price(order.symbol)
         if last is None:
-            return acceptance.Refusal(-4131, f"{order.symbol} has shown no price yet")
+            return acceptance.Rejection(-4131, f"{order.symbol} has shown no price yet")
         account, book = self._desk.account, self._desk.book
         held = account.held(order.symbol)
         room = book.room(order.symbol, held) if order.reduce_only else ZERO

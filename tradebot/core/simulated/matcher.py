@@ -15,7 +15,7 @@ from tradebot.core.model.events import Filled, OrderUpdate
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Fill, Instrument, OrderStatus, Side
 from tradebot.core.simulated.account import Account, signed
-from tradebot.core.simulated.resting import Book, Resting, closable
+from tradebot.core.simulated.resting import Resting, RestingOrders, closable
 from tradebot.core.simulated.rules import SimRules
 
 PriceOf: TypeAlias = Callable[[Decimal], Decimal]
@@ -33,7 +33,7 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class Executed:
     """What became of one attempt to fill: the quantity done, whether it opened or enlarged a
     position, and the events to report.
     """
@@ -43,7 +43,7 @@ class Execution:
     events: list[Report]
 
 
-class Desk:
+class Matcher:
     """Fills orders against one account and one book."""
 
     __slots__ = ("account", "book", "instruments", "own", "rules", "trades")
@@ -52,7 +52,7 @@ class Desk:
         self.rules = rules
         self.instruments = instruments
         self.account = Account(rules.start_equity, rules.leverage, instruments)
-        self.book = Book()
+        self.book = RestingOrders()
         self.trades: dict[str, int] = {}
         self.own = 0
         """Number of fills that came from no order of ours (liquidations, final closes)."""
@@ -65,7 +65,7 @@ class Desk:
         stamp: Stamp,
         *,
         maker: bool = False,
-    ) -> Execution:
+    ) -> Executed:
         """Fill up to ``qty`` of an order; the opening part free cash does not cover expires.
 
         The price is asked for again when that makes the fill smaller.
@@ -87,7 +87,7 @@ class Desk:
             events += self._execute(resting, done, price, fee, stamp, maker)
         if fits < opening:
             events.append(self.expire(resting, stamp, self._unaffordable(opening - fits, price)))
-        return Execution(done, bool(fits), events)
+        return Executed(done, bool(fits), events)
 
     def liquidate(self, symbol: str, stamp: Stamp) -> list[Report]:
         """Close the whole position at its bankruptcy price, without fee; all orders expire."""

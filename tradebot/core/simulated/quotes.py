@@ -13,7 +13,7 @@ from decimal import Decimal
 from tradebot.core.model.money import ZERO, floor_to
 from tradebot.core.model.values import OrderType, Quote, Side, TimeInForce
 from tradebot.core.simulated.account import Position
-from tradebot.core.simulated.matcher import Desk, Report, Stamp
+from tradebot.core.simulated.matcher import Matcher, Report, Stamp
 from tradebot.core.simulated.pricing import Pricing
 from tradebot.core.simulated.resting import CONDITIONAL, Resting
 
@@ -55,7 +55,7 @@ def visible(quote: Quote, side: Side, step: Decimal) -> Visible:
 class QuoteWalk:
     """What one quote does to the orders and the position of its symbol."""
 
-    def __init__(self, desk: Desk, pricing: Pricing, quote: Quote) -> None:
+    def __init__(self, desk: Matcher, pricing: Pricing, quote: Quote) -> None:
         self._desk = desk
         self._pricing = pricing
         self._symbol = quote.symbol

@@ -92,7 +92,7 @@ class UsedIds:
         self._tails = {stem: dict.fromkeys(tails) for stem, tails in stored.items()}
 
 
-class Book:
+class RestingOrders:
     """Working orders by symbol, in order of submission. A symbol without any has no key."""
 
     __slots__ = ("orders", "seq", "used")

@@ -16,14 +16,14 @@ from tradebot.core.model.values import (
     Side,
     TimeInForce,
 )
-from tradebot.core.simulated.matcher import Desk
+from tradebot.core.simulated.matcher import Matcher
 from tradebot.core.simulated.resting import Resting
 from tradebot.core.simulated.rules import SimRules
 
 AnyBar = TypeVar("AnyBar", bound=Bar)
 
 
-def export_desk(desk: Desk) -> dict[str, Any]:
+def export_desk(desk: Matcher) -> dict[str, Any]:
     """Return account, orders, used ids and counters."""
     account, book = desk.account, desk.book
     resting = [r for orders in book.orders.values() for r in orders]
@@ -44,9 +44,9 @@ def export_desk(desk: Desk) -> dict[str, Any]:
 
 def restore_desk(
     rules: SimRules, instruments: Mapping[str, Instrument], state: dict[str, Any]
-) -> Desk:
+) -> Matcher:
     """Rebuild what ``export_desk`` gave."""
-    desk = Desk(rules, instruments)
+    desk = Matcher(rules, instruments)
     account, book = desk.account, desk.book
     account.cash = Decimal(state["cash"])
     account.fees = Decimal(state["fees"])

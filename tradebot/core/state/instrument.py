@@ -9,7 +9,7 @@ from typing import Any
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Bar, Instrument, Quote, Side
-from tradebot.core.risk.loss_limit import Ladder
+from tradebot.core.risk.loss_limit import LossLimit
 from tradebot.core.state.portfolio import Holding
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import Resampler
@@ -27,7 +27,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Book:
+class InstrumentState:
     """One symbol. Order ids name entries of the engine's order table; "" means none.
 
     ``closing`` is why the position is being closed, "" while it is not. ``reverse`` is the wish to act on as soon
@@ -55,7 +55,7 @@ class Book:
     closing: str = ""
     retiring: list[str] = field(default_factory=list)
     reverse: Wish | None = None
-    ladder: Ladder | None = None
+    ladder: LossLimit | None = None
     trip: int = -1
     watch: Decimal | None = None
     danger: int = 0
@@ -134,7 +134,7 @@ class Book:
         if state["inside"] is not None:
             self.see_inside(Decimal(state["inside"]))
         if state["ladder"] is not None:
-            self.ladder = Ladder("trade_loss", trade_loss, ZERO)
+            self.ladder = LossLimit("trade_loss", trade_loss, ZERO)
             self.ladder.restore(state["ladder"])
         self.trip = state["trip"]
         self.watch = None if state["watch"] is None else Decimal(state["watch"])

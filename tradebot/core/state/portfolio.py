@@ -69,7 +69,7 @@ class Trip:
 
 @swift
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerLine:
     """One line of a symbol's account: a fill, or funding (``fill`` None)."""
 
     time: int
@@ -86,7 +86,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Account:
+class SymbolLedger:
     """A symbol's folded state, the lines that can still be re-ordered, and the state before them.
 
     ``seen`` are the trade ids among the lines; ``flats`` remembers, for each flat moment among them, how many
@@ -95,7 +95,7 @@ class Account:
 
     holding: Holding = field(default_factory=Holding)
     base: Holding = field(default_factory=Holding)
-    lines: list[Entry] = field(default_factory=list)
+    lines: list[LedgerLine] = field(default_factory=list)
     trips: dict[int, Trip] = field(default_factory=dict)
     last_dropped: int = 0
     seen: set[int] = field(default_factory=set)
@@ -125,7 +125,7 @@ class Portfolio:
         self.cash = start
         self.fees = ZERO
         self.funding = ZERO
-        self.accounts: dict[str, Account] = {symbol: Account() for symbol in symbols}
+        self.accounts: dict[str, SymbolLedger] = {symbol: SymbolLedger() for symbol in symbols}
 
     def holding(self, symbol: str) -> Holding:
         """Return the symbol's position (flat if it was never traded)."""
@@ -143,14 +143,14 @@ class Portfolio:
         value = fill.qty * fill.price
         self.cash -= (value if fill.side is Side.BUY else -value) + fill.fee
         self.fees += fill.fee
-        return self._add(account, Entry(fill.time, fill.trade_id, fill, ZERO, why, signal))
+        return self._add(account, LedgerLine(fill.time, fill.trade_id, fill, ZERO, why, signal))
 
     def fund(self, symbol: str, time: int, amount: Decimal) -> None:
         """Book funding: positive received, negative paid (USDT)."""
         account = self._account(symbol)
         self.cash += amount
         self.funding += amount
-        self._add(account, Entry(time, 0, None, amount, "", 0))
+        self._add(account, LedgerLine(time, 0, None, amount, "", 0))
 
     def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
         """Return cash + sum of quantity x price over open positions (USDT)."""
@@ -160,13 +160,13 @@ class Portfolio:
                 total += account.holding.qty * prices[symbol]
         return total
 
-    def _account(self, symbol: str) -> Account:
+    def _account(self, symbol: str) -> SymbolLedger:
         account = self.accounts.get(symbol)
         if account is None:
-            account = self.accounts[symbol] = Account()
+            account = self.accounts[symbol] = SymbolLedger()
         return account
 
-    def _add(self, account: Account, line: Entry) -> Booked:
+    def _add(self, account: SymbolLedger, line: LedgerLine) -> Booked:
         lines = account.lines
         if lines and line.time <= lines[-1].time and line.key < lines[-1].key:
             lines.insert(bisect_right([known.key for known in lines], line.key), line)
@@ -211,7 +211,7 @@ def _copied(holding: Holding) -> Holding:
     return Holding(*_values_of(holding))
 
 
-def fold(holding: Holding, line: Entry) -> tuple[Decimal, Trip | None]:
+def fold(holding: Holding, line: LedgerLine) -> tuple[Decimal, Trip | None]:
     """Apply one line to a position in place; return realised PnL (USDT) and a finished round trip."""
     fill = line.fill
     if fill is None:
@@ -235,7 +235,7 @@ def fold(holding: Holding, line: Entry) -> tuple[Decimal, Trip | None]:
     return realised, trip
 
 
-def _increase(h: Holding, line: Entry, fill: Fill, signed: Decimal, fee: Decimal) -> None:
+def _increase(h: Holding, line: LedgerLine, fill: Fill, signed: Decimal, fee: Decimal) -> None:
     if not h.qty:
         h.trip_time = fill.time
         h.trip_signal = line.signal
@@ -260,7 +260,7 @@ def _reduce(h: Holding, fill: Fill, closing: Decimal) -> Decimal:
     return sign * closing * (fill.price - h.entry)
 
 
-def _finish(h: Holding, line: Entry, fill: Fill) -> Trip:
+def _finish(h: Holding, line: LedgerLine, fill: Fill) -> Trip:
     long = fill.side is Side.SELL
     trip = Trip(
         number=h.trades + 1,
@@ -284,7 +284,7 @@ def _finish(h: Holding, line: Entry, fill: Fill) -> Trip:
     return trip
 
 
-def _refold(account: Account) -> Booked:
+def _refold(account: SymbolLedger) -> Booked:
     """Fold all lines again from the base; return the trips that are new or different."""
     before = account.holding
     holding = _copied(account.base)
@@ -305,7 +305,7 @@ def _refold(account: Account) -> Booked:
     return Booked(realised, changed, undone)
 
 
-def _trim(account: Account) -> None:
+def _trim(account: SymbolLedger) -> None:
     """Let the window begin later, leaving at least ``WINDOW`` lines: at a flat moment if there is one."""
     most = len(account.lines) - WINDOW
     fitting = [flat for flat in account.flats if flat[0] <= most]
@@ -323,7 +323,7 @@ def _trim(account: Account) -> None:
     account.trips = {n: trip for n, trip in account.trips.items() if n > done}
 
 
-def _export_account(account: Account) -> dict[str, Any]:
+def _export_account(account: SymbolLedger) -> dict[str, Any]:
     return {
         "base": _export_holding(account.base),
         "dropped": account.last_dropped,
@@ -331,8 +331,8 @@ def _export_account(account: Account) -> dict[str, Any]:
     }
 
 
-def _restore_account(state: dict[str, Any]) -> Account:
-    account = Account(
+def _restore_account(state: dict[str, Any]) -> SymbolLedger:
+    account = SymbolLedger(
         base=_restore_holding(state["base"]),
         lines=[_restore_line(line) for line in state["lines"]],
         last_dropped=state["dropped"],
@@ -354,7 +354,7 @@ def _restore_holding(state: dict[str, Any]) -> Holding:
     return holding
 
 
-def _export_line(line: Entry) -> list[Any]:
+def _export_line(line: LedgerLine) -> list[Any]:
     fill = line.fill
     if fill is None:
         return [line.time, str(line.funding)]
@@ -374,9 +374,9 @@ def _export_line(line: Entry) -> list[Any]:
     ]
 
 
-def _restore_line(state: list[Any]) -> Entry:
+def _restore_line(state: list[Any]) -> LedgerLine:
     if len(state) == 2:
-        return Entry(state[0], 0, None, Decimal(state[1]), "", 0)
+        return LedgerLine(state[0], 0, None, Decimal(state[1]), "", 0)
     time, why, signal, symbol, trade_id, order_id, side, qty, price, fee, maker, liquidation = state
     fill = Fill(
         symbol,
@@ -390,4 +390,4 @@ def _restore_line(state: list[Any]) -> Entry:
         time,
         liquidation,
     )
-    return Entry(time, trade_id, fill, ZERO, why, signal)
+    return LedgerLine(time, trade_id, fill, ZERO, why, signal)

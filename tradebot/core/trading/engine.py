@@ -40,10 +40,10 @@ from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import HOUR_MS, Bar, Fees, Instrument, OrderStatus, Quote
 from tradebot.core.risk.calm import NEVER, Bands, calm_bands
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.loss_limit import REACHED, Ladder, describe
-from tradebot.core.risk.monitor import Watch
+from tradebot.core.risk.loss_limit import REACHED, LossLimit, describe
+from tradebot.core.risk.monitor import Monitor
 from tradebot.core.state.halts import Halts
-from tradebot.core.state.instrument import Book
+from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.metrics import Drawdown, Tally
 from tradebot.core.state.portfolio import Portfolio
 from tradebot.core.state.trips import Trades
@@ -97,7 +97,7 @@ class Engine:
         self.trades = Trades(len(config.symbols))
         self._drawdown = Drawdown(config.start_equity)
         start, signoff = config.start_equity, config.signoff_equity
-        self.watch = Watch(config.limits, config.fees.taker, config.leverage, start, signoff)
+        self.watch = Monitor(config.limits, config.fees.taker, config.leverage, start, signoff)
         self.books = {symbol: self._book(symbol, make_strategy) for symbol in config.symbols}
         self.trader = Trader(
             self.books,
@@ -115,12 +115,12 @@ class Engine:
         self._calm: Bands = NEVER
         self._late = False
 
-    def _book(self, symbol: str, make_strategy: Callable[[str], Strategy]) -> Book:
+    def _book(self, symbol: str, make_strategy: Callable[[str], Strategy]) -> InstrumentState:
         config = self.config
         resampler = None
         if config.timeframe != config.interval:
             resampler = Resampler(config.interval, config.timeframe)
-        return Book(
+        return InstrumentState(
             symbol=symbol,
             instrument=config.instruments[symbol],
             strategy=make_strategy(symbol),
@@ -233,7 +233,7 @@ class Engine:
                 self._calm = NEVER
                 self._judge(book, signal)
 
-    def _distrust(self, book: Book, price: Bar | Quote) -> None:
+    def _distrust(self, book: InstrumentState, price: Bar | Quote) -> None:
         """A price that is none: entries wait until the next good one, exits go by the last good one."""
         if not book.faulty:
             book.faulty = True
@@ -247,7 +247,7 @@ class Engine:
             price = float(event.price)
             self._moved(book, price, price)
 
-    def _moved(self, book: Book, mark: float, touch: float) -> None:
+    def _moved(self, book: InstrumentState, mark: float, touch: float) -> None:
         """A price moved under an open position: look at it exactly, or not at all where that is safe."""
         low, high = self._calm.get(book.symbol, NOWHERE)
         if low < mark < high and low < touch < high:
@@ -255,7 +255,7 @@ class Engine:
         else:
             self._value(book)
 
-    def _value(self, book: Book) -> None:
+    def _value(self, book: InstrumentState) -> None:
         """Take a price under an open position: equity, limits, and an exit that is still owed."""
         self._see_equity()
         self._hold_to_limits(book)
@@ -265,7 +265,7 @@ class Engine:
             self.books.values(), self.portfolio.cash, self._drawdown, self.watch
         )
 
-    def _hold_to_limits(self, book: Book) -> None:
+    def _hold_to_limits(self, book: InstrumentState) -> None:
         """React in this very call if the position's own limits are reached."""
         ladder = self.watch.loses(book)
         if ladder is not None:
@@ -296,7 +296,7 @@ class Engine:
         for ladder in self.watch.see(equity):
             self._lost(ladder, equity, None)
 
-    def _lost(self, ladder: Ladder, value: Decimal, book: Book | None) -> None:
+    def _lost(self, ladder: LossLimit, value: Decimal, book: InstrumentState | None) -> None:
         """A loss limit reached a step: an alert, or the reaction (close the trade; or halt and flatten)."""
         assert ladder.cap is not None
         text = describe(ladder.reason, ladder.loss(value), ladder.cap)
@@ -311,7 +311,7 @@ class Engine:
             self._halt(ladder.reason, text)
             self._flatten(ladder.reason)
 
-    def _endangered(self, book: Book) -> None:
+    def _endangered(self, book: InstrumentState) -> None:
         """Liquidation comes near: say so once, and close before it is there."""
         danger = self.watch.danger(book)
         if danger <= book.danger:
@@ -342,7 +342,7 @@ class Engine:
         for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
             book.strategy.on_bar(whole)
 
-    def _judge(self, book: Book, signal: object) -> None:
+    def _judge(self, book: InstrumentState, signal: object) -> None:
         """Make a strategy's answer exact and hand it on; nonsense stops the run."""
         if not isinstance(signal, Signal) or signal.side not in ("long", "short", "exit"):
             self._fail(book, f"returned {signal!r}, which is no Signal")
@@ -355,7 +355,7 @@ class Engine:
             return
         self.trader.act(book, wish, faults)
 
-    def _fail(self, book: Book, what: str) -> None:
+    def _fail(self, book: InstrumentState, what: str) -> None:
         """A strategy that cannot be trusted ends the run: no entries; stops stay where they are."""
         text = f"strategy of {book.symbol} {what}"
         self._halt("strategy", text)

@@ -38,10 +38,10 @@ from tradebot.core.model.values import (
 from tradebot.core.risk import gate
 from tradebot.core.risk.exposure import Exposure
 from tradebot.core.risk.limits import UNBOUND, Limits
-from tradebot.core.risk.monitor import Watch
+from tradebot.core.risk.monitor import Monitor
 from tradebot.core.risk.sizing import size, smallest, tier_of
 from tradebot.core.state.halts import Halts
-from tradebot.core.state.instrument import Book, Plan, Wish
+from tradebot.core.state.instrument import InstrumentState, Plan, Wish
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.portfolio import Portfolio
 
@@ -78,13 +78,13 @@ class Trader:
 
     def __init__(
         self,
-        books: Mapping[str, Book],
+        books: Mapping[str, InstrumentState],
         portfolio: Portfolio,
         halts: Halts,
         limits: Limits,
         fees: Fees,
         execution: Execution,
-        watch: Watch,
+        watch: Monitor,
     ) -> None:
         self.watch = watch
         self.books = books
@@ -94,11 +94,11 @@ class Trader:
         self.fees = fees
         self.execution = execution
         self.orders: dict[str, TrackedOrder] = {}
-        self.entries: dict[str, Book] = {}
+        self.entries: dict[str, InstrumentState] = {}
         slip = execution.slippage_bps / TEN_THOUSAND
         self.exposure = Exposure(books, self.orders, portfolio, halts, watch, limits, fees, slip)
         self.flattening = ""
-        self._approved: Book | None = None
+        self._approved: InstrumentState | None = None
         self.finished: OrderedDict[str, TrackedOrder] = OrderedDict()
         self.last_entry: int | None = None
         self.prefix = "tb"
@@ -113,7 +113,7 @@ class Trader:
 
     # -- signals ------------------------------------------------------------------------------
 
-    def act(self, book: Book, wish: Wish, faults: tuple[Refusal, ...] = ()) -> None:
+    def act(self, book: InstrumentState, wish: Wish, faults: tuple[Refusal, ...] = ()) -> None:
         """Judge a signal and do what it leads to; ``faults`` are reasons found before."""
         side = book.holding.qty
         if faults:
@@ -132,7 +132,7 @@ class Trader:
         else:
             self._enter(book, wish)
 
-    def _leave(self, book: Book, wish: Wish) -> None:
+    def _leave(self, book: InstrumentState, wish: Wish) -> None:
         book.reverse = None
         if not book.holding.qty and not self._live(book.entry):
             self._record(book, wish, "ignored")
@@ -140,7 +140,7 @@ class Trader:
         self._record(book, wish, "exit")
         self.close(book, "signal")
 
-    def _trail(self, book: Book, wish: Wish) -> None:
+    def _trail(self, book: InstrumentState, wish: Wish) -> None:
         """Move the stop where the strategy wants it, if that is nearer: a stop never moves away."""
         plan = book.plan
         if plan is None or wish.stop is None or book.closing:
@@ -155,7 +155,7 @@ class Trader:
             book.plan = replace(plan, stop=stop)
             book.stop = self._guard(book, book.stop, Purpose.STOP, stop)
 
-    def _replace_entry(self, book: Book, wish: Wish) -> None:
+    def _replace_entry(self, book: InstrumentState, wish: Wish) -> None:
         """A signal while an entry works: the same side keeps it, the other side cancels it."""
         entry = self.orders[book.entry].order
         if (entry.side is Side.BUY) == (wish.side == "long"):
@@ -164,7 +164,7 @@ class Trader:
         self._record(book, wish, "exit")
         self._cancel(book.entry, "opposite signal")
 
-    def _enter(self, book: Book, wish: Wish) -> None:
+    def _enter(self, book: InstrumentState, wish: Wish) -> None:
         """Size, round and judge an entry, and send it if the gate approves."""
         book.reverse = None
         if book.last is None:
@@ -198,12 +198,12 @@ class Trader:
         if self.execution.entry == "limit":
             self.out.append(WakeAt(f"ttl:{book.entry}", self.now + self.execution.ttl_s * 1000))
 
-    def _pause(self, book: Book) -> str:
+    def _pause(self, book: InstrumentState) -> str:
         """Return why entries on the symbol wait, "" if they do not."""
         faulty = "its last price makes no sense" if book.faulty else ""
         return self.paused.get(book.symbol, faulty)
 
-    def _plan(self, book: Book, wish: Wish, side: Side) -> Plan:
+    def _plan(self, book: InstrumentState, wish: Wish, side: Side) -> Plan:
         """Round stop and target to the tick towards the entry: the risk is no larger than asked for."""
         tick = book.instrument.tick
         up, down = (ceil_to, floor_to) if side is Side.BUY else (floor_to, ceil_to)
@@ -211,7 +211,7 @@ class Trader:
         target = None if wish.target is None else down(wish.target, tick)
         return Plan(wish.id, side, stop, target)
 
-    def _entry_price(self, book: Book, side: Side) -> Decimal | None:
+    def _entry_price(self, book: InstrumentState, side: Side) -> Decimal | None:
         """Return the limit price of an entry: protected, passive, or None for a market order."""
         kind = self.execution.entry
         if kind == "market":
@@ -224,7 +224,9 @@ class Trader:
             return floor_to(ask * (ONE + self.exposure.slip), tick)
         return ceil_to(bid * (ONE - self.exposure.slip), tick)
 
-    def _entry_order(self, book: Book, side: Side, qty: Decimal, price: Decimal | None) -> Order:
+    def _entry_order(
+        self, book: InstrumentState, side: Side, qty: Decimal, price: Decimal | None
+    ) -> Order:
         ioc = self.execution.entry == "ioc"
         return Order(
             id=self._next_id(Purpose.ENTRY),
@@ -239,7 +241,7 @@ class Trader:
 
     # -- protection and exits ------------------------------------------------------------------
 
-    def protect(self, book: Book) -> None:
+    def protect(self, book: InstrumentState) -> None:
         """Place stop and target for the whole position; older ones go once the new ones stand."""
         plan = book.plan
         if plan is None:
@@ -249,7 +251,7 @@ class Trader:
         if plan.target is not None:
             book.target = self._guard(book, book.target, Purpose.TARGET, plan.target)
 
-    def _guard(self, book: Book, old: str, purpose: Purpose, trigger: Decimal) -> str:
+    def _guard(self, book: InstrumentState, old: str, purpose: Purpose, trigger: Decimal) -> str:
         qty = book.holding.qty
         kind = OrderType.STOP_MARKET if purpose is Purpose.STOP else OrderType.TAKE_PROFIT_MARKET
         order = Order(
@@ -282,7 +284,7 @@ class Trader:
             self._warn(f"{symbol}: no stop in place after {STOP_MS // 1000} s; closing")
             self.close(book, "stop_lost")
 
-    def close(self, book: Book, why: str) -> None:
+    def close(self, book: InstrumentState, why: str) -> None:
         """Close the position at market, reduce-only; a working entry is cancelled first.
 
         What that entry still fills before the cancel takes effect is closed as well.
@@ -338,7 +340,7 @@ class Trader:
         """End a resting entry whose time is up."""
         self._cancel(order_id, "time to live is over")
 
-    def _expect_price(self, book: Book) -> None:
+    def _expect_price(self, book: InstrumentState) -> None:
         """Ask to be woken when the symbol's price is too old for the entry that works on it."""
         stale_s = self.limits.stale_s
         if stale_s is not None and stale_s < UNBOUND:  # else it cannot come to that
@@ -351,7 +353,7 @@ class Trader:
         if self._live(book.entry) and not self._stale(book):
             self._expect_price(book)
 
-    def _stale(self, book: Book) -> bool:
+    def _stale(self, book: InstrumentState) -> bool:
         """Whether the symbol has shown no price for too long."""
         seen, pause = book.seen()
         stale_s = self.limits.stale_s
@@ -377,7 +379,7 @@ class Trader:
         """Return the order a fill belongs to, live or finished; None if it is none of ours."""
         return self.orders.get(order_id) or self.finished.get(order_id)
 
-    def why(self, book: Book, fill: Fill, tracked: TrackedOrder | None) -> str:
+    def why(self, book: InstrumentState, fill: Fill, tracked: TrackedOrder | None) -> str:
         """Return why a fill happened, in the words of an exit reason."""
         if tracked is None:
             return "liquidation" if fill.liquidation else "external"
@@ -389,7 +391,7 @@ class Trader:
         self._changed(tracked, "")
         self._retire(tracked)
 
-    def settle(self, book: Book, before: Decimal) -> None:
+    def settle(self, book: InstrumentState, before: Decimal) -> None:
         """Bring protection in line with the position after a fill; ``before`` is the quantity before it."""
         qty = book.holding.qty
         if not qty:
@@ -402,7 +404,7 @@ class Trader:
             self._warn(f"{book.symbol}: the stop is gone, {plain(qty)} is left; closing")
             self.close(book, "stop_lost")
 
-    def _grown(self, book: Book) -> None:
+    def _grown(self, book: InstrumentState) -> None:
         """Protect what an entry filled; close what should not have been filled any more."""
         plan = book.plan
         planned = plan is not None and (plan.side is Side.BUY) == (book.holding.qty > 0)
@@ -412,7 +414,7 @@ class Trader:
         if planned:
             self.protect(book)
 
-    def take_update(self, book: Book, update: OrderUpdate) -> None:
+    def take_update(self, book: InstrumentState, update: OrderUpdate) -> None:
         """Take the venue's word on an order, and mend what it broke."""
         tracked = self.orders.get(update.order_id)
         if tracked is None or not tracked.move(update.status, update.qty):
@@ -428,7 +430,7 @@ class Trader:
             book.closing = ""
         self._turn(book)
 
-    def _stand(self, book: Book, tracked: TrackedOrder) -> None:
+    def _stand(self, book: InstrumentState, tracked: TrackedOrder) -> None:
         """An order works: what it replaces may go. Or nobody knows: then another one is sent."""
         order_id = tracked.order.id
         if tracked.status is OrderStatus.UNKNOWN:
@@ -439,14 +441,14 @@ class Trader:
         elif order_id in (book.stop, book.target) and tracked.status is not OrderStatus.PENDING:
             self._drop_retiring(book, tracked)
 
-    def _mend(self, book: Book, tracked: TrackedOrder, update: OrderUpdate) -> None:
+    def _mend(self, book: InstrumentState, tracked: TrackedOrder, update: OrderUpdate) -> None:
         """A stop that ended while its position is open means close now; a refused target is only lost."""
         order = tracked.order
         if order.id == book.stop and update.status is not OrderStatus.FILLED:
             self._warn(f"{order.symbol}: stop {update.status.value} ({update.reason}); closing")
             self.close(book, "stop_lost")
 
-    def _flat(self, book: Book) -> None:
+    def _flat(self, book: InstrumentState) -> None:
         book.plan = None
         book.closing = ""
         for order_id in (book.entry, book.stop, book.target, book.exit, *book.retiring):
@@ -454,7 +456,7 @@ class Trader:
         book.retiring = []
         self._turn(book)
 
-    def _turn(self, book: Book) -> None:
+    def _turn(self, book: InstrumentState) -> None:
         """Take the other side once the symbol is flat and nothing of what was there still rests."""
         wish = book.reverse
         if wish is None or book.holding.qty or self._live(book.entry):
@@ -462,7 +464,7 @@ class Trader:
         if not self.exposure.orphans(book):
             self._enter(book, wish)
 
-    def _drop_retiring(self, book: Book, tracked: TrackedOrder) -> None:
+    def _drop_retiring(self, book: InstrumentState, tracked: TrackedOrder) -> None:
         """The replacement stands: cancel the protective orders of its kind that it replaces."""
         keep = []
         for order_id in book.retiring:
@@ -522,7 +524,7 @@ class Trader:
         )
 
     def _record(
-        self, book: Book, wish: Wish, verdict: str, refusals: tuple[Refusal, ...] = ()
+        self, book: InstrumentState, wish: Wish, verdict: str, refusals: tuple[Refusal, ...] = ()
     ) -> None:
         if verdict == "refused":
             self.refusals += 1

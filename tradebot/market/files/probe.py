@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tradebot.core.strategy.resample import TIMEFRAMES
 from tradebot.market.files.naming import Kind, read_name
-from tradebot.market.files.source import Source
+from tradebot.market.files.source import TextFile
 
 KLINE_COLUMNS = (6, 12)
 TRADE_COLUMNS = (7, 8)  # futures; spot has is_best_match as well
@@ -30,7 +30,7 @@ class DataFile:
     trade id (0 for rows that are no trades).
     """
 
-    source: Source
+    source: TextFile
     kind: Kind
     symbol: str | None
     interval: int | None
@@ -49,7 +49,7 @@ class DataFile:
 def probe(path: Path) -> DataFile:
     """Look at a file's name and first rows. DataError when it cannot be market data."""
     name = read_name(path)
-    source = Source(path)
+    source = TextFile(path)
     rows = _first_rows(source)
     source.position = 0
     header: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ def milliseconds(text: str, *, micro: bool) -> int:
     return whole
 
 
-def _first_rows(source: Source) -> list[tuple[int, list[str]]]:
+def _first_rows(source: TextFile) -> list[tuple[int, list[str]]]:
     """Return the first block's rows with their line numbers, blank lines left out."""
     for first, lines in source.blocks():
         rows = [(n, line.split(",")) for n, line in enumerate(lines, first) if line.strip()]
@@ -113,7 +113,7 @@ def _is_data(row: list[str]) -> bool:
 
 
 def _kind(
-    source: Source, named: Kind | None, header: tuple[str, ...], first: tuple[int, list[str]]
+    source: TextFile, named: Kind | None, header: tuple[str, ...], first: tuple[int, list[str]]
 ) -> Kind:
     line, row = first
     seen = _kind_of_header(header) if header else _kind_of_columns(len(row))
@@ -147,7 +147,7 @@ def _kind_of_columns(columns: int) -> Kind | None:
     return Kind.FUNDING if columns == 3 else None
 
 
-def _check_columns(source: Source, kind: Kind, first: tuple[int, list[str]]) -> None:
+def _check_columns(source: TextFile, kind: Kind, first: tuple[int, list[str]]) -> None:
     line, row = first
     wanted = TRADE_COLUMNS if kind is Kind.TRADES else KLINE_COLUMNS
     if kind is not Kind.FUNDING and len(row) not in wanted:
@@ -155,7 +155,7 @@ def _check_columns(source: Source, kind: Kind, first: tuple[int, list[str]]) -> 
         source.fail(f"{len(row)} columns, expected {expected} for {kind}", line, _HINT)
 
 
-def _is_micro(source: Source, first: tuple[int, list[str]], column: int) -> bool:
+def _is_micro(source: TextFile, first: tuple[int, list[str]], column: int) -> bool:
     line, row = first
     text = row[column].strip() if column < len(row) else ""
     if not text.isdigit():
@@ -167,7 +167,7 @@ def _is_micro(source: Source, first: tuple[int, list[str]], column: int) -> bool
     return len(text) == 16
 
 
-def _trade_id(source: Source, first: tuple[int, list[str]]) -> int:
+def _trade_id(source: TextFile, first: tuple[int, list[str]]) -> int:
     line, row = first
     if not row[0].strip().isdigit():
         source.fail(f"trade id {row[0]!r} is not a number", line)
@@ -185,7 +185,7 @@ def _times(rows: list[tuple[int, list[str]]], column: int, micro: bool) -> list[
     return times
 
 
-def _interval(source: Source, named: int | None, times: list[int]) -> int | None:
+def _interval(source: TextFile, named: int | None, times: list[int]) -> int | None:
     """Return the bars' interval: the name's, else the commonest distance of the first rows."""
     steps = Counter(b - a for a, b in pairwise(times) if b > a)
     common = steps.most_common(1)[0][0] if steps else None

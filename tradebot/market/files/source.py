@@ -19,7 +19,7 @@ _AGAIN = "the file is damaged or incomplete: download it again"
 _BROKEN = (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
 
-class Source:
+class TextFile:
     """A file on disk. ``size`` and ``position`` in bytes as stored (compressed).
 
     ``unfinished`` is the number of the last line when the file does not end with a line break.
