@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from tradebot.core.model.approved import SEAL, Approved
 from tradebot.core.model.effects import (
+    AccountCompared,
     Cancel,
+    CashBooked,
     CommandDone,
+    Countdown,
     Effect,
     EquityPoint,
     FillBooked,
@@ -21,9 +24,12 @@ from tradebot.core.model.effects import (
     GhostClosed,
     GhostOpened,
     Halted,
+    LookUp,
     Notify,
     OrderChanged,
     Place,
+    ReadBack,
+    Reconcile,
     Resumed,
     SignalJudged,
     StopRun,
@@ -144,6 +150,13 @@ def story(at: int = T0) -> list[tuple[int, Effect]]:
         changed("foreign", OrderStatus.WORKING),
         booked(1),
         FundingBooked(at, BTC, d("-0.10"), d("0.0001"), d("61000"), d("0.01")),
+        CashBooked(at, "tran-1", "transfer", "", d("25"), at - 5),
+        AccountCompared(at, "", d("10025"), d("10024"), ("the wallet differs by 1",)),
+        AccountCompared(at, BTC, None, None),
+        LookUp(BTC, "o2"),
+        ReadBack(BTC, "refused"),
+        Reconcile("30 s"),
+        Countdown(BTC, 30_000),
         Cancel(BTC, "o2", "position closed"),
         booked(2, "liquidation"),
         closed(),
@@ -208,6 +221,7 @@ _fill = st.builds(
     maker=st.booleans(),
     time=_at,
     liquidation=st.booleans(),
+    venue_id=_text,
 )
 _status = st.sampled_from(OrderStatus)
 _refusals = st.lists(_text, max_size=2).map(tuple)
@@ -227,10 +241,20 @@ effects = st.one_of(
     ),
     st.builds(
         OrderChanged,
-        *(_at, _symbol, _order_id, _status, _positive, st.none() | _positive, _positive, _odd),
+        *(
+            _at,
+            _symbol,
+            _order_id,
+            _status,
+            _positive,
+            st.none() | _positive,
+            _positive,
+            _odd,
+            _odd,
+        ),
     ),
     st.builds(FillBooked, _at, _fill, _money, _positive, _money),
-    st.builds(FundingBooked, _at, _symbol, _money, _money, _positive, _money),
+    st.builds(FundingBooked, _at, _symbol, _money, _money, _positive, _money, _odd),
     st.builds(
         TradeClosed,
         *(_id, _at, _symbol, _text, _positive, _at, _positive, _at, _positive, _money, _money),
@@ -245,6 +269,8 @@ effects = st.one_of(
         *(_id, _at, _symbol, _odd, _positive, _at, _positive, _at, _positive, _money, _money),
         *(_money, _positive, _money),
     ),
+    st.builds(CashBooked, _at, _text, _text, _symbol, _money, _at),
+    st.builds(AccountCompared, _at, _symbol, st.none() | _money, st.none() | _money, _refusals),
     st.builds(Halted, _at, _text, _text, st.integers(0, 99)),
     st.builds(Resumed, _at, _text, _text, _text, st.integers(0, 99)),
     st.builds(CommandDone, _at, _id, st.booleans(), _text),

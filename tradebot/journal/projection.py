@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 
 from tradebot.core.model import codec
 from tradebot.core.model.effects import (
+    AccountCompared,
     Cancel,
+    CashBooked,
     CommandDone,
     Effect,
     EquityPoint,
@@ -108,9 +110,16 @@ def _noted(seq: int, run: str, wall: int, fact: Fact) -> list[Statement]:
         case Resumed(at, reason, who, detail, epoch):
             row = (seq, run, at, wall, "resumed", _text(reason), _text(detail), _text(who), epoch)
             return [_insert("halts", row)]
-        case FundingBooked(at, symbol, amount, rate, mark, qty):
-            row = (seq, run, at, wall, symbol, *map(plain, (amount, rate, mark, qty)))
+        case FundingBooked(at, symbol, amount, rate, mark, qty, id_):
+            row = (seq, run, at, wall, symbol, *map(plain, (amount, rate, mark, qty)), _text(id_))
             return [_insert("funding", row)]
+        case CashBooked(at, id_, kind, symbol, amount, time):
+            row = (run, _text(id_), _text(kind), symbol, plain(amount), time, at, wall)
+            return [_insert("cash", row)]
+        case AccountCompared(at, symbol, wallet, ledger, differences):
+            said = codec.canonical(list(differences))
+            row = (seq, run, at, wall, symbol, _money(wallet), _money(ledger), said)
+            return [_insert("comparisons", row)]
         case CommandDone(at, command, ok, result):
             return [_insert("acks", (command, run, at, wall, int(ok), _text(result)))]
         case _:
@@ -123,7 +132,7 @@ def _placed(run: str, ts: int, wall: int, place: Place) -> Statement:
         *(run, order.id, place.signal, order.symbol, order.side.value, order.type.value),
         *(order.purpose.value, plain(order.qty), _money(order.price), _money(order.trigger)),
         *(order.tif.value, int(order.reduce_only), place.approved.epoch),
-        *(OrderStatus.PENDING.value, "0", None, "", ts, ts, wall),
+        *(OrderStatus.PENDING.value, "0", None, "", ts, ts, wall, ""),
     )
     return _insert("orders", row)
 
@@ -139,19 +148,19 @@ def _cancelled(run: str, ts: int, wall: int, cancel: Cancel) -> Statement:
 
 
 _CHANGE = """INSERT INTO orders
-    (run, id, symbol, qty, status, filled, average, reason, ts, updated, wall)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (run, id, symbol, qty, status, filled, average, reason, ts, updated, wall, venue_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run, id) DO UPDATE SET
     qty = excluded.qty, status = excluded.status, filled = excluded.filled,
     average = excluded.average, reason = excluded.reason, updated = excluded.updated,
-    wall = excluded.wall"""
+    wall = excluded.wall, venue_id = excluded.venue_id"""
 
 
 def _changed(run: str, wall: int, change: OrderChanged) -> Statement:
     row = (
         *(run, change.order_id, change.symbol, plain(change.qty), change.status.value),
         *(plain(change.filled), _money(change.average), _text(change.reason)),
-        *(change.at, change.at, wall),
+        *(change.at, change.at, wall, _text(change.venue_id)),
     )
     return _CHANGE, row
 
@@ -162,6 +171,7 @@ def _booked(run: str, wall: int, booked: FillBooked) -> Statement:
         *(run, fill.symbol, fill.trade_id, fill.order_id, fill.side.value, plain(fill.qty)),
         *(plain(fill.price), plain(fill.fee), int(fill.maker), int(fill.liquidation), fill.time),
         *(plain(booked.position), plain(booked.entry), plain(booked.realised), booked.at, wall),
+        _text(fill.venue_id),
     )
     return _insert("fills", row)
 

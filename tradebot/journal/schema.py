@@ -117,7 +117,26 @@ _GHOSTS = (
     "CREATE INDEX ghosts_by_closing ON ghosts (run, closed)",
 )
 
-MIGRATIONS = (Migration(1, "first", _FIRST), Migration(2, "ghosts", _GHOSTS))
+# What an exchange outside tells besides fills: its own order numbers, cash lines, the account as it was read.
+_OUTSIDE = (
+    "ALTER TABLE orders ADD COLUMN venue_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE fills ADD COLUMN venue_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE funding ADD COLUMN id TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE cash (
+        run TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, symbol TEXT NOT NULL,
+        amount TEXT NOT NULL, time INTEGER NOT NULL, ts INTEGER NOT NULL, wall INTEGER NOT NULL,
+        PRIMARY KEY (run, id))""",
+    """CREATE TABLE comparisons (
+        seq INTEGER PRIMARY KEY, run TEXT NOT NULL, ts INTEGER NOT NULL, wall INTEGER NOT NULL,
+        symbol TEXT NOT NULL, wallet TEXT, ledger TEXT, differences TEXT NOT NULL)""",
+    "CREATE INDEX comparisons_by_run ON comparisons (run)",
+)
+
+MIGRATIONS = (
+    Migration(1, "first", _FIRST),
+    Migration(2, "ghosts", _GHOSTS),
+    Migration(3, "outside", _OUTSIDE),
+)
 
 PROJECTIONS = {
     "runs": "num",
@@ -129,6 +148,8 @@ PROJECTIONS = {
     "equity": "seq",
     "halts": "seq",
     "funding": "seq",
+    "cash": "run, id",
+    "comparisons": "seq",
     "acks": "command, run",
     "ghosts": "run, signal",
 }

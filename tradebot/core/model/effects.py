@@ -45,6 +45,38 @@ class WakeAt:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """Ask the venue for an order by its ids; ``OrderSeen`` answers. Either id may be empty, not both."""
+
+    symbol: str
+    order_id: str
+    venue_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Read a symbol's position and open orders; ``AccountRead`` answers. And its fills, told as ``Filled``."""
+
+    symbol: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Read the whole account; ``AccountRead`` answers. And cash lines and fills since the last time."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """Have the venue cancel the symbol's orders unless told again within ``ms``; 0 calls it off."""
+
+    symbol: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Tell the user. ``level`` is info, warning or critical."""
 
@@ -94,6 +126,7 @@ class OrderChanged:
     average: Decimal | None
     qty: Decimal
     reason: str = ""
+    venue_id: str = ""
 
 
 @swift
@@ -118,6 +151,34 @@ class FundingBooked:
     rate: Decimal
     mark: Decimal
     qty: Decimal
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CashBooked:
+    """A cash line that is neither fill nor funding was booked, once (USDT, negative when paid)."""
+
+    at: int
+    id: str
+    kind: str
+    symbol: str
+    amount: Decimal
+    exchange_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCompared:
+    """The account was read and compared with what the engine knows; no ``differences`` means all agrees.
+
+    ``symbol`` is empty for the whole account; ``wallet`` is the venue's and ``ledger`` ours (USDT), None
+    where only a symbol was read.
+    """
+
+    at: int
+    symbol: str
+    wallet: Decimal | None
+    ledger: Decimal | None
+    differences: tuple[str, ...] = ()
 
 
 @swift
@@ -240,6 +301,8 @@ Record: TypeAlias = (
     | OrderChanged
     | FillBooked
     | FundingBooked
+    | CashBooked
+    | AccountCompared
     | TradeClosed
     | TradeReopened
     | EquityPoint
@@ -250,11 +313,16 @@ Record: TypeAlias = (
     | CommandDone
 )
 
-Effect: TypeAlias = Place | Cancel | WakeAt | Notify | StopRun | Record
+Effect: TypeAlias = (
+    Place | Cancel | WakeAt | LookUp | ReadBack | Reconcile | Countdown | Notify | StopRun | Record
+)
 
 __all__ = [
+    "AccountCompared",
     "Cancel",
+    "CashBooked",
     "CommandDone",
+    "Countdown",
     "Effect",
     "EquityPoint",
     "FillBooked",
@@ -262,9 +330,12 @@ __all__ = [
     "GhostClosed",
     "GhostOpened",
     "Halted",
+    "LookUp",
     "Notify",
     "OrderChanged",
     "Place",
+    "ReadBack",
+    "Reconcile",
     "Record",
     "Resumed",
     "SignalJudged",

@@ -6,10 +6,11 @@ decreasing, and an exchange time (for bars the same moment).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
+from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
 from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Bar, Fill, MarkBar, OrderStatus, Quote
 
@@ -38,7 +39,10 @@ class FundingRate:
 
 @dataclass(frozen=True, slots=True)
 class FundingPaid:
-    """The venue booked funding. ``amount`` in USDT, negative when paid by us."""
+    """The venue booked funding. ``amount`` in USDT, negative when paid by us.
+
+    ``id`` is the venue's number of the cash line; without one the symbol and ``exchange_time`` name it.
+    """
 
     at: int
     symbol: str
@@ -47,6 +51,25 @@ class FundingPaid:
     mark: Decimal
     qty: Decimal
     exchange_time: int
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CashMoved:
+    """A line of the venue's cash ledger that is neither a fill nor funding; ``amount`` in USDT, negative when paid.
+
+    ``kind`` is commission, rebate, transfer, insurance or the venue's own word for it; ``id`` is unique
+    for all times. ``trade_id`` is the trade a commission belongs to, 0 for none: that of a fill we were
+    told of is in the fill already. ``symbol`` is empty for a line of the whole account.
+    """
+
+    at: int
+    id: str
+    kind: str
+    symbol: str
+    amount: Decimal
+    exchange_time: int
+    trade_id: int = 0
 
 
 @swift
@@ -65,7 +88,9 @@ class OrderUpdate:
     """The venue's word on an order. ``code`` is Binance's number where it refused, else 0.
 
     For EXPIRED after a cut of a reduce-only order ``qty`` is what is left of the order (working on);
-    None means the quantity did not change.
+    None means the quantity did not change. ``filled`` is what has been executed of the order in all (base
+    units), None where the venue did not say; fills tell the same and may come later. ``venue_id`` is the
+    venue's own number of the order, ``child_id`` that of the order a triggered stop or target has become.
     """
 
     at: int
@@ -76,6 +101,30 @@ class OrderUpdate:
     code: int = 0
     reason: str = ""
     qty: Decimal | None = None
+    filled: Decimal | None = None
+    venue_id: str = ""
+    child_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeen:
+    """The answer to a ``LookUp``: the order as the venue has it, or ``status`` None: it knows of none.
+
+    ``order_id`` is the client's id (that of the stop or target for the order it became), empty when even
+    that is not known; ``asked`` is when the question left (UTC ms): an order sent later than
+    recvWindow + clock error before it may not have arrived yet. The rest as in ``OrderUpdate``.
+    """
+
+    at: int
+    symbol: str
+    order_id: str
+    status: OrderStatus | None
+    exchange_time: int
+    asked: int
+    filled: Decimal | None = None
+    reason: str = ""
+    venue_id: str = ""
+    child_id: str = ""
 
 
 @swift
@@ -130,18 +179,105 @@ class AccountSnapshot:
     equity: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """The account as it was read between ``asked`` and ``at``: the answer to ``Reconcile`` and ``ReadBack``.
+
+    ``symbol`` says of which one it tells, empty for all. Orders are the open ones; ``algo_orders`` the stops
+    and targets that have not triggered. ``wallet`` and ``balances`` (by asset) are not told for one symbol.
+    """
+
+    at: int
+    symbol: str
+    exchange_time: int
+    asked: int
+    positions: tuple[PositionRead, ...] = ()
+    orders: tuple[OrderRead, ...] = ()
+    algo_orders: tuple[OrderRead, ...] = ()
+    wallet: Decimal | None = None
+    balances: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfigRead:
+    """How the account is set: position mode, multi-assets mode, and each symbol's leverage and margin."""
+
+    at: int
+    exchange_time: int
+    hedged: bool
+    multi_assets: bool
+    symbols: tuple[SymbolConfig, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the equity was at the start of the day and the week (USDT), worked out from the venue's records.
+
+    ``day_start`` and ``week_start`` in UTC ms; an equity is None where it could not be worked out.
+    """
+
+    at: int
+    day_start: int
+    day: Decimal | None
+    week_start: int
+    week: Decimal | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChecked:
+    """The venue's clock was compared: it is ``offset_ms`` ahead of ours, give or take ``error_ms``."""
+
+    at: int
+    offset_ms: int
+    error_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFailed:
+    """A commit failed: what was decided since is not on record."""
+
+    at: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBack:
+    """The journal takes commits again; everything that waited is on record."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """A private stream is back after a gap: what it would have told meanwhile was missed."""
+
+    at: int
+    detail: str = ""
+
+
 MarketEvent: TypeAlias = Bar | MarkBar | Quote | FundingRate
 """What a feed yields. MarkBar and FundingRate go to the simulated exchange, not to the engine."""
 
 Other: TypeAlias = (
     Filled
     | OrderUpdate
+    | OrderSeen
     | FundingPaid
+    | CashMoved
     | RunStarted
     | Command
     | WakeUp
     | FeedStatus
     | AccountSnapshot
+    | AccountRead
+    | AccountConfigRead
+    | Baseline
+    | ClockChecked
+    | JournalFailed
+    | JournalBack
+    | Reconnected
 )
 """Every event that is no price."""
 

@@ -115,7 +115,8 @@ class Order:
 class Fill:
     """One execution. ``fee`` in USDT, positive when paid. ``trade_id`` grows per symbol.
 
-    ``liquidation`` marks the exchange's own closing fill, whose ``order_id`` is none of ours.
+    ``liquidation`` marks the exchange's own closing fill, whose ``order_id`` is none of ours. ``order_id`` is
+    the client's id of the order, empty where only ``venue_id``, the venue's own number of it, was told.
     """
 
     symbol: str
@@ -128,6 +129,7 @@ class Fill:
     maker: bool
     time: int
     liquidation: bool = False
+    venue_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

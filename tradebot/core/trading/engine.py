@@ -182,8 +182,10 @@ class Engine:
                 self._on_start(event)
             case AccountSnapshot():
                 self._on_account(event)
-            case _:
+            case FeedStatus():
                 self._on_feed(event)
+            case _:
+                pass
 
     # -- prices and bars -----------------------------------------------------------------------
 
