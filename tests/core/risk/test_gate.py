@@ -224,6 +224,15 @@ CASES: list[tuple[str, Order, Decimal | None, dict[str, object], list[str]]] = [
     ),
     ("5 s old", an_entry(), D(99_000), {"age_ms": 5000}, []),
     ("older", an_entry(), D(99_000), {"age_ms": 5001}, ["stale"]),
+    ("a bar closed 5 s ago", an_entry(), D(99_000), {"signal_age_ms": 5000}, []),
+    ("4 h ago", an_entry(), D(99_000), {"signal_age_ms": 4 * 3_600_000}, ["stale"]),
+    (
+        "of two that are old the price is named",
+        an_entry(),
+        D(99_000),
+        {"signal_age_ms": 60_000, "age_ms": 60_000},
+        ["stale"],
+    ),
     (
         "everything off",
         an_entry(),
@@ -244,6 +253,7 @@ CASES: list[tuple[str, Order, Decimal | None, dict[str, object], list[str]]] = [
             "others": 9,
             "last_entry": NOON,
             "age_ms": 99_999,
+            "signal_age_ms": 99_999,
             "margin": D(10**6),
         },
         [],

@@ -41,7 +41,8 @@ _SEALED: Final[Mapping[type, Mapping[str, Any]]] = {Approved: {"seal": SEAL}}
 def encode(obj: Any) -> dict[str, Any]:
     """Return an event, effect or value as a dict of JSON types."""
     if isinstance(obj, Bar):
-        return {"bar": _bar_text(obj)}
+        late = {"at": obj.at} if obj.at != obj.exchange_time else {}
+        return {"bar": _bar_text(obj), **late}
     if isinstance(obj, Quote):
         return {
             "at": obj.at,
@@ -93,8 +94,8 @@ def event_from_payload(kind: str, at: int, exchange_time: int, payload: str) -> 
     if kind == "Quote":
         return _quote(payload, exchange_time, at)
     if kind == "Bar":
-        return _bar(Bar, payload)
-    return _bar(MarkBar, payload) if kind == "MarkBar" else loads(kind, payload)
+        return _bar(Bar, payload, at)
+    return _bar(MarkBar, payload, at) if kind == "MarkBar" else loads(kind, payload)
 
 
 def exchange_time_of(event: Any) -> int:
@@ -106,7 +107,7 @@ def exchange_time_of(event: Any) -> int:
 
 def _decode(cls: type, data: Mapping[str, Any]) -> Any:
     if issubclass(cls, Bar):
-        return _bar(cls, data["bar"])
+        return _bar(cls, data["bar"], data.get("at"))
     if cls is Quote:
         return _quote(data["quote"], data["exchange_time"], data["at"])
     readers = {name: read for name, _, read in _shape(cls)}
@@ -121,9 +122,9 @@ def _bar_text(bar: Bar) -> str:
     return ",".join((bar.symbol, str(bar.open_time), str(bar.interval), *bar.text))
 
 
-def _bar(cls: type[Bar], text: str) -> Bar:
+def _bar(cls: type[Bar], text: str, at: int | None) -> Bar:
     symbol, open_time, interval, *numbers = text.split(",")
-    return cls.of(symbol, int(open_time), int(interval), tuple(numbers))
+    return cls.of(symbol, int(open_time), int(interval), tuple(numbers), at)
 
 
 def _quote(text: str, exchange_time: int, at: int) -> Quote:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 from tradebot.core.model.swift import swift
 
@@ -175,8 +176,9 @@ class Bar:
 
     ``open`` … ``volume`` are floats for indicators and strategies; ``text`` holds the same five
     numbers (open, high, low, close, volume) exactly as they arrived, and the ``exact_*`` properties
-    give them as Decimal. ``open_time`` and ``at`` (= open + interval - 1 ms) in UTC milliseconds,
-    ``interval`` in milliseconds.
+    give them as Decimal. ``open_time`` and ``at`` in UTC milliseconds, ``interval`` in milliseconds.
+    ``at`` is when the engine is told: None means the moment the bar closes, which is what a file's
+    bars have; a bar that arrives live comes later.
     """
 
     __slots__ = (
@@ -203,11 +205,12 @@ class Bar:
         low: float,
         close: float,
         volume: float,
+        at: int | None = None,
     ) -> None:
         self.symbol = symbol
         self.open_time = open_time
         self.interval = interval
-        self.at = open_time + interval - 1
+        self.at = open_time + interval - 1 if at is None else at
         self.text = text
         self.open = open
         self.high = high
@@ -216,12 +219,22 @@ class Bar:
         self.volume = volume
 
     @classmethod
-    def of(cls, symbol: str, open_time: int, interval: int, text: Sequence[str]) -> Bar:
+    def of(
+        cls, symbol: str, open_time: int, interval: int, text: Sequence[str], at: int | None = None
+    ) -> Self:
         """Build a bar from its five numbers as text (open, high, low, close, volume)."""
-        o, h, low, c, v = text
-        return cls(
-            symbol, open_time, interval, text, float(o), float(h), float(low), float(c), float(v)
-        )
+        o, h, low, c, v = map(float, text)
+        return cls(symbol, open_time, interval, text, o, h, low, c, v, at)
+
+    @property
+    def exchange_time(self) -> int:
+        """When the bar closed (open + interval - 1 ms): 23:59 belongs to the old day."""
+        return self.open_time + self.interval - 1
+
+    def stamped(self, at: int) -> Self:
+        """Return the same bar as told at another moment (UTC ms)."""
+        numbers = self.open, self.high, self.low, self.close, self.volume
+        return type(self)(self.symbol, self.open_time, self.interval, self.text, *numbers, at)
 
     @property
     def exact_open(self) -> Decimal:
@@ -275,6 +288,10 @@ class Quote:
         self.at = at
         self.text = text
         self.mark = mark
+
+    def stamped(self, at: int) -> Quote:
+        """Return the same quote as told at another moment (UTC ms)."""
+        return Quote(self.symbol, self.exchange_time, at, self.text, self.mark)
 
     @property
     def exact_bid(self) -> Decimal:

@@ -45,7 +45,12 @@ class Exposure:
         self.slip = slip
 
     def desk(
-        self, book: InstrumentState, now: int, last_entry: int | None, paused: str
+        self,
+        book: InstrumentState,
+        now: int,
+        last_entry: int | None,
+        paused: str,
+        signal_age_ms: int = 0,
     ) -> gate.GateContext:
         """Return what the gate may know about the symbol now (UTC ms)."""
         mark, bid, ask = book.touch()
@@ -62,6 +67,7 @@ class Exposure:
             low=min(mark, bid),
             spread=ask - bid,
             age_ms=now - seen,
+            signal_age_ms=signal_age_ms,
             position=book.holding.qty,
             working_value=self.working_value(book, max(mark, ask)),
             others=sum(1 for b in self._books.values() if b is not book and self._taken(b)),

@@ -29,7 +29,8 @@ class GateContext:
     """What the gate may know about the moment and the symbol.
 
     Prices in USDT: ``price`` is the larger of mark and ask, ``low`` the smaller of mark and bid, ``spread``
-    ask - bid (0 when only bars are known), ``age_ms`` the age of these prices at the exchange and ``skew_ms`` how
+    ask - bid (0 when only bars are known), ``age_ms`` the age of these prices at the exchange, ``signal_age_ms`` how long ago the bar of the
+    signal closed and ``skew_ms`` how
     far its clock is ahead of ours. ``slip`` is the fraction of the price a market entry is taken to slip. ``position`` is signed base units; ``working_value`` the value
     (USDT) of live and unknown exposure-increasing orders on the symbol; ``others`` how many other
     symbols hold a position or a live entry; ``orphans`` how many closing orders still rest on the symbol though it is
@@ -62,6 +63,7 @@ class GateContext:
     slip: Decimal = ZERO
     skew_ms: int = 0
     orphans: int = 0
+    signal_age_ms: int = 0
 
 
 Rule = Callable[[Order, Decimal | None, GateContext], Refusal | None]
@@ -345,6 +347,16 @@ def _fresh(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | N
     return Refusal("stale", text)
 
 
+def _timely(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+    """A signal is as old as its bar: one that was filled in later, or waited, makes no entry."""
+    most = desk.limits.stale_s
+    if most is None or desk.signal_age_ms <= most * 1000 or desk.age_ms > most * 1000:
+        return None  # or the price is too old already, which has been said
+    age = desk.signal_age_ms / 1000
+    text = f"{order.symbol}: the signal's bar closed {age:g} s ago; entries need one under {most} s"
+    return Refusal("stale", text)
+
+
 def _clock(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     most = desk.limits.max_skew_ms
     if most is None or desk.skew_ms < most:
@@ -383,6 +395,7 @@ RULES: tuple[Rule, ...] = (
     _interval,
     _blackout,
     _fresh,
+    _timely,
     _clock,
     _paused,
     _orphans,

@@ -228,7 +228,7 @@ class BarWalk:
 
     def path(self) -> Iterator[Report | PriceSeen]:
         """Adverse extreme, favourable extreme, close; anew after each fill that opens."""
-        self._stamp = Stamp(self._bar.at, self._bar.at)
+        self._stamp = Stamp(self._bar.at, self._bar.exchange_time)
         while self._leg < _LEGS:
             if self._plain and not self._desk.book.of(self._symbol):
                 return  # nothing to meet, and under next_open nobody is told of prices inside a bar

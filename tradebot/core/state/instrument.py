@@ -86,7 +86,7 @@ class InstrumentState:
         """
         last = self.last
         if isinstance(last, Bar):
-            return last.at, last.interval
+            return last.exchange_time, last.interval
         return (0, 0) if last is None else (last.exchange_time, 0)
 
     def exit_price(self) -> Decimal:
@@ -145,7 +145,10 @@ class InstrumentState:
 @swift
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A strategy's signal with its numbers made exact: what the engine acts on. ``id`` counts per run."""
+    """A strategy's signal with its numbers made exact: what the engine acts on. ``id`` counts per run.
+
+    ``closed`` is when its bar closed (UTC ms): the wish is as old as that.
+    """
 
     id: int
     side: str
@@ -154,6 +157,7 @@ class Wish:
     target: Decimal | None
     reason: str
     indicators: dict[str, float]
+    closed: int = 0
 
     def export_state(self) -> list[Any]:
         """Return the wish as JSON values."""
@@ -165,12 +169,13 @@ class Wish:
             None if self.target is None else str(self.target),
             self.reason,
             self.indicators,
+            self.closed,
         ]
 
     @classmethod
     def restored(cls, state: list[Any]) -> Wish:
         """Build the wish from ``export_state``."""
-        id_, side, confidence, stop, target, reason, indicators = state
+        id_, side, confidence, stop, target, reason, indicators, *closed = state
         return cls(
             id_,
             side,
@@ -179,6 +184,7 @@ class Wish:
             None if target is None else Decimal(target),
             reason,
             indicators,
+            *closed,
         )
 
 

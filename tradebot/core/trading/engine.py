@@ -225,6 +225,9 @@ class Engine:
                     self._late = True
                 else:
                     self._value(book)
+        elif bar.at != bar.exchange_time:
+            # beside quotes it comes when it comes: a strategy sees the same bar in every mode
+            bar = bar.stamped(bar.exchange_time)
         for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
             try:
                 signal = book.strategy.on_bar(whole)
@@ -233,7 +236,7 @@ class Engine:
                 continue
             if signal is not None and self.started:
                 self._calm = NEVER
-                self._judge(book, signal)
+                self._judge(book, signal, whole.exchange_time)
 
     def _distrust(self, book: InstrumentState, price: Bar | Quote) -> None:
         """A price that is none: entries wait until the next good one, exits go by the last good one."""
@@ -341,17 +344,22 @@ class Engine:
         book = self.books.get(bar.symbol)
         if book is None:
             return
+        if bar.at != bar.exchange_time:
+            bar = bar.stamped(bar.exchange_time)
         for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
             book.strategy.on_bar(whole)
 
-    def _judge(self, book: InstrumentState, signal: object) -> None:
-        """Make a strategy's answer exact and hand it on; nonsense stops the run."""
+    def _judge(self, book: InstrumentState, signal: object, closed: int) -> None:
+        """Make a strategy's answer exact and hand it on; nonsense stops the run.
+
+        ``closed`` is when the bar it answers to closed (UTC ms).
+        """
         if not isinstance(signal, Signal) or signal.side not in ("long", "short", "exit"):
             self._fail(book, f"returned {signal!r}, which is no Signal")
             return
         self.trader.signals += 1
         try:
-            wish, faults = read_signal(self.trader.signals, signal)
+            wish, faults = read_signal(self.trader.signals, signal, closed)
         except Exception as error:  # a value may be anything, a property that raises too
             self._fail(book, f"returned a signal with {error}")
             return

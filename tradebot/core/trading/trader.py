@@ -173,7 +173,9 @@ class Trader:
             return
         side = Side.BUY if wish.side == "long" else Side.SELL
         plan = self._plan(book, wish, side)
-        desk = self.exposure.desk(book, self.now, self.last_entry, self._pause(book))
+        desk = self.exposure.desk(
+            book, self.now, self.last_entry, self._pause(book), self.now - wish.closed
+        )
         price = self._entry_price(book, side)
         qty = size(side, tier_of(wish.confidence), price, plan.stop, desk)
         if isinstance(qty, Refusal):

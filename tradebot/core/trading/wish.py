@@ -15,8 +15,10 @@ DEAREST = 1e12
 """No price is higher (USDT); exact sums with larger ones would run out of digits."""
 
 
-def read_signal(number: int, signal: Signal) -> tuple[Wish, tuple[Refusal, ...]]:
+def read_signal(number: int, signal: Signal, closed: int) -> tuple[Wish, tuple[Refusal, ...]]:
     """Return a signal's wish and what is wrong with it; ``number`` counts the signals of the run.
+
+    ``closed`` is when its bar closed (UTC ms).
 
     Raises whatever a value does that is none (a word for a stop, no confidence at all).
     """
@@ -33,7 +35,7 @@ def read_signal(number: int, signal: Signal) -> tuple[Wish, tuple[Refusal, ...]]
         if isfinite(finite := float(value))
     }
     reason = str(signal.reason)
-    wish = Wish(number, signal.side, confidence, stop, target, reason, indicators)
+    wish = Wish(number, signal.side, confidence, stop, target, reason, indicators, closed)
     return wish, tuple(faults)
 
 
