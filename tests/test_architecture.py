@@ -37,6 +37,25 @@ def test_only_the_gate_holds_the_seal() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_one_module_reads_the_clock(path: Path) -> None:
+    if path == PACKAGE / "clock.py":
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert "time" not in {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module != "time"
+        elif isinstance(node, ast.Attribute):
+            assert node.attr not in ("now", "utcnow", "today") or not _is_datetime(node.value)
+
+
+def _is_datetime(node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in ("datetime", "date")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_and_functions_stay_readable(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 600

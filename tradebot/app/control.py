@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tradebot.app.standing import DATABASE, Request, act, database
+from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import (
     AlreadyRunningError,
@@ -157,14 +157,14 @@ def _close(config: Config, request: Request, wait_s: float, told: Told) -> Close
 
 def _without_engine(config: Config, request: Request) -> Rows:
     """Close without an engine; one that was just killed may hold its lock for a moment longer."""
-    deadline = time.monotonic() + KILLED_S
+    deadline = SYSTEM.monotonic() + KILLED_S
     while True:
         try:
             return asyncio.run(act(config, request))
         except AlreadyRunningError:
-            if time.monotonic() > deadline:
+            if SYSTEM.monotonic() > deadline:
                 raise
-        time.sleep(0.05)
+        SYSTEM.sleep(0.05)
 
 
 def _answers(path: Path, request: Request) -> bool:
@@ -177,11 +177,11 @@ def _answers(path: Path, request: Request) -> bool:
 
 def _until_flat(data_dir: Path, run: str | None, wait_s: float) -> Rows:
     """Wait until the account holds nothing; return what is left when the time is up or the engine dies."""
-    deadline = time.monotonic() + wait_s
-    while (left := _remaining(data_dir / DATABASE, run)) and time.monotonic() < deadline:
+    deadline = SYSTEM.monotonic() + wait_s
+    while (left := _remaining(data_dir / DATABASE, run)) and SYSTEM.monotonic() < deadline:
         if lock_owner(data_dir) is None:
             return left
-        time.sleep(LOOK_S)
+        SYSTEM.sleep(LOOK_S)
     return left
 
 
@@ -208,6 +208,6 @@ def _fence(data_dir: Path) -> None:
         )
     with contextlib.suppress(ProcessLookupError):  # it has just died by itself
         os.kill(owner.pid, signal.SIGKILL)
-    deadline = time.monotonic() + KILLED_S
-    while owner.alive and time.monotonic() < deadline:
-        time.sleep(0.05)
+    deadline = SYSTEM.monotonic() + KILLED_S
+    while owner.alive and SYSTEM.monotonic() < deadline:
+        SYSTEM.sleep(0.05)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from tradebot import __version__
+from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.facts import INSTRUMENTS
@@ -133,7 +134,7 @@ def _clock_row(_: Config, data_dir: Path) -> Iterator[Row]:
 
 def _clock(newest: int | None) -> Row:
     """Judge the clock by itself, by the kernel, and by the journal's newest start (UTC ms)."""
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(SYSTEM.wall_ms() / 1000, UTC)
     text = f"{now:%Y-%m-%d %H:%M:%S} UTC; not compared with an exchange's: that needs the network"
     set_it = "set the clock and keep it with NTP"
     if now < BORN:

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from tradebot import __version__
 from tradebot.app.build import make_session
 from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner, shape, wall_ms
 from tradebot.app.standing import DATABASE, database, journal_row
+from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import StrategyError, TradebotError, UsageError
 from tradebot.core.model.money import exact
@@ -54,6 +54,7 @@ class Setup:
     said: Callable[[str], None] | None = None
     max_pages: int | None = None
     modes: tuple[str, ...] = ("paper",)
+    clock: Clock = SYSTEM
 
 
 class PaperHost:
@@ -185,7 +186,7 @@ async def _runner(
         words = start.words + words
         if start.state is not None:
             states.insert(0, start.state.body)
-    runner = Runner(hosted, journal, setup.source, data_dir, setup.pace)
+    runner = Runner(hosted, journal, setup.source, data_dir, setup.pace, setup.clock)
     cursor = runner.restore(states) if states else None
     if setup.said is not None:
         for line in words:
@@ -221,7 +222,7 @@ def _session(setup: Setup, data_dir: Path, mode: str) -> Session:
         setup.source.interval,
         quotes=setup.source.quotes,
         latched=lambda: halt_present(data_dir),
-        clock=perf_counter,
+        clock=setup.clock.monotonic,
         ghost=mode == "ghost",
     )
 

@@ -5,11 +5,11 @@ A runner hosts several of these on one source; what they decide is committed in 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tradebot.clock import SYSTEM
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.events import Command, Event, RunStarted, WakeUp
 from tradebot.core.model.money import exact, plain
@@ -156,4 +156,4 @@ def shape(session: Session) -> list[Any]:
 
 def wall_ms() -> int:
     """Return the real clock in UTC milliseconds."""
-    return time.time_ns() // 1_000_000
+    return SYSTEM.wall_ms()

@@ -9,13 +9,13 @@ start goes on from there. Commands of other processes are rows the loop polls.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
+from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
@@ -86,7 +86,9 @@ class Runner:
         source: Source,
         data_dir: Path,
         pace: Pace,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self.runs = tuple(runs)
         self.journal = journal
         self.source = source
@@ -98,7 +100,7 @@ class Runner:
         self._last_command = 0
         self._cursor: dict[str, Any] = {}
         self._born = wall_ms()
-        self._committed = self._polled = time.monotonic()
+        self._committed = self._polled = self._clock.monotonic()
         self._anchor: tuple[float, int] | None = None
 
     @property
@@ -184,7 +186,7 @@ class Runner:
         """After a step: look at the clock, commit and poll when due; True if the run is to stop."""
         if self._stopping():
             return True
-        now = time.monotonic()
+        now = self._clock.monotonic()
         due = COMMIT_S if any(run.effects for run in self.runs) else IDLE_COMMIT_S
         events = max(len(run.events) for run in self.runs)
         if events >= BATCH_EVENTS or now - self._committed >= due:
@@ -207,7 +209,7 @@ class Runner:
         if speed is None:
             return not self._stop.is_set()
         while True:
-            now = time.monotonic()
+            now = self._clock.monotonic()
             if self._anchor is None:
                 self._anchor = (now, at)
             wall, market = self._anchor
@@ -228,7 +230,7 @@ class Runner:
 
     async def _poll(self) -> None:
         """Carry out what other processes have asked for, and the HALT file."""
-        self._polled = time.monotonic()
+        self._polled = self._clock.monotonic()
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
@@ -265,7 +267,7 @@ class Runner:
         await self.journal.commit(*batches)
         for run in self.runs:
             run.committed()
-        self._committed = time.monotonic()
+        self._committed = self._clock.monotonic()
 
     async def _end(self, state: State, why: str, error: TradebotError | None) -> Ending:
         """Cancel entries, write the last batch and how the runs ended."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from tradebot.app.standing import database, journal_row
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import Result, View, show
 from tradebot.cli.settings import read_config
+from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.facts import INSTRUMENTS
@@ -193,7 +193,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
     run = reader.resolve_run(options.run)
     found = reader.snapshot(run.id)
     body = {} if found is None else found.body
-    age = None if found is None else max(0.0, time.time() - found.wall / 1000)
+    age = None if found is None else max(0.0, (SYSTEM.wall_ms() - found.wall) / 1000)
     newest = reader.newest_run()
     is_newest = newest is not None and newest.id == run.id
     owner = lock_owner(config.data_dir()) if is_newest else None

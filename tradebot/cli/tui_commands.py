@@ -19,6 +19,7 @@ from tradebot.app.host import PaperHost
 from tradebot.cli.options import Common
 from tradebot.cli.person import user_name
 from tradebot.cli.settings import read_config
+from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError, UsageError
 from tradebot.guard.lock import PID_FILE, lock_owner
@@ -176,13 +177,11 @@ def _start(common: Common, config: Config) -> str:
 
 def _until_started(engine: subprocess.Popen[bytes], data_dir: Path) -> int | None:
     """Wait until the engine holds the lock; return its exit code if it ended instead."""
-    import time
-
-    deadline = time.monotonic() + STARTED_S
-    while time.monotonic() < deadline and lock_owner(data_dir) is None:
+    deadline = SYSTEM.monotonic() + STARTED_S
+    while SYSTEM.monotonic() < deadline and lock_owner(data_dir) is None:
         if engine.poll() is not None:
             return engine.returncode
-        time.sleep(0.05)
+        SYSTEM.sleep(0.05)
     return None
 
 

@@ -15,7 +15,6 @@ import secrets
 import string
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
+from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import AlreadyRunningError, JournalError
 
 LOCK_FILE = "tradebot.lock"
@@ -140,7 +140,7 @@ def process_start(pid: int) -> str | None:
     return _portable_start(pid)
 
 
-def write_halt(data_dir: Path, reason: str, who: str) -> None:
+def write_halt(data_dir: Path, reason: str, who: str, clock: Clock = SYSTEM) -> None:
     """Set the latch: while the file exists no entry leaves. Returns when it is on the disk.
 
     Each halt adds a line. The file's existence is the latch, so a disk too full for the line still
@@ -151,7 +151,7 @@ def write_halt(data_dir: Path, reason: str, who: str) -> None:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            line = asdict(HaltRow(reason, who, time.time_ns() // 1_000_000))
+            line = asdict(HaltRow(reason, who, clock.wall_ms()))
             with contextlib.suppress(OSError):
                 os.write(handle, json.dumps(line).encode() + b"\n")
             os.fsync(handle)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
+from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import UsageError
 from tradebot.journal.faults import faults
 from tradebot.journal.reader import Reader
@@ -26,6 +26,7 @@ def post_command(
     run: str | None = None,
     busy_s: float = _BUSY_S,
     review: str = "",
+    clock: Clock = SYSTEM,
 ) -> int:
     """Ask the engine for something; returns the command's id. ``run`` None means all its runs;
     ``review`` is the text of a written review.
@@ -47,19 +48,21 @@ def post_command(
             cursor = db.execute(
                 "INSERT INTO commands (run, name, who, reason, wall, review)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (run, name, who, reason, time.time_ns() // 1_000_000, review),
+                (run, name, who, reason, clock.wall_ms(), review),
             )
         return cursor.lastrowid or 0
 
 
-def wait_command(path: Path, command: int, timeout: float) -> CommandRow | None:
+def wait_command(
+    path: Path, command: int, timeout: float, clock: Clock = SYSTEM
+) -> CommandRow | None:
     """Wait at most ``timeout`` seconds for a command's answer; None if none came."""
-    deadline = time.monotonic() + timeout
+    deadline = clock.monotonic() + timeout
     with Reader(path) as reader:
         while True:
             row = reader.command(command)
             if row is not None and row.ok is not None:
                 return row
-            if time.monotonic() >= deadline:
+            if clock.monotonic() >= deadline:
                 return None
-            time.sleep(_POLL_S)
+            clock.sleep(_POLL_S)

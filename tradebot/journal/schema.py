@@ -7,12 +7,12 @@ both UTC milliseconds. ``audit`` is the truth; the tables of ``PROJECTIONS`` fol
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, SchemaError
 
 APPLICATION_ID = 0x74726462
@@ -194,14 +194,17 @@ def schema_version(db: sqlite3.Connection, path: Path) -> int:
 
 
 def migrate(
-    db: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS
+    db: sqlite3.Connection,
+    path: Path,
+    migrations: Sequence[Migration] = MIGRATIONS,
+    clock: Clock = SYSTEM,
 ) -> None:
     """Bring the schema up to the newest version, one transaction per step."""
     version = schema_version(db, path)
     for step in migrations:
         if step.version > version:
             with transaction(db):
-                _apply(db, step)
+                _apply(db, step, clock.wall_ms())
 
 
 def build(db: sqlite3.Connection) -> None:
@@ -222,8 +225,7 @@ def check_structure(db: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _apply(db: sqlite3.Connection, step: Migration) -> None:
+def _apply(db: sqlite3.Connection, step: Migration, wall: int) -> None:
     for statement in step.statements:
         db.execute(statement)
-    wall = time.time_ns() // 1_000_000
     db.execute("INSERT INTO migrations VALUES (?, ?, ?)", (step.version, step.name, wall))

@@ -7,12 +7,12 @@ event of each run) move on only after a commit stood.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model import codec
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Command
@@ -46,7 +46,10 @@ class _Hosted:
 class Store:
     """The writing side of one journal file. Every method runs on the thread that opened it."""
 
-    def __init__(self, path: Path, key: AuditKey, *, keep_days: int, busy_ms: int) -> None:
+    def __init__(
+        self, path: Path, key: AuditKey, *, keep_days: int, busy_ms: int, clock: Clock = SYSTEM
+    ) -> None:
+        self._clock = clock
         self.path = path
         self.key = key
         self.maintenance_error: JournalError | None = None
@@ -201,7 +204,7 @@ class Store:
             )
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-        schema.migrate(db, self.path)
+        schema.migrate(db, self.path, clock=self._clock)
         self._db = db
         self._check_key()
         self._load_head()
@@ -223,7 +226,7 @@ class Store:
 
     def _bury_dead_runs(self) -> None:
         """Mark runs still called running as interrupted: their process died without a word."""
-        wall = time.time_ns() // 1_000_000
+        wall = self._clock.wall_ms()
         dead = self._db.execute("SELECT id FROM runs WHERE state = 'running'").fetchall()
         for (run,) in dead:
             ended = RunEnded("interrupted", "the process ended without a word", None)

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 
 import aiosqlite
 
+from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.faults import faults
@@ -50,13 +51,14 @@ class Journal:
         max_pages: int | None = None,
         keep_days: int = KEEP_DAYS,
         busy_ms: int = BUSY_MS,
+        clock: Clock = SYSTEM,
     ) -> Journal:
         """Open the file, made and migrated as needed; runs left running become interrupted.
 
         ``max_pages`` bounds the file (4 KiB pages). Raises SchemaError for another program's or a
         newer database, JournalError for a corrupt, locked or unwritable one and for a wrong key.
         """
-        store = Store(path, key, keep_days=keep_days, busy_ms=busy_ms)
+        store = Store(path, key, keep_days=keep_days, busy_ms=busy_ms, clock=clock)
         journal = cls(store, await _connect(store))
         if max_pages is not None:
             await journal.limit_pages(max_pages)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -17,6 +16,7 @@ from textual.theme import Theme
 
 from tradebot.app import control
 from tradebot.app.standing import DATABASE, Request
+from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
 from tradebot.tui.account import AccountPage
@@ -97,8 +97,8 @@ class Setting:
     config: Config
     who: str
     run: str | None = None
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    seconds: Callable[[], float] = time.monotonic
+    clock: Callable[[], int] = SYSTEM.wall_ms
+    seconds: Callable[[], float] = SYSTEM.monotonic
     ended: Callable[[], str | None] | None = None
     start: Callable[[], str] | None = None
 

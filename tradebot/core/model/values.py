@@ -231,6 +231,10 @@ class Bar:
         """When the bar closed (open + interval - 1 ms): 23:59 belongs to the old day."""
         return self.open_time + self.interval - 1
 
+    def punctual(self) -> Self:
+        """Return the bar as it is in a backtest: told when it closes."""
+        return self if self.at == self.exchange_time else self.stamped(self.exchange_time)
+
     def stamped(self, at: int) -> Self:
         """Return the same bar as told at another moment (UTC ms)."""
         numbers = self.open, self.high, self.low, self.close, self.volume

@@ -123,7 +123,7 @@ def export_bars(bars: Mapping[str, Bar]) -> dict[str, list[Any]]:
 def restore_bars(kind: type[AnyBar], stored: dict[str, list[Any]]) -> dict[str, AnyBar]:
     """Rebuild bars of a kind from what ``export_bars`` gave."""
     return {
-        symbol: kind.of(symbol, open_time, interval, text)  # type: ignore[misc]
+        symbol: kind.of(symbol, open_time, interval, text)
         for symbol, (open_time, interval, text) in stored.items()
     }
 

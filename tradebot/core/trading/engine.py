@@ -225,9 +225,8 @@ class Engine:
                     self._late = True
                 else:
                     self._value(book)
-        elif bar.at != bar.exchange_time:
-            # beside quotes it comes when it comes: a strategy sees the same bar in every mode
-            bar = bar.stamped(bar.exchange_time)
+        else:  # beside quotes it comes when it comes: a strategy sees the same bar in every mode
+            bar = bar.punctual()
         for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
             try:
                 signal = book.strategy.on_bar(whole)
@@ -341,19 +340,14 @@ class Engine:
 
         Errors of the strategy pass through.
         """
-        book = self.books.get(bar.symbol)
-        if book is None:
+        if (book := self.books.get(bar.symbol)) is None:
             return
-        if bar.at != bar.exchange_time:
-            bar = bar.stamped(bar.exchange_time)
+        bar = bar.punctual()
         for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
             book.strategy.on_bar(whole)
 
     def _judge(self, book: InstrumentState, signal: object, closed: int) -> None:
-        """Make a strategy's answer exact and hand it on; nonsense stops the run.
-
-        ``closed`` is when the bar it answers to closed (UTC ms).
-        """
+        """Make a strategy's answer to a bar that ``closed`` then (UTC ms) exact; nonsense stops the run."""
         if not isinstance(signal, Signal) or signal.side not in ("long", "short", "exit"):
             self._fail(book, f"returned {signal!r}, which is no Signal")
             return
@@ -402,8 +396,7 @@ class Engine:
         self._hold_count()
 
     def _on_update(self, event: OrderUpdate) -> None:
-        book = self.books.get(event.symbol)
-        if book is not None:
+        if (book := self.books.get(event.symbol)) is not None:
             self.trader.take_update(book, event)
 
     def _on_funding(self, event: FundingPaid) -> None:

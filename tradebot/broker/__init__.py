@@ -1,0 +1,1 @@
+"""Where approved orders go: the simulated exchange, or one outside the process."""
