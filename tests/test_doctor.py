@@ -18,7 +18,8 @@ from tradebot.app import doctor
 from tradebot.app.doctor import Row, examine
 from tradebot.config import Config, load_config
 from tradebot.core.model.errors import ConfigError
-from tradebot.guard.lock import InstanceLock, write_halt
+from tradebot.guard.latch import write_halt
+from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.writer import Journal
 

@@ -31,7 +31,7 @@ from tradebot.core.model.money import exact
 from tradebot.core.simulated import SimExchange
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading
-from tradebot.guard.lock import write_halt
+from tradebot.guard.latch import write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import verify

@@ -14,7 +14,8 @@ from tradebot.app.runner import Pace
 from tradebot.app.standing import Request, act, database, journal_row
 from tradebot.config import Config, load_config
 from tradebot.core.model.errors import AlreadyRunningError, JournalError, UsageError
-from tradebot.guard.lock import InstanceLock, halt_present, write_halt
+from tradebot.guard.latch import halt_present, write_halt
+from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import post_command
 from tradebot.journal.reader import Reader

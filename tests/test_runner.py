@@ -23,7 +23,7 @@ from tradebot.config import load_config
 from tradebot.core.model.effects import WakeAt
 from tradebot.core.model.events import Event
 from tradebot.core.model.money import exact
-from tradebot.guard.lock import halt_present, write_halt
+from tradebot.guard.latch import halt_present, write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button
 from tui_kit import NOW, banner, loaded, make_app, page, screen_text, status
 
-from tradebot.guard.lock import halt_present, read_halts, write_halt
+from tradebot.guard.latch import halt_present, read_halts, write_halt
 from tradebot.journal.reader import Reader
 from tradebot.tui.app import Exit
 from tradebot.tui.closing import FIRST_S, HELD_S, CloseAll

@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from tui_kit import NOW, loaded, make_app, page, screen_text, status
 
-from tradebot.guard.lock import halt_present
+from tradebot.guard.latch import halt_present
 from tradebot.tui.app import BROKEN, Exit, TradebotApp, keys_markdown
 from tradebot.tui.banner import banner_lines
 from tradebot.tui.bot import BotPage

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tradebot.guard.lock import halt_present, lock_owner
+from tradebot.guard.latch import halt_present
+from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
 
 F8, F9 = b"\x1b[19~", b"\x1b[20~"

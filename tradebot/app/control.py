@@ -25,7 +25,8 @@ from tradebot.core.model.errors import (
     RefusedError,
     UsageError,
 )
-from tradebot.guard.lock import clear_halt, lock_owner, write_halt
+from tradebot.guard.latch import clear_halt, write_halt
+from tradebot.guard.lock import lock_owner
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader
 

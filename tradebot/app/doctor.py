@@ -29,7 +29,9 @@ from tradebot.core.model.money import ceil_to, exact, plain
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import Instrument
 from tradebot.core.risk.limits import Limits
-from tradebot.guard.lock import halt_present, instance_id, lock_owner, read_halts
+from tradebot.guard.instance import instance_id
+from tradebot.guard.latch import halt_present, read_halts
+from tradebot.guard.lock import lock_owner
 from tradebot.journal.audit import JOURNAL_FILE, AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.schema import check_structure

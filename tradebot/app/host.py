@@ -23,7 +23,9 @@ from tradebot.core.model.money import exact
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import Bar
 from tradebot.core.trading.session import Session
-from tradebot.guard.lock import InstanceLock, halt_present, instance_id
+from tradebot.guard.instance import instance_id
+from tradebot.guard.latch import halt_present
+from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow

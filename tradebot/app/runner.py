@@ -20,7 +20,7 @@ from tradebot.core.model.errors import JournalError, StrategyError, TradebotErro
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows
-from tradebot.guard.lock import clear_halt, halt_present, read_halts
+from tradebot.guard.latch import clear_halt, halt_present, read_halts
 from tradebot.journal.rows import CommandRow
 from tradebot.journal.writer import Journal
 from tradebot.market.feed import Source, Step, step_time

@@ -25,7 +25,8 @@ from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, ghost_figures, position_rows, summarise
-from tradebot.guard.lock import InstanceLock, clear_halt
+from tradebot.guard.latch import clear_halt
+from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow

@@ -17,7 +17,8 @@ from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import exact, plain, quotient_at_8
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import DAY_MS
-from tradebot.guard.lock import halt_present, lock_owner, read_halts
+from tradebot.guard.latch import halt_present, read_halts
+from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 

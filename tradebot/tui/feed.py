@@ -19,7 +19,8 @@ from tradebot.app.standing import DATABASE
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.times import iso, of_iso
 from tradebot.core.model.values import DAY_MS, Bar
-from tradebot.guard.lock import HaltRow, halt_present, lock_owner, read_halts
+from tradebot.guard.latch import HaltRow, halt_present, read_halts
+from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.tui.ghost_feed import GhostFeed, GhostView

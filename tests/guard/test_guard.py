@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,17 +17,11 @@ import pytest
 
 import tradebot
 from tradebot.core.model.errors import AlreadyRunningError, JournalError
-from tradebot.guard.lock import (
-    InstanceLock,
-    _portable_start,
-    clear_halt,
-    halt_present,
-    instance_id,
-    lock_owner,
-    process_start,
-    read_halts,
-    write_halt,
-)
+from tradebot.guard.instance import instance_id
+from tradebot.guard.latch import clear_halt, halt_present, read_halts, write_halt
+from tradebot.guard.lock import InstanceLock, Owner, is_held, lock_holder, lock_owner, may_be_fenced
+from tradebot.guard.process import _portable_start, process_start
+from tradebot.guard.registry import registered
 
 ROOT = Path(tradebot.__file__).parents[1]
 HOLDER = """
@@ -170,6 +165,141 @@ def test_an_empty_or_damaged_latch_is_one(tmp_path: Path) -> None:
     clear_halt(tmp_path)
     (tmp_path / "HALT").symlink_to(tmp_path / "nowhere")
     assert halt_present(tmp_path)
+
+
+def test_a_resume_removes_only_what_was_there_when_it_was_posted(tmp_path: Path) -> None:
+    write_halt(tmp_path, "first", "me")
+    posted = read_halts(tmp_path)[0].wall
+    time.sleep(0.005)
+    write_halt(tmp_path, "second", "me", "close-all", "paper-0001")
+    clear_halt(tmp_path, posted)
+    (left,) = read_halts(tmp_path)
+    assert (left.reason, left.kind, left.run) == ("second", "close-all", "paper-0001")
+    assert (tmp_path / "HALT").stat().st_mode & 0o777 == 0o600
+    clear_halt(tmp_path, left.wall)
+    assert not halt_present(tmp_path)
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from tradebot.guard.latch import write_halt
+for i in range(300):
+    now = time.time_ns() // 1_000_000
+    write_halt(Path(sys.argv[1]), f"{sys.argv[2]}-{i}", "me")
+    print(f"{sys.argv[2]}-{i}", now)
+"""
+
+
+def test_no_halt_is_lost_to_a_resume_at_the_same_moment(tmp_path: Path) -> None:
+    """Two writers and a clearer at once: every row written after the clearer's posting is there."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    writers = [
+        subprocess.Popen([*command, name], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for name in ("a", "b")
+    ]
+    cleared = clears = 0
+    while any(writer.poll() is None for writer in writers):
+        if clears < 40:  # the last rows come without one
+            cleared, clears = time.time_ns() // 1_000_000, clears + 1
+            clear_halt(tmp_path, cleared)
+            time.sleep(0.01)
+    written = [line.split() for writer in writers for line in writer.communicate()[0].splitlines()]
+    assert len(written) == 600
+    left = [row.reason for row in read_halts(tmp_path)]
+    assert len(left) == len(set(left))
+    assert {reason for reason, wall in written if int(wall) > cleared} <= set(left)
+
+
+def test_rows_of_an_older_version_are_halts(tmp_path: Path) -> None:
+    (tmp_path / "HALT").write_text('{"reason": "x", "who": "me", "wall": 5}\n{"wall": "no"}\n[]\n')
+    (row,) = read_halts(tmp_path)
+    assert (row.kind, row.run) == ("halt", None)
+
+
+@pytest.mark.parametrize("what", ["fifo", "directory"])
+def test_whatever_stands_there_latches_and_nobody_hangs_on_it(tmp_path: Path, what: str) -> None:
+    if what == "fifo":
+        os.mkfifo(tmp_path / "HALT")
+    else:
+        (tmp_path / "HALT").mkdir()
+    write_halt(tmp_path, "nervous", "me")
+    assert halt_present(tmp_path)
+    assert read_halts(tmp_path) == []
+
+
+def test_what_we_write_is_for_the_user_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        data_dir = tmp_path / "made" / "data"
+        with InstanceLock(data_dir):
+            write_halt(data_dir, "x", "me")
+            instance_id(data_dir)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in data_dir.iterdir()}
+        assert set(modes.values()) == {0o600}, modes
+        assert len(modes) == 4
+        assert {p.stat().st_mode & 0o777 for p in (data_dir, data_dir.parent)} == {0o700}
+        there = tmp_path / "there"
+        there.mkdir(mode=0o777)
+        (there / "HALT").touch(mode=0o666)
+        write_halt(there, "x", "me")
+        assert there.stat().st_mode & 0o777 == 0o700
+        assert (there / "HALT").stat().st_mode & 0o777 == 0o600
+        shared = tmp_path / "shared"
+        shared.mkdir(mode=0o777)
+        (shared / "holiday.jpg").touch()
+        write_halt(shared, "x", "me")
+        assert (
+            shared.stat().st_mode & 0o777 == 0o777
+        )  # a directory of more than ours stays as it is
+    finally:
+        os.umask(before)
+
+
+def test_who_holds_the_lock_and_as_what(tmp_path: Path) -> None:
+    with InstanceLock(tmp_path, "close-all"):
+        assert lock_owner(tmp_path) is None  # nobody trades
+        holder_of = lock_holder(tmp_path)
+        assert holder_of is not None
+        assert (holder_of.pid, holder_of.role) == (os.getpid(), "close-all")
+        assert not may_be_fenced(tmp_path, holder_of)
+        assert is_held(tmp_path)
+        assert registered() == []
+        with pytest.raises(AlreadyRunningError, match="close-all is at work"):
+            InstanceLock(tmp_path).acquire()
+    assert not is_held(tmp_path)
+    with holder(tmp_path):
+        owner = lock_owner(tmp_path)
+        assert owner is not None
+        assert may_be_fenced(tmp_path, owner)
+        assert registered() == [tmp_path]
+    assert registered() == []
+
+
+def test_a_forged_note_names_nobody(tmp_path: Path) -> None:
+    """The note says that another process is the engine: it does not hold the lock, so it is none."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=-1
+    ) as victim:
+        forged = {"pid": victim.pid, "started": process_start(victim.pid), "role": "engine"}
+        (tmp_path / "tradebot.lock").touch()
+        (tmp_path / "tradebot.pid").write_text(json.dumps(forged))
+        assert lock_owner(tmp_path) is None
+        with holder(tmp_path):
+            (tmp_path / "tradebot.pid").write_text(json.dumps(forged))
+            assert lock_owner(tmp_path) is None
+            assert is_held(tmp_path)
+            assert not may_be_fenced(tmp_path, Owner(victim.pid, process_start(victim.pid) or ""))
+
+
+def test_an_engine_is_registered_even_where_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file" / "state"))
+    with InstanceLock(tmp_path / "data") as lock:
+        assert lock.held
+        assert registered() == []
 
 
 def test_the_latch_on_a_full_disk(tmp_path: Path) -> None:
