@@ -60,7 +60,7 @@ documents = st.fixed_dictionaries(
             {},
             optional={
                 "start_equity": money,
-                "taker_fee": st.decimals(0, "0.1", places=6),
+                "taker_fee": st.decimals(0, "0.01", places=6),
                 "volume_share": st.decimals("0.001", 1, places=3),
                 "latency_ms": st.integers(0, 1000),
             },

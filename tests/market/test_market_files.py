@@ -27,7 +27,7 @@ from market_rows import (
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import HOUR_MS, Bar, MarkBar
 from tradebot.market.files.feed import FileFeed, open_files
-from tradebot.market.files.gaps import Gap
+from tradebot.market.files.findings import Gap
 
 SUFFIXES = ["csv", "csv.gz", "zip"]
 
@@ -211,16 +211,15 @@ def test_aggregated_trades_become_bars_of_a_minute(
     tmp_path: Path, suffix: str, header: bool
 ) -> None:
     lines = [TRADE_HEADER, *TRADES] if header else TRADES
-    gaps: list[Gap] = []
     path = write(tmp_path / f"BTCUSDT-aggTrades-2025-05-01.{suffix}", lines)
-    feed = open_files([path], on_gap=gaps.append)
+    feed = open_files([path])
     assert feed.first_time == T0
     assert all_shown(feed.steps()) == [
         [("bar", "BTC/USDT", T0, MINUTE, "100.5", "101.5", "99.50", "99.50", "1.375")],
         [("bar", "BTC/USDT", T0 + MINUTE, MINUTE, "99.7", "99.7", "99.7", "99.7", "3")],
         [("bar", "BTC/USDT", T0 + 3 * MINUTE, MINUTE, "98", "98", "97.1", "97.1", "0.5000001")],
     ]
-    assert gaps == [Gap("BTC/USDT", T0 + 2 * MINUTE, T0 + 2 * MINUTE, 1)]
+    assert feed.findings.gaps == [Gap("BTC/USDT", T0 + 2 * MINUTE, T0 + 2 * MINUTE, 1)]
 
 
 def test_spot_trades_in_microseconds(tmp_path: Path) -> None:
@@ -238,17 +237,15 @@ def test_trades_may_be_cut_into_files_anywhere(tmp_path: Path, cut: int) -> None
 
 
 def test_gaps_are_reported_and_not_filled(tmp_path: Path) -> None:
-    gaps: list[Gap] = []
     one = write(tmp_path / "BTCUSDT-1m-a.csv", [*rows(3), *rows(2, 5)])
     two = write(tmp_path / "BTCUSDT-1m-b.csv", rows(2, 10))
-    feed = open_files([one, two], on_gap=gaps.append)
+    feed = open_files([one, two])
     assert [(bar.open_time - T0) // MINUTE for bar in bars(feed)] == [0, 1, 2, 5, 6, 10, 11]
     inside = Gap("BTC/USDT", T0 + 3 * MINUTE, T0 + 4 * MINUTE, 2)
     between = Gap("BTC/USDT", T0 + 7 * MINUTE, T0 + 9 * MINUTE, 3)
-    assert gaps == [inside, between]
-    gaps.clear()
+    assert feed.findings.gaps == [inside, between]
     assert len(list(feed.steps(after=T0 + 5 * MINUTE))) == 3
-    assert gaps == [between]  # the other one was told before
+    assert feed.findings.gaps == [between]  # the other one was told before
 
 
 def test_progress_goes_from_none_to_all(tmp_path: Path) -> None:
@@ -308,11 +305,9 @@ def test_any_partition_into_files_in_any_order_gives_the_same_steps(data: st.Dat
                 suffix = data.draw(st.sampled_from(SUFFIXES))
                 paths.append(write(Path(folder) / f"{name}-{n}.{suffix}", lines[a:b]))
         shuffled = data.draw(st.permutations(paths))
-        gaps: list[Gap] = []
-        whole_gaps: list[Gap] = []
-        parts = all_shown(open_files(shuffled, on_gap=gaps.append).steps())
-        assert parts == all_shown(open_files(whole, on_gap=whole_gaps.append).steps())
-        assert gaps == whole_gaps
+        parts, one = open_files(shuffled), open_files(whole)
+        assert all_shown(parts.steps()) == all_shown(one.steps())
+        assert parts.findings.gaps == one.findings.gaps
 
 
 def test_memory_stays_flat_however_long_the_file_is(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from tradebot.core.model.events import FundingRate
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, MarkBar
 from tradebot.market.files.feed import open_files
-from tradebot.market.files.gaps import Gap
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -19,25 +18,23 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no recordings in {DA
 
 
 def test_two_months_of_minutes_are_one_series() -> None:
-    gaps: list[Gap] = []
     paths = sorted((DATA / "um").glob("BTCUSDT-1m-2025-0*.csv.gz"), reverse=True)
-    feed = open_files(paths, on_gap=gaps.append)
+    feed = open_files(paths)
     assert (feed.symbols, feed.interval) == (("BTC/USDT",), MINUTE_MS)
     bars = [event for step in feed.steps() for event in step if isinstance(event, Bar)]
     assert len(bars) == 39_387 + 33_752
     assert iso(bars[0].open_time) == "2025-05-04T15:33:00Z"
     assert iso(bars[-1].open_time) == "2025-06-24T10:31:00Z"
     assert max(bar.exact_high for bar in bars) == Decimal("111959.5")
-    assert gaps == []
+    assert feed.findings.gaps == []
     assert feed.progress == 1.0
 
 
 def test_the_outage_of_april_2021_is_told() -> None:
-    gaps: list[Gap] = []
     paths = sorted((DATA / "spot").glob("*-1m-2021-0*.csv.gz"))
-    feed = open_files(paths, on_gap=gaps.append)
+    feed = open_files(paths)
     assert sum(len(step) for step in feed.steps()) == 171_661
-    told = {gap.symbol: (iso(gap.first), iso(gap.last), gap.count) for gap in gaps}
+    told = {gap.symbol: (iso(gap.first), iso(gap.last), gap.count) for gap in feed.findings.gaps}
     end = "2021-04-25T08:44:00Z"
     assert told == {
         "ADA/USDT": ("2021-04-25T04:01:00Z", end, 284),

@@ -12,6 +12,9 @@ from tradebot.app.packed_trades import ClosedTrades
 from tradebot.core.model.effects import (
     Effect,
     EquityPoint,
+    FillBooked,
+    OrderChanged,
+    Place,
     SignalJudged,
     StopRun,
     TradeClosed,
@@ -19,8 +22,10 @@ from tradebot.core.model.effects import (
 )
 from tradebot.core.model.events import MarketEvent, RunStarted
 from tradebot.core.model.money import exact
+from tradebot.core.model.values import Purpose
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, position_rows, summarise
+from tradebot.reports.unfilled import WAITING, ending, unfilled_sentence
 
 PROGRESS_EVERY = 2_000
 """Steps between two looks at the progress bar."""
@@ -29,17 +34,26 @@ PROGRESS_EVERY = 2_000
 class Notebook:
     """What a backtest remembers: closed trades; signals and the equity curve only for who asks for them.
 
-    Both stay empty else: a long run has many.
+    Both stay empty else: a long run has many. Until the first fill it follows the entry orders too, to
+    say why there was none.
     """
 
-    __slots__ = ("_noted", "equity", "signals", "trades")
+    __slots__ = ("_entries", "_noted", "equity", "signals", "trades")
 
     def __init__(self, *, signals: bool = False, equity: bool = False) -> None:
         self.trades = ClosedTrades()
         self.signals: list[SignalJudged] = []
         self.equity: list[EquityPoint] = []
+        self._entries: dict[str, str] = {}
         kept = {TradeClosed: True, TradeReopened: True, SignalJudged: signals, EquityPoint: equity}
-        self._noted = frozenset(kind for kind, wanted in kept.items() if wanted)
+        self._noted = {kind for kind, wanted in kept.items() if wanted}
+        self._noted |= _UNTIL_FILLED
+
+    def unfilled(self) -> str:
+        """Return why no approved signal was filled; empty if one was, or none was approved."""
+        if FillBooked not in self._noted or not self._entries:
+            return ""
+        return unfilled_sentence(len(self._entries), self._entries.values())
 
     def take(self, effects: Sequence[Effect]) -> None:
         """Note what is worth keeping of an event's effects."""
@@ -57,8 +71,18 @@ class Notebook:
                 self.signals.append(effect)
             case EquityPoint():
                 self.equity.append(effect)
+            case FillBooked():
+                self._noted -= _UNTIL_FILLED
+            case Place(approved=approved):
+                if approved.order.purpose is Purpose.ENTRY:
+                    self._entries[approved.order.id] = WAITING
+            case OrderChanged(order_id=order) if order in self._entries and effect.status.terminal:
+                self._entries[order] = ending(effect.status.value, effect.reason)
             case _:
                 pass
+
+
+_UNTIL_FILLED: frozenset[type] = frozenset({FillBooked, Place, OrderChanged})
 
 
 @dataclass(frozen=True, slots=True)

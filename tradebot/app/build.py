@@ -92,6 +92,14 @@ def pick_instruments(config: Config, symbols: Sequence[str]) -> Mapping[str, Ins
     }
 
 
+def price_bounds() -> dict[str, tuple[float, float]]:
+    """Return the least and the largest price (USDT) of each symbol that the bot knows."""
+    return {
+        symbol: (float(known.min_price), float(known.max_price))
+        for symbol, known in INSTRUMENTS.items()
+    }
+
+
 def timeframe_of(config: Config, interval: int) -> int:
     """Return the strategy's timeframe in milliseconds for bars of ``interval``.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
-from tradebot.app.build import make_session
+from tradebot.app.build import make_session, price_bounds
 from tradebot.cli.drawing import check_page, drawn
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
@@ -18,14 +18,9 @@ from tradebot.cli.settings import read_config
 from tradebot.config import Config
 from tradebot.core.model.errors import StrategyError
 from tradebot.core.model.events import MarketEvent
-from tradebot.core.model.times import iso
 from tradebot.core.trading.snapshot import Heading, trade_row
-from tradebot.market.files.feed import FileFeed, open_files
-from tradebot.market.files.gaps import Gap
+from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import StrategySpec, load_strategy
-
-SHOWN_GAPS = 5
-"""Gaps of the data that are named in the warnings; the rest is counted."""
 
 
 def backtest(options: RunOptions) -> int:
@@ -33,8 +28,7 @@ def backtest(options: RunOptions) -> int:
     config = read_config(options.common, options.flags())
     spec = chosen_strategy(config)
     check_page(options.html)
-    gaps: list[Gap] = []
-    feed = open_files(options.files, options.symbols, on_gap=gaps.append)
+    feed = open_files(options.files, options.symbols, bounds=price_bounds())
     notebook = Notebook(equity=options.plot or options.html is not None)
     session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
     with progress(options) as bar:
@@ -46,7 +40,9 @@ def backtest(options: RunOptions) -> int:
             config.digest(),
             lambda: bar(feed.progress),
         )
-    result = drawn(_result(outcome, feed, gaps, options), notebook.equity, options)
+    warnings = feed.warnings(session.engine.now, outcome.positions)
+    warnings += filter(None, [notebook.unfilled()])
+    result = drawn(_result(outcome, warnings, options), notebook.equity, options)
     return show(result, as_json=options.common.json)
 
 
@@ -98,9 +94,7 @@ def progress(options: RunOptions, shown: bool = True) -> Iterator[Callable[[floa
         yield bar
 
 
-def _result(
-    outcome: BacktestResult, feed: FileFeed, gaps: Sequence[Gap], options: RunOptions
-) -> Result:
+def _result(outcome: BacktestResult, warnings: Sequence[str], options: RunOptions) -> Result:
     trades = [trade_row(None, trade) for trade in outcome.notebook.trades]
     stopped = outcome.stopped
     text = ""
@@ -117,22 +111,7 @@ def _result(
     return Result(
         "backtest",
         data,
-        data_warnings(gaps, feed.has_funding),
+        warnings,
         text=text,
         error=StrategyError(stopped.reason) if stopped is not None and stopped.failed else None,
     )
-
-
-def _gap(gap: Gap) -> str:
-    kind = "mark bars" if gap.mark else "bars"
-    return f"{gap.symbol}: {gap.count} {kind} are missing, {iso(gap.first)} to {iso(gap.last)}"
-
-
-def data_warnings(gaps: Sequence[Gap], funding_known: bool) -> list[str]:
-    """Say what was wrong with the data: its gaps, and funding nobody gave."""
-    said = [_gap(gap) for gap in gaps[:SHOWN_GAPS]]
-    if len(gaps) > SHOWN_GAPS:
-        said.append(f"and {len(gaps) - SHOWN_GAPS} more gaps in the data")
-    if not funding_known:
-        said.append("no funding file was given: funding counts as 0")
-    return said

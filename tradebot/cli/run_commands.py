@@ -11,11 +11,11 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from tradebot.app.build import pick_instruments, timeframe_of
+from tradebot.app.build import pick_instruments, price_bounds, timeframe_of
 from tradebot.app.host import PaperHost, Setup, closed_trades
 from tradebot.app.runner import Ending, Pace
 from tradebot.app.standing import DATABASE
-from tradebot.cli.backtest_command import chosen_strategy, data_warnings, progress
+from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
 from tradebot.cli.lines import lines_of
 from tradebot.cli.options import RunOptions
@@ -30,7 +30,6 @@ from tradebot.core.model.events import Event
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.market.feed import FileSource, SimulatedSource, Source
 from tradebot.market.files.feed import open_files
-from tradebot.market.files.gaps import Gap
 
 INTERRUPTED = 130
 
@@ -46,8 +45,7 @@ def paper(options: RunOptions) -> int:
             hint="use --market sim, or name recorded files",
             key="market.source",
         )
-    gaps: list[Gap] = []
-    source = _source(options, config, gaps)
+    source = _source(options, config)
     pick_instruments(config, source.symbols)
     speed = config.market.speed
     host_setup = Setup(
@@ -62,7 +60,7 @@ def paper(options: RunOptions) -> int:
         said=_greeting(options, config, source),
     )
     ending, signalled = _host(host_setup, options)
-    result = ghost_result(_paper_result(ending, source, gaps, config), ending, config)
+    result = ghost_result(_paper_result(ending, source, config), ending, config)
     code = show(result, as_json=options.common.json)
     return INTERRUPTED if signalled == signal.SIGINT and code == 0 else code
 
@@ -95,9 +93,9 @@ def _banner(options: RunOptions, config: Config, source: Source) -> Iterator[tup
     yield "close", f"`tradebot close-all{place}`: out of everything"
 
 
-def _source(options: RunOptions, config: Config, gaps: list[Gap]) -> Source:
+def _source(options: RunOptions, config: Config) -> Source:
     if options.files:
-        return FileSource(open_files(options.files, options.symbols, on_gap=gaps.append))
+        return FileSource(open_files(options.files, options.symbols, bounds=price_bounds()))
     return SimulatedSource(config.market.symbols, config.market.seed)
 
 
@@ -155,7 +153,7 @@ def _say(text: str) -> None:
 # -- answers ------------------------------------------------------------------------------------
 
 
-def _paper_result(ending: Ending, source: Source, gaps: Sequence[Gap], config: Config) -> Result:
+def _paper_result(ending: Ending, source: Source, config: Config) -> Result:
     trades: list[dict[str, Any]] = []
     with (
         suppress(JournalError) if ending.error else nullcontext()
@@ -171,7 +169,7 @@ def _paper_result(ending: Ending, source: Source, gaps: Sequence[Gap], config: C
     return Result(
         str(ending.summary["mode"]),
         data,
-        data_warnings(gaps, source.funding_known),
+        source.warnings(ending.positions),
         text=render(ending.summary, ending.positions, trades),
         error=ending.error,
     )

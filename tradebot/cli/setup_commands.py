@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from tradebot.app.build import timeframe_of
+from tradebot.app.build import price_bounds, timeframe_of
 from tradebot.app.doctor import Row, examine
 from tradebot.app.lookahead import Finding, LookaheadVerdict, check_lookahead
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
@@ -224,7 +224,7 @@ def lookahead(options: RunOptions) -> int:
     """Check that a strategy says the same whether or not the data goes on."""
     config = read_config(options.common, options.flags())
     chosen = config.strategy
-    feed = open_files(options.files, options.symbols)
+    feed = open_files(options.files, options.symbols, bounds=price_bounds())
     verdict = check_lookahead(
         lambda: load_strategy(chosen.name, config.strategy_dir(), chosen.params),
         feed.steps(),

@@ -21,6 +21,7 @@ from tradebot.config.model import Config, written
 from tradebot.config.origin import DEFAULT, Origin
 from tradebot.config.values import Text, nearest
 from tradebot.core.model.errors import ConfigError
+from tradebot.disk import kind_of
 
 FILE_NAME = "bot.toml"
 PREFIX = "TRADEBOT_"
@@ -83,13 +84,23 @@ def find_file(file: Path | None, env: Mapping[str, str]) -> Path | None:
     named = named.expanduser()
     if named.is_file():
         return named
-    what = "is a directory, not a file" if named.is_dir() else "does not exist"
     by = "--config" if file else "TRADEBOT_CONFIG"
     raise ConfigError(
-        f"the configuration file {what}",
+        f"the configuration file {_absence(named)}",
         file=str(named),
         hint=f"check {by}, or copy bot.toml.example there",
     )
+
+
+def _absence(path: Path) -> str:
+    """Return in words why there is no configuration file under a name."""
+    try:
+        kind = kind_of(path)
+    except FileNotFoundError:
+        return "does not exist"
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return "does not exist" if kind is None else f"is {kind[0]}, not a file"
 
 
 def _read_file(path: Path) -> dict[str, Given]:

@@ -29,6 +29,7 @@ from pydantic import (
 from tradebot.config.origin import DEFAULT, Origin
 from tradebot.config.values import (
     choice,
+    fee,
     flag,
     hours,
     loopback_url,
@@ -62,7 +63,7 @@ Symbols = Annotated[tuple[str, ...], BeforeValidator(symbols)]
 Hours = Annotated[tuple[int, ...], BeforeValidator(hours)]
 Money = Annotated[Decimal, BeforeValidator(MONEY)]
 Percent = Annotated[Decimal, BeforeValidator(PERCENT)]
-Rate = Annotated[Decimal, BeforeValidator(number(0, "0.1"))]
+Fee = Annotated[Decimal, BeforeValidator(fee)]
 Bps = Annotated[Decimal, BeforeValidator(number(0, 1000))]
 
 OffMoney: TypeAlias = Annotated[Decimal | None, BeforeValidator(or_word(OFF, None, MONEY))]
@@ -116,8 +117,8 @@ class Sim(Section):
     """``[sim]``: the simulated exchange. Fees and ``volume_share`` are fractions."""
 
     start_equity: Money = Decimal(10_000)
-    maker_fee: Rate = Decimal("0.0002")
-    taker_fee: Rate = Decimal("0.0005")
+    maker_fee: Fee = Decimal("0.0002")
+    taker_fee: Fee = Decimal("0.0005")
     spread_bps: Bps = Decimal(1)
     impact: Annotated[Decimal, BeforeValidator(number(0, 100))] = Decimal("0.1")
     latency_ms: Annotated[int, BeforeValidator(whole(0, 3_600_000))] = 250

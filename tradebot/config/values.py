@@ -23,6 +23,9 @@ Parser = Callable[[object], Any]
 DECIMALS = 12
 """Decimals a configured number may have: keeps products of them exact in the core."""
 
+DEAREST_FEE = Decimal("0.01")
+"""A larger fraction is taken for percent by mistake."""
+
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
@@ -74,6 +77,17 @@ def number(low: int, high: int | str = 10**12, *, above: bool = False) -> Parser
         return result if result else Decimal(0)
 
     return parse
+
+
+def fee(value: object) -> Decimal:
+    """Parse a fee as a fraction of the notional; one above 1 % is a percentage in disguise."""
+    result: Decimal = number(0)(value)
+    if result > DEAREST_FEE:
+        percent = plain(result * 100)
+        raise ValueError(
+            f"{shown(value)} is {percent} %, and no fee is above 1 %; 0.05 % is written 0.0005"
+        )
+    return result
 
 
 def _decimal(value: object) -> Decimal:

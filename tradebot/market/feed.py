@@ -5,7 +5,7 @@ A source yields steps and can say where it is, so that an interrupted run goes o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -43,6 +43,10 @@ class Source(Protocol):
 
     def progress(self) -> float | None:
         """Return the share of the stream that has passed, 0 to 1; None for an endless one."""
+        ...
+
+    def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+        """Say what was wrong with the prices so far; ``positions`` are the rows of what is open."""
         ...
 
 
@@ -92,6 +96,10 @@ class FileSource:
         """Return the share of the files that was read."""
         return self._feed.progress
 
+    def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+        """Say what the files lack: bars, symbols from when to when, funding."""
+        return self._feed.warnings(self._time + self.interval - 1, positions)
+
 
 class SimulatedSource:
     """The embedded market: endless, seeded, with quotes."""
@@ -122,6 +130,10 @@ class SimulatedSource:
     def progress(self) -> float | None:
         """Return None: it does not end."""
         return None
+
+    def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:  # noqa: ARG002
+        """Return nothing: the market lacks nothing."""
+        return []
 
 
 def step_time(step: Step) -> int:

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ValidationError
 
 from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
 from tradebot.core.strategy.protocol import Strategy, StrategyClass
+from tradebot.disk import kind_of
 
 GROUP = "tradebot.strategies"
 BUILT_IN = {
@@ -200,10 +201,13 @@ def _from_file(spec: str, base_dir: Path) -> _Found:
         )
     file = base_dir / Path(path).expanduser()
     try:
+        kind = kind_of(file)
+        if kind is not None:
+            raise ConfigError(f"the strategy's file is {kind[0]}", key=NAME_KEY, file=str(file))
         source = file.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"strategy file cannot be read: {error.strerror}",
+            f"strategy file cannot be read: {getattr(error, 'strerror', None) or error}",
             key=NAME_KEY,
             file=str(file),
             hint="the path is relative to the configuration file",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import dropwhile, groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 from tradebot.core.model.errors import DataError
 from tradebot.core.model.events import FundingRate, MarketEvent
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import MINUTE_MS, Bar
+from tradebot.market.files.findings import Findings, funding_sentences, span_sentences
 from tradebot.market.files.funding import Funding
-from tradebot.market.files.gaps import Gap, GapReport, ignore
-from tradebot.market.files.klines import Klines
+from tradebot.market.files.klines import ANY_PRICE, Bounds, Klines, refuse_without_volume
 from tradebot.market.files.naming import Kind
 from tradebot.market.files.probe import DataFile, probe
 from tradebot.market.files.trades import Trades
@@ -27,12 +28,12 @@ def open_files(
     paths: Sequence[Path],
     symbols: Sequence[str] | None = None,
     *,
-    on_gap: Callable[[Gap], None] | None = None,
+    bounds: Mapping[str, Bounds] | None = None,
 ) -> FileFeed:
     """Look at the files and return the feed that streams them.
 
     ``symbols`` names, in order, the symbols of files whose name does not say theirs, and picks among
-    the others; None takes all. ``on_gap`` is told of each gap as the stream meets it. DataError when a
+    the others; None takes all. ``bounds`` are the prices (USDT) that a symbol can have. DataError when a
     file cannot be used, files overlap, or bars of different intervals meet.
     """
     if not paths:
@@ -44,7 +45,11 @@ def open_files(
     for group in groups.values():
         group.sort(key=lambda file: (file.first, file.first_id))
         _refuse_overlap(group)
-    return FileFeed(groups, _interval([file for _, file in files]), on_gap or ignore)
+    feed = FileFeed(groups, _interval([file for _, file in files]), bounds or {})
+    for _, file in files:
+        if file.kind is Kind.KLINES:
+            refuse_without_volume(file)
+    return feed
 
 
 class FileFeed:
@@ -52,15 +57,20 @@ class FileFeed:
 
     A step holds the events of one moment: MarkBars, then Bars, by symbol; funding rates are steps of
     their own, after all bars opening before them. Mark bars without their bar and funding outside the
-    bars' span are left out.
+    bars' span are left out. ``findings`` says what was odd in what has been streamed.
     """
 
     def __init__(
-        self, groups: dict[tuple[str, Kind], list[DataFile]], interval: int, on_gap: GapReport
+        self,
+        groups: dict[tuple[str, Kind], list[DataFile]],
+        interval: int,
+        bounds: Mapping[str, Bounds],
     ) -> None:
         self._groups = groups
-        self._on_gap = on_gap
-        self._resumed_at: int | None = None
+        self._bounds = bounds
+        self._readers: dict[str, Klines | Trades] = {}
+        self._rates: dict[str, Funding] = {}
+        self.findings = Findings()
         self.interval = interval
         self.symbols = self._with(*_PRICES)
         self.mark_symbols = self._with(Kind.MARK)
@@ -90,39 +100,52 @@ class FileFeed:
 
         A step's time is its bars' open time or its funding time. DataError at the first bad row.
         """
-        self._resumed_at = after
+        self.findings.clear(after)
         for file in self._prices:
             file.source.position = 0
         steps = self._bars()
         if self.mark_symbols:
-            steps = _with_marks(steps, {s: self._series(s, Kind.MARK) for s in self.mark_symbols})
+            steps = _with_marks(steps, {s: self._marks(s) for s in self.mark_symbols})
         if self.funding_symbols:
             steps = _with_funding(steps, self._funding(), self.interval)
         if after is None:
             return steps
         return dropwhile(lambda step: _time(step) <= after, steps)
 
+    def warnings(self, end: int, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+        """Say what the data streamed so far lacks: bars, symbols from when to when, funding.
+
+        ``end`` is the run's last moment (UTC ms), ``positions`` the rows of what is open then.
+        """
+        spans = {symbol: reader.span for symbol, reader in self._readers.items()}
+        moments = {symbol: rates.moments for symbol, rates in self._rates.items()}
+        return [
+            *self.findings.sentences(self.interval),
+            *span_sentences(spans, end, self.interval, positions),
+            *funding_sentences(moments, spans, end, self.interval),
+        ]
+
     def _bars(self) -> Steps:
-        series = [self._series(s, self._price_kind(s)) for s in self.symbols]
+        self._readers = {symbol: self._reader(symbol) for symbol in self.symbols}
+        series: list[Steps] = [reader.steps() for reader in self._readers.values()]
         return series[0] if len(series) == 1 else _merge(series)
 
-    def _series(self, symbol: str, kind: Kind) -> Steps:
+    def _reader(self, symbol: str) -> Klines | Trades:
+        kind, bounds = self._price_kind(symbol), self._bounds.get(symbol, ANY_PRICE)
         files = self._groups[symbol, kind]
         if kind is Kind.TRADES:
-            return Trades(symbol, files, self._report).steps()
-        return Klines(symbol, kind, self.interval, files, self._report).steps()
+            return Trades(symbol, files, self.findings, bounds)
+        return Klines(symbol, kind, self.interval, files, self.findings, bounds)
+
+    def _marks(self, symbol: str) -> Steps:
+        files, bounds = self._groups[symbol, Kind.MARK], self._bounds.get(symbol, ANY_PRICE)
+        return Klines(symbol, Kind.MARK, self.interval, files, self.findings, bounds).steps()
 
     def _funding(self) -> Iterator[list[FundingRate]]:
-        series = [
-            Funding(symbol, self._groups[symbol, Kind.FUNDING]).rates()
-            for symbol in self.funding_symbols
-        ]
+        self._rates = {s: Funding(s, self._groups[s, Kind.FUNDING]) for s in self.funding_symbols}
+        series = [rates.rates() for rates in self._rates.values()]
         rates = heapq.merge(*series, key=lambda rate: (rate.at, rate.symbol))
         return (list(group) for _, group in groupby(rates, key=lambda rate: rate.at))
-
-    def _report(self, gap: Gap) -> None:
-        if self._resumed_at is None or gap.first > self._resumed_at:
-            self._on_gap(gap)
 
     def _with(self, *kinds: Kind) -> tuple[str, ...]:
         return tuple(sorted({symbol for symbol, kind in self._groups if kind in kinds}))

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from math import nextafter
 from typing import TypeAlias
 
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import Bar, MarkBar
-from tradebot.market.files.gaps import Gap, GapReport
+from tradebot.market.files.findings import Findings, Gap, Span
 from tradebot.market.files.naming import Kind
 from tradebot.market.files.probe import KLINE_COLUMNS, DataFile, milliseconds
 
 MOST = 1e12
 """No price or volume reaches this: a larger number is a damaged row (and infinity is one)."""
+
+Bounds: TypeAlias = tuple[float, float]
+"""The least and the largest price a symbol can have (USDT)."""
+
+ANY_PRICE: Bounds = (nextafter(0.0, 1.0), nextafter(MOST, 0.0))
+"""Any price above 0 and below ``MOST``."""
 
 Row: TypeAlias = tuple[int, int, tuple[str, ...], float, float, float, float, float]
 """Place in its block, open time (UTC ms), the five numbers as text, and as floats."""
@@ -31,25 +38,53 @@ _NAMES = ("open", "high", "low", "close", "volume")
 
 
 class Klines:
-    """One symbol's bars of one kind, read from files in order of time."""
+    """One symbol's bars of one kind, read from files in order of time.
+
+    ``bounds`` are the least and the largest price that the symbol can have (USDT).
+    """
 
     def __init__(
-        self, symbol: str, kind: Kind, interval: int, files: Sequence[DataFile], on_gap: GapReport
+        self,
+        symbol: str,
+        kind: Kind,
+        interval: int,
+        files: Sequence[DataFile],
+        findings: Findings,
+        bounds: Bounds = ANY_PRICE,
     ) -> None:
         self.symbol = symbol
         self.interval = interval
         self.files = files
         self.make: type[Bar] = MarkBar if kind is Kind.MARK else Bar
-        self.on_gap = on_gap
+        self.findings = findings
+        self.bounds = bounds
         self._expected = -1
+        self._first = -1
+        self._ended = False
 
     def steps(self) -> Iterator[Sequence[MarketEvent]]:
         """Yield every bar as a step of its own. DataError at the first bad row."""
-        self._expected = -1
+        self._expected = self._first = -1
+        self._ended = False
         # chained, not delegated to: a ``yield from`` would cost something at every bar
-        return chain.from_iterable(
-            self._block(file, start, lines) for file in self.files for start, lines in rows(file)
-        )
+        return chain.from_iterable(self._blocks())
+
+    @property
+    def span(self) -> Span:
+        """From where to where bars were read; while ``ended`` is false the last may lag behind."""
+        return Span(self._first, self._expected - self.interval, self._ended)
+
+    def _blocks(self) -> Iterator[Iterator[Sequence[MarketEvent]]]:
+        for file in self.files:
+            before = self._expected
+            for start, lines in rows(file):
+                yield self._block(file, start, lines)
+            if self._expected == before:
+                file.source.fail(
+                    f"has no row whose time is a multiple of {self.interval // 1000} s",
+                    hint="timestamps are UTC; shifted rows are not the exchange's bars",
+                )
+        self._ended = True
 
     def _block(
         self, file: DataFile, start: int, lines: list[str]
@@ -60,13 +95,14 @@ class Klines:
             for number, line in enumerate(lines, start):
                 yield from self._odd(file, number, line)
             return
-        make, symbol, interval, most = self.make, self.symbol, self.interval, MOST
+        make, symbol, interval = self.make, self.symbol, self.interval
+        (least, dearest), most = self.bounds, MOST
         last = interval - 1
         expected = self._expected
         for row, time, text, opened, high, low, close, volume in columns:
             if (
                 time == expected
-                and 0 < low <= opened <= high < most
+                and least <= low <= opened <= high <= dearest
                 and low <= close <= high
                 and 0 <= volume < most
             ):
@@ -103,6 +139,11 @@ class Klines:
         ordered = 0 < low <= opened <= high < MOST and low <= close <= high
         if not (ordered and 0 <= volume < MOST and len(parts) == file.columns):
             refuse(file, number, line)
+        check_price(file, number, self.symbol, (low, high), self.bounds)
+        if time % self.interval:
+            check_time(file, number, time)
+            self.findings.skip(self.symbol, time)
+            return
         if time != self._expected:
             self._resume(file, number, time, self._expected)
         self._expected = time + self.interval
@@ -112,11 +153,8 @@ class Klines:
     def _resume(self, file: DataFile, number: int, time: int, expected: int) -> None:
         """Judge a row that does not follow its predecessor: a first one, a gap, or an error."""
         check_time(file, number, time)
-        if time % self.interval:
-            file.source.fail(
-                f"{iso(time)} is not a multiple of the interval ({self.interval // 1000} s)", number
-            )
         if expected < 0:
+            self._first = time
             return
         if time == expected - self.interval:
             file.source.fail(f"{iso(time)} comes twice", number, "remove the duplicate row")
@@ -128,7 +166,7 @@ class Klines:
             )
         missing = (time - expected) // self.interval
         mark = self.make is MarkBar
-        self.on_gap(Gap(self.symbol, expected, time - self.interval, missing, mark))
+        self.findings.gap(Gap(self.symbol, expected, time - self.interval, missing, mark))
 
 
 def _columns(file: DataFile, lines: list[str]) -> Iterator[Row] | None:
@@ -172,6 +210,39 @@ def check_time(file: DataFile, number: int, time: int) -> None:
         file.source.fail(
             f"timestamp {time} is out of range", number, "UTC milliseconds are expected"
         )
+
+
+def check_price(
+    file: DataFile, number: int, symbol: str, prices: Sequence[float], bounds: Bounds
+) -> None:
+    """Refuse a price that the symbol cannot have: it is another one's, or an index, or a ratio."""
+    least, most = bounds
+    for price in prices:
+        if not least <= price <= most:
+            file.source.fail(
+                f"{symbol} at {price:.15g}: its price lies in {least:.15g} .. {most:.15g}",
+                number,
+                "are these rows of another symbol, or no prices (a premium index)?",
+            )
+
+
+def refuse_without_volume(file: DataFile) -> None:
+    """Refuse a kline file in which nothing was ever traded: nothing could be filled in it either."""
+    count = 0
+    try:
+        for _, lines in rows(file):
+            for line in filter(str.strip, lines):
+                if float(line.split(",", 6)[5]):
+                    return
+                count += 1
+    except (ValueError, IndexError):  # its reader will say so, with the line
+        return
+    finally:
+        file.source.position = 0
+    file.source.fail(
+        f"all {count} bars have volume 0: mark or index klines?",
+        hint="use the klines; mark klines may stand beside them, named SYMBOL-mark-1m-...",
+    )
 
 
 def refuse(file: DataFile, number: int, line: str) -> None:

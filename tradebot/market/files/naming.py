@@ -36,6 +36,7 @@ class Name:
 
 _QUOTES = "USDT|USDC|FDUSD|BUSD|USD"
 _PAIR = re.compile(rf"([A-Z0-9]{{2,15}}?)({_QUOTES})", re.IGNORECASE)
+_DELIVERY = re.compile(rf"([A-Z0-9]{{2,15}}?(?:{_QUOTES})_\d{{6}})(?![0-9A-Z])", re.IGNORECASE)
 _KINDS = {
     "mark": Kind.MARK,
     "markpriceklines": Kind.MARK,
@@ -66,6 +67,7 @@ def read_name(path: Path) -> Name:
     folders = [part.lower() for part in path.parts[:-1] if part.lower().endswith("klines")]
     words = [token.lower() for token in tokens] + folders
     _refuse_foreign(path, words)
+    _refuse_delivery(path)
     interval = next((TIMEFRAMES[token] for token in tokens if token in TIMEFRAMES), None)
     kind = next((_KINDS[word] for word in words if word in _KINDS), None)
     if kind is None and interval is not None:
@@ -79,6 +81,16 @@ def _refuse_foreign(path: Path, words: list[str]) -> None:
         raise DataError(
             f"{foreign} files cannot be used",
             hint="use klines, markPriceKlines, aggTrades or fundingRate files",
+            file=str(path),
+        )
+
+
+def _refuse_delivery(path: Path) -> None:
+    contract = _DELIVERY.match(path.name)
+    if contract is not None:
+        raise DataError(
+            f"{contract[1].upper()} is a delivery contract, not the perpetual",
+            hint="its prices are others: use the files of the perpetual",
             file=str(path),
         )
 

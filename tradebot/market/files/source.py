@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from tradebot.core.model.errors import DataError
+from tradebot.disk import kind_of
 
 BLOCK = 1 << 15
 """Bytes of text handled at a time: what a block is taken apart into should fit the processor's cache."""
 
 _AGAIN = "the file is damaged or incomplete: download it again"
+_CHECKSUM = re.compile(r"[0-9a-fA-F]{32,128} [ *]\S")
 _BROKEN = (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
 
@@ -48,7 +51,10 @@ class TextFile:
         with self._opened() as (raw, stream):
             while data := self._read(stream, number):
                 self.position = raw.tell()
-                text = rest + self._decode(data, number, first=number == 1 and not rest)
+                begins = number == 1 and not rest
+                text = rest + self._decode(data, number, first=begins)
+                if begins:
+                    self._refuse_foreign(text)
                 if "\r" in text:
                     text = text.replace("\r\n", "\n")
                 lines = text.split("\n")
@@ -72,13 +78,17 @@ class TextFile:
 
     def _size(self) -> int:
         try:
-            if self.path.is_dir():
-                self.fail("is a directory", hint="name the files in it")
-            return self.path.stat().st_size
+            kind = kind_of(self.path)
+            size = self.path.stat().st_size
         except FileNotFoundError:
             self.fail("no such file", hint="check the path")
         except OSError as error:
             self.fail(f"cannot be read: {error.strerror or error}")
+        except ValueError as error:  # a NUL in the name
+            self.fail(f"cannot be read: {error}")
+        if kind is not None:
+            self.fail(f"is {kind[0]}, not a file", hint=kind[1])
+        return size
 
     def _ending(self) -> list[tuple[int, list[str]]] | None:
         """Return the last lines of a plain file without reading the rest; None for packed ones."""
@@ -118,7 +128,7 @@ class TextFile:
             self.fail(f"is no complete zip file: {error}", hint=_AGAIN)
 
     def _member(self, archive: zipfile.ZipFile) -> IO[bytes]:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in archive.namelist() if not _is_side_file(name)]
         if len(names) != 1:
             self.fail(f"holds {len(names)} files, expected one CSV", hint="unpack it")
         try:
@@ -144,6 +154,18 @@ class TextFile:
             line = number + data.count(b"\n", 0, error.start)
             self.fail("is no CSV text", line, "use the CSV files of data.binance.vision")
 
+    def _refuse_foreign(self, text: str) -> None:
+        """Say what a file is that begins like something else than a CSV."""
+        head = text.lstrip()[:512]
+        if _CHECKSUM.match(head):
+            self.fail("is a checksum, not the data", 1, "name the file it was made for")
+        if head.startswith("<") or "<html" in head.lower():
+            hint = "the download brought an error page: download the file again"
+            self.fail("is a web page (HTML or XML), not market data", 1, hint)
+        if "\r" in text.removesuffix("\r") and "\n" not in text:
+            hint = "save it with line ends of Unix or Windows"
+            self.fail("has only carriage returns as line ends", 1, hint)
+
     def _refuse_cut(self, number: int, rest: str, before: list[str]) -> None:
         """Refuse a last number that was cut: it is empty, or has fewer decimals than all before.
 
@@ -156,6 +178,12 @@ class TextFile:
             return
         if all(fields) and (not last or (len(decimals) == 1 and _decimals(last) < decimals.pop())):
             self.fail("the file ends in the middle of this line", number, _AGAIN)
+
+
+def _is_side_file(name: str) -> bool:
+    """Whether an archive's member is a folder, or what a Mac puts beside the files."""
+    parts = name.split("/")
+    return name.endswith("/") or "__MACOSX" in parts or parts[-1].startswith(("._", ".DS_Store"))
 
 
 def _decimals(field: str) -> int:

@@ -9,8 +9,8 @@ from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.money import EXACT
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import MINUTE_MS, Bar
-from tradebot.market.files.gaps import Gap, GapReport
-from tradebot.market.files.klines import MOST, check_time, rows
+from tradebot.market.files.findings import Findings, Gap, Span
+from tradebot.market.files.klines import ANY_PRICE, MOST, Bounds, check_price, check_time, rows
 from tradebot.market.files.probe import DataFile, milliseconds
 
 
@@ -23,16 +23,30 @@ class Trades:
 
     interval = MINUTE_MS
 
-    def __init__(self, symbol: str, files: Sequence[DataFile], on_gap: GapReport) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        files: Sequence[DataFile],
+        findings: Findings,
+        bounds: Bounds = ANY_PRICE,
+    ) -> None:
         self.symbol = symbol
         self.files = files
-        self.on_gap = on_gap
+        self.findings = findings
+        self.bounds = bounds
         self._last_id = -1
         self._last_time = 0
+        self._first = -1
+        self._ended = False
+
+    @property
+    def span(self) -> Span:
+        """From where to where trades were read, as open times of their minutes."""
+        return Span(self._first, self._last_time - self._last_time % MINUTE_MS, self._ended)
 
     def steps(self) -> Iterator[list[MarketEvent]]:
         """Yield every bar as a step of its own. DataError at the first bad row."""
-        self._last_id, self._last_time = -1, 0
+        self._last_id, self._last_time, self._first, self._ended = -1, 0, -1, False
         minute = _Minute(self.symbol, -1)
         for time, price, text, qty in self._trades():
             if not minute.open_time <= time < minute.open_time + MINUTE_MS:
@@ -42,17 +56,21 @@ class Trades:
             minute.add(price, text, qty)
         if minute.sizes:
             yield [minute.bar()]
+        self._ended = True
 
     def _next_minute(self, last: _Minute, time: int) -> _Minute:
         opened = time - time % MINUTE_MS
         expected = last.open_time + MINUTE_MS
         if last.sizes and opened > expected:
             missing = (opened - expected) // MINUTE_MS
-            self.on_gap(Gap(self.symbol, expected, opened - MINUTE_MS, missing))
+            self.findings.gap(Gap(self.symbol, expected, opened - MINUTE_MS, missing))
+        if self._first < 0:
+            self._first = opened
         return _Minute(self.symbol, opened)
 
     def _trades(self) -> Iterator[tuple[int, float, str, str]]:
         """Yield time, price, its text and the quantity's text of each trade, in order."""
+        least, most = self.bounds
         for file in self.files:
             columns, micro = file.columns, file.micro
             scale = 1000 if micro else 1
@@ -68,8 +86,12 @@ class Trades:
                         if not line.strip():
                             continue
                         _refuse(file, number, line)
-                    if not (0 < price < MOST and 0 < qty < MOST) or len(parts) != columns:
+                    if not (0 < price < MOST and 0 <= qty < MOST) or len(parts) != columns:
                         _refuse(file, number, line)
+                    if not least <= price <= most:
+                        check_price(file, number, self.symbol, (price,), self.bounds)
+                    if not qty:  # the exchange's own files have such rows
+                        self.findings.empty(self.symbol, time)
                     if trade <= self._last_id or time < self._last_time:
                         self._refuse_order(file, number, trade, time)
                     if time - self._last_time >= MINUTE_MS:
@@ -145,6 +167,7 @@ def _fault(file: DataFile, parts: list[str]) -> str:
             value = float(text)
         except ValueError:
             return f"{name} {text!r} is not a number"
-        if not 0 < value < MOST:
-            return f"{name} {text} must be finite, plausible and above 0"
+        if not 0 <= value < MOST or (value == 0 and name == "price"):
+            least = "above 0" if name == "price" else "not below 0"
+            return f"{name} {text} must be finite, plausible and {least}"
     return "the row cannot be read"
