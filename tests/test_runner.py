@@ -322,9 +322,9 @@ def test_a_timer_that_was_put_off_does_not_ring_early(tmp_path: Path) -> None:
     session._do(WakeAt("stale:BTC/USDT", START + 1_000))
     session._do(WakeAt("stale:BTC/USDT", START + 65_000))
     with exact():
-        session._wake(START + 60_000)
+        session.wake(START + 60_000)
         assert session.engine.now == 0
-        session._wake(START + 65_001)
+        session.wake(START + 65_001)
     assert session.engine.now == START + 65_000
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.effects import Cancel, Effect, Halted, Notify, Place, SignalJudged
 from tradebot.core.model.events import Command, Event, Filled, OrderUpdate, RunStarted, WakeUp
 from tradebot.core.model.facts import FEES, INSTRUMENTS
@@ -154,8 +155,9 @@ class Played(Story):
 
     def _new(self) -> Session:
         engine = Engine(self.config, lambda symbol: Scripted(self.script, symbol))
-        exchange = SimExchange(self.rules, self.config.instruments)
-        return Session(engine, exchange, sink=self._take, latched=self.latched)
+        self.exchange = SimExchange(self.rules, self.config.instruments)
+        broker = SimulatedBroker(self.exchange, self.config.leverage)
+        return Session(engine, broker, sink=self._take, latched=self.latched)
 
     def _take(self, _: Event, effects: Sequence[Effect]) -> None:
         self.effects.extend(effects)
@@ -216,7 +218,7 @@ class Played(Story):
         return self.engine.books[XRP].holding.qty
 
     def resting(self) -> list[str]:
-        return [order.purpose.value for order, _ in self.session.exchange.open_orders()]
+        return [order.purpose.value for order, _ in self.exchange.open_orders()]
 
 
 class Bare(Story):

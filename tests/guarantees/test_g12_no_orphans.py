@@ -28,7 +28,7 @@ def test_turning_round_leaves_no_stop_of_the_old_side() -> None:
     for _ in range(5):
         story.bar()
     assert story.held < 0
-    (stop,) = [order for order, _ in story.session.exchange.open_orders()]
+    (stop,) = [order for order, _ in story.exchange.open_orders()]
     assert stop.side.value == "buy"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from wall_checker import Checker
 
+from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.effects import Effect, TradeClosed
 from tradebot.core.model.events import Command, Event, MarketEvent, RunStarted
 from tradebot.core.model.facts import FEES, INSTRUMENTS
@@ -106,7 +107,8 @@ def live_through(
         volume_share=D("0.1"),
         leverage=crash.leverage,
     )
-    session = Session(Engine(config, STRATEGIES[strategy]), SimExchange(rules, config.instruments))
+    broker = SimulatedBroker(SimExchange(rules, config.instruments))
+    session = Session(Engine(config, STRATEGIES[strategy]), broker)
     story = Story(Checker(config))
     session.sink = lambda event, effects: note(story, event, effects)
     session.deliver(RunStarted(bar.open_time, "run", "abcdef", "n", "hash"))

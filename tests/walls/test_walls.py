@@ -205,7 +205,7 @@ class Walls(RuleBasedStateMachine):
 
     @rule(symbol=SYMBOL, rate=st.sampled_from(["0.03", "-0.03", "0.0001"]))
     def funding(self, symbol: str, rate: str) -> None:
-        if symbol in self.world.session.exchange.positions:
+        if symbol in self.world.exchange.positions:
             at = max(self.world.time, self.world.session.engine.now)
             self.world.session.advance([FundingRate(at, symbol, Decimal(rate))])
             self.settle()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.effects import (
     Cancel,
     Effect,
@@ -509,7 +510,8 @@ class Checker:
 
     def settle(self, session: Session) -> None:
         """Compare with the exchange's account and the engine's ledger, to the last digit."""
-        exchange, engine = session.exchange, session.engine
+        assert isinstance(session.broker, SimulatedBroker)
+        exchange, engine = session.broker.exchange, session.engine
         assert exchange.cash == self.cash == engine.portfolio.cash
         for symbol, account in self.accounts.items():
             held = exchange.positions.get(symbol)

@@ -11,6 +11,7 @@ from typing import Any
 
 from wall_checker import Checker, Record
 
+from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.events import Command, FeedStatus, FundingRate, MarketEvent, RunStarted
 from tradebot.core.model.facts import FEES, INSTRUMENTS
 from tradebot.core.model.values import MINUTE_MS, Bar, MarkBar, Quote
@@ -158,7 +159,8 @@ class World:
 
     def _session(self) -> Session:
         engine = Engine(self.config, self.make)
-        session = Session(engine, SimExchange(self.rules, self.config.instruments))
+        self.exchange = SimExchange(self.rules, self.config.instruments)
+        session = Session(engine, SimulatedBroker(self.exchange))
         self.checker.watch(session)
         return session
 
@@ -221,7 +223,7 @@ class World:
 
     def funding(self) -> None:
         symbol = self.draw.choice(self.setup.symbols)
-        if self.session.exchange.positions.get(symbol) is None:
+        if self.exchange.positions.get(symbol) is None:
             return
         at = max(self.time, self.session.engine.now)
         rate = D(self.draw.choice(("0.0001", "-0.02", "0.02")))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from tradebot.broker.ghost import GhostBroker
+from tradebot.broker.simulated import SimulatedBroker
 from tradebot.config import Config
 from tradebot.core.ghost.ghosts import Ghosts
 from tradebot.core.model.errors import ConfigError
@@ -67,10 +69,11 @@ def make_session(
         make_strategy,
     )
     rules = _rules(config, limits.leverage or 1)
-    exchange = SimExchange(rules, instruments)
+    make_broker = GhostBroker if ghost else SimulatedBroker
+    broker = make_broker(SimExchange(rules, instruments), rules.leverage)
     ghosts = Ghosts(config.ghost.notional, rules, instruments) if ghost else None
     return Session(
-        engine, exchange, sink=sink, record=record, latched=latched, clock=clock, ghosts=ghosts
+        engine, broker, sink=sink, record=record, latched=latched, clock=clock, ghosts=ghosts
     )
 
 

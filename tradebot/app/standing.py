@@ -15,6 +15,7 @@ from typing import Any
 
 from tradebot.app.build import make_session
 from tradebot.app.run import view, wall_ms
+from tradebot.broker.simulated import SimulatedBroker
 from tradebot.config import Config
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.errors import JournalError
@@ -151,7 +152,11 @@ def _deliver(session: Session, run: RunRow, nonce: str, request: Request) -> Non
     session.deliver(RunStarted(now, run.id, run.instance, nonce, run.config_hash, True))
     session.deliver(Command(now, 0, request.name, request.who, request.reason, request.review))
     if request.name == "close-all":
-        for event in session.exchange.close_all_now(now):
+        broker = session.broker
+        assert isinstance(broker, SimulatedBroker), (
+            "only a simulated account can be closed from here"
+        )
+        for event in broker.close_all_now(now):
             session.deliver(event)
 
 

@@ -1,39 +1,43 @@
-"""The engine and the simulated exchange, coupled: what backtest and local paper have in common.
+"""The engine and its broker, coupled: what all modes have in common.
 
-This is where an approved order is sent (``_place``) and where what comes back is queued as the next
-event; ``Engine.process`` is never re-entered. Everything is synchronous and deterministic.
+A broker in this process is sent approved orders at once (``_place``), and what it answers is queued as the next
+event; ``Engine.process`` is never re-entered. What is meant for a broker outside waits in ``outbox`` until
+the runner has put it on record. Everything is synchronous and deterministic.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from typing import Any
 
 from tradebot.core.ghost.ghosts import Ghosts
+from tradebot.core.model.approved import Approved
 from tradebot.core.model.digest import Digest
 from tradebot.core.model.effects import (
     Cancel,
+    Countdown,
     Effect,
     EquityPoint,
+    LookUp,
     OrderChanged,
     Place,
+    ReadBack,
+    Reconcile,
     SignalJudged,
     StopRun,
     TradeClosed,
     WakeAt,
 )
 from tradebot.core.model.events import (
-    AccountSnapshot,
     Event,
     MarketEvent,
     OrderUpdate,
     PriceSeen,
     WakeUp,
 )
-from tradebot.core.model.values import HOUR_MS, Bar, MarkBar, Order, OrderStatus, Purpose
-from tradebot.core.simulated import SimExchange
+from tradebot.core.model.values import HOUR_MS, Bar, MarkBar, Order, OrderStatus
+from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.engine import Engine
 
 Sink = Callable[[Event, Sequence[Effect]], None]
@@ -43,6 +47,9 @@ Note = Callable[[int, Sequence[Effect]], None]
 _MERE_RECORDS = frozenset({OrderChanged, TradeClosed, EquityPoint})
 """Effects with nothing to carry out and no part in the digest: most of all there are."""
 
+Outgoing = Place | Cancel | LookUp | ReadBack | Reconcile | Countdown
+"""What leaves for the broker."""
+
 FAR = 1 << 62
 
 LATENCIES = 10_000
@@ -50,7 +57,7 @@ LATENCIES = 10_000
 
 
 class Session:
-    """Feeds steps to the exchange, events to the engine, and orders back to the exchange.
+    """Feeds steps to the broker, events to the engine, and orders back to the broker.
 
     ``sink`` is told of every event the engine consumed, with the effects it had, before the effects are carried
     out; ``record`` of the effects alone, where there are any; ``latched`` is asked right before an entry is sent. ``clock`` (seconds) measures what passes from
@@ -63,7 +70,7 @@ class Session:
     def __init__(
         self,
         engine: Engine,
-        exchange: SimExchange,
+        broker: Broker,
         *,
         sink: Sink | None = None,
         record: Record | None = None,
@@ -72,7 +79,8 @@ class Session:
         ghosts: Ghosts | None = None,
     ) -> None:
         self.engine = engine
-        self.exchange = exchange
+        self.broker = broker
+        self.outbox: list[Outgoing] = []
         self.digest = Digest()
         self.stopped: StopRun | None = None
         self.sink = sink
@@ -89,13 +97,14 @@ class Session:
         self._timers: dict[str, int] = {}
         self._next_timer = FAR
         self._next_check = 0
-        self._checked: Decimal | None = None
+        self._on_market = broker.on_market
+        self._outside = broker.outside
 
     def advance(self, step: Sequence[MarketEvent]) -> None:
         """Play all market events of one moment."""
         if self._next_timer != FAR:
             first = step[0]
-            self._wake(getattr(first, "open_time", first.at))
+            self.wake(getattr(first, "open_time", first.at))
         if self._clock is not None:
             self._arrived = self._clock()
         engine = self.engine
@@ -103,7 +112,7 @@ class Session:
         sink = self.sink
         # where there are quotes the bars are for the strategies only: nothing trades on them
         only_bars = self._quotes and isinstance(step[0], Bar)
-        events = _bars(step) if only_bars else self.exchange.step(step)
+        events = _bars(step) if only_bars else self._on_market(step)
         for event in events:
             effects = process(event)
             if sink is not None:
@@ -111,11 +120,11 @@ class Session:
             if effects:
                 self._carry_out(effects)
         if self.ghosts is not None:
-            self._haunt(self.ghosts, step)
+            self._show_ghosts(self.ghosts, step)
         if type(step[0]) is MarkBar:
             self._mark(step)
         if self._next_timer != FAR:
-            self._wake(engine.now + 1)
+            self.wake(engine.now + 1)
         if engine.now >= self._next_check:
             self._check()
 
@@ -126,14 +135,11 @@ class Session:
                 self.deliver(PriceSeen(self.engine.now, bar.symbol, bar.exact_close))
 
     def _check(self) -> None:
-        """Once an hour, tell the engine what the exchange's own account says."""
+        """Once an hour, tell the engine what the broker's own account says."""
         now = self.engine.now
         self._next_check = now - now % HOUR_MS + HOUR_MS
-        account = self.exchange
-        if account.cash == self._checked:  # nothing was traded or paid since
-            return
-        self._checked = account.cash
-        self.deliver(AccountSnapshot(now, account.wallet, account.equity()))
+        for event in self.broker.hourly(now):
+            self.deliver(event)
 
     def deliver(self, event: Event) -> None:
         """Give the engine one event, and everything that follows from it at once."""
@@ -150,7 +156,7 @@ class Session:
         if self.ghosts is not None:
             self._tell(self.ghosts.finish(self.engine.now))
 
-    def _haunt(self, ghosts: Ghosts, step: Sequence[MarketEvent]) -> None:
+    def _show_ghosts(self, ghosts: Ghosts, step: Sequence[MarketEvent]) -> None:
         """Let hypothetical trades see the step, then begin those of the signals it has led to."""
         if not (self._quotes and isinstance(step[0], Bar)):
             self._tell(ghosts.advance(step, self.engine.now))
@@ -186,11 +192,11 @@ class Session:
 
     def _do(self, effect: Effect) -> None:
         match effect:
-            case Place(approved):
+            case Place():
                 self.digest.take(effect)
-                self._place(approved.order, approved.epoch)
-            case Cancel(symbol, order_id):
-                self._queue.extend(self.exchange.cancel(symbol, order_id, self.engine.now))
+                self._send(effect)
+            case Cancel() | LookUp() | ReadBack() | Reconcile() | Countdown():
+                self._send(effect)
             case WakeAt(key, at):
                 self._timers[key] = at
                 self._next_timer = min(
@@ -205,23 +211,52 @@ class Session:
             case _:
                 self.digest.take(effect)
 
-    def _place(self, order: Order, epoch: int) -> None:
-        """Send an approved order, unless it is an entry and trading was halted since."""
-        now = self.engine.now
-        if order.purpose is Purpose.ENTRY:
-            stale = epoch != self.engine.halts.epoch
-            if stale or (self._latched is not None and self._latched()):
-                reason = "halted before it was sent"
-                rejected = OrderStatus.REJECTED
-                self._queue.append(
-                    OrderUpdate(now, order.symbol, order.id, rejected, now, reason=reason)
-                )
-                return
+    def _send(self, effect: Outgoing) -> None:
+        """Hand an effect to a broker in this process; for one outside it waits to be put on record."""
+        if self._outside:
+            self.outbox.append(effect)
+        else:
+            self._queue.extend(self.hand_over(effect))
+
+    def hand_over(self, effect: Outgoing) -> Sequence[Event]:
+        """Hand an effect to the broker; return what it answers at once."""
+        broker, now = self.broker, self.engine.now
+        match effect:
+            case Place(approved):
+                return self._place(approved)
+            case Cancel(order_id=order_id):
+                tracked = self.engine.trader.tracked(order_id)
+                return () if tracked is None else broker.cancel(tracked.order, now)
+            case LookUp():
+                return broker.look_up(effect, now)
+            case ReadBack(symbol):
+                return broker.read_back(symbol, now)
+            case Reconcile():
+                return broker.read_account(now)
+            case Countdown(symbol, ms):
+                return broker.countdown(symbol, ms, now)
+
+    def _place(self, approved: Approved) -> Sequence[Event]:
+        """Send an approved order, unless it may open something and trading was halted since."""
+        now, order = self.engine.now, approved.order
+        if not order.reduce_only and self._is_halted(approved.epoch):
+            return (self.unsent(order, "halted before it was sent"),)
         if self._clock is not None:
             self.latencies_ms.append((self._clock() - self._arrived) * 1000)
-        self._queue.extend(self.exchange.submit(order, now))
+        return self.broker.send(approved, now)
 
-    def _wake(self, before: int) -> None:
+    def _is_halted(self, epoch: int) -> bool:
+        """Whether what was approved in an epoch may not leave any more: a halt came in between."""
+        if epoch != self.engine.halts.epoch:
+            return True
+        return self._latched is not None and self._latched()
+
+    def unsent(self, order: Order, why: str) -> OrderUpdate:
+        """Return the word on an order that never left: nobody has it, and nobody will."""
+        now, rejected = self.engine.now, OrderStatus.REJECTED
+        return OrderUpdate(now, order.symbol, order.id, rejected, now, reason=why)
+
+    def wake(self, before: int) -> None:
         """Deliver the timers due before the given time, in order of time, then key."""
         while self._next_timer < before:
             key = min(self._timers, key=lambda k: (self._timers[k], k))
@@ -232,14 +267,18 @@ class Session:
             self._next_timer = min(self._timers.values(), default=FAR)
             self.deliver(WakeUp(max(at, self.engine.now), key))
 
+    @property
+    def next_timer(self) -> int:
+        """When the next timer may be due (UTC ms, never too late), ``FAR`` without any."""
+        return self._next_timer
+
     def export_state(self) -> dict[str, Any]:
-        """Return engine, exchange, timers and digest as JSON values; only between steps."""
+        """Return engine, broker, timers and digest as JSON values; only between steps."""
         return {
             "engine": self.engine.export_state(),
-            "exchange": self.exchange.export_state(),
+            **self.broker.export_state(),
             "timers": dict(self._timers),
             "next_check": self._next_check,
-            "checked": None if self._checked is None else str(self._checked),
             "digest": self.digest.hashes(),
             "ghosts": None if self.ghosts is None else self.ghosts.export_state(),
         }
@@ -247,11 +286,10 @@ class Session:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
         self.engine.restore(state["engine"])
-        self.exchange.restore(state["exchange"])
+        self.broker.restore(state)
         self._timers = dict(state["timers"])
         self._next_timer = min(self._timers.values(), default=FAR)
         self._next_check = state["next_check"]
-        self._checked = None if state["checked"] is None else Decimal(state["checked"])
         self.digest.restore(state["digest"])
         if self.ghosts is not None:
             self.ghosts.restore(state["ghosts"])
