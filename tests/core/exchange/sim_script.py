@@ -176,11 +176,17 @@ class Script:
         else:
             updates = self.exchange.submit(order_of(action, symbol), at)
         for update in updates:
-            if update.status is OrderStatus.REJECTED:
-                self.told.append(f"{update.order_id} rejected {update.code}")
+            self.events.append(update)
+            if isinstance(update, Filled) or update.status.terminal:
+                self._answer(update)
             elif update.qty is not None:
                 self.told.append(f"{update.order_id} working {plain(update.qty)}")
-        self.events.extend(updates)
+
+    def _answer(self, event: Filled | OrderUpdate) -> None:
+        if isinstance(event, OrderUpdate) and event.status is OrderStatus.REJECTED:
+            self.told.append(f"{event.order_id} rejected {event.code}")
+        else:
+            self.told.append(tell(event, T0 + (self.minute - 1) * MINUTE_MS))
 
 
 def named(row: str) -> tuple[str, str]:

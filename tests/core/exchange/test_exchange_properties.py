@@ -114,6 +114,7 @@ class Checked:
             self.reducing.add(f"n-{self.sent}")
         made = order_of(f"n-{self.sent} {side} {amount} {order_type} {rest} {flag}", symbol)
         (update,) = self.exchange.submit(made, self.now)
+        assert isinstance(update, OrderUpdate)
         self.events.append(update)
         if update.status is OrderStatus.WORKING and reduce:
             assert self.held[symbol] * made.side.sign < 0

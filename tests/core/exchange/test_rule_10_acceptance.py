@@ -10,16 +10,22 @@ from sim_script import FLAT, LONG, RULES, SHORT, T0, Script, instrument, order_o
 
 from tradebot.core.model.events import OrderUpdate
 from tradebot.core.model.money import exact
-from tradebot.core.model.values import OrderStatus
+from tradebot.core.model.values import Order, OrderStatus
 
 D = Decimal
+
+
+def sent(script: Script, order: Order, at: int) -> OrderUpdate:
+    (update,) = script.exchange.submit(order, at)
+    assert isinstance(update, OrderUpdate)
+    return update
 
 
 def refused(order: str, before: str = FLAT, **rules: object) -> OrderUpdate:
     script = Script(rules=replace(RULES, **rules))  # type: ignore[arg-type]
     script.run(before)
     with exact():
-        (update,) = script.exchange.submit(order_of(order), script.now)
+        update = sent(script, order_of(order), script.now)
         assert script.exchange.open_orders() == []
     assert update.status is OrderStatus.REJECTED
     return update
@@ -71,16 +77,16 @@ def test_a_limit_takes_no_trigger() -> None:
     script.run(FLAT)
     both = replace(order_of("a buy 1 limit 99"), trigger=D(98))
     with exact():
-        (update,) = script.exchange.submit(both, script.now)
+        update = sent(script, both, script.now)
     assert update.code == -1106
 
 
 def test_unknown_symbols_and_symbols_without_a_price() -> None:
     script = Script()
     with exact():
-        (update,) = script.exchange.submit(order_of("a buy 1 market", "X/USDT"), T0)
+        update = sent(script, order_of("a buy 1 market", "X/USDT"), T0)
         assert (update.code, update.reason) == (-1121, "X/USDT is not traded here")
-        (update,) = script.exchange.submit(order_of("a buy 1 market"), T0)
+        update = sent(script, order_of("a buy 1 market"), T0)
         assert (update.code, update.reason) == (-4131, "T/USDT has shown no price yet")
 
 

@@ -180,8 +180,10 @@ class HypotheticalTrade:
             reduce_only=not enters,
             purpose=purpose,
         )
-        (answer,) = self._exchange.submit(order, at)
-        return answer.reason if answer.status is OrderStatus.REJECTED else ""
+        match self._exchange.submit(order, at):
+            case [OrderUpdate(status=OrderStatus.REJECTED, reason=reason)]:
+                return reason
+        return ""
 
     def _protect(self, qty: Decimal, at: int) -> None:
         """Put stop and target under what has just been filled; a stop that is refused means close."""

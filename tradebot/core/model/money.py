@@ -91,6 +91,11 @@ def quotient_at_8(numerator: Decimal, denominator: Decimal, rounding: str) -> De
     return count.scaleb(-8).quantize(EIGHT)
 
 
+def to_eight(amount: Decimal) -> Decimal:
+    """Return an amount at 8 decimals, half-even: how a venue books money it has to round."""
+    return amount.quantize(EIGHT, context=_ROUND)
+
+
 def of_float(value: float) -> Decimal:
     """Return a float as the decimal its shortest text names; NaN and infinity raise ValueError."""
     number = Decimal(repr(value))

@@ -33,6 +33,24 @@ class Rejection(NamedTuple):
     reason: str
 
 
+def unknown_symbol(symbol: str) -> Rejection:
+    """Refuse whatever was asked about a symbol this exchange does not know."""
+    return Rejection(-1121, f"{symbol} is not traded here")
+
+
+def check_leverage(instrument: Instrument, leverage: int, account: Account) -> Rejection | None:
+    """Check a new leverage: within the first tier's, and not lowered under an open position."""
+    symbol, most = instrument.symbol, instrument.tiers[0].max_leverage
+    if not 1 <= leverage <= most:
+        return Rejection(-4028, f"leverage {leverage} is not from 1 to {most}")
+    now = account.leverage(symbol)
+    if leverage < now and account.held(symbol):
+        return Rejection(
+            -4161, f"leverage cannot be lowered from {now} to {leverage} with a position open"
+        )
+    return None
+
+
 def check_form(order: Order, instrument: Instrument) -> Rejection | None:
     """Check what can be said of an order without knowing any price or account."""
     return (
@@ -200,10 +218,10 @@ def check_margin(
     opening = order.qty - min(order.qty, closable(order.side, account.held(order.symbol)))
     notional = opening * expected_price(order, last)
     rate = rules.fees.maker if order.tif is TimeInForce.GTX else rules.fees.taker
-    if opening > ZERO and not account.covers(notional, rate):
+    if opening > ZERO and not account.covers(order.symbol, notional, rate):
         return Rejection(
             -2019,
-            f"opening {plain(notional)} at {rules.leverage}x does not fit into free cash of "
+            f"opening {plain(notional)} at {account.leverage(order.symbol)}x does not fit into free cash of "
             f"{plain(account.free)} with its fee",
         )
     return None

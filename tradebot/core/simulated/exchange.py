@@ -31,24 +31,27 @@ from tradebot.core.model.values import (
     Side,
 )
 from tradebot.core.simulated import acceptance, bars, quotes
-from tradebot.core.simulated.account import Position
+from tradebot.core.simulated.asked import AskedExchange, record_of
 from tradebot.core.simulated.bars import BarWalk, Moment
-from tradebot.core.simulated.matcher import Matcher, Stamp
+from tradebot.core.simulated.forced import ForcedEvents
+from tradebot.core.simulated.matcher import Matcher, Report, Stamp
 from tradebot.core.simulated.pricing import Pricing
-from tradebot.core.simulated.quotes import QuoteWalk
-from tradebot.core.simulated.resting import CONDITIONAL
+from tradebot.core.simulated.quotes import QuoteWalk, VisibleBook
+from tradebot.core.simulated.resting import CONDITIONAL, Resting
 from tradebot.core.simulated.rules import SimRules
 from tradebot.core.simulated.state import (
     export_bars,
     export_desk,
     export_quotes,
+    export_taken,
     restore_bars,
     restore_desk,
     restore_quotes,
+    restore_taken,
 )
 
 
-class SimExchange:
+class SimExchange(AskedExchange):
     """One simulated venue with one account, on bars or on quotes.
 
     A symbol that has shown a quote is traded on quotes from then on: its bars only pass through.
@@ -64,6 +67,7 @@ class SimExchange:
         self._bars: dict[str, Bar] = {}
         self._marks: dict[str, MarkBar] = {}
         self._quotes: dict[str, Quote] = {}
+        self._books: dict[str, VisibleBook] = {}
         self._moment = Moment()
         self._walking = False
         self._adopt_desk()
@@ -75,27 +79,41 @@ class SimExchange:
 
     # Orders
 
-    def submit(self, order: Order, at: int) -> list[OrderUpdate]:
+    def submit(self, order: Order, at: int) -> list[Report]:
         """Take or refuse an order decided at ``at`` (UTC ms).
 
-        Returns one update: WORKING (``qty`` set when a reduce-only order was cut) or REJECTED.
+        Returns one update: WORKING (``qty`` set when a reduce-only order was cut) or REJECTED. Under
+        ``rules.at_once`` what a market or limit order meets on the last quote follows it.
         """
         refusal = self._refusal(order)
         if refusal is not None:
             code, reason = refusal
             return [_answer(order, at, OrderStatus.REJECTED, code=code, reason=reason)]
         left = self._admitted_qty(order)
-        self._rest(order, left, at)
+        resting = self._rest(order, left, at)
         cut = None if left == order.qty else left
-        return [_answer(order, at, OrderStatus.WORKING, qty=cut)]
+        working = _answer(order, at, OrderStatus.WORKING, qty=cut)
+        if self._rules.at_once and order.type not in CONDITIONAL and order.symbol in self._quotes:
+            return [working, *self._answer_now(resting, at)]
+        return [working]
 
-    def cancel(self, symbol: str, order_id: str, at: int) -> list[OrderUpdate]:
+    def _answer_now(self, resting: Resting, at: int) -> Iterator[Report]:
+        """What the last quote, or what earlier orders have left of it, gives an order."""
+        book = self._visible(self._quotes[resting.order.symbol])
+        return QuoteWalk(self._desk, self._pricing, book, Stamp(at, at)).answer(resting)
+
+    def cancel(self, symbol: str, order_id: str, at: int) -> list[Report]:
         """Ask for a cancel: CANCELLED follows as an event when it takes effect.
 
         An unknown or finished order is no error: whatever ended it has been or will be reported.
+        Under ``rules.at_once`` it takes effect here and now.
         """
         resting = self._desk.book.find(symbol, order_id)
-        if resting is not None and resting.cancel_at is None:
+        if resting is None:
+            return []
+        if self._rules.at_once:
+            return [self._desk.cancel(resting, Stamp(at, at))]
+        if resting.cancel_at is None:
             resting.cancel_at = self._effective(symbol, at)
         return []
 
@@ -115,21 +133,23 @@ class SimExchange:
             events += self._close_now(symbol, stamp)
         return events
 
-    def open_orders(self) -> list[tuple[Order, Decimal]]:
-        """Working orders with what is left of each, by submission."""
-        resting = [r for orders in self._orders.values() for r in orders]
-        return [(r.order, r.left) for r in sorted(resting, key=lambda r: r.seq)]
+    @property
+    def force(self) -> ForcedEvents:
+        """What can be made to happen to the account: liquidation, ADL, delisting, cuts, fills."""
+        return ForcedEvents(self._desk, self.last_price)
 
     def _refusal(self, order: Order) -> acceptance.Rejection | None:
         instrument = self._instruments.get(order.symbol)
         if instrument is None:
-            return acceptance.Rejection(-1121, f"{order.symbol} is not traded here")
-        if order.id in self._desk.book.used:
+            return acceptance.unknown_symbol(order.symbol)
+        if order.symbol in self._desk.delisted:
+            return acceptance.Rejection(-4141, f"{order.symbol} is closed")
+        if self._is_taken(order):
             return acceptance.Rejection(-4116, f"order id {order.id} has been used")
         formal = acceptance.check_form(order, instrument)
         if formal is not None:
             return formal
-        last = self._last_price(order.symbol)
+        last = self.last_price(order.symbol)
         if last is None:
             return acceptance.Rejection(-4131, f"{order.symbol} has shown no price yet")
         account, book = self._desk.account, self._desk.book
@@ -142,6 +162,13 @@ class SimExchange:
             or acceptance.check_margin(order, account, self._rules, last)
         )
 
+    def _is_taken(self, order: Order) -> bool:
+        """Whether an order's id is in use (by a working order of the symbol, where ids come back)."""
+        book = self._desk.book
+        if self._rules.reuse_ids:
+            return book.find(order.symbol, order.id) is not None
+        return order.id in book.used
+
     def _admitted_qty(self, order: Order) -> Decimal:
         """The quantity taken on: a reduce-only order is cut to what it may close (rule 8)."""
         if not order.reduce_only:
@@ -151,12 +178,14 @@ class SimExchange:
             return min(order.qty, abs(held))
         return min(order.qty, self._desk.book.room(order.symbol, held))
 
-    def _rest(self, order: Order, left: Decimal, at: int) -> None:
+    def _rest(self, order: Order, left: Decimal, at: int) -> Resting:
         resting = self._desk.book.add(order, left, self._effective(order.symbol, at))
+        if self._desk.history is not None:
+            self._desk.history.add(record_of(resting, at))
         moment = self._moment
         level = moment.level_for(order.symbol)
         if level is None or order.type is not OrderType.STOP_MARKET:
-            return
+            return resting
         delay = self._delay(moment.interval)
         if delay:
             resting.eligible_at = at + delay
@@ -164,11 +193,12 @@ class SimExchange:
             resting.arrived = True
             resting.eligible_at = resting.live_bar = moment.open_time
             resting.live_level = level
+        return resting
 
     def _effective(self, symbol: str, at: int) -> int:
         """First moment at which an order or a cancel decided now may take effect (rule 1)."""
         if symbol in self._quotes:
-            return at + self._rules.latency_ms
+            return at if self._rules.at_once else at + self._rules.latency_ms
         moment = self._moment
         if moment.active:
             return moment.open_time + moment.interval + self._delay(moment.interval)
@@ -223,8 +253,10 @@ class SimExchange:
         if position is None:
             return []
         mark = self._known_price(due.symbol) if due.mark is None else due.mark
-        amount = -position.qty * mark * due.rate
+        amount = self._rules.money(-position.qty * mark * due.rate)
         self._desk.account.fund(amount)
+        if self._rules.isolated_funding:
+            self._desk.account.add_margin(due.symbol, amount)
         exchange_time = due.at - due.at % MINUTE_MS  # recorded rows carry stray milliseconds
         at = max(due.at, self._clock())
         return [FundingPaid(at, due.symbol, amount, due.rate, mark, position.qty, exchange_time)]
@@ -298,7 +330,7 @@ class SimExchange:
             self._quotes[quote.symbol] = quote
         loud = [quote for quote in seen if self._is_loud(quote)]
         if loud:
-            walks = [QuoteWalk(self._desk, self._pricing, quote) for quote in loud]
+            walks = [self._walk(quote) for quote in loud]
             return self._walk_quotes(paid, walks, [*seen, *told])
         return [*paid, *seen, *told]
 
@@ -306,6 +338,18 @@ class SimExchange:
         orders = self._orders.get(quote.symbol, ())
         position = self._positions.get(quote.symbol)
         return bool(orders or position) and not quotes.is_quiet(orders, position, quote)
+
+    def _walk(self, quote: Quote) -> QuoteWalk:
+        stamp = Stamp(quote.at, quote.exchange_time)
+        return QuoteWalk(self._desk, self._pricing, self._visible(quote), stamp)
+
+    def _visible(self, quote: Quote) -> VisibleBook:
+        """What is left of a symbol's last quote."""
+        book = self._books.get(quote.symbol)
+        if book is None or book.quote is not quote:
+            book = VisibleBook(quote, self._instruments[quote.symbol].step)
+            self._books[quote.symbol] = book
+        return book
 
     def _walk_quotes(
         self, paid: list[Event], walks: list[QuoteWalk], rest: list[Event]
@@ -321,40 +365,6 @@ class SimExchange:
 
     # The account
 
-    @property
-    def cash(self) -> Decimal:
-        """Exact cash flow, USDT: start - sum(signed quantity x price) - fees + funding."""
-        return self._desk.account.cash
-
-    @property
-    def fees(self) -> Decimal:
-        """Fees paid so far, USDT."""
-        return self._desk.account.fees
-
-    @property
-    def funding(self) -> Decimal:
-        """Funding so far, USDT, negative when paid."""
-        return self._desk.account.funding
-
-    @property
-    def wallet(self) -> Decimal:
-        """Wallet balance, USDT: cash plus the cost of what is held."""
-        return self._desk.account.wallet
-
-    @property
-    def positions(self) -> Mapping[str, Position]:
-        """Open positions by symbol; a flat symbol has no key."""
-        return self._positions
-
-    def margin(self, symbol: str) -> Decimal:
-        """Isolated margin of a symbol's position, USDT; 0 when flat."""
-        position = self._positions.get(symbol)
-        return ZERO if position is None else position.margin
-
-    def free(self) -> Decimal:
-        """Free cash, USDT: wallet less isolated margins."""
-        return self._desk.account.free
-
     def equity(self) -> Decimal:
         """Equity, USDT: cash plus quantity x last mark close, else close, over all positions."""
         value = self.cash
@@ -363,11 +373,11 @@ class SimExchange:
         return value
 
     def _known_price(self, symbol: str) -> Decimal:
-        price = self._last_price(symbol)
+        price = self.last_price(symbol)
         assert price is not None, f"a position in {symbol} without any price"
         return price
 
-    def _last_price(self, symbol: str) -> Decimal | None:
+    def last_price(self, symbol: str) -> Decimal | None:
         """The last mark, else close (USDT); None before the first price."""
         quote = self._quotes.get(symbol)
         if quote is not None:
@@ -389,22 +399,10 @@ class SimExchange:
         quote = self._quotes.get(symbol)
         tick = self._instruments[symbol].tick
         if quote is not None:
-            return self._close_on_quote(quote, side, abs(held), stamp)
+            return [*quotes.close(self._desk, self._pricing, self._visible(quote), stamp)]
         bar = self._bars[symbol]
         price = self._pricing.market(side, bar.exact_close, abs(held), bar.exact_volume, tick)
         return [self._desk.close(symbol, abs(held), price, stamp)]
-
-    def _close_on_quote(self, quote: Quote, side: Side, qty: Decimal, stamp: Stamp) -> list[Event]:
-        instrument = self._instruments[quote.symbol]
-        touch = quotes.visible(quote, side, instrument.step)
-        shown = min(qty, touch.left)
-        events: list[Event] = []
-        if shown:
-            events.append(self._desk.close(quote.symbol, shown, touch.price, stamp))
-        if rest := qty - shown:
-            price = self._pricing.beyond_touch(side, touch.price, rest, touch.size, instrument.tick)
-            events.append(self._desk.close(quote.symbol, rest, price, stamp))
-        return events
 
     # State
 
@@ -421,6 +419,7 @@ class SimExchange:
             "bars": export_bars(self._bars),
             "marks": export_bars(self._marks),
             "quotes": export_quotes(self._quotes),
+            "taken": export_taken(self._quotes, self._books),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -429,6 +428,7 @@ class SimExchange:
         self._bars = restore_bars(Bar, state["bars"])
         self._marks = restore_bars(MarkBar, state["marks"])
         self._quotes = restore_quotes(state["quotes"])
+        self._books = restore_taken(self._quotes, self._instruments, state.get("taken", {}))
         self._adopt_desk()
 
 

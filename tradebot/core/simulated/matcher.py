@@ -15,6 +15,7 @@ from tradebot.core.model.events import Filled, OrderUpdate
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Fill, Instrument, OrderStatus, Side
 from tradebot.core.simulated.account import Account, signed
+from tradebot.core.simulated.history import History
 from tradebot.core.simulated.resting import Resting, RestingOrders, closable
 from tradebot.core.simulated.rules import SimRules
 
@@ -46,13 +47,17 @@ class Executed:
 class Matcher:
     """Fills orders against one account and one book."""
 
-    __slots__ = ("account", "book", "instruments", "own", "rules", "trades")
+    __slots__ = ("account", "book", "delisted", "history", "instruments", "own", "rules", "trades")
 
     def __init__(self, rules: SimRules, instruments: Mapping[str, Instrument]) -> None:
         self.rules = rules
         self.instruments = instruments
-        self.account = Account(rules.start_equity, rules.leverage, instruments)
+        self.account = Account(
+            rules.start_equity, rules.leverage, instruments, rounded=rules.rounded
+        )
         self.book = RestingOrders()
+        self.history = History() if rules.history else None
+        self.delisted: set[str] = set()
         self.trades: dict[str, int] = {}
         self.own = 0
         """Number of fills that came from no order of ours (liquidations, final closes)."""
@@ -83,26 +88,63 @@ class Matcher:
         done = closing + fits
         if done:
             price = price if done == qty else price_of(done)
-            fee = done * price * rate
-            events += self._execute(resting, done, price, fee, stamp, maker)
+            events += self.execute(resting, done, price, stamp, maker=maker)
         if fits < opening:
-            events.append(self.expire(resting, stamp, self._unaffordable(opening - fits, price)))
+            events.append(
+                self.expire(resting, stamp, self._unaffordable(order.symbol, opening - fits, price))
+            )
         return Executed(done, bool(fits), events)
 
-    def liquidate(self, symbol: str, stamp: Stamp) -> list[Report]:
-        """Close the whole position at its bankruptcy price, without fee; all orders expire."""
+    def liquidate(
+        self, symbol: str, stamp: Stamp, *, price: Decimal | None = None, order_id: str = ""
+    ) -> list[Report]:
+        """Close the whole position at its bankruptcy price, or at ``price``; all orders expire."""
         position = self.account.positions[symbol]
-        events: list[Report] = [
-            self._close(symbol, abs(position.qty), position.bankruptcy, stamp, "liquidation")
-        ]
-        return events + [
-            self.expire(resting, stamp, "the position was liquidated")
-            for resting in self.book.of(symbol)
-        ]
+        price = position.bankruptcy if price is None else price
+        fee = self.rules.liquidation_fee
+        closed = self.close(
+            symbol,
+            abs(position.qty),
+            price,
+            stamp,
+            order_id=order_id or self._own_id("liquidation"),
+            rate=fee,
+            liquidation=True,
+        )
+        return [closed, *self.expire_all(symbol, stamp, "the position was liquidated")]
 
-    def close(self, symbol: str, qty: Decimal, price: Decimal, stamp: Stamp) -> Filled:
-        """Close a part of a position as a taker, without any order of ours."""
-        return self._close(symbol, qty, price, stamp, "close")
+    def close(
+        self,
+        symbol: str,
+        qty: Decimal,
+        price: Decimal,
+        stamp: Stamp,
+        *,
+        order_id: str = "",
+        rate: Decimal | None = None,
+        liquidation: bool = False,
+    ) -> Filled:
+        """Close a part of a position without any order of ours, at a fee rate (else the taker's)."""
+        side = Side.SELL if self.account.held(symbol) > 0 else Side.BUY
+        rate = self.rules.fees.taker if rate is None else rate
+        order_id = order_id or self._own_id("close")
+        fee = self.rules.money(qty * price * rate) if rate else ZERO
+        if self.history is not None:
+            self.book.seq += 1  # the exchange's own order has a number too
+        trade_id = self._next_trade(symbol)
+        fill = Fill(
+            symbol, trade_id, order_id, side, qty, price, fee, False, stamp.time, liquidation
+        )
+        return self._booked(fill, stamp)
+
+    def _own_id(self, why: str) -> str:
+        """The id of a fill that came from no order of ours: ``<why>-<n>``."""
+        self.own += 1
+        return f"{why}-{self.own}"
+
+    def expire_all(self, symbol: str, stamp: Stamp, reason: str) -> list[Report]:
+        """Expire every order of a symbol, by submission."""
+        return [self.expire(resting, stamp, reason) for resting in self.book.of(symbol)]
 
     def expire(self, resting: Resting, stamp: Stamp, reason: str) -> OrderUpdate:
         """Take an order out of the book and say that it expired."""
@@ -122,37 +164,23 @@ class Matcher:
             if resting.cancel_at is not None and resting.cancel_at <= stamp.time
         ]
 
-    def _execute(
-        self,
-        resting: Resting,
-        qty: Decimal,
-        price: Decimal,
-        fee: Decimal,
-        stamp: Stamp,
-        maker: bool,
+    def execute(
+        self, resting: Resting, qty: Decimal, price: Decimal, stamp: Stamp, *, maker: bool
     ) -> list[Report]:
+        """Fill a quantity of an order at a price, whatever it opens; then cut what it made too large."""
         order = resting.order
+        rate = self.rules.fees.maker if maker else self.rules.fees.taker
+        fee = self.rules.money(qty * price * rate)
         trade_id = self._next_trade(order.symbol)
         fill = Fill(
             order.symbol, trade_id, order.id, order.side, qty, price, fee, maker, stamp.time
         )
         filled = self._booked(fill, stamp)
         resting.left -= qty
+        resting.filled += qty
         if not resting.left:
             self.book.remove(resting)
-        return [filled, *self._cut(order.symbol, stamp)]
-
-    def _close(self, symbol: str, qty: Decimal, price: Decimal, stamp: Stamp, why: str) -> Filled:
-        """Close without an order: the fill's order id is ``<why>-<n>``, a liquidation is free."""
-        side = Side.SELL if self.account.held(symbol) > 0 else Side.BUY
-        free = why == "liquidation"
-        fee = ZERO if free else qty * price * self.rules.fees.taker
-        self.own += 1
-        trade_id, order_id = self._next_trade(symbol), f"{why}-{self.own}"
-        fill = Fill(
-            symbol, trade_id, order_id, side, qty, price, fee, False, stamp.time, liquidation=free
-        )
-        return self._booked(fill, stamp)
+        return [filled, *self.cut(order.symbol, stamp)]
 
     def _next_trade(self, symbol: str) -> int:
         self.trades[symbol] = self.trades.get(symbol, 0) + 1
@@ -160,9 +188,11 @@ class Matcher:
 
     def _booked(self, fill: Fill, stamp: Stamp) -> Filled:
         self.account.trade(fill.symbol, signed(fill.side, fill.qty), fill.price, fill.fee)
+        if self.history is not None:
+            self.history.take(fill, stamp.time, self.book.seq)
         return Filled(stamp.at, fill)
 
-    def _cut(self, symbol: str, stamp: Stamp) -> list[Report]:
+    def cut(self, symbol: str, stamp: Stamp) -> list[Report]:
         """Expire what reduce-only orders exceed the position by (rule 8)."""
         held = self.account.held(symbol)
         return [
@@ -176,14 +206,21 @@ class Matcher:
             for resting, left in self.book.cut(symbol, held)
         ]
 
-    def _unaffordable(self, qty: Decimal, price: Decimal) -> str:
+    def _unaffordable(self, symbol: str, qty: Decimal, price: Decimal) -> str:
         return (
             f"{plain(qty)} at {plain(price)} does not fit: free cash is "
-            f"{plain(self.account.free)} at {self.rules.leverage}x"
+            f"{plain(self.account.free)} at {self.account.leverage(symbol)}x"
         )
 
-    @staticmethod
+    def cut_to(self, resting: Resting, left: Decimal, stamp: Stamp, reason: str) -> OrderUpdate:
+        """Take away what an order has beyond ``left``; with nothing left it is gone."""
+        resting.left = left
+        if not left:
+            self.book.remove(resting)
+        return self._update(resting, OrderStatus.EXPIRED, stamp, reason, left)
+
     def _update(
+        self,
         resting: Resting,
         status: OrderStatus,
         stamp: Stamp,
@@ -191,6 +228,9 @@ class Matcher:
         qty: Decimal | None = None,
     ) -> OrderUpdate:
         order = resting.order
+        if self.history is not None:
+            left = ZERO if qty is None else qty
+            self.history.end(order.symbol, order.id, status, stamp.time, reason, left)
         return OrderUpdate(
             stamp.at, order.symbol, order.id, status, stamp.time, reason=reason, qty=qty
         )

@@ -45,26 +45,37 @@ class Visible:
         self.left = floor_to(size, step)
 
 
-def visible(quote: Quote, side: Side, step: Decimal) -> Visible:
-    """The side of the book that an order of ``side`` takes from."""
-    if side is Side.BUY:
-        return Visible(quote.exact_ask, quote.exact_ask_qty, step)
-    return Visible(quote.exact_bid, quote.exact_bid_qty, step)
+class VisibleBook:
+    """Both sides of one quote. What an order takes from it is gone until the next quote."""
+
+    __slots__ = ("ask", "bid", "quote")
+
+    def __init__(self, quote: Quote, step: Decimal) -> None:
+        self.quote = quote
+        self.bid = Visible(quote.exact_bid, quote.exact_bid_qty, step)
+        self.ask = Visible(quote.exact_ask, quote.exact_ask_qty, step)
+
+    def opposite(self, side: Side) -> Visible:
+        """The side that an order of ``side`` takes from."""
+        return self.ask if side is Side.BUY else self.bid
+
+    def own(self, side: Side) -> Visible:
+        """The side that a resting order of ``side`` queues on."""
+        return self.bid if side is Side.BUY else self.ask
 
 
 class QuoteWalk:
     """What one quote does to the orders and the position of its symbol."""
 
-    def __init__(self, desk: Matcher, pricing: Pricing, quote: Quote) -> None:
+    def __init__(self, desk: Matcher, pricing: Pricing, book: VisibleBook, stamp: Stamp) -> None:
+        quote = book.quote
         self._desk = desk
         self._pricing = pricing
         self._symbol = quote.symbol
         self._mark = quote.exact_mark
-        instrument = desk.instruments[quote.symbol]
-        self._tick = instrument.tick
-        self._bid = visible(quote, Side.SELL, instrument.step)
-        self._ask = visible(quote, Side.BUY, instrument.step)
-        self._stamp = Stamp(quote.at, quote.exchange_time)
+        self._tick = desk.instruments[quote.symbol].tick
+        self._visible = book
+        self._stamp = stamp
         self._last_seq = desk.book.seq  # what is sent while this quote is worked waits for the next
 
     def run(self) -> Iterator[Report]:
@@ -79,6 +90,14 @@ class QuoteWalk:
             yield from self._judge(resting)
             resting.arrived = True
 
+    def answer(self, resting: Resting) -> Iterator[Report]:
+        """Judge one order at once, on what is left of the quote."""
+        resting.arrived = True
+        if resting.order.type is OrderType.LIMIT:
+            yield from self._arrive(resting)
+        else:
+            yield from self._sweep(resting)
+
     def _next_eligible(self, seq: int) -> Resting | None:
         for resting in self._desk.book.after(self._symbol, seq):
             if resting.eligible_at <= self._stamp.time and resting.seq <= self._last_seq:
@@ -92,13 +111,9 @@ class QuoteWalk:
         elif kind is OrderType.MARKET or resting.reached(self._mark):
             yield from self._sweep(resting)
 
-    def _opposite(self, resting: Resting) -> Visible:
-        """The side of the book an order would take from."""
-        return self._ask if resting.order.side is Side.BUY else self._bid
-
     def _sweep(self, resting: Resting) -> Iterator[Report]:
         """A market order: the visible touch, then whatever is left at a worsened price."""
-        touch = self._opposite(resting)
+        touch = self._visible.opposite(resting.order.side)
         yield from self._take(resting, touch, maker=False)
         if not self._works(resting):
             return
@@ -123,7 +138,7 @@ class QuoteWalk:
     def _arrive(self, resting: Resting) -> Iterator[Report]:
         """A limit's first eligible quote: takes, expires, or queues behind its own side."""
         order = resting.order
-        touch = self._opposite(resting)
+        touch = self._visible.opposite(resting.order.side)
         if resting.reached(touch.price):
             if order.tif is TimeInForce.GTX:
                 reason = f"post-only would take at {touch.price}"
@@ -133,7 +148,7 @@ class QuoteWalk:
         if order.tif is TimeInForce.IOC and self._works(resting):
             reason = f"immediate-or-cancel: no more within the limit at {touch.price}"
             yield self._desk.expire(resting, self._stamp, reason)
-        own = self._bid if order.side is Side.BUY else self._ask
+        own = self._visible.own(order.side)
         resting.queue = ZERO if self._improves(resting, own.price) else own.size
 
     @staticmethod
@@ -144,7 +159,7 @@ class QuoteWalk:
 
     def _queue(self, resting: Resting) -> Iterator[Report]:
         """A resting limit: once the opposite touch is past it, the queue goes first, then we."""
-        touch = self._opposite(resting)
+        touch = self._visible.opposite(resting.order.side)
         if not resting.passed(touch.price, self._tick):
             return
         ahead = min(resting.queue, touch.left)
@@ -154,3 +169,20 @@ class QuoteWalk:
 
     def _works(self, resting: Resting) -> bool:
         return self._desk.book.find(self._symbol, resting.order.id) is resting
+
+
+def close(desk: Matcher, pricing: Pricing, book: VisibleBook, stamp: Stamp) -> Iterator[Report]:
+    """Close the whole position of a symbol on what is left of its last quote, and beyond it."""
+    symbol = book.quote.symbol
+    held = desk.account.held(symbol)
+    side = Side.SELL if held > 0 else Side.BUY
+    touch = book.opposite(side)
+    qty = abs(held)
+    shown = min(qty, touch.left)
+    if shown:
+        touch.left -= shown
+        yield desk.close(symbol, shown, touch.price, stamp)
+    if rest := qty - shown:
+        tick = desk.instruments[symbol].tick
+        price = pricing.beyond_touch(side, touch.price, rest, touch.size, tick)
+        yield desk.close(symbol, rest, price, stamp)

@@ -23,7 +23,7 @@ class Resting:
     ``eligible_at``: first moment (UTC ms) it may be judged; ``arrived``: it has been, once;
     ``triggered``: its trigger was met; ``cancel_at``: when a requested cancel takes effect;
     ``live_bar``/``live_level``: bar (open time) inside which a stop went live, and the price there;
-    ``queue``: size still ahead of a limit on quotes.
+    ``queue``: size still ahead of a limit on quotes; ``filled``: what was executed of it.
     """
 
     order: Order
@@ -39,6 +39,7 @@ class Resting:
     live_bar: int = _NEVER
     live_level: Decimal = ZERO
     queue: Decimal = ZERO
+    filled: Decimal = ZERO
 
     @classmethod
     def of(cls, order: Order, left: Decimal, seq: int, eligible_at: int) -> Resting:
