@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import engine_kit
 import pytest
 from engine_kit import (
     ADA,
@@ -26,6 +27,7 @@ from tradebot.core.model.effects import (
     CommandDone,
     EquityPoint,
     FundingBooked,
+    Halted,
     SignalJudged,
     StopRun,
     TradeClosed,
@@ -46,6 +48,7 @@ from tradebot.core.model.values import MINUTE_MS, Bar, OrderStatus, Purpose, Quo
 from tradebot.core.state.portfolio import WINDOW
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.trader import Execution
+from tradebot.core.trading.wish import hear
 
 D = Decimal
 
@@ -157,8 +160,9 @@ class Trap(Signal):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (RuntimeError("bug"), "raised RuntimeError: bug"),
-        (SystemExit(3), "raised SystemExit: 3"),
+        (RuntimeError("bug"), "RuntimeError: bug (XRP/USDT, bar of 2025-06-02T12:02:00Z)"),
+        (SystemExit(3), "SystemExit: 3 (XRP/USDT"),
+        (GeneratorExit("out"), "GeneratorExit: out (XRP/USDT"),
         ("buy!", "returned 'buy!', which is no Signal"),
         (Signal("up", 1.0), "which is no Signal"),  # type: ignore[arg-type]
         (Signal("long", None), "returned a signal with"),  # type: ignore[arg-type]
@@ -180,11 +184,47 @@ def test_a_strategy_that_cannot_be_trusted_ends_the_run_with_its_stops_in_place(
     (stop,) = story.found(StopRun)
     assert stop.failed
     assert words in stop.reason
+    if isinstance(said, BaseException):
+        assert stop.file == engine_kit.__file__
+        assert f"engine_kit.py:{stop.line}: {words}" in story.found(Halted)[0].detail
     assert story.halted() == ["strategy"]
     assert story.session.stopped is stop
     assert story.resting() == ["s"]  # the stop stays where it is
     story.command("resume")
     assert not story.engine.halts.reasons
+
+
+def test_a_real_interrupt_passes_through() -> None:
+    story = Bare(a_config())
+    story.say(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        story.bar()
+    with pytest.raises(KeyboardInterrupt):
+        hear(1, object.__new__(Pressed), story.a_bar())
+
+
+class Pressed(Signal):
+    """A signal during whose reading somebody presses ctrl-c."""
+
+    @property
+    def side(self) -> str:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
+def test_a_signal_before_the_warm_up_is_over_is_not_judged() -> None:
+    story = Bare(a_config())
+    book = story.engine.books[XRP]
+    book.cold = book.strategy.warmup = 3
+    with exact():
+        story.engine.warm(story.a_bar())  # the past counts
+    story.say(long(), long(), long())
+    story.bar()
+    story.bar()
+    assert story.verdicts() == []
+    words = "XRP/USDT: a signal before the strategy's warm-up of 3 bars is not judged"
+    assert story.told() == words  # once
+    story.bar()
+    assert story.verdicts() == ["approved"]
 
 
 NAN, INF = float("nan"), float("inf")

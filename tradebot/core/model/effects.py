@@ -87,11 +87,13 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class StopRun:
-    """End the run in order. ``failed`` is true when it was not meant to."""
+    """End the run in order. ``failed`` is true when it was not meant to: ``file`` and ``line`` say where."""
 
     at: int
     reason: str
     failed: bool = False
+    file: str | None = None
+    line: int | None = None
 
 
 @swift

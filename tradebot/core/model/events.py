@@ -283,3 +283,8 @@ Other: TypeAlias = (
 
 Event: TypeAlias = Bar | Quote | PriceSeen | Other
 """What ``Engine.process`` takes."""
+
+
+def is_acknowledgement(event: Event) -> bool:
+    """Whether the event only says that an order works: it moves no price, no money and no quantity."""
+    return type(event) is OrderUpdate and event.status is OrderStatus.WORKING and event.qty is None

@@ -36,7 +36,7 @@ class InstrumentState:
     orders to cancel once their replacement is acknowledged. ``ladder`` holds the position's loss limit,
     ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
     ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``faulty`` says that the newest price
-    made no sense.
+    made no sense. ``cold`` counts the bars that the strategy's warm-up still lacks.
     """
 
     symbol: str
@@ -44,6 +44,7 @@ class InstrumentState:
     strategy: Strategy
     resampler: Resampler | None
     holding: Holding
+    cold: int = 0
     last: Bar | Quote | None = None
     mark: Decimal | None = None
     inside: bool = False

@@ -35,9 +35,10 @@ from tradebot.core.model.events import (
     PriceSeen,
     RunStarted,
     WakeUp,
+    is_acknowledgement,
 )
 from tradebot.core.model.money import ZERO, plain
-from tradebot.core.model.values import HOUR_MS, Bar, Fees, Instrument, OrderStatus, Quote
+from tradebot.core.model.values import HOUR_MS, Bar, Fees, Instrument, Quote
 from tradebot.core.risk.calm import NEVER, Bands, calm_bands
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.loss_limit import REACHED, LossLimit, describe
@@ -47,10 +48,11 @@ from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.metrics import Drawdown, Tally
 from tradebot.core.state.portfolio import Portfolio
 from tradebot.core.state.trips import Trades
-from tradebot.core.strategy.protocol import Signal, Strategy
+from tradebot.core.strategy.fault import Fault, raised
+from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import Resampler
 from tradebot.core.trading.trader import Execution, Trader
-from tradebot.core.trading.wish import read_signal
+from tradebot.core.trading.wish import hear
 
 NOTHING: tuple[Effect, ...] = ()
 
@@ -120,10 +122,12 @@ class Engine:
         resampler = None
         if config.timeframe != config.interval:
             resampler = Resampler(config.interval, config.timeframe)
+        strategy = make_strategy(symbol)
         return InstrumentState(
             symbol=symbol,
             instrument=config.instruments[symbol],
-            strategy=make_strategy(symbol),
+            strategy=strategy,
+            cold=strategy.warmup,
             resampler=resampler,
             holding=self.portfolio.holding(symbol),
         )
@@ -146,7 +150,7 @@ class Engine:
         else:
             self._on_no_bar(event)
         trader = self.trader
-        if trader.entries and not _is_acknowledgement(event):
+        if trader.entries and not is_acknowledgement(event):
             trader.review_entries()
         out = trader.out
         if not out:
@@ -230,12 +234,18 @@ class Engine:
         for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
             try:
                 signal = book.strategy.on_bar(whole)
-            except (Exception, SystemExit) as error:
-                self._fail(book, f"raised {type(error).__name__}: {error}")
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self._fail(raised(error, whole))
                 continue
-            if signal is not None and self.started:
+            if book.cold:
+                book.cold -= 1
+                if signal is not None:
+                    self.trader.hush(book)
+            elif signal is not None and self.started:
                 self._calm = NEVER
-                self._judge(book, signal, whole.exchange_time)
+                self._judge(book, signal, whole)
 
     def _distrust(self, book: InstrumentState, price: Bar | Quote) -> None:
         """A price that is none: entries wait until the next good one, exits go by the last good one."""
@@ -303,9 +313,8 @@ class Engine:
     def _lost(self, ladder: LossLimit, value: Decimal, book: InstrumentState | None) -> None:
         """A loss limit reached a step: an alert, or the reaction (close the trade; or halt and flatten)."""
         assert ladder.cap is not None
-        text = describe(ladder.reason, ladder.loss(value), ladder.cap)
-        if book is not None:
-            text = f"{book.symbol} {text}"
+        name = "" if book is None else f"{book.symbol} "
+        text = name + describe(ladder.reason, ladder.loss(value), ladder.cap)
         if ladder.stage < REACHED:
             self.trader.out.append(Notify(self.now, "warning", text))
         elif book is not None:
@@ -345,25 +354,21 @@ class Engine:
         bar = bar.punctual()
         for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
             book.strategy.on_bar(whole)
+            book.cold = max(0, book.cold - 1)
 
-    def _judge(self, book: InstrumentState, signal: object, closed: int) -> None:
-        """Make a strategy's answer to a bar that ``closed`` then (UTC ms) exact; nonsense stops the run."""
-        if not isinstance(signal, Signal) or signal.side not in ("long", "short", "exit"):
-            self._fail(book, f"returned {signal!r}, which is no Signal")
-            return
-        self.trader.signals += 1
-        try:
-            wish, faults = read_signal(self.trader.signals, signal, closed)
-        except Exception as error:  # a value may be anything, a property that raises too
-            self._fail(book, f"returned a signal with {error}")
-            return
-        self.trader.act(book, wish, faults)
+    def _judge(self, book: InstrumentState, signal: object, bar: Bar) -> None:
+        """Make a strategy's answer exact and hand it on; nonsense stops the run."""
+        heard = hear(self.trader.signals + 1, signal, bar)
+        if isinstance(heard, Fault):
+            self._fail(heard)
+        else:
+            self.trader.signals += 1
+            self.trader.act(book, *heard)
 
-    def _fail(self, book: InstrumentState, what: str) -> None:
+    def _fail(self, fault: Fault) -> None:
         """A strategy that cannot be trusted ends the run: no entries; stops stay where they are."""
-        text = f"strategy of {book.symbol} {what}"
-        self._halt("strategy", text)
-        self.trader.out.append(StopRun(self.now, text, failed=True))
+        self._halt("strategy", str(fault))
+        self.trader.out.append(StopRun(self.now, fault.text, True, fault.file, fault.line))
 
     # -- the exchange's answers ----------------------------------------------------------------
 
@@ -593,8 +598,3 @@ class Engine:
         self.trades.restore(state, self.portfolio)
         self._next_hour = state["next_hour"]
         self._equity = Decimal(state["equity"])
-
-
-def _is_acknowledgement(event: Event) -> bool:
-    """Whether the event only says that an order works: it moves no price, no money and no quantity."""
-    return type(event) is OrderUpdate and event.status is OrderStatus.WORKING and event.qty is None

@@ -44,6 +44,7 @@ from tradebot.core.state.halts import Halts
 from tradebot.core.state.instrument import InstrumentState, Plan, Wish
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.portfolio import Portfolio
+from tradebot.core.strategy.fault import too_early
 
 TEN_THOUSAND = Decimal(10_000)
 
@@ -131,6 +132,13 @@ class Trader:
             self._replace_entry(book, wish)
         else:
             self._enter(book, wish)
+
+    def hush(self, book: InstrumentState) -> None:
+        """A signal before the strategy's warm-up is over is not judged: say so once for each symbol."""
+        text = too_early(book.symbol, book.strategy.warmup)
+        if text not in self.warned:
+            self.warned.add(text)
+            self.out.append(Notify(self.now, "warning", text))
 
     def _leave(self, book: InstrumentState, wish: Wish) -> None:
         book.reverse = None

@@ -8,11 +8,28 @@ from typing import Any
 
 from tradebot.core.model.approved import Refusal
 from tradebot.core.model.money import of_float
+from tradebot.core.model.values import Bar
 from tradebot.core.state.instrument import Wish
+from tradebot.core.strategy.fault import Fault, misread, returned
 from tradebot.core.strategy.protocol import Signal
 
 DEAREST = 1e12
 """No price is higher (USDT); exact sums with larger ones would run out of digits."""
+
+
+def hear(number: int, answer: object, bar: Bar) -> tuple[Wish, tuple[Refusal, ...]] | Fault:
+    """Return what a strategy's answer to a bar asks for, or the fault where it makes no sense.
+
+    ``number`` counts the signals of the run.
+    """
+    try:
+        if not isinstance(answer, Signal) or answer.side not in ("long", "short", "exit"):
+            return returned(answer, bar)
+        return read_signal(number, answer, bar.exchange_time)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a value may be anything, a property that raises too
+        return misread(error, bar)
 
 
 def read_signal(number: int, signal: Signal, closed: int) -> tuple[Wish, tuple[Refusal, ...]]:

@@ -7,14 +7,14 @@ else is decided off that path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from math import nextafter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.times import iso
-from tradebot.core.model.values import Bar, MarkBar
+from tradebot.core.model.values import Bar, BarDraft, MarkBar
 from tradebot.market.files.findings import Findings, Gap, Span
 from tradebot.market.files.naming import Kind
 from tradebot.market.files.probe import KLINE_COLUMNS, DataFile, milliseconds
@@ -31,7 +31,7 @@ ANY_PRICE: Bounds = (nextafter(0.0, 1.0), nextafter(MOST, 0.0))
 Row: TypeAlias = tuple[int, int, tuple[str, ...], float, float, float, float, float]
 """Place in its block, open time (UTC ms), the five numbers as text, and as floats."""
 
-new = object.__new__
+new: Callable[[type[BarDraft]], Any] = object.__new__
 
 _END = 4_102_444_800_000  # 2100-01-01
 _NAMES = ("open", "high", "low", "close", "volume")
@@ -106,8 +106,8 @@ class Klines:
                 and low <= close <= high
                 and 0 <= volume < most
             ):
-                # what Bar.__init__ does, written out: the call would double what a bar costs
-                bar = new(make)
+                # what Bar does, written out: the call would double what a bar costs
+                bar = new(BarDraft)
                 bar.symbol = symbol
                 bar.open_time = time
                 bar.interval = interval
@@ -118,6 +118,7 @@ class Klines:
                 bar.low = low
                 bar.close = close
                 bar.volume = volume
+                bar.__class__ = make
                 expected = time + interval
                 yield (bar,)
             else:
