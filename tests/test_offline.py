@@ -11,7 +11,7 @@ import pytest
 
 from tradebot.app.host import Setup, opened
 from tradebot.app.runner import Pace
-from tradebot.app.standing import Request, act, database, journal_row
+from tradebot.app.standing import Request, act, database
 from tradebot.config import Config, load_config
 from tradebot.core.model.errors import AlreadyRunningError, JournalError, UsageError
 from tradebot.guard.latch import halt_present, write_halt
@@ -98,7 +98,7 @@ async def test_close_all(config: Config) -> None:
     session = state.body["session"]
     assert session["engine"]["portfolio"]["cash"] == session["exchange"]["cash"]
     assert run.summary is not None
-    assert Decimal(run.summary["pnl"]) == sum(Decimal(trade["pnl"]) for trade in trades)
+    assert Decimal(run.summary["pnl"]) == sum(trade.pnl for trade in trades)
     assert run.summary["completed_trades"] == 2
     # twice is harmless
     assert await act(config, Request("close-all", "ada", "again")) == []
@@ -127,14 +127,14 @@ async def test_resume_clears_the_latch_and_the_halt(config: Config) -> None:
     with reader(config) as found:
         body = found.snapshot("paper-0001")
         assert body is not None
-        assert "user" in body.body["halts"]
+        assert "user" in body.halts
     await act(config, Request("resume", "ada", "looked into it"))
     assert not halt_present(config.data_dir())
     with reader(config) as found:
         body = found.snapshot("paper-0001")
         assert body is not None
-        assert "user" not in body.body["halts"]
-        assert found.halts("paper-0001")[-1]["event"] == "resumed"
+        assert "user" not in body.halts
+        assert found.halts("paper-0001")[-1].event == "resumed"
     assert clean(config)
 
 
@@ -158,10 +158,3 @@ def test_no_journal(config: Config) -> None:
     with pytest.raises(JournalError, match="no journal yet"):
         asyncio.run(act(config, Request("close-all", "ada", "")))
     assert not config.data_dir().exists()
-
-
-def test_rows_as_json() -> None:
-    row = {"time": 0, "qty": "1E+2", "stop": None, "price": "5.10", "wall": 7, "reason": "x"}
-    assert journal_row(row) == {
-        "time": "1970-01-01T00:00:00Z", "qty": "100", "stop": None, "price": "5.1", "reason": "x",
-    }  # fmt: skip

@@ -129,7 +129,7 @@ def test_a_strategy_that_raises_leaves_its_stop_and_says_so_again(tmp_path: Path
     assert isinstance(ending.error, StrategyError)
     assert len(ending.positions) == 1
     with Reader(tmp_path / "data" / "tradebot.db") as reader:
-        assert [row["purpose"] for row in reader.orders("paper-0001", open_only=True)] == ["s"]
+        assert [row.purpose for row in reader.orders("paper-0001", open_only=True)] == ["s"]
     with pytest.raises(StrategyError, match="not today"):
         run(setup_of(tmp_path / "data", **moody))
     with Reader(tmp_path / "data" / "tradebot.db") as reader:

@@ -27,7 +27,9 @@ from tradebot.guard.latch import halt_present, write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader
+from tradebot.journal.snapshots import Snapshot
 from tradebot.journal.verify import verify
+from tradebot.journal.view import as_json
 from tradebot.market.feed import FileSource, SimulatedSource, Source, Step, step_time
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import load_strategy
@@ -141,11 +143,11 @@ def evidence(data_dir: Path) -> Any:
         assert seqs == list(range(1, len(seqs) + 1))
         events = [repr(e.event) for e in reader.events(run.id)]
         events = [text for text in events if not text.startswith("RunStarted(")]
-        tables: list[Any] = [reader.trades(run.id), reader.equity(run.id), reader.orders(run.id)]
-        for table in tables:
-            for row in table:
-                row.pop("wall")
-                row.pop("seq", None)
+        tables = [
+            [as_json(row) for row in reader.trades(run.id)],
+            [as_json(row, "seq") for row in reader.equity(run.id)],
+            [as_json(row) for row in reader.orders(run.id)],
+        ]
     text = json.dumps([events, tables], default=str)
     return re.sub(r"tb[a-z0-9]{6}-[0-9a-f]{8}-", "tb-", text)
 
@@ -254,11 +256,10 @@ def until(what: Callable[[], object]) -> None:
     raise AssertionError("it never came")
 
 
-def snapshot(data_dir: Path) -> dict[str, Any] | None:
+def snapshot(data_dir: Path) -> Snapshot | None:
     with Reader(data_dir / "tradebot.db") as reader:
         run = reader.newest_run()
-        found = None if run is None else reader.snapshot(run.id)
-    return None if found is None else found.body
+        return None if run is None else reader.snapshot(run.id)
 
 
 def ask(data_dir: Path, name: str, run: str | None = None) -> str | None:
@@ -269,9 +270,9 @@ def ask(data_dir: Path, name: str, run: str | None = None) -> str | None:
 
 def test_commands_are_answered(host: PaperHost, tmp_path: Path) -> None:
     assert ask(tmp_path, "halt") == "halted"
-    body = snapshot(tmp_path)
-    assert body is not None
-    assert "user" in body["halts"]
+    shown = snapshot(tmp_path)
+    assert shown is not None
+    assert "user" in shown.halts
     assert "user" in (ask(tmp_path, "resume") or "")
     assert ask(tmp_path, "close-all") == "nothing to close"
     assert ask(tmp_path, "stop", "paper-0001") == "stopping"
@@ -283,8 +284,10 @@ def test_commands_are_answered(host: PaperHost, tmp_path: Path) -> None:
 
 def test_the_halt_file_and_its_removal(host: PaperHost, tmp_path: Path) -> None:
     write_halt(tmp_path, "a look around", "ada")
-    until(lambda: "user" in (snapshot(tmp_path) or {})["halts"])
-    assert "ada: a look around" in json.dumps(snapshot(tmp_path))
+    until(lambda: (shown := snapshot(tmp_path)) is not None and "user" in shown.halts)
+    shown = snapshot(tmp_path)
+    assert shown is not None
+    assert "ada: a look around" in shown.halts["user"]
     assert halt_present(tmp_path)
     assert "user" in (ask(tmp_path, "resume") or "")
     assert not halt_present(tmp_path)

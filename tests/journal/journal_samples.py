@@ -62,6 +62,39 @@ def d(text: str) -> Decimal:
     return Decimal(text)
 
 
+def snapshot_body(at: int) -> dict[str, Any]:
+    """A snapshot as an engine writes it, with one open position."""
+    return {
+        "at": at,
+        "market": "SIMULATED MARKET",
+        "speed": "max",
+        "start_equity": "10000",
+        "equity": "10006.1",
+        "cash": "10000",
+        "fees": "0.1",
+        "funding": "0",
+        "drawdown": "0",
+        "completed_trades": 0,
+        "win_rate_pct": None,
+        "halts": {},
+        "prices": {BTC: "61000.1"},
+        "positions": [
+            {
+                "symbol": BTC,
+                "side": "long",
+                "qty": "0.002",
+                "entry_time": "2023-11-15T00:00:00Z",
+                "entry_price": "61000",
+                "price": "61000.1",
+                "pnl": "0.0002",
+                "pnl_pct": "0.0001",
+                "stop": None,
+                "target": None,
+            }
+        ],
+    }
+
+
 def new_run(nonce: str = "n1", mode: str = "paper", **changes: Any) -> NewRun:
     values: dict[str, Any] = {
         "mode": mode,

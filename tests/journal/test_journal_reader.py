@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from threading import Thread
 
@@ -11,9 +13,11 @@ from journal_samples import BTC, ETH, KEY, T0, WALL, alter, bar, new_run, quote,
 
 from tradebot.core.model.effects import CommandDone
 from tradebot.core.model.errors import JournalError, SchemaError, UsageError
+from tradebot.core.model.times import iso
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, Head
+from tradebot.journal.view import NoticeRow, as_json
 from tradebot.journal.writer import Journal
 
 
@@ -94,38 +98,39 @@ async def test_tables(journal: Journal, path: Path) -> None:
     await journal.commit(Batch(other, WALL, effects=story()))
     with Reader(path) as reader:
         first, second = reader.signals(run)
-        assert first["outcome_pnl"] == "6.1"
-        assert first["indicators"] == {"ema": 1.5}
-        assert (first["price"], first["stop"], first["target"]) == ("61000.1", "60000", None)
-        assert second["refusals"] == ["cooldown: 60 s", "day loss"]
-        assert [s["id"] for s in reader.signals(run, verdict="refused")] == [2]
+        assert first.outcome_pnl == Decimal("6.1")
+        assert first.indicators == {"ema": 1.5}
+        assert (first.price, first.stop) == (Decimal("61000.1"), Decimal(60000))
+        assert first.target is None
+        assert second.refusals == ["cooldown: 60 s", "day loss"]
+        assert [s.id for s in reader.signals(run, verdict="refused")] == [2]
         assert reader.signals(run, symbol=ETH) == []
         assert reader.signals(run, since=T0 + 1) == []
-        assert [s["id"] for s in reader.signals(run, limit=1)] == [2]
-        orders = {order["id"]: order for order in reader.orders(run)}
+        assert [s.id for s in reader.signals(run, limit=1)] == [2]
+        orders = {order.id: order for order in reader.orders(run)}
         assert list(orders) == ["o1", "o2", "foreign"]
-        assert (orders["o1"]["status"], orders["o1"]["price"]) == ("filled", "61000.1")
-        assert (orders["o2"]["status"], orders["o2"]["reason"]) == ("cancelling", "position closed")
-        assert orders["o2"]["reduce_only"] is True
-        assert orders["foreign"]["side"] is None
-        assert [o["id"] for o in reader.orders(run, open_only=True)] == ["o2", "foreign"]
+        assert (orders["o1"].status, orders["o1"].price) == ("filled", Decimal("61000.1"))
+        assert (orders["o2"].status, orders["o2"].reason) == ("cancelling", "position closed")
+        assert orders["o2"].reduce_only is True
+        assert orders["foreign"].side is None
+        assert [o.id for o in reader.orders(run, open_only=True)] == ["o2", "foreign"]
         fills = reader.fills(run)
-        assert [(f["trade_id"], f["order_id"]) for f in fills] == [(1, "o1"), (2, "liquidation")]
-        assert fills[0]["maker"] is False
+        assert [(f.trade_id, f.order_id) for f in fills] == [(1, "o1"), (2, "liquidation")]
+        assert fills[0].maker is False
         (trade,) = reader.trades(run)
         wanted = "id run symbol side qty entry_time entry_price exit_time exit_price fees funding"
-        assert set(wanted.split()) | {"pnl", "pnl_pct", "duration_s", "exit_reason"} <= set(trade)
+        assert set(wanted.split()) | {"pnl", "pnl_pct", "duration_s", "exit_reason"} <= set(
+            as_json(trade)
+        )
         wanted = "id run time symbol side confidence price stop target reason verdict refusals"
-        assert set(wanted.split()) | {"outcome_pnl"} <= set(first)
-        assert [p["equity"] for p in reader.equity(run)] == ["10006.1"]
-        assert [(h["event"], h["who"]) for h in reader.halts(run)] == [
+        assert set(wanted.split()) | {"outcome_pnl"} <= set(as_json(first))
+        assert [p.equity for p in reader.equity(run)] == [Decimal("10006.1")]
+        assert [(h.event, h.who) for h in reader.halts(run)] == [
             ("halted", None),
             ("resumed", "policy"),
         ]
-        assert [f["amount"] for f in reader.funding(run)] == ["-0.1"]
-        assert reader.notices(run) == [
-            {"ts": T0, "wall": WALL, "level": "warning", "text": "day loss"}
-        ]
+        assert [f.amount for f in reader.funding(run)] == [Decimal("-0.1")]
+        assert reader.notices(run) == [NoticeRow(T0, WALL, "warning", "day loss")]
         assert reader.state(run) is None
         assert reader.snapshot(run) is None
         assert reader.positions(run) == []
@@ -207,3 +212,25 @@ async def test_the_head(journal: Journal, path: Path) -> None:
         assert Head.parse(str(head)) == head
     with pytest.raises(ValueError, match="no audit head"):
         Head.parse("12")
+
+
+async def test_a_row_as_json(journal: Journal, path: Path) -> None:
+    run = await journal.begin_run(new_run())
+    await journal.commit(Batch(run, WALL, effects=story()))
+    with Reader(path) as reader:
+        first = replace(reader.signals(run)[0], price=Decimal("1E+2"), outcome_pnl=Decimal("5.10"))
+    row = as_json(first, "id", "indicators")
+    assert (row["time"], row["price"], row["outcome_pnl"]) == (iso(T0), "100", "5.1")
+    assert row["target"] is None
+    assert {"wall", "id", "indicators"}.isdisjoint(row)
+
+
+async def test_a_row_that_does_not_fit_is_told(journal: Journal, path: Path) -> None:
+    run = await journal.begin_run(new_run())
+    await journal.commit(Batch(run, WALL, effects=story(), snapshot={"at": T0}))
+    alter(path, "UPDATE signals SET price = 'x'")
+    with Reader(path) as reader:
+        with pytest.raises(JournalError, match=r"SignalRow.*is damaged"):
+            reader.signals(run)
+        with pytest.raises(JournalError, match=f"snapshot of {run} is damaged"):
+            reader.snapshot(run)

@@ -28,6 +28,7 @@ from journal_samples import (
     place,
     quote,
     signal,
+    snapshot_body,
     story,
 )
 
@@ -102,7 +103,7 @@ async def test_numbers_go_on_after_a_resume(path: Path) -> None:
 
 async def test_a_commit_writes_everything(journal: Journal, path: Path) -> None:
     run = await journal.begin_run(new_run())
-    state, snapshot = {"engine": {"cash": "1.0"}}, {"positions": [{"symbol": BTC}]}
+    state, snapshot = {"engine": {"cash": "1.0"}}, snapshot_body(T0)
     events: list[Event] = [Command(T0, 1, "halt", "me", "test"), quote(T0), bar(T0, ETH)]
     await journal.commit(Batch(run, WALL, events, story(), state, snapshot))
     with Reader(path) as reader:
@@ -112,7 +113,8 @@ async def test_a_commit_writes_everything(journal: Journal, path: Path) -> None:
         stored = reader.state(run)
         assert stored is not None
         assert (stored.body, stored.log_seq) == (state, 3)
-        assert reader.positions(run) == [{"symbol": BTC}]
+        (held,) = reader.positions(run)
+        assert (held.symbol, held.qty, held.stop) == (BTC, Decimal("0.002"), None)
         kinds = ask(path, "SELECT kind FROM audit ORDER BY seq LIMIT 2")
         assert kinds == [("RunBegun",), ("Command",)]
     assert verify(path, KEY) == []
@@ -120,13 +122,13 @@ async def test_a_commit_writes_everything(journal: Journal, path: Path) -> None:
 
 async def test_state_and_snapshot_stay_unless_given(journal: Journal, path: Path) -> None:
     run = await journal.begin_run(new_run())
-    await journal.commit(Batch(run, WALL, state={"n": 1}, snapshot={"s": 1}))
+    await journal.commit(Batch(run, WALL, state={"n": 1}, snapshot=snapshot_body(T0)))
     await journal.commit(Batch(run, WALL, [quote(T0)]))
     with Reader(path) as reader:
         state, snapshot = reader.state(run), reader.snapshot(run)
         assert state is not None
         assert snapshot is not None
-        assert (state.body, snapshot.body, snapshot.wall) == ({"n": 1}, {"s": 1}, WALL)
+        assert (state.body, snapshot.at, snapshot.wall) == ({"n": 1}, T0, WALL)
 
 
 async def test_two_runs_on_one_journal(journal: Journal, path: Path) -> None:
@@ -151,7 +153,7 @@ async def test_a_full_commit_is_as_good(journal: Journal, path: Path) -> None:
     await journal.commit(Batch(run, WALL, effects=[(T0, place())]), full=True)
     with Reader(path) as reader:
         (order,) = reader.orders(run)
-    assert order["status"] == "pending"
+    assert order.status == "pending"
 
 
 async def test_a_bad_batch_leaves_nothing(journal: Journal, path: Path) -> None:
@@ -386,14 +388,16 @@ async def test_hypothetical_trades(journal: Journal, path: Path) -> None:
     await journal.commit(Batch(run, WALL, effects=[(T0, effect) for effect in effects]))
     assert verify(path, KEY) == []
     with Reader(path) as reader:
-        assert [s["outcome_pnl"] for s in reader.signals(run)] == [None, "-7.5", None, None]
+        assert [s.outcome_pnl for s in reader.signals(run)] == [None, Decimal("-7.5"), None, None]
         first, second, third = reader.ghosts(run)
-        assert (first["state"], first["verdict"], first["pnl"]) == ("open", "approved", None)
-        assert (second["state"], second["verdict"], second["pnl"]) == ("closed", "refused", "-7.5")
-        assert (second["mfe"], second["mae"], second["duration_s"]) == ("250", "-3.5", 90)
-        assert (third["state"], third["exit_reason"]) == ("unfilled", "unfilled: too small")
-        assert [g["signal"] for g in reader.ghosts(run, limit=2)] == [2, 3]
-        assert [g["signal"] for g in reader.ghosts(run, state="open", symbol=BTC, since=T0)] == [1]
+        assert (first.state, first.verdict, first.pnl) == ("open", "approved", None)
+        assert (second.state, second.verdict) == ("closed", "refused")
+        assert second.pnl == Decimal("-7.5")
+        assert (second.mfe, second.mae) == (Decimal(250), Decimal("-3.5"))
+        assert second.duration_s == 90
+        assert (third.state, third.exit_reason) == ("unfilled", "unfilled: too small")
+        assert [g.signal for g in reader.ghosts(run, limit=2)] == [2, 3]
+        assert [g.signal for g in reader.ghosts(run, state="open", symbol=BTC, since=T0)] == [1]
         counts = {"signals": 3, "open": 1, "closed": 1, "unfilled": 1}
         assert reader.ghost_counts(run) == counts
         (row,) = reader.outcomes(run)
@@ -402,7 +406,7 @@ async def test_hypothetical_trades(journal: Journal, path: Path) -> None:
     await journal.commit(Batch(run, WALL, effects=[(T0, laid(1, "3"))]))
     with Reader(path) as reader:
         assert [g.signal for g in reader.outcomes(run, row.closed)] == [1]
-        assert reader.signals(run)[0]["outcome_pnl"] == "3"
+        assert reader.signals(run)[0].outcome_pnl == 3
     assert verify(path, KEY) == []
 
 
@@ -444,15 +448,15 @@ async def test_trades_update_their_signal(journal: Journal, path: Path) -> None:
     effects: list[Effect] = [signal(1), signal(2), closed(1, "5.00", 2), closed(1, "6.10", 2)]
     await journal.commit(Batch(run, WALL, effects=[(T0, effect) for effect in effects]))
     with Reader(path) as reader:
-        assert [s["outcome_pnl"] for s in reader.signals(run)] == [None, "6.1"]
+        assert [s.outcome_pnl for s in reader.signals(run)] == [None, Decimal("6.1")]
         (trade,) = reader.trades(run)
-    assert trade["pnl"] == "6.1"
-    assert trade["pnl_pct"] == "1"
-    assert trade["duration_s"] == 61
+    assert trade.pnl == Decimal("6.1")
+    assert trade.pnl_pct == 1
+    assert trade.duration_s == 61
     await journal.commit(Batch(run, WALL, effects=[(T0, TradeReopened(1, T0, BTC))]))
     with Reader(path) as reader:
         assert reader.trades(run) == []
-        assert [s["outcome_pnl"] for s in reader.signals(run)] == [None, None]
+        assert [s.outcome_pnl for s in reader.signals(run)] == [None, None]
     assert verify(path, KEY) == []
 
 

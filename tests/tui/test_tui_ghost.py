@@ -78,6 +78,7 @@ async def test_the_screen_shows_what_the_report_says(ghost_dir: Path) -> None:
     with Reader(ghost_dir / "tradebot.db") as reader:
         report = quality_report(reader, ghost_runs(reader, None))
         newest = reader.ghosts(ghost_runs(reader, None)[0].id, state="closed")[-1]
+    assert newest.pnl is not None
     overall = report["overall"]
     app = make_app(ghost_dir)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -96,20 +97,21 @@ async def test_the_screen_shows_what_the_report_says(ghost_dir: Path) -> None:
             assert f"{row['profitable']} of {row['trades']}" in bars
         assert report["rules"]["effect"] in bars
         shown = screen_text(app)
-        amount = usd(abs(Decimal(newest["pnl"])))
-        assert f"would be {'-' if newest['pnl'].startswith('-') else '+'}{amount}" in shown
+        amount = usd(abs(newest.pnl))
+        assert f"would be {'-' if newest.pnl < 0 else '+'}{amount}" in shown
         grid = page(app).query_one(Grid)
         assert len(grid.rows) == report["signals"]
-        assert grid.rows[0]["signal"] == max(row["signal"] for row in grid.rows)
+        assert grid.rows[0].signal == max(row.signal for row in grid.rows)
 
 
 async def test_an_open_trade_shows_what_it_stands_at(ghost_dir: Path) -> None:
     view = look(ghost_dir)
     assert view.ghost is not None
-    opened = {row["signal"]: row for row in view.body["ghosts"]}
+    assert view.snapshot is not None
+    opened = {row.signal: row.pnl for row in view.snapshot.ghosts}
     assert opened
-    rows = [row for row in view.ghost.rows if row["state"] == "open"]
-    assert {row["signal"]: row["pnl"] for row in rows} == {n: r["pnl"] for n, r in opened.items()}
+    rows = [row for row in view.ghost.rows if row.state == "open"]
+    assert {row.signal: row.pnl for row in rows} == opened
     app = make_app(ghost_dir)
     async with app.run_test(size=(120, 40)) as pilot:
         await show_ghost(pilot)
@@ -128,8 +130,11 @@ async def test_an_open_trade_shows_what_it_stands_at(ghost_dir: Path) -> None:
         ("unfilled", None, "never filled"),
     ],
 )
-def test_outcome(state: str, pnl: str | None, said: str) -> None:
-    assert outcome({"state": state, "pnl": pnl})[0] == said
+def test_outcome(ghost_dir: Path, state: str, pnl: str | None, said: str) -> None:
+    view = look(ghost_dir)
+    assert view.ghost is not None
+    amount = None if pnl is None else Decimal(pnl)
+    assert outcome(replace(view.ghost.rows[0], state=state, pnl=amount))[0] == said
 
 
 async def test_enter_shows_a_hypothetical_trade_whole(ghost_dir: Path) -> None:
@@ -140,7 +145,7 @@ async def test_enter_shows_a_hypothetical_trade_whole(ghost_dir: Path) -> None:
         await pilot.press("enter")
         await pilot.pause(0.1)
         assert isinstance(app.screen, GhostDetail)
-        for word in ("Hypothetical", row["reason"], row["verdict"], "MFE"):
+        for word in ("Hypothetical", row.reason, row.verdict, "MFE"):
             assert word in screen_text(app)
 
 

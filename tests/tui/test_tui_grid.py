@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from textual.app import App, ComposeResult
 
 from tradebot.tui import figures
-from tradebot.tui.grid import Column, Grid, Row, number_of
+from tradebot.tui.grid import Column, Grid
 
-ROWS: list[Row] = [
-    {"id": 1, "name": "one", "value": "10"},
-    {"id": 2, "name": "two", "value": "9"},
-    {"id": 3, "name": "three", "value": None},
+
+class Thing(NamedTuple):
+    id: int
+    name: str
+    value: Decimal | None
+
+
+ROWS: list[Thing] = [
+    Thing(1, "one", Decimal(10)),
+    Thing(2, "two", Decimal(9)),
+    Thing(3, "three", None),
 ]
 
 
-def columns() -> list[Column]:
+def columns() -> list[Column[Thing]]:
     return [
-        Column("name", 6, lambda row: (row["name"], "")),
-        Column("value", 6, lambda row: (row["value"] or "-", ""), number_of("value"), right=True),
+        Column("name", 6, lambda row: (row.name, "")),
+        Column(
+            "value", 6, lambda row: (str(row.value or "-"), ""), lambda row: row.value, right=True
+        ),
         Column("least", 6, lambda row: ("x", ""), rank=2),
         Column("less", 6, lambda row: ("y", ""), rank=1),
         Column("words", 4, lambda row: ("some words that are long", ""), words=True),
@@ -32,7 +41,7 @@ class Bench(App[None]):
     CSS = "Grid { padding: 0; border: none; }"
 
     def compose(self) -> ComposeResult:
-        yield Grid("Things", columns(), lambda row: row["id"], empty="Nothing: press b.")
+        yield Grid("Things", columns(), lambda row: row.id, empty="Nothing: press b.")
 
 
 async def headings(width: int) -> str:
@@ -57,10 +66,10 @@ async def test_numbers_sort_as_numbers_and_the_unknown_comes_first() -> None:
         grid.show(ROWS)
         grid.focus()
         await pilot.press("s", "s")
-        assert [row["id"] for row in grid.rows] == [3, 2, 1]
+        assert [row.id for row in grid.rows] == [3, 2, 1]
         assert "value↑" in "".join(text for text, _ in grid._line(0))
         await pilot.press("S")
-        assert [row["id"] for row in grid.rows] == [1, 2, 3]
+        assert [row.id for row in grid.rows] == [1, 2, 3]
 
 
 async def test_the_cursor_stays_on_its_row_when_others_come_and_go() -> None:
@@ -71,18 +80,18 @@ async def test_the_cursor_stays_on_its_row_when_others_come_and_go() -> None:
         grid.focus()
         await pilot.press("down")
         assert grid.chosen is not None
-        assert grid.chosen["id"] == 2
-        grid.show([{"id": 0, "name": "zero", "value": "1"}, *ROWS])
-        assert grid.chosen["id"] == 2
-        grid.show([row for row in ROWS if row["id"] != 2])
-        assert grid.chosen["id"] == 1
+        assert grid.chosen.id == 2
+        grid.show([Thing(0, "zero", Decimal(1)), *ROWS])
+        assert grid.chosen.id == 2
+        grid.show([row for row in ROWS if row.id != 2])
+        assert grid.chosen.id == 1
         grid.show([])
         assert grid.chosen is None
         assert "press b" in "".join(text for text, _ in grid._line(1))
 
 
 async def test_what_is_scrolled_to_is_drawn() -> None:
-    many = [{"id": n, "name": f"n{n}", "value": str(n)} for n in range(100)]
+    many = [Thing(n, f"n{n}", Decimal(n)) for n in range(100)]
     app = Bench()
     async with app.run_test(size=(60, 6)) as pilot:
         grid = app.query_one(Grid)

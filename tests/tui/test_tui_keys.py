@@ -171,18 +171,18 @@ async def test_filter_sort_and_details(data_dir: Path) -> None:
         everything = list(trades.rows)
         await pilot.press("slash", *"eth", "enter")
         await pilot.pause()
-        assert {row["symbol"] for row in trades.rows} == {"ETH/USDT"}
+        assert {row.symbol for row in trades.rows} == {"ETH/USDT"}
         assert trades.has_focus
         assert not page(app).query_one(FilterBox).display
         await pilot.press("escape")
         assert trades.rows == everything
         await pilot.press("s", "s", "S")
-        names = [row["symbol"] for row in trades.rows]
+        names = [row.symbol for row in trades.rows]
         assert names == sorted(names, reverse=True)
         await pilot.press("down", "enter")
         await settle(pilot)
         text = screen_text(app)
-        for word in ("Signal", "reason", "Orders", "Fills", "closed by", trades.rows[1]["symbol"]):
+        for word in ("Signal", "reason", "Orders", "Fills", "closed by", trades.rows[1].symbol):
             assert word in text
         await pilot.press("escape")
         await pilot.pause()

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from textual.strip import Strip
 from tui_kit import NOW, loaded, make_app, page, screen_text, status
 
 from tradebot.guard.latch import halt_present
+from tradebot.journal.view import HaltEvent
 from tradebot.tui.app import BROKEN, Exit, TradebotApp, keys_markdown
 from tradebot.tui.banner import banner_lines
 from tradebot.tui.bot import BotPage
@@ -95,10 +95,11 @@ def test_the_status_row_fits_and_says_all(view: View, width: int) -> None:
     text = text_of(status_line(view, NOW, width))
     assert len(text) <= width
     assert view.run is not None
+    assert view.snapshot is not None
     for word in (
         "PAPER",
         "SIMULATED MARKET",
-        f"{Decimal(view.body['equity']):,.2f}",
+        f"{view.snapshot.equity:,.2f}",
         "day",
         "♥0.3s",
     ):
@@ -120,7 +121,7 @@ def test_an_engine_without_a_sign_of_life_hangs(view: View) -> None:
 
 
 def test_unknown_is_a_dash_never_zero(view: View) -> None:
-    blank = replace(view, body={}, beat=None, fresh=None)
+    blank = replace(view, snapshot=None, fresh=None)
     text = text_of(status_line(blank, NOW, 78))
     assert "day -" in text
     assert "0.00" not in text
@@ -136,9 +137,10 @@ def test_a_run_that_is_over_says_so(view: View, state: str) -> None:
 
 def test_a_halt_says_who_when_and_why(view: View) -> None:
     halts = {"user": "eve: looks odd", "day_loss": "the day's loss is 500.00"}
-    body = {**view.body, "halts": halts}
-    log = ({"reason": "user", "event": "halted", "wall": NOW - 60_000},)
-    (line,) = banner_lines(replace(view, body=body, halt_log=log), NOW, "", 80)
+    assert view.snapshot is not None
+    shown = replace(view.snapshot, halts=halts)
+    log = (HaltEvent(1, shown.run, NOW, NOW - 60_000, "halted", "user", halts["user"], None, 1),)
+    (line,) = banner_lines(replace(view, snapshot=shown, halt_log=log), NOW, "", 80)
     text = text_of(line)
     for word in ("HALTED", "08:59:00Z", "eve: looks odd", "+1 more", "r resumes"):
         assert word in text
@@ -287,12 +289,29 @@ def test_banner_is_silent_when_all_is_well(view: View) -> None:
     assert banner_lines(view, NOW, "", 80) == []
 
 
-async def test_a_figure_that_cannot_be_shown_leaves_the_kill_keys(data_dir: Path) -> None:
+async def test_a_damaged_snapshot_is_told_and_leaves_the_kill_keys(data_dir: Path) -> None:
     app = make_app(data_dir)
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         with closing(sqlite3.connect(data_dir / "tradebot.db")) as db, db:
             db.execute("UPDATE snapshot SET body = ?", ('{"equity": "a lot"}',))
+        app.look()
+        await pilot.pause(0.2)
+        assert "the snapshot of paper-0001 is damaged" in screen_text(app)
+        await pilot.press("f8")
+        await pilot.pause(0.3)
+        assert halt_present(data_dir)
+
+
+async def test_a_figure_that_cannot_be_drawn_leaves_the_kill_keys(data_dir: Path) -> None:
+    app = make_app(data_dir)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        with closing(sqlite3.connect(data_dir / "tradebot.db")) as db, db:
+            odd = (
+                "json_set(body, '$.equity', 'NaN')"  # a decimal, but none that can be reckoned with
+            )
+            db.execute(f"UPDATE snapshot SET body = {odd}")
         app.look()
         await pilot.pause(0.2)
         assert any(BROKEN in note.message for note in app._notifications)

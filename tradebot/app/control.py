@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradebot.app.standing import DATABASE, Request, act, database
+from tradebot.app.standing import Request, act, database
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import (
@@ -25,10 +25,13 @@ from tradebot.core.model.errors import (
     RefusedError,
     UsageError,
 )
+from tradebot.core.model.money import plain
 from tradebot.guard.latch import clear_halt, write_halt
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.commands import post_command, wait_command
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.view import as_json
 
 FENCE_S = 2.0
 """Seconds an engine has to acknowledge a close-all before it is fenced off."""
@@ -68,7 +71,7 @@ def halt(data_dir: Path, request: Request, wait_s: float, told: Told = lambda _:
     if lock_owner(data_dir) is None:
         return "halted; no engine runs, the next one starts halted"
     try:
-        answer = ask(data_dir / DATABASE, request, wait_s)
+        answer = ask(journal_path(data_dir), request, wait_s)
     except JournalError:  # the file is the latch; the engine looks at it before each entry
         answer = None
     return answer or "halted by the HALT file; the engine has not answered yet"
@@ -85,7 +88,7 @@ def resume(config: Config, request: Request, wait_s: float) -> str:
         )
     data_dir = config.data_dir()
     if lock_owner(data_dir) is None:
-        if (data_dir / DATABASE).exists():
+        if journal_path(data_dir).exists():
             asyncio.run(act(config, request))
         else:
             clear_halt(data_dir)
@@ -109,7 +112,7 @@ def close_all(
     """
     data_dir = config.data_dir()
     write_halt(data_dir, request.reason or "close-all", request.who)
-    if not (data_dir / DATABASE).exists() and lock_owner(data_dir) is None:
+    if not journal_path(data_dir).exists() and lock_owner(data_dir) is None:
         return Closed([], "there is no journal: nothing was ever opened")
     try:
         return _close(config, request, wait_s, told)
@@ -140,7 +143,7 @@ def ask(path: Path, request: Request, wait_s: float, busy_s: float = BUSY_S) -> 
 
 
 def _close(config: Config, request: Request, wait_s: float, told: Told) -> Closed:
-    data_dir, path = config.data_dir(), config.data_dir() / DATABASE
+    data_dir, path = config.data_dir(), journal_path(config.data_dir())
     if lock_owner(data_dir) is not None:
         told("asking the engine")
         if _answers(path, request):
@@ -179,7 +182,7 @@ def _answers(path: Path, request: Request) -> bool:
 def _until_flat(data_dir: Path, run: str | None, wait_s: float) -> Rows:
     """Wait until the account holds nothing; return what is left when the time is up or the engine dies."""
     deadline = SYSTEM.monotonic() + wait_s
-    while (left := _remaining(data_dir / DATABASE, run)) and SYSTEM.monotonic() < deadline:
+    while (left := _remaining(journal_path(data_dir), run)) and SYSTEM.monotonic() < deadline:
         if lock_owner(data_dir) is None:
             return left
         SYSTEM.sleep(LOOK_S)
@@ -191,10 +194,11 @@ def _remaining(path: Path, wanted: str | None) -> Rows:
         run = reader.resolve_run(wanted).id
         orders = reader.orders(run, open_only=True)
         working = [
-            {"symbol": row["symbol"], "side": row["side"], "qty": row["qty"], "what": "order"}
+            {"symbol": row.symbol, "side": row.side, "qty": plain(row.qty), "what": "order"}
             for row in orders
         ]
-        return [{**row, "what": "position"} for row in reader.positions(run)] + working
+        held = [{**as_json(row, "run"), "what": "position"} for row in reader.positions(run)]
+        return held + working
 
 
 def _fence(data_dir: Path) -> None:

@@ -32,7 +32,8 @@ from tradebot.core.risk.limits import Limits
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import lock_owner
-from tradebot.journal.audit import JOURNAL_FILE, AuditKey
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.schema import check_structure
 from tradebot.market.embedded.coins import COINS
@@ -128,7 +129,7 @@ def _clock_row(_: Config, data_dir: Path) -> Iterator[Row]:
     newest = None
     with (
         suppress(TradebotError),
-        Reader(data_dir / JOURNAL_FILE) as reader,
+        Reader(journal_path(data_dir)) as reader,
     ):  # else there is a row on it
         newest = max((run.resumed or run.started for run in reader.runs()), default=None)
     yield _clock(newest)
@@ -206,7 +207,7 @@ def _existing(path: Path) -> Path:
 
 
 def _database(_: Config, data_dir: Path) -> Iterator[Row]:
-    path = data_dir / JOURNAL_FILE
+    path = journal_path(data_dir)
     if not path.exists():
         yield Row("database", "ok", "none yet: the first run makes it")
         return
@@ -248,7 +249,7 @@ def _audit_key(_: Config, data_dir: Path) -> Iterator[Row]:
         status: Status = "warn" if key.source == "file" else "ok"
         text = f"{key.strength} ({key.fingerprint})"
         yield Row("audit key", status, text, strong if status == "warn" else None)
-    elif (data_dir / JOURNAL_FILE).exists():
+    elif journal_path(data_dir).exists():
         text = "there is a journal, but not the key it was written with"
         hint = "set TRADEBOT_AUDIT_KEY, unlock the keyring, or restore audit.key"
         yield Row("audit key", "fail", text, hint)
@@ -299,13 +300,12 @@ def _symbols(config: Config, data_dir: Path) -> Iterator[Row]:
 def _last_prices(data_dir: Path) -> dict[str, Decimal]:
     """Return the newest run's prices; none where there is no journal that can be read."""
     try:
-        with Reader(data_dir / JOURNAL_FILE) as reader:
+        with Reader(journal_path(data_dir)) as reader:
             run = reader.newest_run()
             shown = None if run is None else reader.snapshot(run.id)
     except TradebotError:
         return {}
-    prices = {} if shown is None else shown.body.get("prices", {})
-    return {symbol: Decimal(price) for symbol, price in prices.items()}
+    return {} if shown is None else dict(shown.prices)
 
 
 def _symbol(symbol: str, profile: str, limits: Limits, seen: Decimal | None) -> Row:

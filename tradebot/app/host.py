@@ -15,7 +15,7 @@ from typing import Any
 from tradebot import __version__
 from tradebot.app.build import make_session
 from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner, shape, wall_ms
-from tradebot.app.standing import DATABASE, database, journal_row
+from tradebot.app.standing import database
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import StrategyError, TradebotError, UsageError
@@ -27,8 +27,10 @@ from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
+from tradebot.journal.view import as_json
 from tradebot.journal.writer import Journal
 from tradebot.market.feed import Source
 from tradebot.plugins.strategies import StrategySpec
@@ -126,7 +128,7 @@ async def opened(setup: Setup) -> AsyncIterator[tuple[Runner, dict[str, Any] | N
     data_dir = setup.config.data_dir()
     with InstanceLock(data_dir):
         key = AuditKey.load(data_dir)
-        path = data_dir / DATABASE
+        path = journal_path(data_dir)
         keep = setup.config.log.keep_days
         async with await Journal.open(
             path, key=key, keep_days=keep, max_pages=setup.max_pages
@@ -298,4 +300,4 @@ def _opening(run: str, state: StateRow | None, source: Source) -> str:
 def closed_trades(config: Config, run: str) -> list[dict[str, Any]]:
     """Return a run's closed trades from the journal as CONTRACT's JSON rows, oldest first."""
     with Reader(database(config)) as reader:
-        return [journal_row(row) for row in reader.trades(run)]
+        return [as_json(row) for row in reader.trades(run)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from tradebot.config import Config
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Command, Event, RunStarted
-from tradebot.core.model.money import exact, plain
-from tradebot.core.model.times import iso
+from tradebot.core.model.money import exact
 from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
@@ -29,34 +27,13 @@ from tradebot.core.trading.snapshot import Heading, ghost_figures, position_rows
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
 from tradebot.journal.writer import Journal
 
-DATABASE = "tradebot.db"
-
 STANDING = ("paper", "ghost")
 """Modes of runs that a command can be carried out on while no engine runs."""
-
-TIMES = ("time", "entry_time", "exit_time", "ts", "updated", "started", "resumed", "ended")
-MONEY = (
-    "qty",
-    "price",
-    "stop",
-    "target",
-    "entry_price",
-    "exit_price",
-    "fees",
-    "funding",
-    "pnl",
-    "outcome_pnl",
-    "notional",
-    "mfe",
-    "mae",
-    "trigger_price",
-    "filled",
-    "average",
-)
 
 
 class Idle:
@@ -71,7 +48,7 @@ class Idle:
 
 def database(config: Config) -> Path:
     """Return the journal's path; JournalError with the way out when there is none yet."""
-    path = config.data_dir() / DATABASE
+    path = journal_path(config.data_dir())
     if not path.exists():
         raise JournalError(
             "there is no journal yet",
@@ -191,16 +168,3 @@ def _restored(config: Config, run: RunRow, state: StateRow) -> Session:
     )
     session.restore(state.body["session"])
     return session
-
-
-def journal_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a journal row as JSON has it: times as ISO-8601, money without exponent."""
-    return {name: _as_json(name, value) for name, value in row.items() if name != "wall"}
-
-
-def _as_json(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in TIMES:
-        return iso(value)
-    return plain(Decimal(value)) if name in MONEY else value

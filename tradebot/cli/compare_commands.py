@@ -8,7 +8,8 @@ from typing import Any
 from tradebot.cli.options import CompareOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.reports.compare import DATABASE, Comparison, RunPlace, compare
+from tradebot.journal.paths import journal_path
+from tradebot.reports.compare import Comparison, RunPlace, compare
 
 SHOWN = 40
 """Differences shown to people unless they ask for more."""
@@ -16,7 +17,7 @@ SHOWN = 40
 
 def compare_runs(options: CompareOptions) -> int:
     """Compare two runs; returns the exit code."""
-    database = read_config(options.common).data_dir() / DATABASE
+    database = journal_path(read_config(options.common).data_dir())
     found = compare(
         RunPlace.parse(options.first, database), RunPlace.parse(options.second, database)
     )

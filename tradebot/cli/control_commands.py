@@ -9,13 +9,16 @@ from typing import Any
 import typer
 
 from tradebot.app import control as control_of
-from tradebot.app.standing import DATABASE, Request
+from tradebot.app.standing import Request
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import Result, View, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
 from tradebot.core.model.errors import JournalError, LeftoverError, TradebotError, UsageError
+from tradebot.core.model.money import plain
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.snapshots import PositionRow
 
 Rows = list[dict[str, Any]]
 
@@ -76,8 +79,8 @@ def _confirm(options: ControlOptions, config: Config) -> None:
     if options.yes or options.common.json or not sys.stdin.isatty():
         return
     try:
-        held = _open(config.data_dir() / DATABASE)
-        names = ", ".join(f"{row['symbol']} {row['side']} {row['qty']}" for row in held) or "none"
+        held = _open(journal_path(config.data_dir()))
+        names = ", ".join(f"{row.symbol} {row.side} {plain(row.qty)}" for row in held) or "none"
     except JournalError as error:
         names = f"cannot be told ({error.message})"
     typer.echo(f"target: paper, {config.data_dir()}", err=True)
@@ -86,7 +89,7 @@ def _confirm(options: ControlOptions, config: Config) -> None:
         raise typer.Abort
 
 
-def _open(path: Path) -> Rows:
+def _open(path: Path) -> list[PositionRow]:
     with Reader(path) as reader:
         return reader.positions(reader.resolve_run(None).id)
 

@@ -17,6 +17,7 @@ from tradebot.core.model.effects import Effect, FillBooked, FundingBooked, Trade
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.events import Event
 from tradebot.journal.reader import Reader
+from tradebot.journal.view import GhostRow, as_json
 from tradebot.reports.signal_quality import ghost_runs, quality_report
 
 SHADOW = (FillBooked, FundingBooked, TradeClosed)
@@ -61,7 +62,7 @@ def ghost_result(result: Result, ending: Ending, config: Config) -> Result:
 
 def _with_quality(result: Result, ending: Ending, ghost: Ending, config: Config) -> Result:
     report: dict[str, Any] | None = None
-    newest: list[dict[str, Any]] = []
+    newest: list[GhostRow] = []
     # an error that ended the run is the one to tell, and no signal at all is no error
     with suppress(JournalError, TradebotError), Reader(database(config)) as reader:
         run = str(ghost.summary["run"])
@@ -78,7 +79,7 @@ def _with_quality(result: Result, ending: Ending, ghost: Ending, config: Config)
     )
 
 
-def _text(ghost: Ending, report: dict[str, Any] | None, newest: Sequence[dict[str, Any]]) -> str:
+def _text(ghost: Ending, report: dict[str, Any] | None, newest: Sequence[GhostRow]) -> str:
     """Return what the run's end says to people: signals, not the shadow account."""
     from tradebot.cli import tables
     from tradebot.cli.quality_commands import quality_text
@@ -86,7 +87,7 @@ def _text(ghost: Ending, report: dict[str, Any] | None, newest: Sequence[dict[st
 
     parts = [] if report is None else [quality_text(report, short=True)]
     if newest:
-        rows = [{**row, "would": would(Decimal(row["pnl"]))} for row in newest]
+        rows = [{**as_json(row), "would": would(row.pnl or Decimal(0))} for row in newest]
         columns = (
             Column("#", "signal", right=True, rank=3),
             Column("symbol", "symbol"),

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from tradebot.app.standing import database, journal_row
+from tradebot.app.standing import database
+from tradebot.app.status import engine_of, latched_halt
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import Result, View, show
 from tradebot.cli.settings import read_config
@@ -16,14 +17,13 @@ from tradebot.core.model.errors import UsageError
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import exact, plain, quotient_at_8
 from tradebot.core.model.times import iso
-from tradebot.core.model.values import DAY_MS
-from tradebot.guard.latch import halt_present, read_halts
+from tradebot.guard.latch import halt_present
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
-
-HEARTBEAT_S = 10
-"""An engine that has written nothing for longer than this is taken to hang."""
+from tradebot.journal.snapshots import LimitRow, RiskView, Snapshot
+from tradebot.journal.status import day_pnl, halts_in_force, liveness, midnight, run_state
+from tradebot.journal.view import OrderRow, as_json
 
 Row = dict[str, Any]
 
@@ -35,7 +35,11 @@ EMPTY = {
     "runs": "No runs yet: start one with `tradebot paper`.",
 }
 
-FOR = {"e": "entry", "s": "stop", "t": "target", "x": "exit"}
+FIGURES = (
+    *("start_equity", "equity", "pnl", "pnl_pct", "day_pnl", "drawdown", "completed_trades"),
+    *("win_rate_pct", "open_positions"),
+)
+"""What ``status`` says of the account, in this order."""
 
 VERDICTS = ("approved", "refused", "exit", "held", "ignored")
 
@@ -89,9 +93,6 @@ def _result(summary: Row | None) -> Row:
 
 
 def _run_row(run: RunRow, engine: bool) -> Row:
-    state = run.state
-    if state == "running" and not engine:  # killed: the next start will write it down
-        state = "interrupted"
     return {
         "id": run.id,
         "mode": run.mode,
@@ -100,7 +101,7 @@ def _run_row(run: RunRow, engine: bool) -> Row:
         "seed": run.seed,
         "strategy": run.strategy,
         "strategy_hash": run.strategy_hash,
-        "state": state,
+        "state": run_state(run, engine),
         "error": run.error,
         "started": iso(run.started),
         "resumed": None if run.resumed is None else iso(run.resumed),
@@ -111,34 +112,30 @@ def _run_row(run: RunRow, engine: bool) -> Row:
 
 def _positions(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
-    rows = [{"run": run, **row} for row in reader.positions(run)]
-    rows = [row for row in rows if _symbol(options) in (None, row["symbol"])]
-    return _rows("positions", rows, options, run)
+    held = [row for row in reader.positions(run) if _symbol(options) in (None, row.symbol)]
+    return _rows("positions", [as_json(row) for row in held], options, run)
 
 
 def _orders(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
     rows = reader.orders(run, options.open_only)
-    rows = [row for row in rows if _symbol(options) in (None, row["symbol"])]
-    rows = [row for row in rows if row["ts"] >= (options.since_ms or 0)]
+    rows = [row for row in rows if _symbol(options) in (None, row.symbol)]
+    rows = [row for row in rows if row.ts >= (options.since_ms or 0)]
     rows = rows[-options.limit :] if options.limit else rows
-    shown = [{**_without(journal_row(row), "ts"), "time": iso(row["ts"])} for row in rows]
-    return _rows("orders", shown, options, run, [_order(row) for row in shown])
+    shown = [{**as_json(row, "ts"), "time": iso(row.ts)} for row in rows]
+    people = [{**told, **_order(row)} for told, row in zip(shown, rows, strict=True)]
+    return _rows("orders", shown, options, run, people)
 
 
-def _order(row: Row) -> Row:
-    """Add what people read: a short id, what the order is for, its one price."""
-    at = row["price"] if row["price"] is not None else row["trigger_price"]
-    short = row["id"].rpartition("-")[2]
-    kind = (row["type"] or "-").replace("_market", "").replace("_", " ")
-    what = FOR.get(row["purpose"], row["purpose"])
-    return {**row, "short_id": short, "at": at, "for": what, "type": kind}
+def _order(row: OrderRow) -> Row:
+    """Return what people read: a short id, what the order is for, its one price."""
+    return {"short_id": row.number, "at": row.at, "for": row.goal, "type": row.kind}
 
 
 def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
     rows = reader.trades(run, _symbol(options), options.since_ms, options.limit)
-    return _rows("trades", [_without(journal_row(row), "ts") for row in rows], options, run)
+    return _rows("trades", [as_json(row, "ts") for row in rows], options, run)
 
 
 def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
@@ -150,8 +147,8 @@ def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
     if options.csv is not None:
         return _signals_csv(reader, options, run)
     rows = reader.signals(run, options.since_ms, _symbol(options), options.verdict, options.limit)
-    shown = [journal_row(row) for row in rows]
-    people = [{**row, "why": "; ".join(row["refusals"]) or row["reason"]} for row in shown]
+    shown = [as_json(row) for row in rows]
+    people = [{**told, "why": row.why} for told, row in zip(shown, rows, strict=True)]
     return _rows("signals", shown, options, run, people)
 
 
@@ -185,40 +182,50 @@ def _symbol(options: InspectOptions) -> str | None:
     return same[0]
 
 
-def _without(row: Row, name: str) -> Row:
-    row.pop(name, None)
-    return row
-
-
 def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
     run = reader.resolve_run(options.run)
-    found = reader.snapshot(run.id)
-    body = {} if found is None else found.body
-    age = None if found is None else max(0.0, (SYSTEM.wall_ms() - found.wall) / 1000)
-    newest = reader.newest_run()
-    is_newest = newest is not None and newest.id == run.id
-    owner = lock_owner(config.data_dir()) if is_newest else None
+    shown = reader.snapshot(run.id)
+    wall = SYSTEM.wall_ms()
+    held = engine_of(config.data_dir(), run) is not None
+    halts = halts_in_force(shown, (), latched_halt(config.data_dir()))
+    age = None if shown is None or not held else max(0.0, (wall - shown.wall) / 1000)
     data = {
         "run": run.id,
         "mode": run.mode,
         "market": run.market,
         "strategy": run.strategy,
-        "state": _run_row(run, owner is not None)["state"],
-        "engine": _engine(owner is not None, age),
-        "heartbeat_age_s": None if age is None or owner is None else round(age, 1),
-        "time": None if found is None else iso(body["at"]),
-        "start_equity": body.get("start_equity"),
-        "equity": body.get("equity"),
-        **_pnl(reader, run.id, body),
-        "drawdown": body.get("drawdown"),
-        "completed_trades": body.get("completed_trades"),
-        "win_rate_pct": body.get("win_rate_pct"),
-        "open_positions": len(body.get("positions", [])),
-        "halted": bool(body.get("halts")) or halt_present(config.data_dir()),
-        "halts": _halts(body, config),
+        "state": run_state(run, held),
+        "engine": liveness(held, None if shown is None else shown.wall, wall),
+        "heartbeat_age_s": None if age is None else round(age, 1),
+        "time": None if shown is None else iso(shown.at),
+        **_figures(reader, shown),
+        "halted": bool(halts),
+        "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
         "error": run.error,
     }
     return Result("status", data, text=None if options.common.json else _status_text(data))
+
+
+def _figures(reader: Reader, shown: Snapshot | None) -> Row:
+    """Return the account's figures as JSON has them, None where nothing is known yet."""
+    if shown is None:
+        return {**dict.fromkeys(FIGURES), "open_positions": 0}
+    points = reader.equity(shown.run, since=midnight(shown))
+    pct = quotient_at_8(shown.pnl * 100, shown.start_equity, "ROUND_HALF_EVEN")
+    figures = {
+        "start_equity": shown.start_equity,
+        "equity": shown.equity,
+        "pnl": shown.pnl,
+        "pnl_pct": pct,
+        "day_pnl": day_pnl(shown, points),
+        "drawdown": shown.drawdown,
+    }
+    return {
+        **{name: plain(value) for name, value in figures.items()},
+        "completed_trades": shown.completed_trades,
+        "win_rate_pct": None if shown.win_rate_pct is None else plain(shown.win_rate_pct),
+        "open_positions": len(shown.positions),
+    }
 
 
 def _status_text(data: Row) -> str:
@@ -254,56 +261,29 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
     yield "trades", "-" if trades is None else f"{trades} completed, {rate} of them won"
     yield "open", f"{data['open_positions']} position(s)"
     halts = "; ".join(f"{row['reason']} ({row['detail']})" for row in data["halts"])
-    yield "trading", f"HALTED: {halts or 'the HALT file is there'}" if data["halted"] else "armed"
+    yield "trading", f"HALTED: {halts}" if data["halted"] else "armed"
     if data["error"]:
         yield "error", data["error"]
-
-
-def _engine(held: bool, age: float | None) -> str:
-    if not held:
-        return "stopped"
-    return "running" if age is None or age <= HEARTBEAT_S else "hung"
-
-
-def _pnl(reader: Reader, run: str, body: Row) -> Row:
-    """Return PnL since the start and since 00:00 UTC of the market's day, None where unknown."""
-    if not body:
-        return {"pnl": None, "pnl_pct": None, "day_pnl": None}
-    equity, start = Decimal(body["equity"]), Decimal(body["start_equity"])
-    midnight = body["at"] - body["at"] % DAY_MS
-    points = [row for row in reader.equity(run, since=midnight, limit=None) if row["why"] == "day"]
-    opened = Decimal(points[0]["equity"]) if points else start
-    pct = quotient_at_8((equity - start) * 100, start, "ROUND_HALF_EVEN")
-    return {"pnl": plain(equity - start), "pnl_pct": plain(pct), "day_pnl": plain(equity - opened)}
-
-
-def _halts(body: Row, config: Config) -> list[Row]:
-    rows = [{"reason": k, "detail": v} for k, v in body.get("halts", {}).items()]
-    if halt_present(config.data_dir()) and not body.get("halts", {}).get("user"):
-        said = read_halts(config.data_dir())
-        why = f"{said[-1].who}: {said[-1].reason}" if said else "the HALT file is there"
-        rows.append({"reason": "user", "detail": why})
-    return rows
 
 
 def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
     """Show the limits as the engine last wrote them down; a stopped engine's are its last."""
     run = reader.resolve_run(options.run)
-    found = reader.snapshot(run.id)
-    view = {} if found is None else found.body.get("risk", {})
+    shown = reader.snapshot(run.id)
+    risk = RiskView() if shown is None or shown.risk is None else shown.risk
+    limits = as_json if options.common.json else _limit_row
     data = {
         "run": run.id,
-        "time": None if found is None else iso(found.body["at"]),
-        "halted": bool(view.get("halts")) or halt_present(config.data_dir()),
-        "next_entry": view.get("next_entry"),
-        **_losses(view),
-        "limits": view.get("limits", []),
-        "positions": view.get("positions", []),
-        "halts": view.get("halts", []),
-        "refusals": [{"rule": k, "count": v} for k, v in view.get("refusals", {}).items()],
+        "time": None if shown is None else iso(shown.at),
+        "halted": bool(risk.halts) or halt_present(config.data_dir()),
+        "next_entry": None if risk.next_entry is None else iso(risk.next_entry),
+        "loss_today": _used(risk, "day_loss"),
+        "loss_this_week": _used(risk, "week_loss"),
+        "limits": [limits(row) for row in risk.limits],
+        "positions": [as_json(row) for row in risk.positions],
+        "halts": [as_json(row) for row in risk.halts],
+        "refusals": [{"rule": k, "count": v} for k, v in risk.refusals.items()],
     }
-    if not options.common.json:
-        data["limits"] = [_limit_row(row) for row in data["limits"]]
     views = {
         "limits": View(("rule", "used", "limit", "bar", "state"), "Limits", "No limits yet."),
         "positions": View(
@@ -317,30 +297,29 @@ def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
     return Result("risk", data, views=views)
 
 
-def _losses(view: Row) -> Row:
-    used = {row["rule"]: row["used"] for row in view.get("limits", []) if row["symbol"] is None}
-    return {"loss_today": used.get("day_loss"), "loss_this_week": used.get("week_loss")}
+def _used(risk: RiskView, rule: str) -> str | None:
+    limit = risk.limit(rule)
+    return None if limit is None else plain(limit.used)
 
 
-def _limit_row(row: Row) -> Row:
+def _limit_row(row: LimitRow) -> Row:
     """Return a limit for people: used and cap with their unit, a bar of ten, a word."""
-    rule = row["rule"].replace("_", " ")
-    pct = Decimal(row["pct"] or 0)
+    rule = row.rule.replace("_", " ")
+    pct = row.pct or Decimal(0)
     filled = min(10, int(pct / 10 + Decimal("0.5")))
-    bar = "off" if row["pct"] is None else f"{'█' * filled}{'░' * (10 - filled)} {pct:.0f}%"
+    bar = "off" if row.pct is None else f"{'█' * filled}{'░' * (10 - filled)} {pct:.0f}%"
     return {
-        "rule": f"{row['symbol']} {rule}" if row["symbol"] else rule,
-        "used": _amount(row["used"], row["unit"]),
-        "limit": _amount(row["cap"], row["unit"]),
+        "rule": f"{row.symbol} {rule}" if row.symbol else rule,
+        "used": _amount(row.used, row.unit),
+        "limit": _amount(row.cap, row.unit),
         "bar": bar,
-        "state": row["word"],
+        "state": row.word,
     }
 
 
-def _amount(value: str | None, unit: str) -> str:
-    if value is None:
+def _amount(number: Decimal | None, unit: str) -> str:
+    if number is None:
         return "-"
-    number = Decimal(value)
     if unit == "USDT":
         return f"${number:,.2f}"
     return f"{number:.1f}%" if unit == "%" else f"{plain(number)}{unit}"

@@ -14,7 +14,6 @@ from typing import Any
 from tradebot.app.build import pick_instruments, price_bounds, timeframe_of
 from tradebot.app.host import PaperHost, Setup, closed_trades
 from tradebot.app.runner import Ending, Pace
-from tradebot.app.standing import DATABASE
 from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
 from tradebot.cli.lines import lines_of
@@ -28,6 +27,7 @@ from tradebot.core.model.effects import Effect
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.events import Event
 from tradebot.core.model.values import MINUTE_MS
+from tradebot.journal.paths import journal_path
 from tradebot.market.feed import FileSource, SimulatedSource, Source
 from tradebot.market.files.feed import open_files
 
@@ -87,7 +87,7 @@ def _banner(options: RunOptions, config: Config, source: Source) -> Iterator[tup
     yield "market", source.label
     yield "strategy", f"{config.strategy.name} on {minutes}m bars"
     yield "speed", "as fast as it goes" if speed == "max" else f"{speed} market minutes a minute"
-    yield "journal", str(config.data_dir() / DATABASE)
+    yield "journal", str(journal_path(config.data_dir()))
     yield "Ctrl-C", f"stops it in order; the next `tradebot {options.mode}` goes on"
     yield "halt", f"`tradebot halt{place}` from another terminal: no new entries"
     yield "close", f"`tradebot close-all{place}`: out of everything"

@@ -27,8 +27,8 @@ def read_config(
 
 
 def _greet(config: Config) -> None:
-    from tradebot.journal.audit import JOURNAL_FILE
+    from tradebot.journal.paths import journal_path
 
-    if not (config.data_dir() / JOURNAL_FILE).exists():
+    if not journal_path(config.data_dir()).exists():
         text = "no bot.toml: the built-in settings hold; `tradebot init` writes one to change"
         print(text, file=sys.stderr)  # noqa: T201 - talk goes to stderr

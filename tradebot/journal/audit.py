@@ -20,13 +20,13 @@ from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.faults import faults
 from tradebot.journal.files import create_durably
+from tradebot.journal.paths import journal_path
 
 GENESIS = "0" * 64
 """The ``prev`` of the first row."""
 
 ENVIRONMENT = "TRADEBOT_AUDIT_KEY"
 KEY_FILE = "audit.key"
-JOURNAL_FILE = "tradebot.db"
 _SERVICE, _USER = "tradebot", "audit-key"
 _SHORTEST = 16
 
@@ -81,11 +81,11 @@ class AuditKey:
         found = cls.find(data_dir, env)
         if found is not None:
             return found
-        if (data_dir / JOURNAL_FILE).exists():  # a fresh key could not open it
+        if journal_path(data_dir).exists():  # a fresh key could not open it
             raise JournalError(
                 "there is a journal, but not the audit key it was written with",
                 hint=f"set {ENVIRONMENT}, unlock the keyring, or restore {KEY_FILE}",
-                file=str(data_dir / JOURNAL_FILE),
+                file=str(journal_path(data_dir)),
             )
         secret = secrets.token_bytes(32)
         if _write_keyring(secret.hex()):

@@ -1,7 +1,6 @@
 """The read side: a read-only connection for other processes and threads.
 
-Tables come as lists of dicts whose keys are the names of CONTRACT's JSON: money and quantities as
-decimal text, times as UTC milliseconds. No call holds up the writer.
+Tables come as lists of the rows of ``view``. No call holds up the writer.
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tradebot.core.model import codec
 from tradebot.core.model.errors import JournalError, UsageError
@@ -33,27 +31,38 @@ from tradebot.journal.rows import (
     RunRow,
     StateRow,
 )
+from tradebot.journal.snapshots import PositionRow, Snapshot, snapshot_of
+from tradebot.journal.view import (
+    EquityRow,
+    FillRow,
+    FundingRow,
+    GhostRow,
+    HaltEvent,
+    NoticeRow,
+    OrderRow,
+    SignalRow,
+    TradeRow,
+    row_of,
+)
 
-Row = dict[str, Any]
+_R = TypeVar("_R")
 
 _RUNS = "SELECT * FROM runs ORDER BY coalesce(resumed, started) DESC, num DESC"
 _LIVE = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
 _LOG = "SELECT seq, at, exchange_time, wall, kind, payload FROM log WHERE run = ? AND seq > ?"
+_NOTICES = (
+    "SELECT ts, wall, body FROM audit WHERE run = ? AND kind = 'Notify' ORDER BY seq DESC LIMIT ?"
+)
 _BUSY_S = 5.0
+_UNFIT = (KeyError, TypeError, ValueError, ArithmeticError)
+"""What a row that is not what it should be raises."""
+
 _GHOSTS = """SELECT g.*, s.confidence, s.price, s.stop, s.target, s.reason, s.verdict, s.refusals
     FROM ghosts g JOIN signals s ON s.run = g.run AND s.id = g.signal WHERE g.run = ?"""
 _OUTCOMES = """SELECT g.closed, g.signal, g.symbol, g.side, g.time, g.exit_time, g.pnl, g.mfe,
     g.mae, g.duration_s, s.confidence, s.verdict
     FROM ghosts g JOIN signals s ON s.run = g.run AND s.id = g.signal
     WHERE g.run = ? AND g.closed > ? AND g.state = 'closed' ORDER BY g.closed"""
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotRow:
-    """The newest snapshot of a run and when it was written (real clock, UTC milliseconds)."""
-
-    body: dict[str, Any]
-    wall: int
 
 
 def open_readonly(path: Path) -> sqlite3.Connection:
@@ -142,23 +151,20 @@ class Reader:
         symbol: str | None = None,
         verdict: str | None = None,
         limit: int | None = None,
-    ) -> list[Row]:
+    ) -> list[SignalRow]:
         """Return signals by id; ``since`` in market time (ms), ``limit`` keeps the newest."""
         where = {"time >= ?": since, "symbol = ?": symbol, "verdict = ?": verdict}
-        rows = self._table("signals", run, "id", where, limit)
-        for row in rows:
-            row["refusals"] = json.loads(row["refusals"])
-            row["indicators"] = json.loads(row["indicators"])
-        return rows
+        return self._table(SignalRow, "signals", run, "id", where, limit)
 
-    def orders(self, run: str, open_only: bool = False, limit: int | None = None) -> list[Row]:
+    def orders(self, run: str, open_only: bool = False, limit: int | None = None) -> list[OrderRow]:
         """Return orders in the order they were sent; ``open_only`` leaves out what is over."""
         extra = f" AND status IN ({_LIVE})" if open_only else ""
-        return self._table("orders", run, "ts, rowid", {}, limit, extra)
+        return self._table(OrderRow, "orders", run, "ts, rowid", {}, limit, extra)
 
-    def fills(self, run: str, symbol: str | None = None, limit: int | None = None) -> list[Row]:
+    def fills(self, run: str, symbol: str | None = None, limit: int | None = None) -> list[FillRow]:
         """Return fills in the order of their exchange times."""
-        return self._table("fills", run, "time, symbol, trade_id", {"symbol = ?": symbol}, limit)
+        where = {"symbol = ?": symbol}
+        return self._table(FillRow, "fills", run, "time, symbol, trade_id", where, limit)
 
     def trades(
         self,
@@ -166,22 +172,24 @@ class Reader:
         symbol: str | None = None,
         since: int | None = None,
         limit: int | None = None,
-    ) -> list[Row]:
+    ) -> list[TradeRow]:
         """Return closed trades by id; ``since`` is the earliest exit time (ms)."""
         where = {"symbol = ?": symbol, "exit_time >= ?": since}
-        return self._table("trades", run, "id", where, limit)
+        return self._table(TradeRow, "trades", run, "id", where, limit)
 
-    def equity(self, run: str, since: int | None = None, limit: int | None = None) -> list[Row]:
-        """Return equity points (ts, equity, cash, drawdown, why) in order."""
-        return self._table("equity", run, "seq", {"ts >= ?": since}, limit)
+    def equity(
+        self, run: str, since: int | None = None, limit: int | None = None
+    ) -> list[EquityRow]:
+        """Return equity points in order."""
+        return self._table(EquityRow, "equity", run, "seq", {"ts >= ?": since}, limit)
 
-    def halts(self, run: str, limit: int | None = None) -> list[Row]:
-        """Return halts and resumes in order; ``event`` is halted or resumed."""
-        return self._table("halts", run, "seq", {}, limit)
+    def halts(self, run: str, limit: int | None = None) -> list[HaltEvent]:
+        """Return halts and resumes in order."""
+        return self._table(HaltEvent, "halts", run, "seq", {}, limit)
 
-    def funding(self, run: str, limit: int | None = None) -> list[Row]:
+    def funding(self, run: str, limit: int | None = None) -> list[FundingRow]:
         """Return funding bookings in order."""
-        return self._table("funding", run, "seq", {}, limit)
+        return self._table(FundingRow, "funding", run, "seq", {}, limit)
 
     def ghosts(
         self,
@@ -190,7 +198,7 @@ class Reader:
         symbol: str | None = None,
         state: str | None = None,
         limit: int | None = None,
-    ) -> list[Row]:
+    ) -> list[GhostRow]:
         """Return hypothetical trades by signal, with what the signal said; ``state`` is open, closed or
         unfilled, ``since`` the earliest signal (market time, ms), ``limit`` keeps the newest.
         """
@@ -199,10 +207,7 @@ class Reader:
         clause = "".join(f" AND {text}" for text in given)
         most = -1 if limit is None else limit
         sql = f"{_GHOSTS}{clause} ORDER BY g.signal DESC LIMIT ?"
-        rows = self._rows(sql, run, *given.values(), most)
-        for row in rows:
-            row["refusals"] = json.loads(row["refusals"])
-        return rows[::-1]
+        return self._typed(GhostRow, self._rows(sql, run, *given.values(), most)[::-1])
 
     def outcomes(self, run: str, after: int = 0) -> Iterator[OutcomeRow]:
         """Yield the hypothetical trades that were closed by audit rows above ``after``, in that order.
@@ -221,24 +226,26 @@ class Reader:
         states = {state: counts.get(state, 0) for state in ("open", "closed", "unfilled")}
         return {"signals": sum(states.values()), **states}
 
-    def notices(self, run: str, limit: int | None = None) -> list[Row]:
-        """Return what the user was told (``ts``, ``wall``, ``level``, ``text``) in order."""
-        rows = self._table("audit", run, "seq", {"kind = ?": "Notify"}, limit)
+    def notices(self, run: str, limit: int | None = None) -> list[NoticeRow]:
+        """Return what the user was told, in order."""
+        rows = self._rows(_NOTICES, run, -1 if limit is None else limit)[::-1]
         bodies = [(row, json.loads(row["body"])) for row in rows]
-        return [
-            {"ts": row["ts"], "wall": row["wall"], "level": body["level"], "text": body["text"]}
-            for row, body in bodies
-        ]
+        return [NoticeRow(r["ts"], r["wall"], body["level"], body["text"]) for r, body in bodies]
 
-    def snapshot(self, run: str) -> SnapshotRow | None:
+    def snapshot(self, run: str) -> Snapshot | None:
         """Return the newest snapshot, or None."""
         rows = self._rows("SELECT body, wall FROM snapshot WHERE run = ?", run)
-        return SnapshotRow(json.loads(rows[0]["body"]), rows[0]["wall"]) if rows else None
+        if not rows:
+            return None
+        try:
+            return snapshot_of(run, rows[0]["wall"], json.loads(rows[0]["body"]))
+        except _UNFIT as error:
+            raise _damaged(f"the snapshot of {run}", error) from error
 
-    def positions(self, run: str) -> list[Row]:
-        """Return the snapshot's open positions (its key ``positions``), none without a snapshot."""
+    def positions(self, run: str) -> list[PositionRow]:
+        """Return the snapshot's open positions, none without a snapshot."""
         newest = self.snapshot(run)
-        return [] if newest is None else list(newest.body.get("positions", []))
+        return [] if newest is None else list(newest.positions)
 
     def state(self, run: str) -> StateRow | None:
         """Return the journalled state a restart goes on from, or None."""
@@ -310,13 +317,14 @@ class Reader:
 
     def _table(
         self,
+        cls: type[_R],
         table: str,
         run: str,
         order: str,
         where: dict[str, Any],
         limit: int | None,
         extra: str = "",
-    ) -> list[Row]:
+    ) -> list[_R]:
         """Return a run's rows in order, with the conditions whose value is given."""
         given = {text: value for text, value in where.items() if value is not None}
         clause = "".join(f" AND {text}" for text in given) + extra
@@ -325,9 +333,15 @@ class Reader:
             f"SELECT * FROM {table} WHERE run = ?{clause} ORDER BY {backwards} LIMIT ?",
             *(run, *given.values(), -1 if limit is None else limit),
         )
-        return [_with_bools(row) for row in reversed(rows)]
+        return self._typed(cls, rows[::-1])
 
-    def _rows(self, sql: str, *values: object) -> list[Row]:
+    def _typed(self, cls: type[_R], rows: list[dict[str, Any]]) -> list[_R]:
+        try:
+            return [row_of(cls, row) for row in rows]
+        except _UNFIT as error:
+            raise _damaged(f"a row ({cls.__name__})", error) from error
+
+    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with faults(self.path):
             return [dict(row) for row in self._db.execute(sql, values)]
 
@@ -399,15 +413,8 @@ def _check_version(db: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _run(row: Row) -> RunRow:
+def _run(row: dict[str, Any]) -> RunRow:
     del row["num"]
     row["seed"] = None if row["seed"] is None else int(row["seed"])
     row["summary"] = None if row["summary"] is None else json.loads(row["summary"])
     return RunRow(**row)
-
-
-def _with_bools(row: Row) -> Row:
-    for name in ("maker", "liquidation", "reduce_only"):
-        if row.get(name) is not None:
-            row[name] = bool(row[name])
-    return row

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,12 +18,15 @@ from typing import Any
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import exact, plain
 from tradebot.core.model.times import iso
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
-
-DATABASE = "tradebot.db"
+from tradebot.journal.view import GhostRow, SignalRow, TradeRow
 
 Row = dict[str, Any]
+"""One of the comparison's own rows, as JSON has it."""
+
+Traded = TradeRow | GhostRow
 Key = tuple[int, str, str, int]
 """Time, symbol, side and the how-manieth of these: what makes two signals the same."""
 
@@ -44,7 +47,7 @@ class RunPlace:
     def parse(cls, text: str, database: Path) -> RunPlace:
         """Read ``RUN`` (in the given journal) or ``DIR#RUN``; JournalError if there is no journal."""
         folder, mark, run = text.rpartition("#")
-        path = Path(folder).expanduser() / DATABASE if mark else database
+        path = journal_path(Path(folder).expanduser()) if mark else database
         if not path.is_file():
             hint = "a run of another place is written DIR#RUN, DIR being its data directory"
             raise JournalError(f"there is no journal for {text}", hint=hint, file=str(path))
@@ -58,9 +61,9 @@ class Half:
     run: RunRow
     first: int | None
     last: int | None
-    signals: dict[Key, Row]
-    trades: dict[int, Row]
-    ghosts: dict[int, Row]
+    signals: dict[Key, SignalRow]
+    trades: dict[int, TradeRow]
+    ghosts: dict[int, GhostRow]
 
     @classmethod
     def load(cls, reader: Reader, run: RunRow) -> Half:
@@ -72,8 +75,8 @@ class Half:
             first=None if state is None else state.body.get("first"),
             last=None if state is None else state.body["session"]["engine"]["now"],
             signals=_by_key(signals),
-            trades={row["signal"]: row for row in reader.trades(run.id)},
-            ghosts={row["signal"]: row for row in reader.ghosts(run.id)},
+            trades={row.signal: row for row in reader.trades(run.id)},
+            ghosts={row.signal: row for row in reader.ghosts(run.id)},
         )
 
     def covers(self, time: int) -> bool:
@@ -109,11 +112,11 @@ def compare(first: RunPlace, second: RunPlace) -> Comparison:
         )
 
 
-def _by_key(signals: Sequence[Row]) -> dict[Key, Row]:
+def _by_key(signals: Sequence[SignalRow]) -> dict[Key, SignalRow]:
     seen: Counter[tuple[int, str, str]] = Counter()
     keyed = {}
     for row in signals:
-        what = (row["time"], row["symbol"], row["side"])
+        what = (row.time, row.symbol, row.side)
         seen[what] += 1
         keyed[*what, seen[what]] = row
     return keyed
@@ -136,8 +139,8 @@ def _run_row(half: Half) -> Row:
     }
 
 
-def _sum(rows: Any) -> Decimal:
-    return sum((Decimal(row["pnl"]) for row in rows), Decimal(0))
+def _sum(rows: Iterable[TradeRow]) -> Decimal:
+    return sum((row.pnl for row in rows), Decimal(0))
 
 
 # -- what was set otherwise -------------------------------------------------------------------------
@@ -185,7 +188,7 @@ def _differences(one: Half, other: Half, settings: Sequence[Row]) -> Iterator[Ro
         mine, theirs = one.signals.get(key), other.signals.get(key)
         if mine is None or theirs is None:
             yield _alone(key, mine, theirs, one, other, causes)
-        elif mine["verdict"] != theirs["verdict"]:
+        elif mine.verdict != theirs.verdict:
             yield _verdicts(key, mine, theirs)
         else:
             yield from _same_verdict(key, mine, theirs, one, other, causes)
@@ -198,7 +201,12 @@ def _row(key: Key, what: str, first: object, second: object, why: str) -> Row:
 
 
 def _alone(
-    key: Key, mine: Row | None, theirs: Row | None, one: Half, other: Half, causes: set[str]
+    key: Key,
+    mine: SignalRow | None,
+    theirs: SignalRow | None,
+    one: Half,
+    other: Half,
+    causes: set[str],
 ) -> Row:
     """Say that a signal is in one run only."""
     there = mine or theirs
@@ -208,7 +216,7 @@ def _alone(
         why = f"{missing.run.id} was not running at that time"
     else:
         why = _cause(causes)
-    have, want = (None if row is None else row["verdict"] for row in (mine, theirs))
+    have, want = (None if row is None else row.verdict for row in (mine, theirs))
     return _row(key, "signal", have, want, why)
 
 
@@ -223,15 +231,15 @@ def _cause(causes: set[str]) -> str:
     return "; ".join(said) or "the same strategy saw other bars (a gap, or another start)"
 
 
-def _verdicts(key: Key, mine: Row, theirs: Row) -> Row:
+def _verdicts(key: Key, mine: SignalRow, theirs: SignalRow) -> Row:
     """Say why one run let a signal through and the other did not."""
     whys = []
     for word, row in ((FIRST, mine), (SECOND, theirs)):
-        if row["refusals"]:
-            whys.append(f"{word} refused: {'; '.join(row['refusals'])}")
-        elif row["verdict"] in ("held", "ignored", "exit"):
-            whys.append(f"{word} {_POSITION[row['verdict']]}")
-    return _row(key, "verdict", mine["verdict"], theirs["verdict"], "; ".join(whys))
+        if row.refusals:
+            whys.append(f"{word} refused: {'; '.join(row.refusals)}")
+        elif row.verdict in ("held", "ignored", "exit"):
+            whys.append(f"{word} {_POSITION[row.verdict]}")
+    return _row(key, "verdict", mine.verdict, theirs.verdict, "; ".join(whys))
 
 
 _POSITION = {
@@ -242,19 +250,19 @@ _POSITION = {
 
 
 def _same_verdict(
-    key: Key, mine: Row, theirs: Row, one: Half, other: Half, causes: set[str]
+    key: Key, mine: SignalRow, theirs: SignalRow, one: Half, other: Half, causes: set[str]
 ) -> Iterator[Row]:
     said = _changed(mine, theirs, SAID)
     if said:
         yield _row(key, "signal", _words(mine, said), _words(theirs, said), _cause(causes))
-    if mine["refusals"] != theirs["refusals"]:
-        first, second = ("; ".join(row["refusals"]) for row in (mine, theirs))
+    if mine.refusals != theirs.refusals:
+        first, second = ("; ".join(row.refusals) for row in (mine, theirs))
         yield _row(key, "refusals", first, second, "refused both times, for other reasons")
     for what, mine_by, theirs_by, names in (
         ("trade", one.trades, other.trades, TRADED),
         ("hypothetical", one.ghosts, other.ghosts, SUPPOSED),
     ):
-        have, want = mine_by.get(mine["id"]), theirs_by.get(theirs["id"])
+        have, want = mine_by.get(mine.id), theirs_by.get(theirs.id)
         if have is not None and want is not None:
             yield from _outcome(key, what, have, want, names)
         elif (have or want) and (what == "trade" or (one.ghosts and other.ghosts)):
@@ -262,41 +270,48 @@ def _same_verdict(
             yield _row(key, what, mine_closed, theirs_closed, "closed in one run only")
 
 
-def _outcome(key: Key, what: str, have: Row, want: Row, names: Sequence[str]) -> Iterator[Row]:
+def _outcome(
+    key: Key, what: str, have: Traded, want: Traded, names: Sequence[str]
+) -> Iterator[Row]:
     changed = _changed(have, want, names)
     if not changed:
         return
     parts = []
     if "entry_price" in changed:
-        parts.append(f"entered at {have['entry_price']} and {want['entry_price']}")
+        parts.append(f"entered at {_word(have.entry_price)} and {_word(want.entry_price)}")
     if "qty" in changed:
-        parts.append(f"size {have['qty']} and {want['qty']}")
+        parts.append(f"size {_word(have.qty)} and {_word(want.qty)}")
     if "exit_reason" in changed:
-        parts.append(f"left by {have['exit_reason']} and {want['exit_reason']}")
+        parts.append(f"left by {have.exit_reason} and {want.exit_reason}")
     elif "exit_price" in changed or "exit_time" in changed:
-        parts.append(f"left at {have['exit_price']} and {want['exit_price']}")
+        parts.append(f"left at {_word(have.exit_price)} and {_word(want.exit_price)}")
     why = "; ".join(parts) or "fees or funding differ"
     yield _row(key, what, _result(have), _result(want), why)
 
 
-def _changed(have: Row, want: Row, names: Sequence[str]) -> list[str]:
-    return [name for name in names if have[name] != want[name]]
+def _changed(have: object, want: object, names: Sequence[str]) -> list[str]:
+    return [name for name in names if getattr(have, name) != getattr(want, name)]
 
 
-def _words(row: Row, names: Sequence[str]) -> str:
-    return ", ".join(f"{name} {row[name]}" for name in names)
+def _words(row: SignalRow, names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {_word(getattr(row, name))}" for name in names)
 
 
-def _result(row: Row) -> str | None:
-    pnl = row["pnl"]
-    return row.get("state") if pnl is None else f"{Decimal(pnl):+.2f} {row['exit_reason']}"
+def _word(value: object) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def _result(row: Traded) -> str | None:
+    if isinstance(row, GhostRow) and row.pnl is None:
+        return row.state
+    return f"{row.pnl:+.2f} {row.exit_reason}"
 
 
 def _totals(one: Half, other: Half, differences: Sequence[Row]) -> Row:
     """Return counts of what is the same and what is not, and the results of both (USDT)."""
     shared = [key for key in one.signals if key in other.signals]
     kinds = Counter(row["what"] for row in differences)
-    same = sum(one.signals[key]["verdict"] == other.signals[key]["verdict"] for key in shared)
+    same = sum(one.signals[key].verdict == other.signals[key].verdict for key in shared)
     return {
         "signals_in_both": len(shared),
         "only_in_first": len(one.signals) - len(shared),

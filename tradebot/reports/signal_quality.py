@@ -25,10 +25,10 @@ from tradebot.core.ghost.quality import (
 )
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.money import of_float, plain, quotient_at_8
-from tradebot.core.model.times import iso
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import OutcomeRow, RunRow
+from tradebot.journal.view import as_json
 
 SEED = 20250501
 """Seed of the bootstrap: the same trades give the same interval."""
@@ -162,7 +162,7 @@ def _run_row(reader: Reader, run: RunRow) -> Row:
         "state": run.state,
         "from": None if run.summary is None else run.summary.get("from"),
         "to": None if run.summary is None else run.summary.get("to"),
-        "notional": newest[0]["notional"] if newest else None,
+        "notional": plain(newest[0].notional) if newest else None,
     }
 
 
@@ -263,13 +263,15 @@ def signal_rows(
     limit: int | None = None,
 ) -> Iterator[Row]:
     """Yield signals with ``SIGNAL_COLUMNS``, each with what its hypothetical trade came to, if any."""
-    ghosts = {row["signal"]: row for row in reader.ghosts(run, since, symbol)}
+    ghosts = {row.signal: row for row in reader.ghosts(run, since, symbol)}
     for row in reader.signals(run, since, symbol, verdict, limit):
-        words = {"tier": tier_name(row["confidence"]), "refusals": "; ".join(row["refusals"])}
-        ghost = ghosts.get(row["id"], {})
-        said = {name: _shown(name, words.get(name, row.get(name))) for name in _PLAIN}
-        yield said | {f"ghost_{name}": _shown(name, ghost.get(name)) for name in _GHOST}
+        words = {"tier": _tier(row.confidence), "refusals": "; ".join(row.refusals)}
+        signal = as_json(row) | words
+        ghost = as_json(ghosts[row.id]) if row.id in ghosts else {}
+        said = {name: signal[name] for name in _PLAIN}
+        yield said | {f"ghost_{name}": ghost.get(name) for name in _GHOST}
 
 
-def _shown(name: str, value: Any) -> Any:
-    return iso(value) if name.endswith("time") and value is not None else value
+def _tier(confidence: float | None) -> str | None:
+    """Return a signal's tier; none for a confidence that is no number, which the gate refuses."""
+    return None if confidence is None else tier_name(confidence)

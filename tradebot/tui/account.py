@@ -9,15 +9,17 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from tradebot.core.model.money import exact, quotient_at_8, ratio
+from tradebot.journal.snapshots import Snapshot
+from tradebot.journal.view import TradeRow
 from tradebot.tui.feed import NEWEST, View
 from tradebot.tui.figures import UNKNOWN, figure, gain, signed, tint, usd
-from tradebot.tui.grid import Grid, Row
+from tradebot.tui.grid import Grid
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line, Span
 from tradebot.tui.paper import START
 from tradebot.tui.plot import EquityPlot
-from tradebot.tui.tables import SYMBOLS
+from tradebot.tui.tables import SYMBOLS, SymbolRow
 
 ZERO = Decimal(0)
 
@@ -31,7 +33,7 @@ class AccountPage(Page):
         """Yield board, table and plot."""
         with Container(id="top"):
             yield Lines(id="balances")
-            yield Grid("By symbol", SYMBOLS, lambda row: row["symbol"], id="symbols")
+            yield Grid("By symbol", SYMBOLS, lambda row: row.symbol, id="symbols")
         yield EquityPlot(id="equity")
 
     def tell(self, view: View) -> None:
@@ -52,12 +54,12 @@ def _title(view: View) -> str:
 
 def balance_lines(view: View) -> list[Line]:
     """Return balances and performance, two columns of figures."""
-    body = view.body
-    if not body:
+    shown = view.snapshot
+    if shown is None:
         text = START if view.run is None else "No figures yet: they come with the first prices."
         return [((text, "dim"),)]
     with exact():
-        pairs = [*_balances(view), *_performance(view)]
+        pairs = [*_balances(view, shown), *_performance(view, shown)]
     half = -(-len(pairs) // 2)
     left, right = pairs[:half], pairs[half:]
     return [_row(one, other) for one, other in zip(left, [*right, None][:half], strict=True)]
@@ -70,16 +72,15 @@ def _row(one: tuple[str, str, str], other: tuple[str, str, str] | None) -> Line:
     return tuple(spans)
 
 
-def _balances(view: View) -> list[tuple[str, str, str]]:
-    body = view.body
-    start, equity = Decimal(body["start_equity"]), Decimal(body["equity"])
-    pct = quotient_at_8((equity - start) * 100, start, "ROUND_HALF_EVEN")
-    open_pnl = sum((Decimal(row["pnl"]) for row in view.positions), ZERO)
-    value = sum((Decimal(row["qty"]) * Decimal(row["price"]) for row in view.positions), ZERO)
+def _balances(view: View, shown: Snapshot) -> list[tuple[str, str, str]]:
+    start, equity, pnl = shown.start_equity, shown.equity, shown.pnl
+    pct = quotient_at_8(pnl * 100, start, "ROUND_HALF_EVEN")
+    open_pnl = sum((row.pnl for row in shown.positions), ZERO)
+    value = sum((row.qty * row.price for row in shown.positions), ZERO)
     return [
         ("starting capital", usd(start), ""),
         ("equity", usd(equity), "word"),
-        ("PnL", gain(equity - start), tint(equity - start)),
+        ("PnL", gain(pnl), tint(pnl)),
         ("PnL %", signed(pct, "%"), tint(pct)),
         ("wallet (realised)", usd(equity - open_pnl), ""),
         ("open PnL", gain(open_pnl), tint(open_pnl)),
@@ -88,26 +89,25 @@ def _balances(view: View) -> list[tuple[str, str, str]]:
     ]
 
 
-def _used(view: View, rule: str) -> str | None:
+def _used(view: View, rule: str) -> Decimal | None:
     limit = view.limit(rule)
-    return None if limit is None else str(limit["used"])
+    return None if limit is None else limit.used
 
 
-def _performance(view: View) -> list[tuple[str, str, str]]:
-    body = view.body
-    won = [Decimal(row["pnl"]) for row in view.trades if Decimal(row["pnl"]) > 0]
-    lost = [Decimal(row["pnl"]) for row in view.trades if Decimal(row["pnl"]) <= 0]
-    some = f" (newest {NEWEST})" if body["completed_trades"] > len(view.trades) else ""
+def _performance(view: View, shown: Snapshot) -> list[tuple[str, str, str]]:
+    won = [row.pnl for row in view.trades if row.pnl > 0]
+    lost = [row.pnl for row in view.trades if row.pnl <= 0]
+    some = f" (newest {NEWEST})" if shown.completed_trades > len(view.trades) else ""
     factor = UNKNOWN if not sum(lost) else figure(-ratio(sum(won, ZERO), sum(lost, ZERO)))
     return [
-        ("completed trades", str(body["completed_trades"]), ""),
-        ("win rate", figure(body["win_rate_pct"], "%", 1), ""),
+        ("completed trades", str(shown.completed_trades), ""),
+        ("win rate", figure(shown.win_rate_pct, "%", 1), ""),
         (f"average win{some}", signed(_mean(won)), ""),
         (f"average loss{some}", signed(_mean(lost)), ""),
         ("profit factor", factor, ""),
-        ("drawdown now", usd(body["drawdown"]), ""),
-        ("fees paid", usd(body["fees"]), ""),
-        ("funding", signed(body["funding"]), ""),
+        ("drawdown now", usd(shown.drawdown), ""),
+        ("fees paid", usd(shown.fees), ""),
+        ("funding", signed(shown.funding), ""),
     ]
 
 
@@ -115,19 +115,23 @@ def _mean(values: Sequence[Decimal]) -> Decimal | None:
     return ratio(sum(values, ZERO), Decimal(len(values))) if values else None
 
 
-def symbol_rows(view: View) -> list[Row]:
+def symbol_rows(view: View) -> list[SymbolRow]:
     """Return a row per symbol: price, trades, share won, PnL, fees, funding (newest trades)."""
-    prices = view.body.get("prices", {})
     with exact():
-        return [_symbol(symbol, prices[symbol], view.trades) for symbol in sorted(prices)]
+        return [_symbol(symbol, view.prices[symbol], view.trades) for symbol in view.symbols]
 
 
-def _symbol(symbol: str, price: str, trades: Sequence[Row]) -> Row:
-    mine = [row for row in trades if row["symbol"] == symbol]
-    won = sum(1 for row in mine if Decimal(row["pnl"]) > 0)
-    totals = {
-        name: str(sum((Decimal(row[name]) for row in mine), ZERO)) if mine else None
-        for name in ("pnl", "fees", "funding")
-    }
-    rate = f"{100 * won / len(mine):.0f}%" if mine else UNKNOWN
-    return {"symbol": symbol, "price": price, "trades": len(mine) or None, "won": rate, **totals}
+def _symbol(symbol: str, price: Decimal, trades: Sequence[TradeRow]) -> SymbolRow:
+    mine = [row for row in trades if row.symbol == symbol]
+    if not mine:
+        return SymbolRow(symbol, price, None, UNKNOWN, None, None, None)
+    won = sum(1 for row in mine if row.pnl > 0)
+    return SymbolRow(
+        symbol=symbol,
+        price=price,
+        trades=len(mine),
+        won=f"{100 * won / len(mine):.0f}%",
+        pnl=sum((row.pnl for row in mine), ZERO),
+        fees=sum((row.fees for row in mine), ZERO),
+        funding=sum((row.funding for row in mine), ZERO),
+    )

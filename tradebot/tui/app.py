@@ -15,15 +15,17 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from tradebot.app import control
-from tradebot.app.standing import DATABASE, Request
+from tradebot.app.standing import Request
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
+from tradebot.journal.paths import journal_path
 from tradebot.tui.account import AccountPage
 from tradebot.tui.bot import BotPage
 from tradebot.tui.closing import CloseAll
 from tradebot.tui.dialog import Question
 from tradebot.tui.feed import Feed, View
+from tradebot.tui.figures import quantity
 from tradebot.tui.ghost import GhostPage
 from tradebot.tui.help import HelpPage, key_groups
 from tradebot.tui.holdings import Holdings, read_holdings
@@ -376,7 +378,7 @@ class TradebotApp(App[Exit]):
     def _stop(self, yes: bool | None) -> None:
         if yes:
             request = Request("stop", self.setting.who, "stopped on the screen")
-            path = self.data_dir / DATABASE
+            path = journal_path(self.data_dir)
             asked = asyncio.to_thread(control.ask, path, request, ANSWER_S)
             self.run_worker(self._answer("STOP", asked), group="control")
 
@@ -410,7 +412,7 @@ class TradebotApp(App[Exit]):
         if asked or not held:
             self.exit(Exit("quit"))
             return
-        names = ", ".join(f"{row['symbol']} {row['side']} {row['qty']}" for row in held)
+        names = ", ".join(f"{row.symbol} {row.side} {quantity(row.qty)}" for row in held)
         if self.setting.ended is not None:
             goes = "The engine stops in order; the positions stay, and the next start goes on."
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,11 +17,11 @@ from tradebot.plugins.strategies import load_strategy
 from tradebot.tui.detail import wrapped
 from tradebot.tui.feed import View
 from tradebot.tui.figures import clock, duration
-from tradebot.tui.grid import Grid, Row
+from tradebot.tui.grid import Grid
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line
-from tradebot.tui.tables import RUNS
+from tradebot.tui.tables import RUNS, ListedRun
 
 
 class BotPage(Page):
@@ -38,12 +39,12 @@ class BotPage(Page):
     def body(self) -> ComposeResult:
         """Yield board and table."""
         yield Lines(id="engine", classes="auto")
-        yield Grid("Runs", RUNS, lambda row: row["id"], id="runs")
+        yield Grid("Runs", RUNS, lambda row: row.id, id="runs")
 
     def on_mount(self) -> None:
         """Begin with an empty board."""
         self._shown: tuple[RunRow, ...] = ()
-        self._rows: list[Row] = []
+        self._rows: list[ListedRun] = []
 
     def tell(self, view: View) -> None:
         """Fill both."""
@@ -56,7 +57,7 @@ class BotPage(Page):
 
     def on_grid_chosen(self, message: Grid.Chosen) -> None:
         """Show the run that was chosen."""
-        self.app.call_later(self.app.run_action, f"attach('{message.row['id']}')")
+        self.app.call_later(self.app.run_action, f"attach('{message.row.id}')")
 
 
 def engine_lines(view: View, width: int) -> list[Line]:
@@ -109,22 +110,22 @@ def _trading(view: View) -> str:
 
 
 def _speed(view: View) -> str:
-    speed = view.body.get("speed")
-    if speed is None:
+    if view.snapshot is None:
         return "speed unknown"
-    return "as fast as it goes" if speed == "max" else f"{speed:g} market minutes a minute"
+    speed = view.snapshot.speed
+    return "as fast as it goes" if speed is None else f"{speed:g} market minutes a minute"
 
 
 def next_bar(view: View) -> str:
     """Return how long the strategy's next bar takes to close, in market time and on the wall."""
     frame = view.config.get("strategy", {}).get("timeframe")
-    if frame is None or view.at is None or not view.live:
+    shown = view.snapshot
+    if frame is None or shown is None or not view.live:
         return "-"
     interval = timeframe_ms(frame)
-    left = (interval - view.at % interval) / 1000
-    speed = view.body.get("speed")
-    wall = f" ({left / speed:.1f}s here)" if isinstance(speed, int | float) and speed != 1 else ""
-    return f"closes in {duration(left)}{wall}; market time {clock(view.at)}Z"
+    left = (interval - shown.at % interval) / 1000
+    wall = "" if shown.speed in (None, 1) else f" ({left / shown.speed:.1f}s here)"
+    return f"closes in {duration(left)}{wall}; market time {clock(shown.at)}Z"
 
 
 def parameters(name: str, given: dict[str, Any]) -> str:
@@ -138,19 +139,20 @@ def parameters(name: str, given: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in known.items()) or "all at their defaults"
 
 
-def run_rows(runs: Sequence[RunRow]) -> list[Row]:
+def run_rows(runs: Sequence[RunRow]) -> list[ListedRun]:
     """Return a row per run, the newest first."""
     return [_run(run) for run in runs]
 
 
-def _run(run: RunRow) -> Row:
+def _run(run: RunRow) -> ListedRun:
     summary = run.summary or {}
-    return {
-        "id": run.id,
-        "state": run.state,
-        "started": run.started,
-        "trades": summary.get("completed_trades"),
-        "pnl": summary.get("pnl"),
-        "strategy": run.strategy,
-        "market": run.market,
-    }
+    pnl = summary.get("pnl")
+    return ListedRun(
+        id=run.id,
+        state=run.state,
+        started=run.started,
+        trades=summary.get("completed_trades"),
+        pnl=None if pnl is None else Decimal(pnl),
+        strategy=run.strategy,
+        market=run.market,
+    )

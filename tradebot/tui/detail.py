@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
+from decimal import Decimal
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tradebot.app.standing import DATABASE
 from tradebot.core.model.errors import TradebotError
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.view import FillRow, GhostRow, OrderRow, SignalRow, TradeRow
 from tradebot.tui.dialog import Dialog
-from tradebot.tui.feed import Feed, Row, trip
+from tradebot.tui.feed import Feed, trip
 from tradebot.tui.figures import clock, duration, gain, price, quantity, signed, tint, usd
 from tradebot.tui.lines import Lines
 from tradebot.tui.painted import Line
-from tradebot.tui.tables import PURPOSES
+from tradebot.tui.tables import LogRow
 
 NAME = 10
 """Columns of the names on the left."""
@@ -41,8 +43,8 @@ class Details(Dialog[None]):
 class TradeDetail(Details):
     """A closed trade."""
 
-    def __init__(self, trade: Row) -> None:
-        super().__init__(f"Trade {trade['id']}  {trade['symbol']}", trade_lines(trade))
+    def __init__(self, trade: TradeRow) -> None:
+        super().__init__(f"Trade {trade.id}  {trade.symbol}", trade_lines(trade))
         self._trade = trade
 
     def on_mount(self) -> None:
@@ -60,120 +62,121 @@ class TradeDetail(Details):
             self.query_one("#text", Lines).show([*self.lines, *made])
 
     def _read(self, feed: Feed) -> list[Line]:
-        with Reader(feed.data_dir / DATABASE) as reader:
-            signal, orders, fills = trip(reader, self._trade["run"], self._trade)
+        with Reader(journal_path(feed.data_dir)) as reader:
+            signal, orders, fills = trip(reader, self._trade)
         return [*signal_lines(signal), *order_lines(orders), *fill_lines(fills)]
 
 
 class SignalDetail(Details):
     """A signal."""
 
-    def __init__(self, signal: Row) -> None:
-        super().__init__(f"Signal {signal['id']}  {signal['symbol']}", signal_lines(signal))
+    def __init__(self, signal: SignalRow) -> None:
+        super().__init__(f"Signal {signal.id}  {signal.symbol}", signal_lines(signal))
 
 
 class GhostDetail(Details):
     """A hypothetical trade."""
 
-    def __init__(self, ghost: Row) -> None:
-        title = f"Hypothetical trade of signal {ghost['signal']}  {ghost['symbol']}"
+    def __init__(self, ghost: GhostRow) -> None:
+        title = f"Hypothetical trade of signal {ghost.signal}  {ghost.symbol}"
         super().__init__(title, ghost_lines(ghost))
 
 
-def ghost_lines(ghost: Row) -> list[Line]:
+def ghost_lines(ghost: GhostRow) -> list[Line]:
     """Return a hypothetical trade: what was wanted, what the gate said, how it would have gone."""
     lines: list[Line] = [
-        _pair("signal", f"{ghost['side']} at {price(ghost['price'])}, {clock(ghost['time'])}Z"),
-        _pair("reason", ghost["reason"]),
-        _pair("confid.", f"{ghost['confidence']:.2f}"),
-        _pair("plan", f"stop {price(ghost['stop'])}, target {price(ghost['target'])}"),
-        _pair("verdict", ghost["verdict"]),
+        _pair("signal", f"{ghost.side} at {price(ghost.price)}, {clock(ghost.time)}Z"),
+        _pair("reason", ghost.reason),
+        _pair("confid.", _share(ghost.confidence)),
+        _pair("plan", f"stop {price(ghost.stop)}, target {price(ghost.target)}"),
+        _pair("verdict", ghost.verdict),
     ]
-    for text in ghost["refusals"]:
+    for text in ghost.refusals:
         lines += wrapped("", f"✗ {text}", 70, "warn")
-    held = ghost["duration_s"]
+    held = ghost.duration_s
     return [
         *lines,
         (),
-        ((f"Hypothetical: {usd(ghost['notional'])}, {ghost['state']}", "title"),),
-        _pair("qty", quantity(ghost["qty"])),
-        _pair("entry", _dealt(ghost["entry_price"], ghost["entry_time"])),
-        _pair("exit", _dealt(ghost["exit_price"], ghost["exit_time"])),
-        _pair(
-            "held", "-" if held is None else f"{duration(held)}, ended by {ghost['exit_reason']}"
-        ),
-        _pair("PnL", gain(ghost["pnl"]), tint(ghost["pnl"])),
-        _pair("costs", f"fees {usd(ghost['fees'])}, funding {signed(ghost['funding'])}"),
-        _pair("range", f"MFE {signed(ghost['mfe'])}, MAE {signed(ghost['mae'])}"),
+        ((f"Hypothetical: {usd(ghost.notional)}, {ghost.state}", "title"),),
+        _pair("qty", quantity(ghost.qty)),
+        _pair("entry", _dealt(ghost.entry_price, ghost.entry_time)),
+        _pair("exit", _dealt(ghost.exit_price, ghost.exit_time)),
+        _pair("held", "-" if held is None else f"{duration(held)}, ended by {ghost.exit_reason}"),
+        _pair("PnL", gain(ghost.pnl), tint(ghost.pnl)),
+        _pair("costs", f"fees {usd(ghost.fees)}, funding {signed(ghost.funding)}"),
+        _pair("range", f"MFE {signed(ghost.mfe)}, MAE {signed(ghost.mae)}"),
     ]
 
 
-def _dealt(at_price: str | None, at: int | None) -> str:
+def _dealt(at_price: Decimal | None, at: int | None) -> str:
     """Return a price and its time; a dash for a deal that has not been made."""
     return "-" if at_price is None else f"{price(at_price)}  at {clock(at)}Z"
 
 
-def trade_lines(trade: Row) -> list[Line]:
+def trade_lines(trade: TradeRow) -> list[Line]:
     """Return the trade itself."""
     return [
-        _pair("side", f"{trade['side']} {quantity(trade['qty'])} {trade['symbol']}"),
-        _pair("entry", f"{price(trade['entry_price'])}  at {clock(trade['entry_time'])}Z"),
-        _pair("exit", f"{price(trade['exit_price'])}  at {clock(trade['exit_time'])}Z"),
-        _pair("held", f"{duration(trade['duration_s'])}, closed by {trade['exit_reason']}"),
-        _pair("PnL", f"{gain(trade['pnl'])}  {signed(trade['pnl_pct'], '%')}", tint(trade["pnl"])),
-        _pair("costs", f"fees {usd(trade['fees'])}, funding {signed(trade['funding'])}"),
+        _pair("side", f"{trade.side} {quantity(trade.qty)} {trade.symbol}"),
+        _pair("entry", f"{price(trade.entry_price)}  at {clock(trade.entry_time)}Z"),
+        _pair("exit", f"{price(trade.exit_price)}  at {clock(trade.exit_time)}Z"),
+        _pair("held", f"{duration(trade.duration_s)}, closed by {trade.exit_reason}"),
+        _pair("PnL", f"{gain(trade.pnl)}  {signed(trade.pnl_pct, '%')}", tint(trade.pnl)),
+        _pair("costs", f"fees {usd(trade.fees)}, funding {signed(trade.funding)}"),
     ]
 
 
-def signal_lines(signal: Row | None) -> list[Line]:
+def signal_lines(signal: SignalRow | None) -> list[Line]:
     """Return a signal: what, why, what the gate said."""
     if signal is None:
         return [(), (("Signal", "title"),), (("none: it was opened without one", "dim"),)]
-    indicators = ", ".join(f"{k} {v:.6g}" for k, v in sorted(signal["indicators"].items()))
+    indicators = ", ".join(f"{k} {v:.6g}" for k, v in sorted(signal.indicators.items()))
     lines: list[Line] = [
         (),
-        ((f"Signal {signal['id']}", "title"), (f"  {clock(signal['time'])}Z", "dim")),
-        _pair("wanted", f"{signal['side']} at {price(signal['price'])}"),
-        _pair("reason", signal["reason"]),
-        _pair("confid.", f"{signal['confidence']:.2f}"),
-        _pair("plan", f"stop {price(signal['stop'])}, target {price(signal['target'])}"),
-        _pair("verdict", signal["verdict"]),
+        ((f"Signal {signal.id}", "title"), (f"  {clock(signal.time)}Z", "dim")),
+        _pair("wanted", f"{signal.side} at {price(signal.price)}"),
+        _pair("reason", signal.reason),
+        _pair("confid.", _share(signal.confidence)),
+        _pair("plan", f"stop {price(signal.stop)}, target {price(signal.target)}"),
+        _pair("verdict", signal.verdict),
     ]
-    for text in signal["refusals"]:
+    for text in signal.refusals:
         lines += wrapped("", f"✗ {text}", 70, "warn")
     lines += wrapped("values", indicators or "-", 70)
-    if signal["outcome_pnl"] is not None:
-        lines.append(_pair("outcome", gain(signal["outcome_pnl"]), tint(signal["outcome_pnl"])))
+    if signal.outcome_pnl is not None:
+        lines.append(_pair("outcome", gain(signal.outcome_pnl), tint(signal.outcome_pnl)))
     return lines
 
 
-def order_lines(orders: list[Row]) -> list[Line]:
+def order_lines(orders: list[OrderRow]) -> list[Line]:
     """Return the orders, one or two lines each."""
     lines: list[Line] = [(), ((f"Orders {len(orders)}", "title"),)]
     for row in orders:
-        what = PURPOSES.get(row["purpose"] or "", "-")
-        at = price(row["price"] or row["trigger_price"])
+        what, at = row.goal or "-", price(row.at)
         text = (
-            f"{what:<7}{row['side']:<5}{row['type']} {quantity(row['qty'])} @ {at}"
-            f"  {row['status']} {quantity(row['filled'])}"
+            f"{what:<7}{row.side or '-':<5}{row.type} {quantity(row.qty)} @ {at}"
+            f"  {row.status} {quantity(row.filled)}"
         )
-        lines.append(((f"{clock(row['ts'])}  ", "dim"), (text, "")))
-        said = f"  {row['reason']}" if row["reason"] else ""
-        lines.append((("                ", ""), (f"{row['id']}{said}", "dim")))
+        lines.append(((f"{clock(row.ts)}  ", "dim"), (text, "")))
+        said = f"  {row.reason}" if row.reason else ""
+        lines.append((("                ", ""), (f"{row.id}{said}", "dim")))
     return lines
 
 
-def fill_lines(fills: list[Row]) -> list[Line]:
+def fill_lines(fills: list[FillRow]) -> list[Line]:
     """Return the fills, one line each."""
     lines: list[Line] = [(), ((f"Fills {len(fills)}", "title"),)]
     for row in fills:
-        kind = "LIQUIDATED" if row["liquidation"] else "maker" if row["maker"] else "taker"
+        kind = "LIQUIDATED" if row.liquidation else "maker" if row.maker else "taker"
         text = (
-            f"{row['side']:<5}{quantity(row['qty'])} @ {price(row['price'])}  fee"
-            f" {usd(row['fee'], 4)} {kind}  position {quantity(row['position'])}"
+            f"{row.side:<5}{quantity(row.qty)} @ {price(row.price)}  fee"
+            f" {usd(row.fee, 4)} {kind}  position {quantity(row.position)}"
         )
-        lines.append(((f"{clock(row['time'])}  ", "dim"), (text, "")))
+        lines.append(((f"{clock(row.time)}  ", "dim"), (text, "")))
     return lines
+
+
+def _share(confidence: float | None) -> str:
+    return "-" if confidence is None else f"{confidence:.2f}"
 
 
 def _pair(name: str, value: str, paint: str = "") -> Line:
@@ -183,9 +186,9 @@ def _pair(name: str, value: str, paint: str = "") -> Line:
 class LogDetail(Details):
     """One entry of the log, whole."""
 
-    def __init__(self, row: Row) -> None:
-        lines = [_pair("time", f"{clock(row['ts'])}Z of the market's time"), _pair("", "")]
-        super().__init__(str(row["what"]), [*lines, *wrapped("text", row["text"], 70)])
+    def __init__(self, row: LogRow) -> None:
+        lines = [_pair("time", f"{clock(row.ts)}Z of the market's time"), _pair("", "")]
+        super().__init__(row.what, [*lines, *wrapped("text", row.text, 70)])
 
 
 def wrapped(name: str, value: str, width: int, paint: str = "") -> list[Line]:

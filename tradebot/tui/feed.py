@@ -9,27 +9,38 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from tradebot.app.standing import DATABASE
+from tradebot.app.status import engine_of, latched_halt
 from tradebot.core.model.errors import JournalError, TradebotError
-from tradebot.core.model.times import iso, of_iso
-from tradebot.core.model.values import DAY_MS, Bar
-from tradebot.guard.latch import HaltRow, halt_present, read_halts
-from tradebot.guard.lock import lock_owner
+from tradebot.core.model.values import Bar
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
+from tradebot.journal.snapshots import LimitRow, PositionRow, RiskView, Snapshot
+from tradebot.journal.status import (
+    HEARTBEAT_MS,
+    HaltInForce,
+    Liveness,
+    day_pnl,
+    halts_in_force,
+    liveness,
+)
+from tradebot.journal.view import (
+    EquityRow,
+    FillRow,
+    HaltEvent,
+    NoticeRow,
+    OrderRow,
+    SignalRow,
+    TradeRow,
+)
+from tradebot.tui.figures import clock
 from tradebot.tui.ghost_feed import GhostFeed, GhostView
-
-Row = dict[str, Any]
-Engine = Literal["running", "hung", "stopped"]
-
-HEARTBEAT_MS = 10_000
-"""An engine that has written nothing for longer than this is taken to hang."""
 
 STALE_MS = 5_000
 """Prices that have not moved on for longer than this are stale."""
@@ -48,20 +59,10 @@ LOOK_BACK = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Halting:
-    """One halt in force: the reason's name, since when (real time, iso text, "" if unknown), and who or why."""
-
-    reason: str
-    since: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """Everything the screens show, as of ``wall`` (UTC milliseconds of the real clock).
 
-    ``body`` is the newest snapshot ({} without one), ``beat`` when it was written, ``fresh`` when market
-    time was last seen to move; lists are oldest first. ``ghost`` is of the run, or of one beside it. ``problem`` says in words why there is nothing.
+    ``fresh`` is when market time was last seen to move; lists are oldest first. ``ghost`` is of the run, or of one beside it. ``problem`` says in words why there is nothing.
     """
 
     wall: int
@@ -69,20 +70,19 @@ class View:
     problem: str = ""
     runs: tuple[RunRow, ...] = ()
     run: RunRow | None = None
-    engine: Engine = "stopped"
+    engine: Liveness = "stopped"
     pid: int | None = None
-    body: Row = field(default_factory=dict)
-    beat: int | None = None
+    snapshot: Snapshot | None = None
     fresh: int | None = None
-    latch: tuple[HaltRow, ...] | None = None
-    orders: tuple[Row, ...] = ()
-    trades: tuple[Row, ...] = ()
-    signals: tuple[Row, ...] = ()
-    equity: tuple[Row, ...] = ()
-    notices: tuple[Row, ...] = ()
-    halt_log: tuple[Row, ...] = ()
+    latch: HaltInForce | None = None
+    orders: tuple[OrderRow, ...] = ()
+    trades: tuple[TradeRow, ...] = ()
+    signals: tuple[SignalRow, ...] = ()
+    equity: tuple[EquityRow, ...] = ()
+    notices: tuple[NoticeRow, ...] = ()
+    halt_log: tuple[HaltEvent, ...] = ()
     bars: dict[str, list[Bar]] = field(default_factory=dict)
-    config: Row = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
     ghost: GhostView | None = None
 
     @property
@@ -93,62 +93,46 @@ class View:
     @property
     def at(self) -> int | None:
         """The market's time, UTC milliseconds."""
-        return self.body.get("at")
+        return None if self.snapshot is None else self.snapshot.at
 
     @property
-    def positions(self) -> list[Row]:
-        """Return the open positions."""
-        return list(self.body.get("positions", ()))
+    def positions(self) -> Sequence[PositionRow]:
+        """The open positions."""
+        return () if self.snapshot is None else self.snapshot.positions
 
     @property
-    def risk(self) -> Row:
-        """Return limits, liquidation, halts and refusals as the engine last wrote them down."""
-        return dict(self.body.get("risk", {}))
+    def risk(self) -> RiskView | None:
+        """Limits, liquidation and refusals as the engine last wrote them down."""
+        return None if self.snapshot is None else self.snapshot.risk
+
+    @property
+    def prices(self) -> Mapping[str, Decimal]:
+        """The symbols' prices (USDT)."""
+        return {} if self.snapshot is None else self.snapshot.prices
 
     @property
     def symbols(self) -> list[str]:
-        """Return the symbols with a price, in order."""
-        return sorted(self.body.get("prices", {}))
+        """The symbols with a price, in order."""
+        return sorted(self.prices)
 
     @property
-    def halts(self) -> list[Halting]:
-        """Return why entries are stopped: the engine's reasons, and the HALT file it has not seen yet."""
-        since = {
-            row["reason"]: iso(row["wall"]) for row in self.halt_log if row["event"] == "halted"
-        }
-        found = [
-            Halting(name, since.get(name, ""), detail)
-            for name, detail in self.body.get("halts", {}).items()
-        ]
-        if self.latch is not None and all(one.reason != "user" for one in found):
-            found.append(_latched(self.latch))
-        return found
+    def halts(self) -> list[HaltInForce]:
+        """Why entries are stopped: the engine's reasons, and the HALT file it has not seen yet."""
+        return halts_in_force(self.snapshot, self.halt_log, self.latch)
 
     def day_pnl(self) -> Decimal | None:
         """Return the change of equity since 00:00 UTC of the market's day; None when unknown."""
-        if not self.body or self.at is None:
-            return None
-        midnight = self.at - self.at % DAY_MS
-        opened = self.body["start_equity"]
-        for row in reversed(self.equity):
-            if row["ts"] < midnight:
-                break
-            if row["why"] == "day":
-                opened = row["equity"]
-                break
-        return Decimal(self.body["equity"]) - Decimal(opened)
+        return None if self.snapshot is None else day_pnl(self.snapshot, self.equity)
 
-    def limit(self, rule: str, symbol: str | None = None) -> Row | None:
+    def limit(self, rule: str, symbol: str | None = None) -> LimitRow | None:
         """Return a limit with its use, as the snapshot has it."""
-        rows = self.risk.get("limits", ())
-        same = (row for row in rows if (row["rule"], row["symbol"]) == (rule, symbol))
-        return next(same, None)
+        return None if self.risk is None else self.risk.limit(rule, symbol)
 
     def beat_age(self, wall: int) -> float | None:
         """Return the seconds since the engine's last sign of life; None when no engine runs."""
-        if self.beat is None or not self.live:
+        if self.snapshot is None or not self.live:
             return None
-        return max(0.0, (wall - self.beat) / 1000)
+        return max(0.0, (wall - self.snapshot.wall) / 1000)
 
     def feed_age(self, wall: int) -> float | None:
         """Return the seconds for which market time has stood still; None when no engine runs."""
@@ -208,9 +192,9 @@ class Feed:
 
     def _read(self) -> View:
         wall = self._clock()
-        latch = tuple(read_halts(self.data_dir)) if halt_present(self.data_dir) else None
+        latch = latched_halt(self.data_dir)
         try:
-            inode = (self.data_dir / DATABASE).stat().st_ino
+            inode = journal_path(self.data_dir).stat().st_ino
         except OSError:
             self._drop()
             return View(wall, self.data_dir, "there is no journal yet", latch=latch)
@@ -229,10 +213,10 @@ class Feed:
             return View(wall, self.data_dir, said, latch=latch)
         return self._last
 
-    def _look(self, wall: int, latch: tuple[HaltRow, ...] | None) -> View:
+    def _look(self, wall: int, latch: HaltInForce | None) -> View:
         reader = self._reader
         if reader is None:
-            reader = self._reader = Reader(self.data_dir / DATABASE)
+            reader = self._reader = Reader(journal_path(self.data_dir))
             self._ghosts = GhostFeed(reader, NEWEST)
         with reader.moment():
             runs = tuple(reader.runs())
@@ -247,32 +231,30 @@ class Feed:
         runs: tuple[RunRow, ...],
         run: RunRow,
         wall: int,
-        latch: tuple[HaltRow, ...] | None,
+        latch: HaltInForce | None,
     ) -> View:
         last = self._last
         changed = last.run is None or last.run.id != run.id
         if changed:
             self._head, self._log, self._bars = None, 0, {}
-        found = reader.snapshot(run.id)
-        body = {} if found is None else found.body
-        beat = None if found is None else found.wall
-        moved = changed or body.get("at") != last.at
+        shown = reader.snapshot(run.id)
+        beat = None if shown is None else shown.wall
+        moved = changed or shown is None or shown.at != last.at
         head = reader.head()
-        owner = lock_owner(self.data_dir) if run.state == "running" else None
+        owner = engine_of(self.data_dir, run)
         return View(
             wall=wall,
             data_dir=self.data_dir,
             runs=runs,
             run=run,
-            engine=_engine(owner is not None, beat, wall),
+            engine=liveness(owner is not None, beat, wall),
             pid=None if owner is None else owner.pid,
-            body=body,
-            beat=beat,
+            snapshot=shown,
             fresh=beat if moved else last.fresh,
             latch=latch,
             config=json.loads(run.config) if changed else last.config,
             bars=self._newest_bars(reader, run.id, last.bars),
-            ghost=None if self._ghosts is None else self._ghosts.look(runs, run, body, head),
+            ghost=None if self._ghosts is None else self._ghosts.look(runs, run, shown, head),
             **self._tables(reader, run.id, head),
         )
 
@@ -293,13 +275,15 @@ class Feed:
             "halt_log": tuple(reader.halts(run, limit=NEWEST)),
         }
 
-    def _equity(self, reader: Reader, run: str, known: tuple[Row, ...]) -> tuple[Row, ...]:
+    def _equity(
+        self, reader: Reader, run: str, known: tuple[EquityRow, ...]
+    ) -> tuple[EquityRow, ...]:
         """Return all equity points; those seen before are not read again."""
         if not known:
             return tuple(reader.equity(run))
         newest = known[-1]
-        rows = reader.equity(run, since=newest["ts"])
-        return known + tuple(row for row in rows if row["seq"] > newest["seq"])
+        rows = reader.equity(run, since=newest.ts)
+        return known + tuple(row for row in rows if row.seq > newest.seq)
 
     def _newest_bars(
         self, reader: Reader, run: str, known: dict[str, list[Bar]]
@@ -313,36 +297,20 @@ class Feed:
         return {symbol: list(rows) for symbol, rows in self._bars.items()}
 
 
-def trip(reader: Reader, run: str, trade: Row) -> tuple[Row | None, list[Row], list[Row]]:
+def trip(reader: Reader, trade: TradeRow) -> tuple[SignalRow | None, list[OrderRow], list[FillRow]]:
     """Return what a closed trade was made of: its signal (None if there was none), orders, fills."""
-    symbol, begin, end = trade["symbol"], trade["entry_time"], trade["exit_time"]
-    fills = [f for f in reader.fills(run, symbol) if begin <= f["time"] <= end]
-    ids = {fill["order_id"] for fill in fills}
+    run, symbol, begin, end = trade.run, trade.symbol, trade.entry_time, trade.exit_time
+    fills = [fill for fill in reader.fills(run, symbol) if begin <= fill.time <= end]
+    ids = {fill.order_id for fill in fills}
     orders = [
         order
         for order in reader.orders(run)
-        if order["symbol"] == symbol and (order["id"] in ids or begin <= order["ts"] <= end)
+        if order.symbol == symbol and (order.id in ids or begin <= order.ts <= end)
     ]
-    signals = [s for s in reader.signals(run, symbol=symbol) if s["id"] == trade["signal"]]
+    signals = [one for one in reader.signals(run, symbol=symbol) if one.id == trade.signal]
     return (signals[0] if signals else None), orders, fills
 
 
-def _engine(held: bool, beat: int | None, wall: int) -> Engine:
-    if not held:
-        return "stopped"
-    return "running" if beat is None or wall - beat <= HEARTBEAT_MS else "hung"
-
-
-def _latched(rows: tuple[HaltRow, ...]) -> Halting:
-    if not rows:
-        return Halting("user", "", "the HALT file is there")
-    newest = rows[-1]
-    return Halting("user", iso(newest.wall), f"{newest.who}: {newest.reason}")
-
-
-def since_text(text: str) -> str:
-    """Return an iso time as ``14:03:22Z``, "" for none."""
-    if not text:
-        return ""
-    seconds = of_iso(text) // 1000 % 86_400
-    return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}Z"
+def since_text(ms: int | None) -> str:
+    """Return a time (UTC milliseconds) as ``14:03:22Z``, "" for none."""
+    return "" if ms is None else f"{clock(ms, date=False)}Z"

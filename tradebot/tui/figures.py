@@ -54,7 +54,7 @@ def figure(value: str | Decimal | None, unit: str = "", places: int = 2) -> str:
     return UNKNOWN if value is None else f"{Decimal(value):,.{places}f}{unit}"
 
 
-def quantity(value: str | None) -> str:
+def quantity(value: str | Decimal | None) -> str:
     """Return a quantity with the digits it has."""
     return UNKNOWN if value is None else f"{Decimal(value):f}"
 

@@ -10,8 +10,8 @@ from textual.containers import Container
 from tradebot.tui.detail import GhostDetail
 from tradebot.tui.feed import View
 from tradebot.tui.figures import UNKNOWN, bar, duration, figure, gain, signed, tint, usd
-from tradebot.tui.ghost_feed import GhostView
-from tradebot.tui.grid import Grid, Row
+from tradebot.tui.ghost_feed import GhostView, Row
+from tradebot.tui.grid import Grid
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line, Span
@@ -43,9 +43,7 @@ class GhostPage(Page):
         with Container(id="judged"):
             yield Lines(id="quality")
             yield Lines(id="accuracy")
-        yield Grid(
-            "Recent signals", GHOSTS, lambda row: row["signal"], newest_first=True, id="ghosts"
-        )
+        yield Grid("Recent signals", GHOSTS, lambda row: row.signal, newest_first=True, id="ghosts")
 
     def tell(self, view: View) -> None:
         """Fill all of it; without a ghost the table alone says why."""
@@ -80,7 +78,7 @@ def empty_reason(view: View) -> str:
 
 def quality_title(ghost: GhostView) -> str:
     """Return whose statistics these are, of what amount a trade."""
-    notional = f", {usd(ghost.rows[-1]['notional'])} a trade" if ghost.rows else ""
+    notional = f", {usd(ghost.rows[-1].notional)} a trade" if ghost.rows else ""
     return f"Signal quality of {ghost.run.id}{notional}"
 
 

@@ -7,14 +7,17 @@ look is counted, and figures are made anew only when that was something.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
+from tradebot.journal.snapshots import OpenGhost, Snapshot
+from tradebot.journal.view import GhostRow
 from tradebot.reports.signal_quality import Gauge
 
 Row = dict[str, Any]
+"""Figures as ``Gauge.view`` has them: JSON values."""
 
 BESIDE_MS = 2_000
 """Runs that one process hosts are begun within this of each other (real time)."""
@@ -24,13 +27,12 @@ BESIDE_MS = 2_000
 class GhostView:
     """A ghost run's signals: ``figures`` as ``Gauge.view`` has them, ``rows`` oldest first.
 
-    A row is one of ``Reader.ghosts``; of an open trade ``pnl`` (USDT) is what it stands at, None while it
-    is not filled or unknown.
+    Of an open trade ``pnl`` (USDT) is what it stands at, None while it is not filled or unknown.
     """
 
     run: RunRow
     figures: Row
-    rows: tuple[Row, ...]
+    rows: tuple[GhostRow, ...]
 
 
 class GhostFeed:
@@ -41,16 +43,16 @@ class GhostFeed:
         self._most = most
         self._head: object = None
         self._gauge: Gauge | None = None
-        self._read: tuple[Row, ...] = ()
+        self._read: tuple[GhostRow, ...] = ()
         self._open: object = None
         self._last: GhostView | None = None
 
     def look(
-        self, runs: Sequence[RunRow], shown: RunRow, body: Row, head: object
+        self, runs: Sequence[RunRow], shown: RunRow, snapshot: Snapshot | None, head: object
     ) -> GhostView | None:
         """Return what there is now; None where no ghost belongs to the run.
 
-        ``body`` is the snapshot of ``shown``, ``head`` the end of the audit trail: while it stands still no
+        ``snapshot`` is that of ``shown``, ``head`` the end of the audit trail: while it stands still no
         table is read.
         """
         run = ghost_of(runs, shown)
@@ -61,7 +63,7 @@ class GhostFeed:
         if not known:
             self._gauge, self._last, self._head = Gauge(self._reader, run), None, None
         stirred = self._head != head or self._last is None
-        standing = self._standing(run, shown, body)
+        standing = self._standing(run, shown, snapshot)
         if self._last is not None and not stirred and standing == self._open:
             return self._last
         figures = self._figures(run, stirred=stirred)
@@ -70,12 +72,13 @@ class GhostFeed:
         self._last = GhostView(run, figures, rows)
         return self._last
 
-    def _standing(self, run: RunRow, shown: RunRow, body: Row) -> dict[int, Row]:
+    def _standing(
+        self, run: RunRow, shown: RunRow, snapshot: Snapshot | None
+    ) -> dict[int, OpenGhost]:
         """Return the open hypothetical trades of the newest snapshot by signal."""
         if run.id != shown.id:
-            found = self._reader.snapshot(run.id)
-            body = {} if found is None else found.body
-        return {row["signal"]: row for row in body.get("ghosts", ())}
+            snapshot = self._reader.snapshot(run.id)
+        return {} if snapshot is None else {row.signal: row for row in snapshot.ghosts}
 
     def _figures(self, run: RunRow, *, stirred: bool) -> Row:
         """Return the statistics, and read the tables again, as far as something can have changed."""
@@ -103,9 +106,11 @@ def _together(one: RunRow, other: RunRow) -> bool:
     return alike == (other.instance, other.market, other.strategy_hash) and apart <= BESIDE_MS
 
 
-def _with_standing(row: Row, standing: dict[int, Row]) -> Row:
+def _with_standing(row: GhostRow, standing: dict[int, OpenGhost]) -> GhostRow:
     """Return a row, an open one with what it stands at."""
-    newest = standing.get(row["signal"])
-    if row["state"] != "open" or newest is None:
+    newest = standing.get(row.signal)
+    if row.state != "open" or newest is None:
         return row
-    return {**row, **{name: newest[name] for name in ("entry_time", "entry_price", "pnl")}}
+    return replace(
+        row, entry_time=newest.entry_time, entry_price=newest.entry_price, pnl=newest.pnl
+    )

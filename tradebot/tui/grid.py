@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from textual import events
@@ -16,14 +15,17 @@ from textual.strip import Strip
 
 from tradebot.tui.painted import Line, Painted, Span
 
-Row = dict[str, Any]
+Row = Any
+"""Whatever a table's rows are; its columns know (``Column[TradeRow]``)."""
+
+R = TypeVar("R")
 
 GAP = 1
 """Blanks between two columns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(Generic[R]):
     """A column: heading, cell, and the value it sorts by (the cell's text when None).
 
     ``rank`` 0 always stays; of the others the highest leaves first when the room is short. ``words``
@@ -32,8 +34,8 @@ class Column:
 
     name: str
     width: int
-    cell: Callable[[Row], Span]
-    order: Callable[[Row], Any] | None = None
+    cell: Callable[[R], Span]
+    order: Callable[[R], Any] | None = None
     right: bool = False
     rank: int = 0
     words: bool = False
@@ -70,7 +72,7 @@ class Grid(Painted, can_focus=True):
     def __init__(
         self,
         title: str,
-        columns: Sequence[Column],
+        columns: Sequence[Column[Any]],
         key: Callable[[Row], Any],
         *,
         empty: str = "",
@@ -161,7 +163,7 @@ class Grid(Painted, can_focus=True):
             return True
         return any(self.needle in text.lower() for text, _ in self._spans(row))
 
-    def _order(self, column: Column) -> Callable[[Row], tuple[bool, Any]]:
+    def _order(self, column: Column[Any]) -> Callable[[Row], tuple[bool, Any]]:
         """Return a sort key; what is unknown comes first, whatever its neighbours are."""
         value = column.order or (lambda row: column.cell(row)[0])
 
@@ -324,15 +326,6 @@ class Grid(Painted, can_focus=True):
                 self._arrange()
                 return
             begin += width + GAP
-
-
-def number_of(name: str) -> Callable[[Row], Decimal | None]:
-    """Return a sort key: a row's decimal text as a number."""
-
-    def value(row: Row) -> Decimal | None:
-        return None if row.get(name) is None else Decimal(row[name])
-
-    return value
 
 
 def _pad(text: str, width: int, right: bool) -> str:

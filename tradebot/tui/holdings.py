@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tradebot.app.standing import DATABASE
 from tradebot.core.model.errors import TradebotError
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
-from tradebot.tui.figures import gain, price
+from tradebot.journal.snapshots import PositionRow
+from tradebot.journal.view import OrderRow
+from tradebot.tui.figures import gain, price, quantity
 from tradebot.tui.painted import Line
-
-Row = dict[str, Any]
 
 MOST = 8
 """Lines of a list in the dialog; the rest is counted."""
@@ -22,7 +21,7 @@ MOST = 8
 class Holdings:
     """Open positions and working orders; ``problem`` says why they cannot be told."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[PositionRow | OrderRow, ...]
     problem: str = ""
 
     def lines(self, data_dir: Path) -> list[Line]:
@@ -32,7 +31,10 @@ class Holdings:
             lines.append(((f"What is open cannot be told: {self.problem}", "warn"),))
         elif not self.rows:
             lines.append((("Nothing is open. It halts trading all the same.", ""),))
-        lines += [((_said(row), "word" if "pnl" in row else ""),) for row in self.rows[:MOST]]
+        lines += [
+            ((_said(row), "word" if isinstance(row, PositionRow) else ""),)
+            for row in self.rows[:MOST]
+        ]
         if len(self.rows) > MOST:
             lines.append(((f"and {len(self.rows) - MOST} more", "dim"),))
         lines.append(())
@@ -43,24 +45,24 @@ class Holdings:
 
 def read_holdings(data_dir: Path) -> Holdings:
     """Return what is open in every run that is not over."""
-    if not (data_dir / DATABASE).exists():
+    if not journal_path(data_dir).exists():
         return Holdings(())
-    rows: list[Row] = []
+    rows: list[PositionRow | OrderRow] = []
     try:
-        with Reader(data_dir / DATABASE) as reader, reader.moment():
+        with Reader(journal_path(data_dir)) as reader, reader.moment():
             for run in reader.runs():
                 if run.state != "ended":
-                    rows += [{"run": run.id, **row} for row in reader.positions(run.id)]
+                    rows += reader.positions(run.id)
                     rows += reader.orders(run.id, open_only=True)
     except TradebotError as error:
         return Holdings((), error.message)
     return Holdings(tuple(rows))
 
 
-def _said(row: Row) -> str:
-    if "pnl" in row:
+def _said(row: PositionRow | OrderRow) -> str:
+    if isinstance(row, PositionRow):
         return (
-            f"{row['run']}  {row['symbol']} {row['side']} {row['qty']} @ {price(row['price'])}"
-            f"  {gain(row['pnl'])}"
+            f"{row.run}  {row.symbol} {row.side} {quantity(row.qty)} @ {price(row.price)}"
+            f"  {gain(row.pnl)}"
         )
-    return f"{row['run']}  {row['symbol']} order {row['side']} {row['qty']} ({row['type']})"
+    return f"{row.run}  {row.symbol} order {row.side} {quantity(row.qty)} ({row.type})"

@@ -31,9 +31,9 @@ class PaperPage(Page):
         """Yield summary, plot and tables."""
         yield Lines(id="summary")
         yield PricePlot(id="price")
-        yield Grid("Open positions", POSITIONS, lambda row: row["symbol"], id="positions")
-        yield Grid("Working orders", ORDERS, lambda row: row["id"], id="orders")
-        yield Grid("Trade history", TRADES, lambda row: row["id"], newest_first=True, id="trades")
+        yield Grid("Open positions", POSITIONS, lambda row: row.position.symbol, id="positions")
+        yield Grid("Working orders", ORDERS, lambda row: row.id, id="orders")
+        yield Grid("Trade history", TRADES, lambda row: row.id, newest_first=True, id="trades")
 
     def tell(self, view: View) -> None:
         """Fill all of it."""
@@ -56,8 +56,8 @@ class PaperPage(Page):
 
 def busiest(view: View) -> str:
     """Return the symbol worth plotting: one with a position, else the one traded last, else the first."""
-    held: Sequence[str] = [row["symbol"] for row in view.positions]
-    traded = [view.trades[-1]["symbol"]] if view.trades else []
+    held: Sequence[str] = [row.symbol for row in view.positions]
+    traded = [view.trades[-1].symbol] if view.trades else []
     return next(iter([*held, *traded, *view.symbols]), "")
 
 
@@ -76,26 +76,25 @@ def idle_reason(view: View) -> str:
 
 def summary_lines(view: View) -> list[Line]:
     """Return the portfolio in three lines."""
-    body = view.body
-    if not body:
+    shown = view.snapshot
+    if shown is None:
         return [(("No figures yet. ", "dim"), (idle_reason(view), "dim"))]
     with exact():
-        equity, start = Decimal(body["equity"]), Decimal(body["start_equity"])
-        pnl = equity - start
+        start, pnl = shown.start_equity, shown.pnl
         pct = quotient_at_8(pnl * 100, start, "ROUND_HALF_EVEN")
-        open_pnl = sum((Decimal(row["pnl"]) for row in view.positions), Decimal(0))
+        open_pnl = sum((row.pnl for row in shown.positions), Decimal(0))
     return [
         (
             *_pair("Starting capital", usd(start)),
-            *_pair("Current value", usd(equity), "word"),
+            *_pair("Current value", usd(shown.equity), "word"),
             *_pair("PnL", f"{gain(pnl)} {signed(pct, '%')}", tint(pnl)),
         ),
         (
-            *_pair("Trades", str(body["completed_trades"])),
-            *_pair("Win rate", figure(body["win_rate_pct"], "%", 1)),
+            *_pair("Trades", str(shown.completed_trades)),
+            *_pair("Win rate", figure(shown.win_rate_pct, "%", 1)),
             *_pair("Open PnL", gain(open_pnl), tint(open_pnl)),
-            *_pair("Fees", usd(body["fees"])),
-            *_pair("Funding", signed(body["funding"])),
+            *_pair("Fees", usd(shown.fees)),
+            *_pair("Funding", signed(shown.funding)),
         ),
         _prices(view),
     ]
@@ -103,7 +102,7 @@ def summary_lines(view: View) -> list[Line]:
 
 def _prices(view: View) -> Line:
     spans: list[Span] = []
-    for symbol, value in sorted(view.body.get("prices", {}).items()):
+    for symbol, value in sorted(view.prices.items()):
         spans += _pair(symbol.partition("/")[0], price(value))
     return tuple(spans)
 

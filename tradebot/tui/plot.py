@@ -9,13 +9,14 @@ from typing import Any
 
 from textual_plotext import PlotextPlot
 
-from tradebot.core.model.times import of_iso
+from tradebot.core.model.money import plain
 from tradebot.core.model.values import DAY_MS, Bar
+from tradebot.journal.snapshots import PositionRow
+from tradebot.journal.view import TradeRow
 from tradebot.tui.feed import View
 from tradebot.tui.figures import clock
 from tradebot.tui.page import Page
 
-Row = dict[str, Any]
 Point = tuple[int, float]
 
 GREEN, RED, BLUE, YELLOW, GREY = (
@@ -49,16 +50,18 @@ class PricePlot(PlotextPlot):
         """Plot the symbol's newest bars, if there is anything new to plot."""
         bars = view.bars.get(symbol, [])
         width = max(20, self.size.width - LEFT)
-        position = next((row for row in view.positions if row["symbol"] == symbol), None)
+        position = next((row for row in view.positions if row.symbol == symbol), None)
         state = (symbol, bars[-1].open_time if bars else 0, len(view.trades), self.size)
-        held = None if position is None else (position["qty"], position["stop"])
+        held = None if position is None else (position.qty, position.stop)
         if (state, held) == self._drawn:
             return
         self.symbol, self._drawn = symbol, (state, held)
         self._draw(bars[-width:], view.trades, position)
         self.refresh()
 
-    def _draw(self, bars: Sequence[Bar], trades: Sequence[Row], position: Row | None) -> None:
+    def _draw(
+        self, bars: Sequence[Bar], trades: Sequence[TradeRow], position: PositionRow | None
+    ) -> None:
         plt = self.plt
         plt.clear_figure()
         legend = "▲ entry  ▼ exit  × stopped out"
@@ -73,14 +76,14 @@ class PricePlot(PlotextPlot):
             self._mark_position(times, position)
         _label(plt, times)
 
-    def _mark_trades(self, times: Sequence[int], trades: Sequence[Row]) -> None:
-        mine = [row for row in trades if row["symbol"] == self.symbol]
-        entries = _places(times, [(r["entry_time"], r["entry_price"]) for r in mine])
+    def _mark_trades(self, times: Sequence[int], trades: Sequence[TradeRow]) -> None:
+        mine = [row for row in trades if row.symbol == self.symbol]
+        entries = _places(times, [(r.entry_time, r.entry_price) for r in mine])
         stopped = _places(
-            times, [(r["exit_time"], r["exit_price"]) for r in mine if r["exit_reason"] == "stop"]
+            times, [(r.exit_time, r.exit_price) for r in mine if r.exit_reason == "stop"]
         )
         exits = _places(
-            times, [(r["exit_time"], r["exit_price"]) for r in mine if r["exit_reason"] != "stop"]
+            times, [(r.exit_time, r.exit_price) for r in mine if r.exit_reason != "stop"]
         )
         for points, marker, color in (
             (entries, "▲", GREEN),
@@ -91,14 +94,16 @@ class PricePlot(PlotextPlot):
                 xs, ys = zip(*points, strict=True)
                 self.plt.scatter(list(xs), list(ys), marker=marker, color=color)
 
-    def _mark_position(self, times: Sequence[int], position: Row) -> None:
-        entered = [(of_iso(position["entry_time"]), position["entry_price"])]
+    def _mark_position(self, times: Sequence[int], position: PositionRow) -> None:
+        entered = [(position.entry_time, position.entry_price)]
         for x, y in _places(times, entered):
             self.plt.scatter([x], [y], marker="▲", color=GREEN)
-        for name, color in (("stop", RED), ("target", GREEN)):
-            if position[name] is not None:
-                self.plt.hline(float(position[name]), color)
-        stop, target = position["stop"] or "-", position["target"] or "-"
+        for level, color in ((position.stop, RED), (position.target, GREEN)):
+            if level is not None:
+                self.plt.hline(float(level), color)
+        stop, target = (
+            "-" if level is None else plain(level) for level in (position.stop, position.target)
+        )
         self.border_title = f"{self.border_title}   open: stop {stop}, target {target}"
 
 
@@ -116,15 +121,17 @@ class EquityPlot(PlotextPlot):
     def tell(self, view: View) -> None:
         """Plot the equity points and the equity of now."""
         points = view.equity
-        state = (points[-1]["seq"] if points else 0, len(points), self.size, view.at)
+        state = (points[-1].seq if points else 0, len(points), self.size, view.at)
         if state == self._drawn:
             return
         self._drawn = state
-        now = [{"ts": view.at, "equity": view.body["equity"]}] if view.body else []
-        self._draw([*points, *now], view.body.get("start_equity"))
+        curve = [(row.ts, float(row.equity)) for row in points]
+        if view.snapshot is not None:
+            curve.append((view.snapshot.at, float(view.snapshot.equity)))
+        self._draw(curve, None if view.snapshot is None else view.snapshot.start_equity)
         self.refresh()
 
-    def _draw(self, points: Sequence[Row], start: str | None) -> None:
+    def _draw(self, points: Sequence[Point], start: Decimal | None) -> None:
         plt = self.plt
         plt.clear_figure()
         self.border_title = "Equity (USDT)"
@@ -132,19 +139,18 @@ class EquityPlot(PlotextPlot):
             plt.title("no points yet: one comes with each closed trade, hour and day")
             return
         thinned = _thin(points, max(20, 2 * (self.size.width - LEFT)))
-        values = [float(row["equity"]) for row in thinned]
-        times = [row["ts"] for row in thinned]
+        times, values = [at for at, _ in thinned], [value for _, value in thinned]
         rises = values[-1] >= float(start or values[0])
         plt.plot(times, values, marker="braille", color=GREEN if rises else RED)
         if start is not None:
             plt.hline(float(start), GREY)
             word = "above" if rises else "below"
-            self.border_title = f"Equity (USDT), {word} the start of {Decimal(start):,.0f}"
+            self.border_title = f"Equity (USDT), {word} the start of {start:,.0f}"
         ticks = [times[0] + (times[-1] - times[0]) * n // STEPS for n in range(STEPS + 1)]
-        plt.xticks(ticks, _names(ticks))
+        plt.xticks([float(tick) for tick in ticks], _names(ticks))
 
 
-def _places(times: Sequence[int], marks: Sequence[tuple[int, str]]) -> list[Point]:
+def _places(times: Sequence[int], marks: Sequence[tuple[int, Decimal]]) -> list[Point]:
     """Return (number of the bar, price) of the marks that lie within the plotted bars."""
     found = []
     for time, price in marks:
@@ -154,7 +160,7 @@ def _places(times: Sequence[int], marks: Sequence[tuple[int, str]]) -> list[Poin
     return found
 
 
-def _thin(rows: Sequence[Row], most: int) -> list[Row]:
+def _thin(rows: Sequence[Point], most: int) -> list[Point]:
     """Return at most about ``most`` rows, evenly chosen, the newest always among them."""
     step = max(1, -(-len(rows) // most))
     kept = list(rows[::step])

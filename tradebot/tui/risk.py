@@ -9,10 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from tradebot.core.model.money import plain
-from tradebot.core.model.times import of_iso
+from tradebot.journal.snapshots import LimitRow, LiquidationRow, RiskView
 from tradebot.tui.feed import View, since_text
 from tradebot.tui.figures import UNKNOWN, bar, clock, figure, price, usd
-from tradebot.tui.grid import Row
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line
@@ -45,66 +44,64 @@ class RiskPage(Page):
         limits = self.query_one("#limits", Lines)
         limits.border_title = "Limits"
         width = LONG_BAR if limits.size.width >= 100 else BAR
-        limits.show(limit_lines(risk.get("limits", ()), width) or [((_empty(view), "dim"),)])
+        limits.show(
+            limit_lines(() if risk is None else risk.limits, width) or [((_empty(view), "dim"),)]
+        )
         dangers = self.query_one("#dangers", Lines)
         dangers.border_title = "Entries, liquidation, refusals"
         dangers.show(danger_lines(view, risk))
 
 
-def limit_lines(limits: Sequence[Row], width: int) -> list[Line]:
+def limit_lines(limits: Sequence[LimitRow], width: int) -> list[Line]:
     """Return one line per limit: name, bar, percentage, used of cap, word."""
     return [_limit(row, width) for row in limits]
 
 
-def _limit(row: Row, width: int) -> Line:
-    name = row["rule"].replace("_", " ")
-    who = "" if row["symbol"] is None else row["symbol"].partition("/")[0]
-    word, paint = row["word"], WORDS.get(row["word"], "")
-    if word == "reached" and row["rule"] in ALLOWED:
+def _limit(row: LimitRow, width: int) -> Line:
+    name = row.rule.replace("_", " ")
+    who = "" if row.symbol is None else row.symbol.partition("/")[0]
+    word, paint = row.word, WORDS.get(row.word, "")
+    if word == "reached" and row.rule in ALLOWED:
         word, paint = "full", ""
-    if row["pct"] is None:
+    if row.pct is None:
         return ((f"{name:<18} {who:<4} ", ""), ("off", "dim"))
-    share = Decimal(row["pct"]) / 100
-    text = f"{amount(row['used'], row['unit'])} of {amount(row['cap'], row['unit'])}"
+    share = row.pct / 100
+    text = f"{amount(row.used, row.unit)} of {amount(row.cap, row.unit)}"
     return (
         (f"{name:<18} {who:<4} ", ""),
         (bar(share, width), "down" if paint == "alarm" else paint or "up"),
-        (f"{Decimal(row['pct']):>5.0f}%  ", ""),
+        (f"{row.pct:>5.0f}%  ", ""),
         (f"{text:<22}", "dim"),
         (word.upper() if word == "reached" else word, paint),
     )
 
 
-def amount(value: str | None, unit: str) -> str:
+def amount(number: Decimal | None, unit: str) -> str:
     """Return a limit's figure with its unit."""
-    if value is None:
+    if number is None:
         return UNKNOWN
-    number = Decimal(value)
     if unit == "USDT":
         return usd(number)
     return f"{figure(number, places=1)}%" if unit == "%" else f"{plain(number)}{unit}"
 
 
-def danger_lines(view: View, risk: Row) -> list[Line]:
+def danger_lines(view: View, risk: RiskView | None) -> list[Line]:
     """Return when the next entry may be, liquidation per position, halts, pauses and refusals."""
-    if not risk:
+    if risk is None:
         return [((_empty(view), "dim"),)]
     lines = [*_entries(view, risk), *_liquidation(risk)]
     for halt in view.halts:
         since = since_text(halt.since)
         lines.append(((f"■ halted {since} {halt.reason}: {halt.detail}", "down"),))
-    for symbol, why in risk.get("paused", {}).items():
+    for symbol, why in risk.paused.items():
         lines.append(((f"paused   {symbol}: {why}", "warn"),))
-    refusals = risk.get("refusals", {})
-    said = ", ".join(f"{rule.replace('_', ' ')} {count}" for rule, count in refusals.items())
+    said = ", ".join(f"{rule.replace('_', ' ')} {count}" for rule, count in risk.refusals.items())
     lines.append((("refusals  ", "dim"), (said or "none", "")))
     return lines
 
 
-def _entries(view: View, risk: Row) -> list[Line]:
-    following = risk.get("next_entry")
-    at = view.at or 0
-    due = 0 if following is None else of_iso(following)
+def _entries(view: View, risk: RiskView) -> list[Line]:
+    at, due = view.at or 0, risk.next_entry or 0
     when = "now" if due <= at else f"from {clock(due)}Z of the market's time"
     limits = view.config.get("risk", {}).get(view.config.get("risk", {}).get("profile", ""), {})
     hours = limits.get("blackout_hours", "off")
@@ -115,25 +112,25 @@ def _entries(view: View, risk: Row) -> list[Line]:
     ]
 
 
-def _liquidation(risk: Row) -> list[Line]:
-    rows = risk.get("positions", ())
+def _liquidation(risk: RiskView) -> list[Line]:
+    rows = risk.positions
     if not rows:
         return [(("liquid.   ", "dim"), ("no open positions", ""))]
     return [
         (
             ("liquid.   ", "dim"),
             (
-                f"{row['symbol']} {_liquidated_at(row)}, now {price(row['price'])}",
+                f"{row.symbol} {_liquidated_at(row)}, now {price(row.price)}",
                 "",
             ),
-            (f"  risk {figure(row['liquidation_risk_pct'], '%', 0)}", ""),
+            (f"  risk {figure(row.liquidation_risk_pct, '%', 0)}", ""),
         )
         for row in rows
     ]
 
 
-def _liquidated_at(row: Row) -> str:
-    level = row["liquidation_price"]
+def _liquidated_at(row: LiquidationRow) -> str:
+    level = row.liquidation_price
     return "has no liquidation price" if level is None else f"at {price(level)}"
 
 

@@ -19,7 +19,7 @@ class SignalsPage(Page):
 
     def body(self) -> ComposeResult:
         """Yield the table."""
-        yield Grid("Signals", SIGNALS, lambda row: row["id"], newest_first=True, id="signals")
+        yield Grid("Signals", SIGNALS, lambda row: row.id, newest_first=True, id="signals")
 
     def tell(self, view: View) -> None:
         """Fill the table."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from tradebot.journal.rows import RunRow
-from tradebot.tui.feed import HEARTBEAT_MS, STALE_MS, View
+from tradebot.journal.status import HEARTBEAT_MS
+from tradebot.tui.feed import STALE_MS, View
 from tradebot.tui.figures import UNKNOWN, arrow, clip, clock, figure, signed, tint, usd
 from tradebot.tui.lines import Lines
 from tradebot.tui.painted import Line, Span
@@ -48,7 +47,7 @@ def _row(view: View, run: RunRow, wall: int, *, wide: bool) -> Line:
         parts += [(f"  {run.id}", "dim"), ("  equity ", "dim")]
     else:
         parts.append((" ", ""))
-    equity = view.body.get("equity")
+    equity = None if view.snapshot is None else view.snapshot.equity
     parts += [(usd(equity), "word"), *_day(view, wide), *_drawdown(view, wide)]
     parts += [*_feed(view, wall, wide), *_engine(view, wall, wide)]
     now = clock(wall, date=False)
@@ -67,7 +66,7 @@ def _market(label: str, wide: bool) -> list[Span]:
 def _day(view: View, wide: bool) -> list[Span]:
     pnl = view.day_pnl()
     limit = view.limit("day_loss")
-    cap = None if limit is None or limit["cap"] is None else Decimal(limit["cap"])
+    cap = None if limit is None else limit.cap
     text = UNKNOWN if pnl is None else f"{signed(pnl)}{arrow(pnl)}"
     of = "" if cap is None or not wide else f" of -{figure(cap, places=0)}"
     return [("  day " if wide else " day ", "dim"), (text, tint(pnl)), (of, "dim")]
@@ -75,9 +74,10 @@ def _day(view: View, wide: bool) -> list[Span]:
 
 def _drawdown(view: View, wide: bool) -> list[Span]:
     limit = view.limit("day_loss")
-    cap = "" if limit is None or limit["cap"] is None else f"/{Decimal(limit['cap']):.0f}"
+    cap = "" if limit is None or limit.cap is None else f"/{limit.cap:.0f}"
     name = "  drawdown " if wide else " dd "
-    return [(name, "dim"), (figure(view.body.get("drawdown")), ""), ("" if wide else cap, "cap")]
+    drawdown = None if view.snapshot is None else view.snapshot.drawdown
+    return [(name, "dim"), (figure(drawdown), ""), ("" if wide else cap, "cap")]
 
 
 def _feed(view: View, wall: int, wide: bool) -> list[Span]:

@@ -1,0 +1,31 @@
+"""Who works on a run and whether trading is latched: what a journal alone cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tradebot.guard.latch import HaltRow, halt_present, read_halts
+from tradebot.guard.lock import Owner, lock_owner
+from tradebot.journal.rows import RunRow
+from tradebot.journal.status import HaltInForce
+
+LATCHED = "the HALT file is there"
+
+
+def engine_of(data_dir: Path, run: RunRow) -> Owner | None:
+    """Return the process that works on a run, None for a run that is over or was left by a killed one."""
+    return lock_owner(data_dir) if run.state == "running" else None
+
+
+def latched_halt(data_dir: Path) -> HaltInForce | None:
+    """Return the halt that the HALT file says, whatever an engine knows of it; None without the file."""
+    return latch_of(read_halts(data_dir)) if halt_present(data_dir) else None
+
+
+def latch_of(rows: Sequence[HaltRow]) -> HaltInForce:
+    """Return what the rows of a HALT file say; an empty one halts as well."""
+    if not rows:
+        return HaltInForce("user", LATCHED, None)
+    newest = rows[-1]
+    return HaltInForce("user", f"{newest.who}: {newest.reason}", newest.wall)

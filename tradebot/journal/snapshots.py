@@ -1,0 +1,167 @@
+"""The newest snapshot of a run as a value: prices, open positions and limits as the engine last told them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from tradebot.core.model.times import of_iso
+from tradebot.journal.view import row_of
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """An open position; ``price`` is the current one, ``pnl`` (USDT) is unrealised, ``pnl_pct`` in percent."""
+
+    run: str
+    symbol: str
+    side: str
+    qty: Decimal
+    entry_time: int
+    entry_price: Decimal
+    price: Decimal
+    pnl: Decimal
+    pnl_pct: Decimal | None
+    stop: Decimal | None
+    target: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGhost:
+    """An open hypothetical trade: what it stands at (``pnl`` in USDT), None while it is not filled."""
+
+    signal: int
+    symbol: str
+    side: str
+    qty: Decimal
+    entry_time: int | None
+    entry_price: Decimal | None
+    pnl: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """A limit with its use, both in ``unit``; ``pct`` of it is used. ``cap`` is None for one that is off.
+
+    ``word`` is ok, alert, warning, reached or off; ``symbol`` is set where the rule holds per symbol.
+    """
+
+    rule: str
+    symbol: str | None
+    used: Decimal
+    cap: Decimal | None
+    unit: str
+    pct: Decimal | None
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationRow:
+    """A position's way to liquidation (100 % is there); no price where it cannot be liquidated."""
+
+    symbol: str
+    qty: Decimal
+    entry_price: Decimal
+    price: Decimal
+    liquidation_risk_pct: Decimal
+    liquidation_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class RiskHalt:
+    """A halt in force, ``since`` a market time."""
+
+    reason: str
+    detail: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class RiskView:
+    """Limits, liquidation and refusals (rule to count), why symbols are ``paused``, when entries may be."""
+
+    limits: tuple[LimitRow, ...] = ()
+    positions: tuple[LiquidationRow, ...] = ()
+    halts: tuple[RiskHalt, ...] = ()
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    paused: Mapping[str, str] = field(default_factory=dict)
+    next_entry: int | None = None
+
+    def limit(self, rule: str, symbol: str | None = None) -> LimitRow | None:
+        """Return a limit with its use; None if there is none of the name."""
+        same = (row for row in self.limits if (row.rule, row.symbol) == (rule, symbol))
+        return next(same, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a run's engine last told, at market time ``at``, written at ``wall`` (real clock).
+
+    Money in USDT. ``speed`` is market minutes a minute, None as fast as it goes; ``halts`` has reasons with
+    their details.
+    """
+
+    run: str
+    wall: int
+    at: int
+    market: str
+    speed: float | None
+    start_equity: Decimal
+    equity: Decimal
+    cash: Decimal
+    fees: Decimal
+    funding: Decimal
+    drawdown: Decimal
+    completed_trades: int
+    win_rate_pct: Decimal | None
+    halts: Mapping[str, str]
+    prices: Mapping[str, Decimal]
+    positions: tuple[PositionRow, ...]
+    risk: RiskView | None
+    ghosts: tuple[OpenGhost, ...] = ()
+
+    @property
+    def pnl(self) -> Decimal:
+        """The change of equity since the start."""
+        return self.equity - self.start_equity
+
+
+def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
+    """Return a snapshot's JSON as a value.
+
+    Raises KeyError, TypeError, ValueError or ArithmeticError for one that does not fit.
+    """
+    parts: dict[str, Any] = {
+        **{name: body[name] for name in _FIGURES},
+        "run": run,
+        "wall": wall,
+        "speed": None if body["speed"] == "max" else float(body["speed"]),
+        "halts": body.get("halts", {}),
+        "prices": {symbol: Decimal(price) for symbol, price in body.get("prices", {}).items()},
+        "positions": tuple(
+            row_of(PositionRow, {"run": run, **row}) for row in body.get("positions", ())
+        ),
+        "risk": _risk(body["risk"]) if "risk" in body else None,
+        "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
+    }
+    return row_of(Snapshot, parts)
+
+
+_FIGURES = (
+    *("at", "market", "start_equity", "equity", "cash", "fees", "funding", "drawdown"),
+    *("completed_trades", "win_rate_pct"),
+)
+
+
+def _risk(body: Mapping[str, Any]) -> RiskView:
+    following = body.get("next_entry")
+    return RiskView(
+        limits=tuple(row_of(LimitRow, row) for row in body.get("limits", ())),
+        positions=tuple(row_of(LiquidationRow, row) for row in body.get("positions", ())),
+        halts=tuple(row_of(RiskHalt, row) for row in body.get("halts", ())),
+        refusals=dict(body.get("refusals", {})),
+        paused=dict(body.get("paused", {})),
+        next_entry=None if following is None else of_iso(following),
+    )

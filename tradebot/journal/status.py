@@ -1,0 +1,74 @@
+"""How a run stands, worked out once for all who show it: alive or not, PnL of the day, halts in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from tradebot.core.model.values import DAY_MS
+from tradebot.journal.rows import RunRow
+from tradebot.journal.snapshots import Snapshot
+from tradebot.journal.view import EquityRow, HaltEvent
+
+Liveness = Literal["running", "hung", "stopped"]
+
+HEARTBEAT_MS = 10_000
+"""An engine that has written nothing for longer than this is taken to hang."""
+
+
+@dataclass(frozen=True, slots=True)
+class HaltInForce:
+    """Why no entry leaves: the reason's name, who or why, and since when (real time, None if unknown)."""
+
+    reason: str
+    detail: str
+    since: int | None
+
+
+def liveness(held: bool, beat: int | None, wall: int) -> Liveness:
+    """Return whether an engine works on a run: ``held`` is its lock, ``beat`` its last sign of life.
+
+    Times in UTC milliseconds of the real clock; an engine that has only begun has given no sign yet.
+    """
+    if not held:
+        return "stopped"
+    return "running" if beat is None or wall - beat <= HEARTBEAT_MS else "hung"
+
+
+def run_state(run: RunRow, held: bool) -> str:
+    """Return running, ended or interrupted: one left running by an engine that was killed is the last."""
+    return "interrupted" if run.state == "running" and not held else run.state
+
+
+def midnight(snapshot: Snapshot) -> int:
+    """Return when the market's day began (UTC milliseconds)."""
+    return snapshot.at - snapshot.at % DAY_MS
+
+
+def day_pnl(snapshot: Snapshot, points: Sequence[EquityRow]) -> Decimal:
+    """Return the change of equity since 00:00 UTC of the market's day, in USDT.
+
+    ``points`` are the equity curve in order, from that midnight at the latest; a run that began today has
+    changed since its start.
+    """
+    begun = midnight(snapshot)
+    for row in reversed(points):
+        if row.ts < begun:
+            break
+        if row.why == "day":
+            return snapshot.equity - row.equity
+    return snapshot.pnl
+
+
+def halts_in_force(
+    snapshot: Snapshot | None, log: Iterable[HaltEvent], latched: HaltInForce | None
+) -> list[HaltInForce]:
+    """Return why entries are stopped: the engine's reasons, and the latch where it has not seen it yet."""
+    since = {row.reason: row.wall for row in log if row.event == "halted"}
+    reasons = {} if snapshot is None else snapshot.halts
+    found = [HaltInForce(name, detail, since.get(name)) for name, detail in reasons.items()]
+    if latched is not None and latched.reason not in reasons:
+        found.append(latched)
+    return found
