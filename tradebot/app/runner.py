@@ -19,7 +19,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.snapshot import position_rows
+from tradebot.core.trading.snapshot import position_rows, strategy_warnings
 from tradebot.guard.latch import clear_halt, halt_present, read_halts
 from tradebot.journal.rows import CommandRow
 from tradebot.journal.writer import Journal
@@ -64,7 +64,7 @@ class Pace:
 class Ending:
     """How a run stopped: ``ended`` for good, or ``interrupted`` and to be continued.
 
-    ``beside`` are the endings of the runs that were hosted beside it.
+    ``warnings`` is what its strategies lacked, ``beside`` are the endings of the runs that were hosted beside it.
     """
 
     state: State
@@ -73,6 +73,7 @@ class Ending:
     summary: dict[str, Any]
     positions: list[dict[str, Any]]
     hashes: dict[str, str]
+    warnings: Sequence[str] = ()
     beside: tuple[Ending, ...] = ()
 
 
@@ -283,7 +284,8 @@ class Runner:
         session = run.session
         summary = run.summary(self.source.label, self.first, self.source.funding_known)
         positions = position_rows(session.engine)
-        return Ending(state, why, error, summary, positions, session.digest.hashes())
+        lacking = strategy_warnings(session.engine)
+        return Ending(state, why, error, summary, positions, session.digest.hashes(), lacking)
 
     async def _write_end(self, endings: list[Ending]) -> Ending:
         """Journal the last batch and the endings; return the first as it came out, with the others."""

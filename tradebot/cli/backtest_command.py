@@ -18,7 +18,7 @@ from tradebot.cli.settings import read_config
 from tradebot.config import Config
 from tradebot.core.model.errors import StrategyError
 from tradebot.core.model.events import MarketEvent
-from tradebot.core.trading.snapshot import Heading, trade_row
+from tradebot.core.trading.snapshot import Heading, strategy_warnings, trade_row
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import StrategySpec, load_strategy
 
@@ -41,7 +41,7 @@ def backtest(options: RunOptions) -> int:
             lambda: bar(feed.progress),
         )
     warnings = feed.warnings(session.engine.now, outcome.positions)
-    warnings += filter(None, [notebook.unfilled()])
+    warnings += [*strategy_warnings(session.engine), *filter(None, [notebook.unfilled()])]
     result = drawn(_result(outcome, warnings, options), notebook.equity, options)
     return show(result, as_json=options.common.json)
 

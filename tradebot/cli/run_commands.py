@@ -169,7 +169,7 @@ def _paper_result(ending: Ending, source: Source, config: Config) -> Result:
     return Result(
         str(ending.summary["mode"]),
         data,
-        source.warnings(ending.positions),
+        [*source.warnings(ending.positions), *ending.warnings],
         text=render(ending.summary, ending.positions, trades),
         error=ending.error,
     )

@@ -85,7 +85,7 @@ def fee(value: object) -> Decimal:
     if result > DEAREST_FEE:
         percent = plain(result * 100)
         raise ValueError(
-            f"{shown(value)} is {percent} %, and no fee is above 1 %; 0.05 % is written 0.0005"
+            f"{plain(result)} is {percent} %, and no fee is above 1 %; 0.05 % is written 0.0005"
         )
     return result
 

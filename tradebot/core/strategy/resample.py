@@ -50,10 +50,21 @@ class Resampler:
     """Combines one symbol's bars of ``interval`` into bars of ``target`` (both milliseconds).
 
     ``target`` is a multiple of ``interval``, else ValueError. Numbers stay exact: prices keep the text
-    of the bar they come from, the volume is the decimal sum.
+    of the bar they come from, the volume is the decimal sum. A bar that lacks one of its parts is none
+    (the exchange's own hour has 60 minutes): ``left_out`` counts these.
     """
 
-    __slots__ = ("_bucket", "_next", "_symbol", "_text", "_volume", "interval", "target")
+    __slots__ = (
+        "_bucket",
+        "_next",
+        "_parts",
+        "_symbol",
+        "_text",
+        "_volume",
+        "interval",
+        "left_out",
+        "target",
+    )
 
     def __init__(self, interval: int, target: int) -> None:
         if interval <= 0 or target <= 0 or target % interval:
@@ -65,35 +76,46 @@ class Resampler:
         self._next = 0  # the earliest open time the next bar may have
         self._text: list[str] = []  # open, high, low, close of the bucket so far; empty: none
         self._volume = Decimal(0)
+        self._parts = 0
+        self.left_out = 0
 
     def add(self, bar: Bar) -> list[Bar]:
-        """Take the next base bar and return the bars it completes: none, one, or two.
+        """Take the next base bar and return the bar it completes, if it does.
 
-        A bar is complete with its last constituent. Where that is missing it is returned as far as it
-        goes, when the first bar of a later bucket arrives. ValueError for a bar of another interval or
-        one that is not later than the last.
+        A bar is complete with its last constituent, if it had all the others. ValueError for a bar of
+        another interval or one that is not later than the last.
         """
         if bar.interval != self.interval or bar.open_time < self._next:
             raise ValueError(f"{bar!r} does not follow: expected a later {self.interval} ms bar")
         self._next = bar.open_time + self.interval
         if self.interval == self.target:
             return [bar]
-        done: list[Bar] = []
         bucket = bar.open_time - bar.open_time % self.target
         if self._text and bucket != self._bucket:
-            done.append(self._take())
+            self._leave_out()
         self._include(bar, bucket)
-        if self._next == bucket + self.target:
-            done.append(self._take())
-        return done
+        if self._next != bucket + self.target:
+            return []
+        if self._parts * self.interval == self.target:
+            return [self._take()]
+        self._leave_out()
+        return []
 
     def state(self) -> list[Any]:
         """Return the unfinished bucket as a JSON-able list, for ``restore``."""
-        return [self._symbol, self._bucket, self._next, list(self._text), str(self._volume)]
+        return [
+            self._symbol,
+            self._bucket,
+            self._next,
+            list(self._text),
+            str(self._volume),
+            self._parts,
+            self.left_out,
+        ]
 
     def restore(self, state: list[Any]) -> None:
         """Go on from a ``state`` of a resampler with the same interval and target."""
-        symbol, bucket, following, text, volume = state
+        symbol, bucket, following, text, volume, self._parts, self.left_out = state
         self._symbol = symbol
         self._bucket = bucket
         self._next = following
@@ -102,6 +124,7 @@ class Resampler:
 
     def _include(self, bar: Bar, bucket: int) -> None:
         opened, high, low, close, volume = bar.text
+        self._parts += 1
         if not self._text:
             self._symbol = bar.symbol
             self._bucket = bucket
@@ -116,7 +139,11 @@ class Resampler:
         text[3] = close
         self._volume = EXACT.add(self._volume, Decimal(volume))
 
+    def _leave_out(self) -> None:
+        self._text, self._parts = [], 0
+        self.left_out += 1
+
     def _take(self) -> Bar:
         text = (*self._text, format(self._volume, "f"))
-        self._text = []
+        self._text, self._parts = [], 0
         return Bar.of(self._symbol, self._bucket, self.target, text)

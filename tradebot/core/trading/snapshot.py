@@ -12,6 +12,8 @@ from tradebot.core.model.effects import TradeClosed
 from tradebot.core.model.money import plain, quotient_at_8, ratio
 from tradebot.core.model.times import iso
 from tradebot.core.risk.usage import exposures, next_entry, uses
+from tradebot.core.strategy.fault import too_early
+from tradebot.core.strategy.resample import timeframe_name
 from tradebot.core.trading.engine import Engine
 
 HUNDRED = Decimal(100)
@@ -118,6 +120,24 @@ def trade_row(run: str | None, trade: TradeClosed) -> dict[str, Any]:
         "duration_s": (trade.exit_time - trade.entry_time) // 1000,
         "exit_reason": trade.exit_reason,
     }
+
+
+def strategy_warnings(engine: Engine) -> list[str]:
+    """Say which strategies saw too few bars, or spoke too early, and which bars had parts missing."""
+    said = []
+    for book in engine.books.values():
+        warmup = book.strategy.warmup
+        if book.cold:
+            had = f"the data has {warmup - book.cold} bars, the strategy needs {warmup}"
+            said.append(f"{book.symbol}: {had} before its first signal")
+        early = too_early(book.symbol, warmup)
+        if early in engine.trader.warned:
+            said.append(early)
+        left = 0 if book.resampler is None else book.resampler.left_out
+        if left:
+            name = timeframe_name(engine.config.timeframe)
+            said.append(f"{book.symbol}: {left} bar(s) of {name} left out: parts of them are missing")
+    return said
 
 
 def position_rows(engine: Engine) -> list[dict[str, Any]]:
