@@ -136,7 +136,9 @@ def strategy_warnings(engine: Engine) -> list[str]:
         left = 0 if book.resampler is None else book.resampler.left_out
         if left:
             name = timeframe_name(engine.config.timeframe)
-            said.append(f"{book.symbol}: {left} bar(s) of {name} left out: parts of them are missing")
+            said.append(
+                f"{book.symbol}: {left} bar(s) of {name} left out: parts of them are missing"
+            )
     return said
 
 
