@@ -111,7 +111,9 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli.arguments",
         "tradebot.cli.options",
         "tradebot.cli.output",
+        "tradebot.cli.venue_signature",
         "tradebot.core",
+        "tradebot.core.model",
         "tradebot.core.model.errors",
     }
 

@@ -24,6 +24,7 @@ from tradebot.cli.options import (
     parse_symbols,
     parse_time,
 )
+from tradebot.cli.venue_signature import venue
 
 TRADE = "Trade"
 INSPECT = "Inspect"
@@ -42,6 +43,7 @@ config_app = typer.Typer(help="Show, check and find the configuration.", no_args
 db_app = typer.Typer(help="Verify and back up the journal.", no_args_is_help=True)
 app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
 app.add_typer(db_app, name="db", rich_help_panel=SET_UP)
+app.command(rich_help_panel=SET_UP)(venue)
 
 
 def _version(wanted: bool) -> None:

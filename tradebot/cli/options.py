@@ -146,6 +146,24 @@ class InitOptions:
     asking: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class VenueOptions:
+    """``venue``: ``clock`` is the venue's first time (UTC ms, None: now), ``port`` ``N`` or ``HOST:N``."""
+
+    files: tuple[Path, ...] = ()
+    port: str = "0"
+    market: str = "sim"
+    recording: Path | None = None
+    faults: Path | None = None
+    account: Path | None = None
+    clock: int | None = None
+    ledger: Path | None = None
+    seed: int = 1
+    symbols: tuple[str, ...] | None = None
+    duration_ms: int | None = None
+    json: bool = False
+
+
 def parse_params(items: tuple[str, ...]) -> dict[str, object]:
     """Return ``strategy.params.*`` keys of ``name=value`` texts; UsageError for another form."""
     parsed: dict[str, object] = {}

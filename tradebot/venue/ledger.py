@@ -1,0 +1,63 @@
+"""The venue's own record, as JSON lines: what was asked, answered, filled, booked, sent or withheld.
+
+Tests take their truth from here, never from the bot. A row is ``{"at": UTC ms, "kind": ..., ...}``;
+the kinds are ``request``, ``order``, ``fill``, ``algo``, ``income``, ``account``, ``stream``, ``fault`` and ``venue``.
+Decimals are plain strings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+from tradebot.core.model.money import plain
+from tradebot.venue.clock import Clock
+
+Row = dict[str, Any]
+
+
+class Ledger:
+    """Writes rows to a file, keeps them in memory (``keep``), and shows them to listeners."""
+
+    def __init__(self, clock: Clock, path: Path | None = None, *, keep: bool = False) -> None:
+        self._clock = clock
+        self._file: TextIO | None = None if path is None else path.open("w", encoding="utf-8")
+        self._keep = keep
+        self.rows: list[Row] = []
+        self._listeners: list[Callable[[Row], None]] = []
+
+    def listen(self, listener: Callable[[Row], None]) -> None:
+        """Show every later row to a listener."""
+        self._listeners.append(listener)
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Add a row at the venue's present time."""
+        row: Row = {"at": self._clock.now(), "kind": kind, **fields}
+        if self._keep:
+            self.rows.append(row)
+        if self._file is not None:
+            self._file.write(json.dumps(row, default=_plain, separators=(",", ":")) + "\n")
+        for listener in self._listeners:
+            listener(row)
+
+    def of(self, kind: str) -> list[Row]:
+        """Return the kept rows of one kind, oldest first."""
+        return [row for row in self.rows if row["kind"] == kind]
+
+    def flush(self) -> None:
+        """Hand what was written to the system, so that a reader sees it."""
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _plain(value: object) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,118 @@
+"""The HTTP side: an aiohttp server on 127.0.0.1 that hands every request to the pipeline."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from tradebot.clock import SYSTEM
+from tradebot.core.model.errors import UsageError
+from tradebot.venue.call import Answer, Call, Dropped
+from tradebot.venue.errors import VenueError
+from tradebot.venue.pipeline import LARGEST_BODY
+
+if TYPE_CHECKING:
+    from tradebot.venue.core import Venue
+
+LOOPBACK = "127.0.0.1"
+
+
+class Server:
+    """Serves one venue. ``port`` 0 takes a free one; nothing but the loopback address is opened."""
+
+    def __init__(self, venue: Venue, port: int = 0) -> None:
+        self._venue = venue
+        self.port = port
+        app = web.Application(client_max_size=LARGEST_BODY)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=0.1
+        )
+        self._site: web.TCPSite | None = None
+
+    @property
+    def url(self) -> str:
+        """The address clients are pointed at."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    async def start(self) -> None:
+        """Open the port. UsageError when it is taken."""
+        await self._runner.setup()
+        await self.listen()
+
+    async def listen(self) -> None:
+        """Open the port, again after ``refuse``."""
+        site = web.TCPSite(self._runner, LOOPBACK, self.port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise UsageError(
+                f"port {self.port} cannot be opened: {error.strerror}",
+                hint="choose another one, or --port 0 for a free one",
+                key="--port",
+            ) from None
+        self._site = site
+        addresses = self._runner.addresses
+        self.port = int(addresses[0][1])
+
+    async def refuse(self) -> None:
+        """Close the port to new connections; those that are open go on."""
+        site, self._site = self._site, None
+        if site is not None:
+            await site.stop()
+
+    async def stop(self) -> None:
+        """End all connections."""
+        await self._runner.cleanup()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        streamed = self._venue.streams
+        if streamed is not None and streamed.serves(request):
+            return await streamed.serve(request)
+        call = Call(
+            method=request.method,
+            path=request.path,
+            arrived=self._venue.clock.now(),
+            began=SYSTEM.monotonic(),
+            request=request,
+            api_key=request.headers.get("X-MBX-APIKEY"),
+        )
+        try:
+            answer = await self._venue.pipeline.run(
+                call, request.rel_url.raw_query_string, _reader(request)
+            )
+        except Dropped:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        return _response(answer)
+
+
+def _reader(request: web.Request):  # type: ignore[no-untyped-def]
+    async def read() -> bytes:
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise VenueError(-1102, name="body") from None
+
+    return read
+
+
+def _response(answer: Answer) -> web.Response:
+    if answer.raw is not None:
+        return web.Response(
+            status=answer.status,
+            body=answer.raw,
+            content_type=answer.content_type,
+            headers=answer.headers,
+        )
+    return web.Response(
+        status=answer.status,
+        body=json.dumps(answer.body, separators=(",", ":")).encode(),
+        content_type="application/json",
+        charset="utf-8",
+        headers=answer.headers,
+    )

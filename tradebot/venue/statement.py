@@ -1,0 +1,141 @@
+"""The account at one moment: what balances, account and position calls say, worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tradebot.core.model.money import ZERO, exact
+from tradebot.venue.account import Account
+from tradebot.venue.holdings import Holding
+from tradebot.venue.matching import Desk
+from tradebot.venue.payloads import (
+    account_position,
+    account_position_v2,
+    initial_margin,
+    money,
+    position_risk,
+    position_risk_v2,
+)
+
+ALIAS = "SgsRfWmYuXsR"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Wallets by asset and position rows; money in USDT."""
+
+    account: Account
+    rows: tuple[Holding, ...]
+    free: Decimal
+
+    @classmethod
+    def of(cls, account: Account, desk: Desk) -> Statement:
+        """Look at the account now."""
+        desk.refresh()
+        legs = [leg.holding for leg in desk.legs.values()]
+        return cls(account, (*account.holdings(), *legs), desk.free)
+
+    @property
+    def held(self) -> list[Holding]:
+        """Rows with a position."""
+        return [row for row in self.rows if row.qty]
+
+    def balances(self) -> list[dict[str, Any]]:
+        """Return the rows of ``balance``."""
+        return [self._balance(asset) for asset in self.account.wallets]
+
+    def _balance(self, asset: str) -> dict[str, Any]:
+        row = self._asset(asset)
+        return {
+            "accountAlias": ALIAS,
+            "asset": asset,
+            "balance": row["walletBalance"],
+            "crossWalletBalance": row["crossWalletBalance"],
+            "crossUnPnl": row["crossUnPnl"],
+            "availableBalance": row["availableBalance"],
+            "maxWithdrawAmount": row["maxWithdrawAmount"],
+            "marginAvailable": True,
+            "updateTime": row["updateTime"],
+        }
+
+    def _asset(self, asset: str) -> dict[str, Any]:
+        wallet = self.account.wallets[asset]
+        rows = self.held if asset == "USDT" else []
+        with exact():
+            isolated = sum((row.wallet for row in rows), ZERO)
+            unrealised = sum((row.unrealised for row in rows), ZERO)
+            crossed = sum((r.unrealised for r in rows if r.margin_type == "cross"), ZERO)
+            maintenance = sum((row.maintenance for row in rows), ZERO)
+            free = max(ZERO, self._free(asset, crossed))
+            cross = wallet - isolated
+        initial = sum((initial_margin(row) for row in rows), ZERO)
+        return {
+            "asset": asset,
+            "walletBalance": money(wallet),
+            "unrealizedProfit": money(unrealised),
+            "marginBalance": money(wallet + unrealised),
+            "maintMargin": money(maintenance),
+            "initialMargin": money(initial),
+            "positionInitialMargin": money(initial),
+            "openOrderInitialMargin": money(ZERO),
+            "crossWalletBalance": money(cross),
+            "crossUnPnl": money(crossed),
+            "availableBalance": money(free),
+            "maxWithdrawAmount": money(free),
+            "updateTime": self.account.updated,
+        }
+
+    def _free(self, asset: str, crossed: Decimal) -> Decimal:
+        return self.free + crossed if asset == "USDT" else self.account.wallets[asset]
+
+    def totals(self) -> dict[str, Any]:
+        """Return the totals of ``account``, in USDT (other assets are not valued)."""
+        row = self._asset("USDT")
+        return {
+            "totalInitialMargin": row["initialMargin"],
+            "totalMaintMargin": row["maintMargin"],
+            "totalWalletBalance": row["walletBalance"],
+            "totalUnrealizedProfit": row["unrealizedProfit"],
+            "totalMarginBalance": row["marginBalance"],
+            "totalPositionInitialMargin": row["positionInitialMargin"],
+            "totalOpenOrderInitialMargin": row["openOrderInitialMargin"],
+            "totalCrossWalletBalance": row["crossWalletBalance"],
+            "totalCrossUnPnl": row["crossUnPnl"],
+            "availableBalance": row["availableBalance"],
+            "maxWithdrawAmount": row["maxWithdrawAmount"],
+        }
+
+    def account_v3(self) -> dict[str, Any]:
+        """Return the body of ``v3/account``: symbols with a position only."""
+        return {
+            **self.totals(),
+            "assets": [self._asset(asset) for asset in self.account.wallets],
+            "positions": [account_position(row) for row in self.held],
+        }
+
+    def account_v2(self) -> dict[str, Any]:
+        """Return the body of ``v2/account``: every symbol."""
+        assets = [{**self._asset(asset), "marginAvailable": True} for asset in self.account.wallets]
+        return {
+            "feeTier": 0,
+            "feeBurn": self.account.fee_burn,
+            "canTrade": True,
+            "canDeposit": True,
+            "canWithdraw": True,
+            "updateTime": 0,
+            "multiAssetsMargin": self.account.multi_assets,
+            "tradeGroupId": -1,
+            **self.totals(),
+            "assets": assets,
+            "positions": [account_position_v2(row) for row in self.rows],
+        }
+
+    def risks(self, name: str | None) -> list[dict[str, Any]]:
+        """Return the rows of ``v3/positionRisk``: symbols with a position only."""
+        return [position_risk(r) for r in self.held if name in (None, r.listing.name)]
+
+    def risks_v2(self, name: str | None) -> list[dict[str, Any]]:
+        """Return the rows of ``v2/positionRisk``: every symbol."""
+        return [position_risk_v2(r) for r in self.rows if name in (None, r.listing.name)]
