@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from importlib import resources
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+import tradebot
 from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
 from tradebot.core.model.values import Bar
 from tradebot.core.strategy.ema_cross import EmaCross
@@ -18,8 +20,7 @@ GOOD = '''\
 from __future__ import annotations
 from dataclasses import dataclass
 from pydantic import BaseModel, Field
-from tradebot.core.strategy.protocol import Signal
-from tradebot.core.model.values import Bar
+from tradebot import Bar, Signal
 
 
 @dataclass
@@ -319,3 +320,38 @@ def test_describe_a_file(tmp_path: Path) -> None:
     broken = describe("mine.py:NotAStrategy", "file", "mine.py", tmp_path)
     assert broken.error is not None
     assert "has no Params" in broken.error
+
+
+OLD = """
+from pydantic import BaseModel
+from tradebot.core.model.values import Bar
+from tradebot.core.strategy.protocol import Signal
+
+
+class Mine:
+    class Params(BaseModel):
+        pass
+
+    def __init__(self, params, symbol):
+        self.warmup = 0
+
+    def on_bar(self, bar):
+        return Signal("long", 1.0)
+"""
+
+
+def test_what_authors_import_is_what_the_engine_knows(tmp_path: Path) -> None:
+    """A file written against the modules themselves goes on working beside the short names."""
+    write(tmp_path, OLD)
+    assert load_strategy("mine.py:Mine", tmp_path, {}).build("BTC/USDT").warmup == 0
+    from tradebot import Signal, Strategy
+    from tradebot.core.strategy import protocol
+
+    assert tradebot.Bar is Bar
+    assert (Signal, Strategy) == (protocol.Signal, protocol.Strategy)
+    with pytest.raises(ImportError, match="Order"):
+        from tradebot import Order  # noqa: F401
+
+
+def test_the_package_says_it_is_typed() -> None:
+    assert resources.files("tradebot").joinpath("py.typed").is_file()
