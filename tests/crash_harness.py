@@ -82,8 +82,9 @@ def arm(fate: Fate, batch: int) -> None:
     runner.BATCH_EVENTS = batch
     fate.around(lock.InstanceLock, "acquire", after="lock")
     fate.around(schema, "_apply", before="migrate")
-    for name in ("begin_run", "resume_run", "end_run"):
+    for name in ("begin_run", "resume_run"):
         fate.around(store.Store, name, before=f"{name}.before", after=f"{name}.after")
+    fate.around(store.Store, "end_runs", before="end_run.before", after="end_run.after")
     fate.around(store.Store, "commit", before="commit.before", after="commit.after")
     fate.around(store, "pack_hour", before="pack")
     fate.around(engine.Engine, "warm", before="warm")

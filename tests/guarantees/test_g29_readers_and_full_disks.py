@@ -1,4 +1,4 @@
-"""Guarantee 29 (paper): readers never hold up the writer; a full disk stops the run, protection stays."""
+"""Guarantee 29 (paper): readers never hold up the writer; a full disk holds the market up, then ends the run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tradebot.app import runner as runner_module
 from tradebot.app.host import PaperHost, Setup
 from tradebot.app.runner import Ending, Pace
 from tradebot.config import load_config
@@ -41,8 +42,10 @@ def test_a_reader_in_the_middle_of_a_long_look_changes_nothing(tmp_path: Path) -
 
 @pytest.mark.parametrize("pages", [160, 200, 260])
 def test_a_full_disk_ends_the_run_whole_and_it_goes_on_from_there(
-    tmp_path: Path, pages: int
+    tmp_path: Path, pages: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(runner_module, "PATIENCE_S", 0.2)  # a minute, in which space may be made
+    monkeypatch.setattr(runner_module, "END_PATIENCE_S", 0.0)
     broken = run(tmp_path / "full", 24, max_pages=pages)
     assert broken.state == "interrupted"
     assert broken.error is not None

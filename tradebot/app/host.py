@@ -14,6 +14,7 @@ from typing import Any
 
 from tradebot import __version__
 from tradebot.app.build import make_session
+from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner, shape, wall_ms
 from tradebot.app.standing import database
 from tradebot.clock import SYSTEM, Clock
@@ -26,6 +27,7 @@ from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present
 from tradebot.guard.lock import InstanceLock
+from tradebot.guard.notice import clear_notice
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
@@ -72,6 +74,7 @@ class PaperHost:
         self._stop_why = ""
         self._ending: Ending | None = None
         self._error: BaseException | None = None
+        self._heartbeat = Heartbeat(clock=setup.clock)
 
     def start(self) -> None:
         """Start the engine's thread."""
@@ -88,6 +91,11 @@ class PaperHost:
         loop, runner = self._loop, self._runner
         if loop is not None and runner is not None and not loop.is_closed():
             loop.call_soon_threadsafe(runner.request_stop, why)
+
+    @property
+    def hung(self) -> float:
+        """Seconds for which the engine has made no progress, where that is too long; else 0."""
+        return self._heartbeat.hung
 
     @property
     def progress(self) -> float | None:
@@ -109,13 +117,14 @@ class PaperHost:
 
     def _work(self) -> None:
         try:
-            self._ending = asyncio.run(self._main())
+            with self._heartbeat:
+                self._ending = asyncio.run(self._main())
         except BaseException as error:  # handed to the main thread by result()
             self._error = error
 
     async def _main(self) -> Ending:
         self._loop = asyncio.get_running_loop()
-        async with opened(self._setup) as (runner, cursor):
+        async with opened(self._setup, self._heartbeat) as (runner, cursor):
             self._runner = runner
             if self._stop_why:
                 runner.request_stop(self._stop_why)
@@ -123,10 +132,13 @@ class PaperHost:
 
 
 @asynccontextmanager
-async def opened(setup: Setup) -> AsyncIterator[tuple[Runner, dict[str, Any] | None]]:
+async def opened(
+    setup: Setup, heartbeat: Heartbeat | None = None
+) -> AsyncIterator[tuple[Runner, dict[str, Any] | None]]:
     """Take the lock, open the journal, choose the run; yield its runner and the source's cursor."""
     data_dir = setup.config.data_dir()
     with InstanceLock(data_dir):
+        clear_notice(data_dir)
         key = AuditKey.load(data_dir)
         path = journal_path(data_dir)
         keep = setup.config.log.keep_days
@@ -134,7 +146,8 @@ async def opened(setup: Setup) -> AsyncIterator[tuple[Runner, dict[str, Any] | N
             path, key=key, keep_days=keep, max_pages=setup.max_pages
         ) as journal:
             previous = _previous(path, setup)
-            yield await _runner(setup, journal, path, data_dir, previous)
+            beats = heartbeat or Heartbeat(clock=setup.clock)
+            yield await _runner(setup, journal, path, data_dir, previous, beats)
 
 
 @dataclass(slots=True)
@@ -175,7 +188,12 @@ def _place(reader: Reader, run: RunRow | None) -> dict[str, Any] | None:
 
 
 async def _runner(
-    setup: Setup, journal: Journal, path: Path, data_dir: Path, previous: list[RunRow | None]
+    setup: Setup,
+    journal: Journal,
+    path: Path,
+    data_dir: Path,
+    previous: list[RunRow | None],
+    heartbeat: Heartbeat,
 ) -> tuple[Runner, dict[str, Any] | None]:
     """Begin or take up the runs of all modes; return their runner and the source's cursor."""
     hosted: list[Hosted] = []
@@ -184,13 +202,15 @@ async def _runner(
     for mode, before in reversed(list(zip(setup.modes, previous, strict=True))):
         # the first mode is begun last: it is the newest run then, which is what people are shown
         start = _Beginning(mode, before, _session(setup, data_dir, mode))
-        identity = await _begin(setup, journal, path, data_dir, start)
+        identity = await _begin(setup, journal, path, data_dir, start, heartbeat)
         beside = mode != setup.modes[0]
         hosted.insert(0, Hosted(identity, start.session, setup.observe, beside=beside))
         words = start.words + words
         if start.state is not None:
             states.insert(0, start.state.body)
-    runner = Runner(hosted, journal, setup.source, data_dir, setup.pace, setup.clock)
+    runner = Runner(
+        hosted, journal, setup.source, data_dir, setup.pace, setup.clock, heartbeat, setup.said
+    )
     cursor = runner.restore(states) if states else None
     if setup.said is not None:
         for line in words:
@@ -199,7 +219,12 @@ async def _runner(
 
 
 async def _begin(
-    setup: Setup, journal: Journal, path: Path, data_dir: Path, start: _Beginning
+    setup: Setup,
+    journal: Journal,
+    path: Path,
+    data_dir: Path,
+    start: _Beginning,
+    heartbeat: Heartbeat,
 ) -> Identity:
     """Make a run current: a new one, or an interrupted one with its state loaded."""
     nonce, instance = secrets.token_hex(4), instance_id(data_dir)
@@ -208,7 +233,7 @@ async def _begin(
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
         run = previous.id
-        start.state = _load(path, run, start.session)
+        start.state = _load(path, run, start.session, heartbeat)
         await journal.resume_run(run, nonce, wall_ms())
     start.words.append(_opening(run, start.state, setup.source))
     keys = [] if start.state is None or previous is None else _changed(previous, setup.config)
@@ -231,7 +256,7 @@ def _session(setup: Setup, data_dir: Path, mode: str) -> Session:
     )
 
 
-def _load(path: Path, run: str, session: Session) -> StateRow | None:
+def _load(path: Path, run: str, session: Session, heartbeat: Heartbeat) -> StateRow | None:
     """Return the journalled state and feed the strategies the bars that led to it.
 
     None for a run that was killed before its first commit: it begins again from the start.
@@ -247,6 +272,7 @@ def _load(path: Path, run: str, session: Session) -> StateRow | None:
             )
         for bar in reader.bars(run):
             _warm(session, bar, run)
+            heartbeat.beat()
         return state
 
 

@@ -89,27 +89,37 @@ class Hosted:
         now = self.session.engine.now
         self.effects.append((now, CommandDone(now, number, False, why)))
 
-    def batch(
-        self, cursor: dict[str, Any], first: int | None, label: str, speed: float | None
+    def take_batch(
+        self,
+        cursor: dict[str, Any],
+        first: int | None,
+        label: str,
+        speed: float | None,
+        *,
+        with_state: bool = True,
     ) -> Batch:
-        """Return everything since the last commit, with the state to go on from."""
-        return Batch(
+        """Return everything since the last batch, with the state to go on from; begin the next one."""
+        batch = Batch(
             run=self.identity.run,
             wall=wall_ms(),
             events=self.events,
             effects=self.effects,
-            state={
+            snapshot=view(self.session, label, speed),
+        )
+        if with_state:
+            batch.state = {
                 "session": self.session.export_state(),
                 "shape": shape(self.session),
                 "cursor": cursor,
                 "first": first,
-            },
-            snapshot=view(self.session, label, speed),
-        )
-
-    def committed(self) -> None:
-        """Begin the next batch: the last one stands."""
+            }
         self.events, self.effects = [], []
+        return batch
+
+    def give_back(self, batch: Batch) -> None:
+        """Take a batch back that could not be written: the next one holds it too."""
+        self.events = batch.events + self.events
+        self.effects = batch.effects + self.effects
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over the journalled state of an interrupted run."""

@@ -9,11 +9,14 @@ start goes on from there. Commands of other processes are rows the loop polls.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tradebot.app.heartbeat import Heartbeat
+from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
@@ -21,7 +24,8 @@ from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, strategy_warnings
 from tradebot.guard.latch import clear_halt, halt_present, read_halts
-from tradebot.journal.rows import CommandRow
+from tradebot.guard.notice import clear_notice, write_notice
+from tradebot.journal.rows import Batch, CommandRow, RunEnd
 from tradebot.journal.writer import Journal
 from tradebot.market.feed import Source, Step, step_time
 
@@ -31,6 +35,12 @@ POLL_S = 0.25
 COMMIT_S = 0.25
 IDLE_COMMIT_S = 1.0
 """Wall seconds after which a batch is committed: with effects in it, and without."""
+
+PATIENCE_S = 60.0
+"""Seconds for which a commit that fails is tried again, while the market stands still."""
+
+END_PATIENCE_S = 3.0
+"""The same for the last commit of a run: somebody waits for the end."""
 
 BATCH_EVENTS = 4_000
 """Events after which a batch is committed whatever the clock says."""
@@ -88,8 +98,12 @@ class Runner:
         data_dir: Path,
         pace: Pace,
         clock: Clock = SYSTEM,
+        heartbeat: Heartbeat | None = None,
+        said: Callable[[str], None] | None = None,
     ) -> None:
         self._clock = clock
+        self.heartbeat = heartbeat or Heartbeat(clock=clock)
+        self._said = said
         self.runs = tuple(runs)
         self.journal = journal
         self.source = source
@@ -101,7 +115,8 @@ class Runner:
         self._last_command = 0
         self._cursor: dict[str, Any] = {}
         self._born = wall_ms()
-        self._committed = self._polled = self._clock.monotonic()
+        self._polled = self._clock.monotonic()
+        self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
 
     @property
@@ -125,6 +140,10 @@ class Runner:
             run.restore(state)
         self.first = states[0]["first"]
         return dict(states[0]["cursor"])
+
+    def _say(self, text: str) -> None:
+        if self._said is not None:
+            self._said(text)
 
     # -- the loop -----------------------------------------------------------------------------------
 
@@ -171,6 +190,7 @@ class Runner:
             for bar in self.source.history():
                 for run in self.runs:
                     run.session.deliver(bar)
+                self.heartbeat.beat()
         return self.source.steps(cursor)
 
     def _start(self, at: int) -> None:
@@ -185,12 +205,13 @@ class Runner:
 
     async def _attend(self) -> bool:
         """After a step: look at the clock, commit and poll when due; True if the run is to stop."""
+        self.heartbeat.beat()
         if self._stopping():
             return True
         now = self._clock.monotonic()
         due = COMMIT_S if any(run.effects for run in self.runs) else IDLE_COMMIT_S
         events = max(len(run.events) for run in self.runs)
-        if events >= BATCH_EVENTS or now - self._committed >= due:
+        if events >= BATCH_EVENTS or now - self.record.committed >= due:
             await self._commit()
             await asyncio.sleep(0)  # let a signal in
         if now - self._polled >= POLL_S:
@@ -261,14 +282,38 @@ class Runner:
 
     # -- the journal --------------------------------------------------------------------------------
 
-    async def _commit(self) -> None:
-        """Write everything since the last commit in one transaction."""
+    async def _commit(self, patience_s: float | None = None) -> None:
+        """Write everything since the last commit in one transaction.
+
+        While that fails the market stands still: it is tried again and again for ``PATIENCE_S`` seconds (or
+        until the run is to stop), then JournalError ends the run. What was not written has not happened.
+        """
+        tries = 0
+        until = self._clock.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
+        while not await self.record.commit():
+            error = self.record.failing
+            assert error is not None
+            if self._clock.monotonic() >= until or (tries and self._stop.is_set()):
+                raise error
+            tries += 1
+            self.heartbeat.beat()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), RETRY_S)
+        self._anchor = None if tries else self._anchor  # the time that was lost is not caught up
+
+    def _batch(self, run: Hosted, with_state: bool) -> Batch:
         label, speed = self.source.label, self.pace.speed
-        batches = [run.batch(self._cursor, self.first, label, speed) for run in self.runs]
-        await self.journal.commit(*batches)
-        for run in self.runs:
-            run.committed()
-        self._committed = self._clock.monotonic()
+        return run.take_batch(self._cursor, self.first, label, speed, with_state=with_state)
+
+    def _journal_told(self, error: JournalError | None) -> None:
+        """Say on every face that the journal cannot be written, or that it can again."""
+        if error is None:
+            clear_notice(self._data_dir)
+            self._say("the journal is written again; the run goes on")
+            return
+        text = f"the journal cannot be written: {error}"
+        write_notice(self._data_dir, text, self._clock)
+        self._say(f"{text}; the market stands still until it can, for {PATIENCE_S:g} s at most")
 
     async def _end(self, state: State, why: str, error: TradebotError | None) -> Ending:
         """Cancel entries, write the last batch and how the runs ended."""
@@ -291,24 +336,25 @@ class Runner:
         """Journal the last batch and the endings; return the first as it came out, with the others."""
         written = True
         try:
-            await self._commit()
+            await self._commit(END_PATIENCE_S)
         except JournalError as failure:
             # what could not be written did not happen: the next start goes on from the last commit
             endings, written = [_failed(ending, failure) for ending in endings], False
         # the first run is written last: it is the newest then, which is what people are shown
-        for i in reversed(range(len(endings))):
-            endings[i] = await self._write_one(self.runs[i], endings[i], written)
+        pairs = list(zip(self.runs, endings, strict=True))
+        ends = [_end_of(run, ending, written) for run, ending in reversed(pairs)]
+        try:
+            await self.journal.end_runs(ends, self._clock.wall_ms())
+        except JournalError as failure:  # then the next start finds the runs dead, and says so
+            endings = [_failed(ending, failure) for ending in endings]
         first, *others = endings
         return replace(first, beside=tuple(others))
 
-    async def _write_one(self, run: Hosted, ending: Ending, written: bool) -> Ending:
-        stored = {**ending.summary, "hashes": ending.hashes} if written else None
-        text = None if ending.error is None else str(ending.error)
-        try:
-            await self.journal.end_run(run.identity.run, ending.state, text, stored, wall_ms())
-        except JournalError as failure:  # then the next start finds the run dead, and says so
-            return _failed(ending, failure)
-        return ending
+
+def _end_of(run: Hosted, ending: Ending, written: bool) -> RunEnd:
+    stored = {**ending.summary, "hashes": ending.hashes} if written else None
+    text = None if ending.error is None else str(ending.error)
+    return RunEnd(run.identity.run, ending.state, text, stored)
 
 
 def _failed(ending: Ending, failure: JournalError) -> Ending:

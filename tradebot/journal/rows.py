@@ -83,6 +83,16 @@ class RunEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run is to be ended: ``state`` is ended or interrupted, ``error`` in words, ``summary`` JSON types."""
+
+    run: str
+    state: str
+    error: str | None
+    summary: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """A run as the journal knows it. ``state`` is running, ended or interrupted.
 

@@ -7,10 +7,9 @@ event of each run) move on only after a commit stood.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model import codec
@@ -22,7 +21,16 @@ from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.faults import faults
 from tradebot.journal.pack import drop_old, is_due, pack_hour
 from tradebot.journal.projection import Fact, fact_body, project
-from tradebot.journal.rows import Batch, CommandRow, Head, NewRun, RunBegun, RunEnded, RunResumed
+from tradebot.journal.rows import (
+    Batch,
+    CommandRow,
+    Head,
+    NewRun,
+    RunBegun,
+    RunEnd,
+    RunEnded,
+    RunResumed,
+)
 from tradebot.journal.schema import transaction
 
 _WAL_LIMIT = 64 * 2**20
@@ -111,25 +119,26 @@ class Store:
                 raise
         self._quietly(self._drop_old, self._hosted[run], wall)
 
-    def end_run(
-        self,
-        run: str,
-        state: str,
-        error: str | None,
-        summary: dict[str, Any] | None,
-        wall: int,
-    ) -> Head:
-        """Write how a run ended, publish the head and pack its log. Returns that head."""
-        hosted = self._current(run)
-        if state not in ("ended", "interrupted"):
-            raise ValueError(f"a run ends as ended or interrupted, not as {state}")
-        text = None if summary is None else codec.canonical(summary)
+    def end_runs(self, ends: Sequence[RunEnd], wall: int) -> Head:
+        """Write how runs ended, all or none, publish the heads and pack their logs. Returns the last."""
+        lives = [_life_of(end, self._current(end.run).at) for end in ends]
+        before = self._head
         with faults(self.path):
-            head = self._live_through(run, hosted.at, wall, RunEnded(state, error, text))
-            del self._hosted[run]
-        if state == "ended":  # an interrupted run goes on soon, and quitting should be quick
-            self._quietly(self._pack_all, hosted)
-        return head
+            try:
+                with transaction(self._db):
+                    for run, at, fact in lives:
+                        self._head = self._append_facts(run, wall, [(at, fact)])
+                        self._write_head(self._head, f"{run} {fact.state}", wall)
+            except BaseException:
+                self._head = before
+                raise
+        for run, _, fact in lives:
+            hosted = self._hosted.pop(run)
+            if (
+                fact.state == "ended"
+            ):  # an interrupted run goes on soon, and quitting should be quick
+                self._quietly(self._pack_all, hosted)
+        return self._head
 
     def commit(self, *batches: Batch, full: bool) -> None:
         """Write batches, each of another run, in one transaction; ``full`` waits for the disk itself."""
@@ -364,6 +373,13 @@ class Store:
             self.maintenance_error = None
         except JournalError as error:
             self.maintenance_error = error
+
+
+def _life_of(end: RunEnd, at: int) -> tuple[str, int, RunEnded]:
+    if end.state not in ("ended", "interrupted"):
+        raise ValueError(f"a run ends as ended or interrupted, not as {end.state}")
+    text = None if end.summary is None else codec.canonical(end.summary)
+    return end.run, at, RunEnded(end.state, end.error, text)
 
 
 def sign_state(key: AuditKey, row: tuple[str, int, int, int, str]) -> str:

@@ -21,7 +21,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.faults import faults
-from tradebot.journal.rows import Batch, CommandRow, Head, NewRun
+from tradebot.journal.rows import Batch, CommandRow, Head, NewRun, RunEnd
 from tradebot.journal.store import Store
 
 KEEP_DAYS = 30
@@ -99,7 +99,11 @@ class Journal:
         wall: int,
     ) -> Head:
         """Write how a run ended and publish the chain's head, which is returned."""
-        return await self._on_thread(self._store.end_run, run_id, state, error, summary, wall)
+        return await self.end_runs([RunEnd(run_id, state, error, summary)], wall)
+
+    async def end_runs(self, ends: Sequence[RunEnd], wall: int) -> Head:
+        """Write how several runs ended, in one transaction and in this order; the head is returned."""
+        return await self._on_thread(self._store.end_runs, ends, wall)
 
     async def publish_head(self, why: str, wall: int) -> Head:
         """Publish the chain's head (at a sign-off); ``db verify`` can be given the returned value."""
