@@ -131,7 +131,7 @@ async def test_what_a_failed_commit_held_is_in_the_next(tmp_path: Path) -> None:
     with Reader(tmp_path / "tradebot.db") as reader:
         kinds = [type(e.event).__name__ for e in reader.events("paper-0001")]
         assert kinds == ["RunStarted", "Command", "Command"]
-        assert [row["event"] for row in reader.halts("paper-0001")] == ["halted", "resumed"]
+        assert [halt.event for halt in reader.halts("paper-0001")] == ["halted", "resumed"]
 
 
 def test_both_runs_of_a_pair_end_in_one_transaction(tmp_path: Path) -> None:
