@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from tradebot import __version__
 from tradebot.__main__ import command_name, main
 from tradebot.cli import app as app_module
+from tradebot.cli.signatures import trade
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -111,11 +113,22 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli.arguments",
         "tradebot.cli.options",
         "tradebot.cli.output",
-        "tradebot.cli.venue_signature",
+        "tradebot.cli.signatures",
+        "tradebot.cli.signatures.inspect",
+        "tradebot.cli.signatures.setup",
+        "tradebot.cli.signatures.trade",
+        "tradebot.cli.signatures.venue",
         "tradebot.core",
         "tradebot.core.model",
         "tradebot.core.model.errors",
     }
+
+
+def test_runs_take_one_bundle_of_options() -> None:
+    paper, ghost = (set(signature(command).parameters) for command in (trade.paper, trade.ghost))
+    assert paper - ghost == {"ghost"}
+    assert ghost < paper
+    assert paper == set(signature(trade.run_options).parameters) - {"mode"}
 
 
 def test_as_a_process() -> None:

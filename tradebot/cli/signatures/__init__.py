@@ -1,0 +1,1 @@
+"""The commands' signatures; their bodies import what they need when they run."""

@@ -1,0 +1,127 @@
+"""Signatures of the commands that set up and look after: ``init``, ``doctor``, ``config``, ``db`` ..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tradebot.cli import arguments as arg
+from tradebot.cli.options import Common, DbOptions, InitOptions, parse_symbols
+
+
+def strategies(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One strategy, or FILE.py:CLASS.")
+    ] = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """List the strategies and their parameters."""
+    from tradebot.cli import strategy_commands
+
+    common = Common(config, data_dir, as_json)
+    raise typer.Exit(strategy_commands.strategies(common, name))
+
+
+def init(
+    symbols: arg.Symbols = None,
+    strategy: arg.StrategyName = None,
+    start_equity: Annotated[
+        str | None,
+        typer.Option("--start-equity", metavar="USDT", help="The paper account at the start."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Take the defaults, ask nothing.")
+    ] = False,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Write a commented bot.toml; on a terminal, ask what goes into it."""
+    from tradebot.cli import setup_commands
+
+    options = InitOptions(
+        common=Common(config, data_dir, as_json),
+        symbols=parse_symbols(symbols),
+        strategy=strategy,
+        start_equity=start_equity,
+        force=force,
+        asking=not (yes or as_json),
+    )
+    raise typer.Exit(setup_commands.init(options))
+
+
+def doctor(
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Look at everything a run needs and say what to mend."""
+    from tradebot.cli import setup_commands
+
+    raise typer.Exit(setup_commands.doctor(Common(config, data_dir, as_json, tuple(sets or ()))))
+
+
+def config_show(
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value is from.")] = False,
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show every key's value as bot.toml would have it."""
+    from tradebot.cli import config_commands
+
+    common = Common(config, data_dir, as_json, tuple(sets or ()))
+    raise typer.Exit(config_commands.show_config(common, with_origin=origin))
+
+
+def config_check(
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Check the configuration and that its strategy loads."""
+    from tradebot.cli import config_commands
+
+    common = Common(config, data_dir, as_json, tuple(sets or ()))
+    raise typer.Exit(config_commands.check_config(common))
+
+
+def config_path(
+    config: arg.ConfigFile = None, data_dir: arg.DataDir = None, as_json: arg.Json = False
+) -> None:
+    """Show which configuration file is read, and where the data is."""
+    from tradebot.cli import config_commands
+
+    raise typer.Exit(config_commands.show_paths(Common(config, data_dir, as_json)))
+
+
+def _db(options: DbOptions) -> None:
+    from tradebot.cli import db_commands
+
+    raise typer.Exit(db_commands.db(options))
+
+
+def db_verify(
+    config: arg.ConfigFile = None, data_dir: arg.DataDir = None, as_json: arg.Json = False
+) -> None:
+    """Check the journal: audit chain, projections, database."""
+    _db(DbOptions(Common(config, data_dir, as_json), "verify"))
+
+
+def db_backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Copy the journal while it may be in use."""
+    _db(DbOptions(Common(config, data_dir, as_json), "backup", target, force))
