@@ -275,5 +275,8 @@ def test_one_that_raises_is_a_strategy_error(tmp_path: Path, files: list[Path]) 
                 return 1 / 0
         """,
     )
-    with pytest.raises(StrategyError, match=r"raised on the BTC/USDT bar of 2025-01-0.*division"):
+    with pytest.raises(
+        StrategyError,
+        match=r"mine.py:13: ZeroDivisionError: division by zero .BTC/USDT, bar of 2025-01-0",
+    ):
         check(spec, files, tmp_path)

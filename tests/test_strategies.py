@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal, Inexact, getcontext
 from importlib import resources
 from pathlib import Path
 from textwrap import dedent
@@ -11,6 +12,7 @@ import pytest
 
 import tradebot
 from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
+from tradebot.core.model.money import EXACT, exact
 from tradebot.core.model.values import Bar
 from tradebot.core.strategy.ema_cross import EmaCross
 from tradebot.plugins.strategies import StrategySpec, describe, list_strategies, load_strategy
@@ -48,6 +50,13 @@ class NotAStrategy:
     pass
 '''
 
+BAR = Bar.of("BTC/USDT", 0, 60_000, ("1", "1", "1", "1", "1"))
+
+
+@pytest.fixture(autouse=True)
+def _same_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
 
 def write(folder: Path, source: str, name: str = "mine.py") -> Path:
     file = folder / name
@@ -68,8 +77,8 @@ def test_the_built_in_strategy(tmp_path: Path) -> None:
     assert spec.name == "ema_cross"
     assert spec.file.name == "ema_cross.py"
     strategy = spec.build("ETH/USDT")
-    assert isinstance(strategy, EmaCross)
-    assert strategy.symbol == "ETH/USDT"
+    assert isinstance(strategy.own, EmaCross)
+    assert strategy.own.symbol == "ETH/USDT"
 
 
 def test_a_file_beside_the_configuration(tmp_path: Path) -> None:
@@ -104,7 +113,27 @@ def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
     )
     before = list(sys.path)
     assert load_strategy("mine.py:EveryN", tmp_path).build("X").warmup == 7
-    assert sys.path == before
+    assert sys.path == [*before, str(tmp_path)]  # last: nothing of ours is taken for a file there
+    load_strategy("mine.py:EveryN", tmp_path)
+    assert sys.path == [*before, str(tmp_path)]
+
+
+LATE = """\
+from pydantic import BaseModel
+class Late:
+    class Params(BaseModel): n: int = 1
+    def __init__(self, params, symbol): self.warmup = 0
+    def on_bar(self, bar):
+        from imported_while_it_runs import f
+        return f()
+"""
+
+
+def test_a_file_may_import_its_neighbours_while_it_runs(tmp_path: Path) -> None:
+    write(tmp_path, "def f(): return None\n", "imported_while_it_runs.py")
+    write(tmp_path, LATE)
+    strategy = load_strategy("mine.py:Late", tmp_path).build("X")
+    assert strategy.on_bar(BAR) is None
 
 
 def spec_hash(folder: Path, source: str = GOOD, **params: object) -> str:
@@ -301,6 +330,87 @@ def test_a_broken_installed_strategy_is_listed_with_its_error(
     assert error is not None
     assert "NameError" in error
     assert "installed_bad_one.py:3" in error
+
+
+MEDDLING = """\
+from decimal import Decimal, Inexact, getcontext
+from pydantic import BaseModel
+from tradebot.core.strategy.protocol import Signal
+
+getcontext().prec = 9
+getcontext().Emax = 99
+
+class Own:
+    class Params(BaseModel):
+        n: int = 1
+        levels: list[int] = [1, 2]
+
+    def __init__(self, params, symbol):
+        self.params, self.warmup = params, 0
+        getcontext().prec += 1
+
+    def on_bar(self, bar):
+        getcontext().prec += 1
+        self.params.n += 1
+        self.params.levels.append(self.params.n)
+        third = Decimal(1) / 3
+        return Signal("exit", 0.5, reason=f"{getcontext().prec} {third} {self.params.levels}")
+"""
+
+
+def test_each_strategy_has_parameters_and_a_decimal_context_of_its_own(tmp_path: Path) -> None:
+    write(tmp_path, MEDDLING)
+    spec = load_strategy("mine.py:Own", tmp_path)
+    outside = str(getcontext())
+    one, other = spec.build("BTC/USDT"), spec.build("ETH/USDT")
+    with exact():
+        said = [strategy.on_bar(BAR) for strategy in (one, one, other)]
+        assert EXACT.prec == getcontext().prec  # what calls it is as exact as before
+        with pytest.raises(Inexact):
+            Decimal(1) / 3
+    assert [signal.reason for signal in said if signal] == [
+        "11 0.33333333333 [1, 2, 2]",
+        "12 0.333333333333 [1, 2, 2, 3]",
+        "11 0.33333333333 [1, 2, 2]",
+    ]
+    assert str(getcontext()) == outside
+    assert spec.params.model_dump() == {"n": 1, "levels": [1, 2]}
+
+
+LOUD = """\
+import os, sys
+print("loaded")
+os.write(1, b"past it\\n")
+from pydantic import BaseModel
+class Own:
+    class Params(BaseModel): n: int = 1
+    def __init__(self, params, symbol):
+        print("built", symbol)
+        sys.__stdout__.write("also past it\\n")
+        self.warmup = 0
+    def on_bar(self, bar): ...
+"""
+
+
+def test_what_it_prints_while_it_is_loaded_goes_to_stderr(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, LOUD)
+    load_strategy("mine.py:Own", tmp_path)
+    print("an answer")  # noqa: T201
+    said = capfd.readouterr()
+    assert said.out == "an answer\n"
+    assert sorted(said.err.splitlines()) == sorted(
+        ["loaded", "past it", "built BTC/USDT", "also past it"]
+    )
+
+
+def test_a_base_exception_is_a_strategy_error_and_ctrl_c_is_none(tmp_path: Path) -> None:
+    write(tmp_path, "class Boom(BaseException): ...\nraise Boom('out')\n")
+    assert "Boom: out" in refused(tmp_path).message
+    write(tmp_path, "raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        load_strategy("mine.py:Mine", tmp_path)
 
 
 def test_the_list_describes_parameters() -> None:

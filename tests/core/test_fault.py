@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +43,16 @@ def test_without_a_frame_of_its_own_there_is_no_place() -> None:
     assert caught(lambda: [][0]).line is not None
     fault = caught(iter([]).__next__)
     assert (fault.file, fault.text) == (None, f"StopIteration {WHERE}")
+
+
+def test_an_answer_that_makes_no_sense_has_the_place_of_on_bar() -> None:
+    fault = returned(3, BAR)
+    own = compiled("class Own:\n    def on_bar(self): ...\n", "/own/mine.py")["Own"]()
+    assert str(fault.of(own)) == f"mine.py:2: returned 3, which is no Signal {WHERE}"
+    assert fault.of(SimpleNamespace(own=own)) == fault.of(own)
+    assert fault.of(object()) == fault
+    placed = Fault("x", "a.py", 1)
+    assert placed.of(own) is placed
 
 
 class Speechless:

@@ -14,14 +14,14 @@ from typing import Any
 
 from tradebot import __version__
 from tradebot.app.build import make_session
+from tradebot.app.faults import bar_error
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner, shape, wall_ms
 from tradebot.app.standing import database
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import StrategyError, TradebotError, UsageError
+from tradebot.core.model.errors import TradebotError, UsageError
 from tradebot.core.model.money import exact
-from tradebot.core.model.times import iso
 from tradebot.core.model.values import Bar
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
@@ -279,12 +279,9 @@ def _load(path: Path, run: str, session: Session, heartbeat: Heartbeat) -> State
 def _warm(session: Session, bar: Bar, run: str) -> None:
     try:
         session.engine.warm(bar)
-    except Exception as error:
-        raise StrategyError(
-            f"the strategy of {bar.symbol} fails on a bar that {run} has seen, {iso(bar.open_time)}:"
-            f" {type(error).__name__}: {error}",
-            hint="mend it, or --new starts another run; `tradebot close-all` closes what is open",
-        ) from error
+    except BaseException as error:
+        hint = "mend it, or --new starts another run; `tradebot close-all` closes what is open"
+        raise bar_error(error, bar, f"on a bar that {run} has seen: ", hint) from error
 
 
 def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from tradebot.core.model.errors import StrategyError
+from tradebot.app.faults import bar_error
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import Bar
@@ -149,12 +149,10 @@ class _Trial:
     def _ask(self, strategy: Strategy, bar: Bar) -> Signal | None:
         try:
             return strategy.on_bar(bar)
-        except Exception as error:
-            raise StrategyError(
-                f"strategy {self._spec.name} raised on the {bar.symbol} bar of {iso(bar.open_time)}:"
-                f" {type(error).__name__}: {error}",
-                file=str(self._spec.file),
-            ) from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise bar_error(error, bar) from error
 
 
 def _unstable(whole: list[_Said], twins: list[list[_Said]]) -> list[Finding]:

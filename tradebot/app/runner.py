@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tradebot.app.faults import stop_error
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
@@ -156,10 +157,13 @@ class Runner:
             error: TradebotError | None = None
             try:
                 state, why = await self._play(cursor)
-                if any(r.session.stopped and r.session.stopped.failed for r in self.runs):
-                    error = StrategyError(why, hint=MEND)
+                failed = (stop_error(run.session.stopped, MEND) for run in self.runs)
+                error = next(filter(None, failed), None)
             except TradebotError as caught:
                 state, why, error = "interrupted", caught.message, caught
+            except KeyboardInterrupt:  # no real one comes to this thread: the strategy raised it
+                error = StrategyError("the strategy raised KeyboardInterrupt", hint=MEND)
+                state, why = "interrupted", error.message
             return await self._end(state, why, error)
 
     async def _play(self, cursor: dict[str, Any] | None) -> tuple[State, str]:

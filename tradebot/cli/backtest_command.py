@@ -11,15 +11,16 @@ from contextlib import contextmanager
 
 from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
 from tradebot.app.build import make_session, price_bounds
+from tradebot.app.faults import stop_error
 from tradebot.cli.drawing import check_page, drawn
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
-from tradebot.core.model.errors import StrategyError
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.trading.snapshot import Heading, strategy_warnings, trade_row
 from tradebot.market.files.feed import open_files
+from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import StrategySpec, load_strategy
 
 
@@ -31,7 +32,7 @@ def backtest(options: RunOptions) -> int:
     feed = open_files(options.files, options.symbols, bounds=price_bounds())
     notebook = Notebook(equity=options.plot or options.html is not None)
     session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
-    with progress(options) as bar:
+    with progress(options) as bar, prints_aside():
         outcome = run_backtest(
             session,
             _cut(feed.steps(), options.duration_ms),
@@ -96,7 +97,6 @@ def progress(options: RunOptions, shown: bool = True) -> Iterator[Callable[[floa
 
 def _result(outcome: BacktestResult, warnings: Sequence[str], options: RunOptions) -> Result:
     trades = [trade_row(None, trade) for trade in outcome.notebook.trades]
-    stopped = outcome.stopped
     text = ""
     if not options.common.json:
         from tradebot.cli.summary import render
@@ -113,5 +113,5 @@ def _result(outcome: BacktestResult, warnings: Sequence[str], options: RunOption
         data,
         warnings,
         text=text,
-        error=StrategyError(stopped.reason) if stopped is not None and stopped.failed else None,
+        error=stop_error(outcome.stopped),
     )

@@ -30,6 +30,7 @@ from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.paths import journal_path
 from tradebot.market.feed import FileSource, SimulatedSource, Source
 from tradebot.market.files.feed import open_files
+from tradebot.plugins.aside import prints_aside
 
 INTERRUPTED = 130
 
@@ -120,7 +121,7 @@ def _host(setup: Setup, options: RunOptions) -> tuple[Ending, int]:
         if screen:
             number = run_with_screen(host, setup.config, options.common, ready)
             return host.result(), number
-        with progress(options, shown=setup.pace.speed is None) as bar:
+        with progress(options, shown=setup.pace.speed is None) as bar, prints_aside():
             while not host.wait(REFRESH_S):
                 bar(host.progress)
     return host.result(), caught[0] if caught else 0

@@ -28,6 +28,7 @@ from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
 from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
 from tradebot.market.files.feed import open_files
+from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import ParamInfo, describe, list_strategies, load_strategy
 
 Answer = TypeVar("Answer")
@@ -225,13 +226,14 @@ def lookahead(options: RunOptions) -> int:
     config = read_config(options.common, options.flags())
     chosen = config.strategy
     feed = open_files(options.files, options.symbols, bounds=price_bounds())
-    verdict = check_lookahead(
-        lambda: load_strategy(chosen.name, config.strategy_dir(), chosen.params),
-        feed.steps(),
-        feed.interval,
-        timeframe_of(config, feed.interval),
-        options.files,
-    )
+    with prints_aside():
+        verdict = check_lookahead(
+            lambda: load_strategy(chosen.name, config.strategy_dir(), chosen.params),
+            feed.steps(),
+            feed.interval,
+            timeframe_of(config, feed.interval),
+            options.files,
+        )
     return show(_lookahead_result(verdict), as_json=options.common.json)
 
 

@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +25,11 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
-from tradebot.core.strategy.protocol import Strategy, StrategyClass
+from tradebot.core.strategy.fault import spoken
+from tradebot.core.strategy.protocol import StrategyClass
 from tradebot.disk import kind_of
+from tradebot.plugins.aside import prints_aside
+from tradebot.plugins.room import Housed, Room
 
 GROUP = "tradebot.strategies"
 BUILT_IN = {
@@ -43,7 +46,8 @@ PROBE = "BTC/USDT"
 class StrategySpec:
     """A checked strategy with its parameters. ``file`` is its source, ``hash`` its identity.
 
-    The hash is the sha256 of source, class name and canonical parameters, in hex.
+    The hash is the sha256 of source, class name and canonical parameters, in hex. ``room`` is where the
+    file was executed.
     """
 
     name: str
@@ -51,11 +55,26 @@ class StrategySpec:
     params: BaseModel
     file: Path
     hash: str
+    room: Room = field(default_factory=Room, repr=False, compare=False)
 
-    def build(self, symbol: str) -> Strategy:
-        """Return the strategy of one symbol; StrategyError if its constructor raises."""
+    def build(self, symbol: str) -> Housed:
+        """Return the strategy of one symbol, with parameters and a room of its own.
+
+        StrategyError if its constructor raises, or if it does not know its warm-up.
+        """
+        room = self.room.beside()
         with _blaming(f"strategy {self.name} cannot be built for {symbol}", self.file):
-            return self.cls(self.params, symbol)
+            own = room.run(self.cls, self.params.model_copy(deep=True), symbol)
+            warmup = getattr(own, "warmup", None)
+        if isinstance(warmup, int) and not isinstance(warmup, bool) and warmup >= 0:
+            return Housed(own, room)
+        what = "has no warmup" if warmup is None else f"has a warmup of {spoken(warmup, repr)}"
+        raise StrategyError(
+            f"strategy {self.name} {what}",
+            file=str(self.file),
+            line=_line_of(self.cls),
+            hint="set self.warmup to the bars needed before the first signal, a whole number",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +118,8 @@ def load_strategy(
     name, file, class or parameter) or StrategyError (does not import, is not shaped like a
     strategy).
     """
-    found = _find(spec, base_dir)
+    room = Room()
+    found = _find(spec, base_dir, room)
     name = spec if ":" not in spec else f"{found.file.name}:{found.cls.__name__}"
     checked = _checked_params(name, _params_class(name, found), params or {}, found.file)
     _check_shape(name, found)
@@ -109,8 +129,9 @@ def load_strategy(
         params=checked,
         file=found.file,
         hash=strategy_hash(found.source, found.cls.__name__, checked),
+        room=room,
     )
-    _check_instance(loaded)
+    loaded.build(PROBE)  # to see that it can be
     return loaded
 
 
@@ -136,7 +157,7 @@ def list_strategies() -> list[StrategyInfo]:
 def describe(name: str, kind: str, source: str, base_dir: Path | None = None) -> StrategyInfo:
     """Return what a user wants to know of a strategy; ``name`` may be ``FILE.py:CLASS``."""
     try:
-        found = _find(name, base_dir or Path())
+        found = _find(name, base_dir or Path(), Room())
         model = _params_class(name, found)
         _check_shape(name, found)
     except TradebotError as error:
@@ -146,30 +167,28 @@ def describe(name: str, kind: str, source: str, base_dir: Path | None = None) ->
 
 
 def _describe_params(model: type[BaseModel]) -> Iterator[ParamInfo]:
-    for name, field in model.model_fields.items():
-        kind = getattr(field.annotation, "__name__", str(field.annotation))
-        default = (
-            "required" if field.is_required() else field.get_default(call_default_factory=True)
-        )
+    for name, part in model.model_fields.items():
+        kind = getattr(part.annotation, "__name__", str(part.annotation))
+        default = "required" if part.is_required() else part.get_default(call_default_factory=True)
         signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
         bounds = [
             f"{sign} {getattr(item, attr)}"
-            for item in field.metadata
+            for item in part.metadata
             for attr, sign in signs.items()
             if getattr(item, attr, None) is not None
         ]
-        yield ParamInfo(name, kind, default, ", ".join(bounds), field.description or "")
+        yield ParamInfo(name, kind, default, ", ".join(bounds), part.description or "")
 
 
-def _find(spec: str, base_dir: Path) -> _Found:
+def _find(spec: str, base_dir: Path, room: Room) -> _Found:
     if ":" in spec or spec.endswith(".py"):
-        return _from_file(spec, base_dir)
+        return _from_file(spec, base_dir, room)
     target = BUILT_IN.get(spec) or _installed().get(spec)
     if target is None:
         raise _unknown_name(spec)
     module_name, _, class_name = target.partition(":")
     with _blaming(f"strategy {spec} does not import", None):
-        module = importlib.import_module(module_name)
+        module = room.run(importlib.import_module, module_name)
     file = Path(module.__file__ or module_name)
     cls = _class_in(module, class_name, file, StrategyError)
     try:
@@ -191,7 +210,7 @@ def _unknown_name(spec: str) -> ConfigError:
     )
 
 
-def _from_file(spec: str, base_dir: Path) -> _Found:
+def _from_file(spec: str, base_dir: Path, room: Room) -> _Found:
     path, _, class_name = spec.rpartition(":")
     if not path or not class_name or class_name.endswith(".py"):
         raise ConfigError(
@@ -212,42 +231,53 @@ def _from_file(spec: str, base_dir: Path) -> _Found:
             file=str(file),
             hint="the path is relative to the configuration file",
         ) from None
-    return _Found(_class_in(_run(file, source), class_name, file, ConfigError), file, source)
+    return _Found(_class_in(_run(file, source, room), class_name, file, ConfigError), file, source)
 
 
-def _run(file: Path, source: bytes) -> ModuleType:
+def _run(file: Path, source: bytes, room: Room) -> ModuleType:
     """Execute a strategy's file as a module: exactly the bytes that are hashed."""
     module = ModuleType(f"tradebot_strategy_{hashlib.sha256(source).hexdigest()[:12]}")
     module.__file__ = str(file)
     with _blaming("the strategy's file does not import", file), _beside(file):
         code = compile(source, str(file), "exec", dont_inherit=True)
         sys.modules[module.__name__] = module  # dataclasses and pydantic look their module up
-        exec(code, module.__dict__)
+        room.run(exec, code, module.__dict__)
     return module
 
 
 @contextmanager
 def _beside(file: Path) -> Iterator[None]:
-    """Let the file import its neighbours, as a script could."""
+    """Let the file import its neighbours, as a script could; while it runs too.
+
+    First on the path while it is loaded, and last from then on: nothing that we import later may be
+    taken for a file of the same name that lies there.
+    """
     folder = str(file.parent.resolve())
     sys.path.insert(0, folder)
     try:
         yield
     finally:
         sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
 
 
 @contextmanager
 def _blaming(what: str, file: Path | None) -> Iterator[None]:
-    """Turn whatever the user's code raises into a StrategyError with the file and line of it."""
+    """Turn whatever the user's code raises into a StrategyError with the file and line of it.
+
+    What it prints goes to stderr.
+    """
     try:
-        yield
-    except TradebotError:
+        with prints_aside():
+            yield
+    except (TradebotError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         where, line = _place(error, file)
-        words = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-        raise StrategyError(f"{what}: {words}", file=where, line=line) from error
+        words = spoken(error)
+        text = f"{what}: {type(error).__name__}" + (f": {words}" if words else "")
+        raise StrategyError(text, file=where, line=line) from error
 
 
 def _place(error: BaseException, file: Path | None) -> tuple[str | None, int | None]:
@@ -318,20 +348,6 @@ def _check_call(name: str, found: _Found, method: str, wanted: str, count: int) 
         file=str(found.file),
         line=_line_of(own),
         hint=f"write def {method}{wanted}",
-    )
-
-
-def _check_instance(spec: StrategySpec) -> None:
-    """Build one to see that it can be, and that it knows its warm-up."""
-    warmup = getattr(spec.build(PROBE), "warmup", None)
-    if isinstance(warmup, int) and not isinstance(warmup, bool) and warmup >= 0:
-        return
-    what = "has no warmup" if warmup is None else f"has a warmup of {warmup!r}"
-    raise StrategyError(
-        f"strategy {spec.name} {what}",
-        file=str(spec.file),
-        line=_line_of(spec.cls),
-        hint="set self.warmup to the bars needed before the first signal, a whole number",
     )
 
 

@@ -24,6 +24,14 @@ class Fault:
     file: str | None = None
     line: int | None = None
 
+    def of(self, strategy: object) -> Fault:
+        """Return the fault with the place of the strategy's ``on_bar`` where it has none yet."""
+        own = getattr(strategy, "own", strategy)
+        code = getattr(getattr(type(own), "on_bar", None), "__code__", None)
+        if self.file is not None or code is None:
+            return self
+        return Fault(self.text, code.co_filename, code.co_firstlineno)
+
     def __str__(self) -> str:
         """Return ``FILE:LINE: text`` with the file's name alone."""
         if self.file is None:

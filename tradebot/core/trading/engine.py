@@ -237,7 +237,7 @@ class Engine:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                self._fail(raised(error, whole))
+                self._fail(raised(error, whole).of(book.strategy))
                 continue
             if book.cold:
                 book.cold -= 1
@@ -360,7 +360,7 @@ class Engine:
         """Make a strategy's answer exact and hand it on; nonsense stops the run."""
         heard = hear(self.trader.signals + 1, signal, bar)
         if isinstance(heard, Fault):
-            self._fail(heard)
+            self._fail(heard.of(book.strategy))
         else:
             self.trader.signals += 1
             self.trader.act(book, *heard)
