@@ -23,7 +23,8 @@ from tradebot.app.backtest import Notebook, run_backtest
 from tradebot.app.build import make_session
 from tradebot.app.host import PaperHost, Setup
 from tradebot.app.runner import Ending, Pace
-from tradebot.app.standing import Request, act
+from tradebot.app.standing import act
+from tradebot.app.target import Request
 from tradebot.cli.quality_commands import write_csv
 from tradebot.config import load_config
 from tradebot.core.ghost.ghosts import Ghosts, HypotheticalTrade
@@ -333,7 +334,7 @@ async def test_a_ghost_that_stands_still_takes_commands(tmp_path: Path) -> None:
     while not await asyncio.to_thread(host.wait, 0.5):
         host.stop("enough")
     before = facts(tmp_path)
-    assert await act(setup.config, Request("close-all", "me", "done")) == []
+    assert await act(setup.config.data_dir(), Request("close-all", "me", "done")) == []
     with journal(tmp_path) as reader:
         state = reader.state("ghost-0001")
         assert state is not None

@@ -11,7 +11,8 @@ import pytest
 
 from tradebot.app.host import Setup, opened
 from tradebot.app.runner import Pace
-from tradebot.app.standing import Request, act, database
+from tradebot.app.standing import act, database
+from tradebot.app.target import Request, SimulatedRuns
 from tradebot.config import Config, load_config
 from tradebot.core.model.errors import AlreadyRunningError, JournalError, UsageError
 from tradebot.guard.latch import halt_present, write_halt
@@ -82,7 +83,7 @@ def clean(config: Config) -> bool:
 
 async def test_close_all(config: Config) -> None:
     await leave_open(config)
-    assert await act(config, Request("close-all", "ada", "enough")) == []
+    assert await act(config.data_dir(), Request("close-all", "ada", "enough")) == []
     assert clean(config)
     with reader(config) as found:
         run = found.run("paper-0001")
@@ -101,34 +102,34 @@ async def test_close_all(config: Config) -> None:
     assert Decimal(run.summary["pnl"]) == sum(trade.pnl for trade in trades)
     assert run.summary["completed_trades"] == 2
     # twice is harmless
-    assert await act(config, Request("close-all", "ada", "again")) == []
+    assert await act(config.data_dir(), Request("close-all", "ada", "again")) == []
     assert clean(config)
 
 
 async def test_all_runs_or_the_one_named(config: Config) -> None:
     await leave_open(config)
     await leave_open(config, new=True)
-    await act(config, Request("close-all", "ada", "", "paper-0001"))
+    await act(config.data_dir(), Request("close-all", "ada", "", SimulatedRuns("paper-0001")))
     with reader(config) as found:
         assert found.positions("paper-0001") == []
         assert len(found.positions("paper-0002")) == 2
-    await act(config, Request("close-all", "ada", ""))
+    await act(config.data_dir(), Request("close-all", "ada", ""))
     with reader(config) as found:
         assert found.positions("paper-0002") == []
     with pytest.raises(UsageError, match="there is no run paper-0009"):
-        await act(config, Request("close-all", "ada", "", "paper-0009"))
+        await act(config.data_dir(), Request("close-all", "ada", "", SimulatedRuns("paper-0009")))
 
 
 async def test_resume_clears_the_latch_and_the_halt(config: Config) -> None:
     await leave_open(config)
     write_halt(config.data_dir(), "wait", "ada")
-    await act(config, Request("close-all", "ada", ""))
+    await act(config.data_dir(), Request("close-all", "ada", ""))
     assert halt_present(config.data_dir())
     with reader(config) as found:
         body = found.snapshot("paper-0001")
         assert body is not None
         assert "user" in body.halts
-    await act(config, Request("resume", "ada", "looked into it"))
+    await act(config.data_dir(), Request("resume", "ada", "looked into it"))
     assert not halt_present(config.data_dir())
     with reader(config) as found:
         body = found.snapshot("paper-0001")
@@ -142,7 +143,7 @@ async def test_what_a_dead_engine_was_asked_is_answered(config: Config) -> None:
     await leave_open(config)
     path = database(config)
     numbers = [post_command(path, name, "ada", "") for name in ("resume", "close-all")]
-    await act(config, Request("close-all", "ada", ""))
+    await act(config.data_dir(), Request("close-all", "ada", ""))
     with reader(config) as found:
         answers = [found.command(number) for number in numbers]
     assert [row.ok for row in answers if row is not None] == [False, True]
@@ -151,10 +152,10 @@ async def test_what_a_dead_engine_was_asked_is_answered(config: Config) -> None:
 async def test_an_engine_that_runs_is_left_alone(config: Config) -> None:
     await leave_open(config)
     with InstanceLock(config.data_dir()), pytest.raises(AlreadyRunningError):
-        await act(config, Request("close-all", "ada", ""))
+        await act(config.data_dir(), Request("close-all", "ada", ""))
 
 
 def test_no_journal(config: Config) -> None:
     with pytest.raises(JournalError, match="no journal yet"):
-        asyncio.run(act(config, Request("close-all", "ada", "")))
+        asyncio.run(act(config.data_dir(), Request("close-all", "ada", "")))
     assert not config.data_dir().exists()

@@ -20,6 +20,7 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code of CONTRACT."""
+    _fill_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     command = get_command(app)
     name = command_name(command, words) or "tradebot"
@@ -36,6 +37,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _reader_left()
     except Exception as error:
         return fail(name, _answer(error), as_json=as_json)
+
+
+def _fill_streams() -> None:
+    """Put nothing where a stream was closed: a file opened later must not get its number.
+
+    What cannot be written in the stream's encoding is escaped: an answer in the wrong letters is one.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            flags = os.O_RDONLY if number == 0 else os.O_WRONLY
+            handle = os.open(os.devnull, flags)  # the lowest free number: the closed one
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8", closefd=False))
+        elif number and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 class Interrupted(TradebotError):

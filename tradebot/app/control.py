@@ -1,7 +1,8 @@
 """``halt``, ``resume`` and ``close-all`` for both faces: with the engine alive, hung, stopped or dead.
 
 The latch (the HALT file) always comes first. What a living engine does is asked for through the journal;
-one that does not answer a close-all is fenced off, and the work is done without it.
+one that does not answer a close-all, or stops on its way, is fenced off, and the work is done without it.
+Nothing here reads the configuration: what a run was begun with is in its journal.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradebot.app.standing import Request, act, database
+from tradebot.app.standing import act, journal_of
+from tradebot.app.target import Account, Request, latch, may_run
 from tradebot.clock import SYSTEM
-from tradebot.config import Config
 from tradebot.core.model.errors import (
     AlreadyRunningError,
     JournalError,
@@ -26,8 +27,8 @@ from tradebot.core.model.errors import (
     UsageError,
 )
 from tradebot.core.model.money import plain
-from tradebot.guard.latch import clear_halt, write_halt
-from tradebot.guard.lock import lock_owner
+from tradebot.guard.latch import clear_halt
+from tradebot.guard.lock import Owner, lock_owner, may_be_fenced
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
@@ -42,8 +43,13 @@ BUSY_S = 5.0
 KILLED_S = 5.0
 """Seconds a killed engine has to be gone."""
 
+STUCK_S = 5.0
+"""Seconds without a sign of life after which an engine that is closing is taken to hang."""
+
 LOOK_S = 0.1
 """Seconds between two looks at what is still open."""
+
+NO_ENGINE = "halted; no engine runs, the next one starts halted"
 
 Rows = list[dict[str, Any]]
 Told = Callable[[str], None]
@@ -66,10 +72,15 @@ def halt(data_dir: Path, request: Request, wait_s: float, told: Told = lambda _:
 
     ``told`` hears when the latch is set, before the engine is asked. Raises JournalError when not even the file can be made, RefusedError when the engine says no.
     """
-    write_halt(data_dir, request.reason or "no reason given", request.who)
+    latch(data_dir, request)
     told("latched")
-    if lock_owner(data_dir) is None:
-        return "halted; no engine runs, the next one starts halted"
+    return tell_halt(data_dir, request, wait_s)
+
+
+def tell_halt(data_dir: Path, request: Request, wait_s: float) -> str:
+    """Tell an engine, if one runs, that the latch is set; says how it went. RefusedError if it says no."""
+    if not may_run(data_dir):
+        return NO_ENGINE
     try:
         answer = ask(journal_path(data_dir), request, wait_s)
     except JournalError:  # the file is the latch; the engine looks at it before each entry
@@ -77,7 +88,23 @@ def halt(data_dir: Path, request: Request, wait_s: float, told: Told = lambda _:
     return answer or "halted by the HALT file; the engine has not answered yet"
 
 
-def resume(config: Config, request: Request, wait_s: float) -> str:
+def tell_halt_without_latch(
+    data_dir: Path, request: Request, wait_s: float, failed: JournalError
+) -> str:
+    """Tell an engine to halt whose latch could not be set: only its own word counts then.
+
+    Raises ``failed`` when the engine does not answer.
+    """
+    try:
+        answer = ask(journal_path(data_dir), request, wait_s)
+    except JournalError:
+        answer = None
+    if answer is None:
+        raise failed
+    return answer
+
+
+def resume(data_dir: Path, request: Request, wait_s: float) -> str:
     """Allow entries again, by the engine or, where none runs, without it. Says how it went.
 
     Raises UsageError without a reason, RefusedError when the engine refuses or does not answer.
@@ -86,14 +113,13 @@ def resume(config: Config, request: Request, wait_s: float) -> str:
         raise UsageError(
             "resuming goes on record and needs a reason", hint="tradebot resume --reason TEXT"
         )
-    data_dir = config.data_dir()
-    if lock_owner(data_dir) is None:
-        if journal_path(data_dir).exists():
-            asyncio.run(act(config, request))
+    if not may_run(data_dir):
+        if (journal_path(data_dir)).exists():
+            asyncio.run(act(data_dir, request))
         else:
-            clear_halt(data_dir)
+            clear_halt(data_dir, request.posted)
         return "resumed; no engine runs"
-    answer = ask(database(config), request, wait_s)
+    answer = ask(journal_of(data_dir), request, wait_s)
     if answer is None:
         raise RefusedError(
             "the engine has not answered: it is still halted",
@@ -103,24 +129,43 @@ def resume(config: Config, request: Request, wait_s: float) -> str:
 
 
 def close_all(
-    config: Config, request: Request, wait_s: float, told: Told = lambda _: None
+    data_dir: Path, request: Request, wait_s: float, told: Told = lambda _: None
 ) -> Closed:
     """Latch, then close by the engine if it answers, else without it; ``told`` hears of each step.
 
     Raises LeftoverError when what is open cannot be told, EngineHereError when the engine that does not
     answer is this process.
     """
-    data_dir = config.data_dir()
-    write_halt(data_dir, request.reason or "close-all", request.who)
-    if not journal_path(data_dir).exists() and lock_owner(data_dir) is None:
+    # without the file an engine can still be asked, and what it holds still be closed
+    with contextlib.suppress(JournalError):
+        latch(data_dir, request)
+    return see_closed(data_dir, request, wait_s, told)
+
+
+def see_closed(
+    data_dir: Path, request: Request, wait_s: float, told: Told = lambda _: None
+) -> Closed:
+    """Close what the request's target holds, once the latch is set; see ``close_all``."""
+    if isinstance(request.target, Account):
+        raise LeftoverError(
+            f"trading is halted, but what {request.target} holds cannot be told: this version has no"
+            " connection to an exchange",
+            hint="close it at the exchange; --paper closes simulated runs",
+        )
+    if not may_run(data_dir) and never_used(data_dir):
         return Closed([], "there is no journal: nothing was ever opened")
     try:
-        return _close(config, request, wait_s, told)
+        return _close(data_dir, request, wait_s, told)
     except (JournalError, AlreadyRunningError) as error:
         # what cannot be read is never "nothing remains"
         raise LeftoverError(
             f"trading is halted, but what is open cannot be told: {error}", hint=error.hint
         ) from error
+
+
+def never_used(data_dir: Path) -> bool:
+    """Whether no run ever wrote a journal there, so that nothing can be open."""
+    return not (journal_path(data_dir)).exists()
 
 
 def ask(path: Path, request: Request, wait_s: float, busy_s: float = BUSY_S) -> str | None:
@@ -142,33 +187,45 @@ def ask(path: Path, request: Request, wait_s: float, busy_s: float = BUSY_S) -> 
     return row.result or "done"
 
 
-def _close(config: Config, request: Request, wait_s: float, told: Told) -> Closed:
-    data_dir, path = config.data_dir(), journal_path(config.data_dir())
-    if lock_owner(data_dir) is not None:
-        told("asking the engine")
-        if _answers(path, request):
-            told("the engine is closing")
-            left = _until_flat(data_dir, request.run, wait_s)
-            if not left or lock_owner(data_dir) is not None:
-                return Closed(left, "closed by the engine")
-        else:
-            told("the engine does not answer: fencing it off")
-            _fence(data_dir)
-    told("no engine: closing without it")
-    left = _without_engine(config, request)
-    return Closed(left, "no engine runs: closed at the last known prices")
-
-
-def _without_engine(config: Config, request: Request) -> Rows:
-    """Close without an engine; one that was just killed may hold its lock for a moment longer."""
-    deadline = SYSTEM.monotonic() + KILLED_S
+def _close(data_dir: Path, request: Request, wait_s: float, told: Told) -> Closed:
+    """Close by the engine, or without one; whoever else is at work on the directory is waited for."""
+    deadline = SYSTEM.monotonic() + max(wait_s, KILLED_S)
+    asked: list[Owner | None] = []
     while True:
+        owner = lock_owner(data_dir)
+        if owner not in asked and may_run(data_dir):
+            asked.append(owner)
+            closed = _by_engine(data_dir, request, wait_s, told)
+            if closed is not None:
+                return closed
         try:
-            return asyncio.run(act(config, request))
+            told("no engine: closing without it")
+            left = asyncio.run(act(data_dir, request))
         except AlreadyRunningError:
+            # another close-all, or an engine that was just killed and holds its lock a moment longer
             if SYSTEM.monotonic() > deadline:
                 raise
+        else:
+            return Closed(left, "no engine runs: closed at the last known prices")
         SYSTEM.sleep(0.05)
+
+
+def _by_engine(data_dir: Path, request: Request, wait_s: float, told: Told) -> Closed | None:
+    """Let the engine close; None when it is gone, or hung and fenced off."""
+    path = journal_path(data_dir)
+    told("asking the engine")
+    try:
+        answers = _answers(path, request)
+    except RefusedError as error:  # it hosts another run, which is not to be touched
+        return Closed(_remaining(path, request.run)[0], f"not by the engine: {error.message}")
+    if answers:
+        told("the engine is closing")
+        left = _until_flat(data_dir, request.run, wait_s)
+        if left is not None:
+            return Closed(left, "closed by the engine")
+    told("the engine does not answer: fencing it off")
+    _fence(data_dir)
+    return None
 
 
 def _answers(path: Path, request: Request) -> bool:
@@ -179,17 +236,28 @@ def _answers(path: Path, request: Request) -> bool:
         return False
 
 
-def _until_flat(data_dir: Path, run: str | None, wait_s: float) -> Rows:
-    """Wait until the account holds nothing; return what is left when the time is up or the engine dies."""
+def _until_flat(data_dir: Path, run: str | None, wait_s: float) -> Rows | None:
+    """Wait until the account holds nothing; return what is left when the time is up.
+
+    None when the engine died on the way, or has shown no sign of life for so long that it must hang.
+    """
+    path = journal_path(data_dir)
     deadline = SYSTEM.monotonic() + wait_s
-    while (left := _remaining(journal_path(data_dir), run)) and SYSTEM.monotonic() < deadline:
-        if lock_owner(data_dir) is None:
+    beat, moved = -1, SYSTEM.monotonic()
+    while True:
+        left, newest = _remaining(path, run)
+        now = SYSTEM.monotonic()
+        if newest != beat:
+            beat, moved = newest, now
+        if not left or (now >= deadline and now - moved < STUCK_S):
             return left
+        if not may_run(data_dir) or now - moved >= STUCK_S:
+            return None
         SYSTEM.sleep(LOOK_S)
-    return left
 
 
-def _remaining(path: Path, wanted: str | None) -> Rows:
+def _remaining(path: Path, wanted: str | None) -> tuple[Rows, int]:
+    """Return what a run holds and the newest snapshot's time (real clock, UTC milliseconds)."""
     with Reader(path) as reader, reader.moment():
         run = reader.resolve_run(wanted).id
         orders = reader.orders(run, open_only=True)
@@ -197,12 +265,13 @@ def _remaining(path: Path, wanted: str | None) -> Rows:
             {"symbol": row.symbol, "side": row.side, "qty": plain(row.qty), "what": "order"}
             for row in orders
         ]
+        newest = reader.snapshot(run)
         held = [{**as_json(row, "run"), "what": "position"} for row in reader.positions(run)]
-        return held + working
+        return held + working, 0 if newest is None else newest.wall
 
 
 def _fence(data_dir: Path) -> None:
-    """Kill an engine that does not answer; its lock names the process and its start."""
+    """Kill an engine that does not answer: whoever holds the lock, and holds it as the engine."""
     owner = lock_owner(data_dir)
     if owner is None:
         return
@@ -211,6 +280,8 @@ def _fence(data_dir: Path) -> None:
             "the engine of this very process does not answer",
             hint="run tradebot close-all from another terminal",
         )
+    if not may_be_fenced(data_dir, owner):
+        return  # it is not proved to be the engine: whoever holds the lock is waited for
     with contextlib.suppress(ProcessLookupError):  # it has just died by itself
         os.kill(owner.pid, signal.SIGKILL)
     deadline = SYSTEM.monotonic() + KILLED_S

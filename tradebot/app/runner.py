@@ -24,7 +24,7 @@ from tradebot.core.model.errors import JournalError, StrategyError, TradebotErro
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, strategy_warnings
-from tradebot.guard.latch import clear_halt, halt_present, read_halts
+from tradebot.guard.latch import HaltRow, clear_halt, halt_present, read_halts
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.rows import Batch, CommandRow, RunEnd
 from tradebot.journal.writer import Journal
@@ -114,6 +114,7 @@ class Runner:
         self._stop = asyncio.Event()
         self._stop_why = ""
         self._last_command = 0
+        self._told: set[HaltRow] = set()
         self._cursor: dict[str, Any] = {}
         self._born = wall_ms()
         self._polled = self._clock.monotonic()
@@ -260,9 +261,11 @@ class Runner:
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
-            for run in self.runs:
-                if row.run in (None, run.identity.run):
-                    self._carry_out(run, row)
+            asked = [run for run in self.runs if row.run in (None, run.identity.run)]
+            for run in asked:
+                self._carry_out(run, row)
+            if not asked:
+                self.runs[0].refuse(row.id, f"{row.run} does not run here")
         if halt_present(self._data_dir):
             self._halt()
         if commands:
@@ -273,16 +276,24 @@ class Runner:
             run.refuse(row.id, "its engine ended before it could answer")
             return
         if row.name == "resume":  # before the engine is armed again, or the next poll would halt it
-            clear_halt(self._data_dir)
+            clear_halt(self._data_dir, row.wall)
+        if row.name == "close-all":  # the file says it too
+            self._told.update(read_halts(self._data_dir))
         run.command(row.id, row.name, row.who, row.reason, row.review)
 
     def _halt(self) -> None:
-        """Halt the runs that do not know of the HALT file yet."""
+        """Halt the runs that do not know of the HALT file yet, and close those that it tells to close."""
         said = read_halts(self._data_dir)
         who, why = (said[-1].who, said[-1].reason) if said else ("HALT file", "it is there")
         for run in self.runs:
             if "user" not in run.session.engine.halts.reasons:
                 run.command(0, "halt", who, why)
+        for row in said:
+            if row not in self._told:
+                self._told.add(row)
+                for run in self.runs:
+                    if row.closes(run.identity.run):
+                        run.command(0, "close-all", row.who, row.reason)
 
     # -- the journal --------------------------------------------------------------------------------
 

@@ -6,14 +6,15 @@ exchange from the journalled state, delivers the command and commits what follow
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tradebot.app.build import make_session
 from tradebot.app.run import view, wall_ms
+from tradebot.app.target import Request
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.config import Config
 from tradebot.core.model.effects import CommandDone, Effect
@@ -48,7 +49,12 @@ class Idle:
 
 def database(config: Config) -> Path:
     """Return the journal's path; JournalError with the way out when there is none yet."""
-    path = journal_path(config.data_dir())
+    return journal_of(config.data_dir())
+
+
+def journal_of(data_dir: Path) -> Path:
+    """Return the path of a directory's journal; JournalError with the way out when there is none yet."""
+    path = journal_path(data_dir)
     if not path.exists():
         raise JournalError(
             "there is no journal yet",
@@ -58,27 +64,16 @@ def database(config: Config) -> Path:
     return path
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asks of runs that stand still; ``run`` None means all of them."""
-
-    name: str
-    who: str
-    reason: str
-    run: str | None = None
-    review: str = ""
-
-
-async def act(config: Config, request: Request) -> list[dict[str, Any]]:
+async def act(data_dir: Path, request: Request) -> list[dict[str, Any]]:
     """Carry out a command while no engine runs; return the positions that are left, with their run.
 
     Interrupted paper and ghost runs are meant (of these, the shadow account); an ended one is history. Raises AlreadyRunningError while an engine
     holds the lock, JournalError when the journal cannot be used, UsageError for an unknown run.
     """
-    data_dir = config.data_dir()
-    path = database(config)
+    path = journal_of(data_dir)
     left: list[dict[str, Any]] = []
-    with InstanceLock(data_dir), exact():
+    damaged: list[JournalError] = []
+    with InstanceLock(data_dir, request.name), exact():
         async with await Journal.open(path, key=AuditKey.load(data_dir)) as journal:
             with Reader(path) as reader:
                 # the one that ran last comes last, so that it stays the newest
@@ -88,9 +83,16 @@ async def act(config: Config, request: Request) -> list[dict[str, Any]]:
                     if (state := reader.state(run.id)) is not None
                 ]
             for run, state in standing:
-                left += await _act_on(journal, config, run, state, request)
+                try:
+                    left += await _act_on(journal, run, state, request)
+                except (
+                    JournalError
+                ) as error:  # one run's damage is no reason to leave the others open
+                    damaged.append(error)
+        if damaged:
+            raise damaged[0]
         if request.name == "resume":
-            clear_halt(data_dir)
+            clear_halt(data_dir, request.posted)
     return left
 
 
@@ -100,11 +102,11 @@ def _standing(reader: Reader, wanted: str | None) -> list[RunRow]:
 
 
 async def _act_on(
-    journal: Journal, config: Config, run: RunRow, state: StateRow, request: Request
+    journal: Journal, run: RunRow, state: StateRow, request: Request
 ) -> list[dict[str, Any]]:
     """Make the run current for a moment, deliver the command, commit, and let it stand again."""
     nonce = secrets.token_hex(4)
-    session = _restored(config, run, state)
+    session = _restored(run, state)
     await journal.resume_run(run.id, nonce, wall_ms())
     batch = Batch(run=run.id, wall=wall_ms())
 
@@ -143,9 +145,10 @@ def _answers(
     """Answer what a dead engine was asked and never answered: the next one must not do it again."""
     for row in pending:
         if row.run in (None, run):
-            same = row.name == request.name
-            said = "carried out without the engine" if same else f"overtaken by {request.name}"
-            yield now, CommandDone(now, row.id, same, said)
+            # a close-all halts: who asked for the halt has it
+            done = row.name == request.name or (row.name, request.name) == ("halt", "close-all")
+            said = "carried out without the engine" if done else f"overtaken by {request.name}"
+            yield now, CommandDone(now, row.id, done, said)
 
 
 def _summary(run: RunRow, state: StateRow, session: Session) -> dict[str, Any]:
@@ -155,10 +158,10 @@ def _summary(run: RunRow, state: StateRow, session: Session) -> dict[str, Any]:
     return {**summarise(heading, session.engine), **ghosts, "hashes": session.digest.hashes()}
 
 
-def _restored(config: Config, run: RunRow, state: StateRow) -> Session:
+def _restored(run: RunRow, state: StateRow) -> Session:
     symbols, interval, timeframe, quotes = state.body["shape"]
     session = make_session(
-        config,
+        _configured(run),
         lambda _: Idle(),
         symbols,
         interval,
@@ -168,3 +171,14 @@ def _restored(config: Config, run: RunRow, state: StateRow) -> Session:
     )
     session.restore(state.body["session"])
     return session
+
+
+def _configured(run: RunRow) -> Config:
+    """Return the configuration the run was begun with: what is in bot.toml today may be anything."""
+    try:
+        return Config.model_validate(json.loads(run.config))
+    except (ValueError, TypeError) as error:
+        raise JournalError(
+            f"the configuration that {run.id} was begun with cannot be used: {error}",
+            hint="`tradebot paper` goes on with today's, and close-all then works",
+        ) from error

@@ -14,6 +14,7 @@ from tradebot.cli import arguments as arg
 from tradebot.cli.options import (
     Common,
     ControlOptions,
+    parse_wait,
 )
 from tradebot.cli.signatures.inspect import (
     compare,
@@ -91,14 +92,19 @@ def _control(
     common: Common,
     run: str | None,
     reason: str,
-    wait_s: float,
+    wait: str,
     yes: bool = False,
     review: Path | None = None,
+    account: str | None = None,
+    paper: bool = False,
 ) -> None:
     from tradebot.cli import control_commands
     from tradebot.cli.person import user_name
 
-    options = ControlOptions(common, action, run, reason, user_name(), wait_s, yes, review)
+    wait_s = parse_wait(wait)
+    options = ControlOptions(
+        *(common, action, run, reason, user_name(), wait_s, yes, review, account, paper)
+    )
     raise typer.Exit(control_commands.control(options))
 
 
@@ -106,7 +112,7 @@ def _control(
 def halt(
     run: arg.Run = None,
     reason: arg.Reason = "",
-    wait: arg.Wait = 5.0,
+    wait: arg.Wait = "5",
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
@@ -120,7 +126,7 @@ def resume(
     run: arg.Run = None,
     reason: arg.Reason = "",
     review: arg.Review = None,
-    wait: arg.Wait = 5.0,
+    wait: arg.Wait = "5",
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
@@ -131,16 +137,19 @@ def resume(
 
 @app.command("close-all", rich_help_panel=CONTROL)
 def close_all(
+    account: arg.Account = None,
+    paper: arg.Paper = False,
     run: arg.Run = None,
     reason: arg.Reason = "",
-    wait: arg.Wait = 30.0,
+    wait: arg.Wait = "30",
     yes: arg.Yes = False,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
 ) -> None:
     """Halt, cancel every order and close every position."""
-    _control("close-all", Common(config, data_dir, as_json), run, reason, wait, yes)
+    common = Common(config, data_dir, as_json)
+    _control("close-all", common, run, reason, wait, yes, account=account, paper=paper)
 
 
 for command in (strategies, init, doctor, lookahead):

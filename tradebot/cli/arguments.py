@@ -131,6 +131,11 @@ Review = Annotated[
     typer.Option("--review", metavar="FILE", help="The written review a week's loss needs."),
 ]
 Wait = Annotated[
-    float, typer.Option("--wait", metavar="S", min=0.0, help="Seconds to wait for the engine.")
+    str, typer.Option("--wait", metavar="TIME", help="How long to wait for the engine: 30, 10m.")
 ]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="The account at the exchange: demo or live."),
+]
+Paper = Annotated[bool, typer.Option("--paper", help="Simulated runs, whatever is configured.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

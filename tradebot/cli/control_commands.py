@@ -1,56 +1,141 @@
-"""``halt``, ``resume`` and ``close-all``: with the engine alive, hung, stopped or dead."""
+"""``halt``, ``resume`` and ``close-all``: with the engine alive, hung, stopped or dead.
+
+The kill comes first, then everything that could fail: the latch needs the data directory only, and what is
+slow to import is imported when the latch is set.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tradebot.app import control as control_of
-from tradebot.app.standing import Request
+from tradebot.app.target import Request, choose_target, latch, may_run
+from tradebot.app.whereabouts import Whereabouts, complaint, find
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import Result, View, show
-from tradebot.cli.settings import read_config
-from tradebot.config import Config
-from tradebot.core.model.errors import JournalError, LeftoverError, TradebotError, UsageError
+from tradebot.core.model.errors import (
+    ConfigError,
+    JournalError,
+    LeftoverError,
+    TradebotError,
+    UsageError,
+)
 from tradebot.core.model.money import plain
-from tradebot.journal.paths import journal_path
-from tradebot.journal.reader import Reader
-from tradebot.journal.snapshots import PositionRow
 
-Rows = list[dict[str, Any]]
+if TYPE_CHECKING:
+    from tradebot.app.control import Closed
+    from tradebot.journal.snapshots import PositionRow
 
 
 def control(options: ControlOptions) -> int:
     """Answer a control command; returns the exit code."""
-    config = read_config(options.common)
-    result = ACTIONS[options.action](options, config)
+    result = _resume(options) if options.action == "resume" else _kill(options)
     return show(result, as_json=options.common.json)
 
 
-def _halt(options: ControlOptions, config: Config) -> Result:
-    """Latch the HALT file first, then tell the engine: no entry leaves after this returns."""
-    said = control_of.halt(config.data_dir(), _request(options, ""), options.wait_s)
-    return _said("halt", said, {"halted": True})
+def _kill(options: ControlOptions) -> Result:
+    """Latch wherever the engine that is meant may run; then halt or close there, and complain last."""
+    place = find(options.common.data_dir, options.common.config, os.environ)
+    request = _request(options, place.environment)
+    if options.action == "close-all":
+        _confirm(options, request, place)
+    failed = _latch(place, request)
+    if place.unclear:
+        return _unclear(place, request, failed)
+    data_dir = place.dirs[0]
+    closing = options.action == "close-all"
+    result = (_close_all if closing else _halt)(options, data_dir, request, failed)
+    return _complaining(result, options)
 
 
-def _resume(options: ControlOptions, config: Config) -> Result:
-    said = control_of.resume(config, _request(options, ""), options.wait_s)
+def _latch(place: Whereabouts, request: Request) -> dict[Path, JournalError]:
+    """Set the latch in each directory; returns why it could not be, where it could not."""
+    failed = {}
+    for data_dir in place.dirs:
+        try:
+            latch(data_dir, request)
+        except JournalError as error:
+            failed[data_dir] = error
+    return failed
+
+
+def _halt(
+    options: ControlOptions, data_dir: Path, request: Request, failed: dict[Path, JournalError]
+) -> Result:
+    """Tell the engine; where even the latch could not be set its word alone counts."""
+    if not may_run(data_dir):
+        if failed:
+            raise failed[data_dir]
+        return _said("halt", "halted; no engine runs, the next one starts halted", {"halted": True})
+    from tradebot.app import control as control_of
+
+    if not failed:
+        said = control_of.tell_halt(data_dir, request, options.wait_s)
+        return _said("halt", said, {"halted": True})
+    said = control_of.tell_halt_without_latch(data_dir, request, options.wait_s, failed[data_dir])
+    return _said("halt", said, {"halted": True}, [str(failed[data_dir])])
+
+
+def _close_all(
+    options: ControlOptions, data_dir: Path, request: Request, failed: dict[Path, JournalError]
+) -> Result:
+    """Close by the engine if it answers, else without it. Exit code 0 only when flat."""
+    from tradebot.app import control as control_of
+
+    closed = control_of.see_closed(data_dir, request, options.wait_s)
+    return _closed(closed, [str(error) for error in failed.values()])
+
+
+def _resume(options: ControlOptions) -> Result:
+    from tradebot.app import control as control_of
+    from tradebot.cli.settings import read_config
+
+    data_dir = read_config(options.common).data_dir()
+    said = control_of.resume(data_dir, _request(options, "local"), options.wait_s)
     return _said("resume", said, {"halted": False})
 
 
-def _close_all(options: ControlOptions, config: Config) -> Result:
-    """Latch, then close by the engine if it answers, else without it. Exit code 0 only when flat."""
-    _confirm(options, config)
-    closed = control_of.close_all(config, _request(options, "close-all"), options.wait_s)
-    return _closed(closed.left, closed.how)
+def _unclear(place: Whereabouts, request: Request, failed: dict[Path, JournalError]) -> Result:
+    """Say what was latched, and that it cannot be told whether the engine that was meant is among it."""
+    done = [str(path) for path in place.dirs if path not in failed]
+    word = "halted" if request.name == "halt" else "halted and told to close"
+    error = UsageError(
+        f"which engine is meant cannot be told: {place.unclear};"
+        f" {word}: {', '.join(done) or 'none'}",
+        hint=f"tradebot {request.name} --data-dir DIR says which, and how it went there",
+    )
+    data = {"halted": bool(done), "directories": done}
+    warnings = [str(problem) for problem in failed.values()]
+    return Result(request.name, data, warnings, text="", error=error)
 
 
-def _request(options: ControlOptions, default: str) -> Request:
-    reason = options.reason or default
-    return Request(options.action, options.who, reason, options.run, _review(options))
+def _complaining(result: Result, options: ControlOptions) -> Result:
+    """Add what is wrong with the configuration, which the command did not need."""
+    from tradebot.cli.settings import read_config
+
+    try:
+        read_config(options.common, hint=False)
+    except ConfigError as error:
+        warnings = [*result.warnings, complaint(error)]
+        return Result(
+            result.command, result.data, warnings, result.text, result.views, result.error
+        )
+    return result
+
+
+def _request(options: ControlOptions, environment: str) -> Request:
+    target = choose_target(options.account, options.run, options.paper, environment, os.environ)
+    reason = _legible(options.reason) or ("close-all" if options.action == "close-all" else "")
+    return Request(options.action, options.who, reason, target, _review(options))
+
+
+def _legible(text: str) -> str:
+    """Return an argument without the bytes that are no text in this locale: no database takes them."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _review(options: ControlOptions) -> str:
@@ -74,38 +159,50 @@ def _review(options: ControlOptions) -> str:
     return text
 
 
-def _confirm(options: ControlOptions, config: Config) -> None:
-    """Show what will be closed and ask, on a terminal only."""
-    if options.yes or options.common.json or not sys.stdin.isatty():
+def _confirm(options: ControlOptions, request: Request, place: Whereabouts) -> None:
+    """Show what will be closed and ask, where there is somebody who sees the question."""
+    if options.yes or options.common.json or not (_is_terminal(0) and _is_terminal(2)):
         return
+    data_dir = place.dirs[0]
     try:
-        held = _open(journal_path(config.data_dir()))
+        held = _open(data_dir, request.run)
         names = ", ".join(f"{row.symbol} {row.side} {plain(row.qty)}" for row in held) or "none"
-    except JournalError as error:
+    except TradebotError as error:
         names = f"cannot be told ({error.message})"
-    typer.echo(f"target: paper, {config.data_dir()}", err=True)
+    where = ", ".join(str(path) for path in place.dirs)
+    typer.echo(f"target: {request.target}, {where}", err=True)
     typer.echo(f"open positions: {names}", err=True)
     if not typer.confirm("Halt, cancel every order and close them?", default=False, err=True):
         raise typer.Abort
 
 
-def _open(path: Path) -> list[PositionRow]:
-    with Reader(path) as reader:
-        return reader.positions(reader.resolve_run(None).id)
+def _is_terminal(handle: int) -> bool:
+    try:
+        return os.isatty(handle) and (sys.stdin, sys.stdout, sys.stderr)[handle] is not None
+    except OSError:
+        return False
 
 
-def _closed(left: Rows, how: str) -> Result:
+def _open(data_dir: Path, run: str | None) -> list[PositionRow]:
+    from tradebot.journal.paths import journal_path
+    from tradebot.journal.reader import Reader
+
+    with Reader(journal_path(data_dir)) as reader:
+        return reader.positions(reader.resolve_run(run).id)
+
+
+def _closed(closed: Closed, warnings: list[str]) -> Result:
     error: TradebotError | None = None
+    left = closed.left
     if left:
         names = ", ".join(f"{r['symbol']} {r.get('what', 'position')} {r['qty']}" for r in left)
         error = LeftoverError(f"still open: {names}", hint="run close-all again")
-    data = {"closed": not left, "how": how, "remaining": left}
+    data = {"closed": not left, "how": closed.how, "remaining": left}
     views = {"remaining": View(title="Remaining", empty="Nothing is open.")}
-    return Result("close-all", data, views=views, error=error)
+    return Result("close-all", data, warnings, views=views, error=error)
 
 
-def _said(command: str, text: str, data: dict[str, Any]) -> Result:
-    return Result(command, {**data, "result": text}, text=text)
-
-
-ACTIONS = {"halt": _halt, "resume": _resume, "close-all": _close_all}
+def _said(
+    command: str, text: str, data: dict[str, Any], warnings: list[str] | None = None
+) -> Result:
+    return Result(command, {**data, "result": text}, warnings or [], text=text)

@@ -122,6 +122,8 @@ class ControlOptions:
     wait_s: float = 5.0
     yes: bool = False
     review: Path | None = None
+    account: str | None = None
+    paper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,17 @@ def parse_duration(text: str | None) -> int | None:
             f'"{text}" is no duration', hint="write a number and a unit: 30s, 90m, 24h, 7d, 1h30m"
         )
     return total
+
+
+def parse_wait(text: str) -> float:
+    """Return how long to wait, in seconds, of a number of seconds or a duration like ``10m``."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return (parse_duration(text) or 0) / 1000
+    if not 0 <= seconds < 1e9:  # neither negative nor what is no number
+        raise UsageError(f'"{text}" is no time to wait', hint="--wait 30, --wait 10m")
+    return seconds
 
 
 def parse_time(text: str | None) -> int | None:

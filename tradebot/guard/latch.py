@@ -43,7 +43,8 @@ Kind: TypeAlias = Literal["halt", "close-all"]
 class HaltRow:
     """One halt: why, by whom, and when (real clock, UTC milliseconds).
 
-    ``kind`` is halt or close-all; ``run`` is what a close-all closes, None for all runs.
+    ``kind`` is halt or close-all; of a close-all ``run`` is the one run that is meant, ``account`` the
+    account: demo or live. Neither: all runs of the engine.
     """
 
     reason: str
@@ -51,6 +52,11 @@ class HaltRow:
     wall: int
     kind: Kind = "halt"
     run: str | None = None
+    account: str | None = None
+
+    def closes(self, run: str) -> bool:
+        """Whether the row tells a simulated run to close."""
+        return self.kind == "close-all" and self.account is None and self.run in (None, run)
 
 
 def write_halt(
@@ -59,6 +65,7 @@ def write_halt(
     who: str,
     kind: Kind = "halt",
     run: str | None = None,
+    account: str | None = None,
     clock: Clock = SYSTEM,
 ) -> None:
     """Set the latch: while the file exists no entry leaves. Returns when it is on the disk.
@@ -70,7 +77,7 @@ def write_halt(
         private_directory(data_dir)
         private_file(path)
         try:
-            _append(path, HaltRow(reason, who, clock.wall_ms(), kind, run))
+            _append(path, HaltRow(reason, who, clock.wall_ms(), kind, run, account))
         except OSError:
             if not os.path.lexists(path):
                 raise
@@ -103,11 +110,11 @@ def read_halts(data_dir: Path) -> list[HaltRow]:
         os.close(handle)
 
 
-def clear_halt(data_dir: Path, before: int | None = None) -> None:
+def clear_halt(data_dir: Path, before: int | None = None, clock: Clock = SYSTEM) -> None:
     """Remove the latch (``resume`` alone does this); nothing happens if it is not set.
 
     ``before`` (real clock, UTC milliseconds) is when the resume was posted: rows written after it stay,
-    and with them the latch.
+    and with them the latch. A row of the future was written by a clock that went wrong, and goes too.
     """
     path = data_dir / HALT_FILE
     with on_disk(path):
@@ -119,7 +126,7 @@ def clear_halt(data_dir: Path, before: int | None = None) -> None:
             handle = -1  # nothing that could hold a row
         try:
             with _locked(handle):
-                newer = [] if before is None else _newer(handle, before)
+                newer = [] if before is None else _newer(handle, before, clock.wall_ms())
                 _keep(path, newer)
         finally:
             if handle >= 0:
@@ -154,8 +161,8 @@ def _keep(path: Path, rows: Sequence[HaltRow]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _newer(handle: int, before: int) -> list[HaltRow]:
-    return [row for row in _rows(handle) if row.wall > before] if handle >= 0 else []
+def _newer(handle: int, before: int, now: int) -> list[HaltRow]:
+    return [row for row in _rows(handle) if before < row.wall <= now] if handle >= 0 else []
 
 
 def _rows(handle: int) -> list[HaltRow]:

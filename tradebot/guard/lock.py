@@ -91,8 +91,6 @@ class InstanceLock:
             except BaseException:
                 self._lock.release()
                 raise
-        if self.role == ENGINE:
-            registry.register(self.data_dir)
 
     def release(self) -> None:
         """Let go of the lock; nothing happens if it is not held."""
@@ -107,6 +105,8 @@ class InstanceLock:
         pid = os.getpid()
         owner = Owner(pid, process_start(pid) or "", self.role)
         replace_durably(self.data_dir / PID_FILE, json.dumps(asdict(owner)))
+        if self.role == ENGINE:
+            registry.register(self.data_dir, asdict(owner))
 
     def _taken(self) -> AlreadyRunningError:
         owner = lock_holder(self.data_dir)
@@ -121,15 +121,23 @@ class InstanceLock:
 
 
 def lock_holder(data_dir: Path) -> Owner | None:
-    """Return the living process that holds the directory's lock, whatever for; None if there is none."""
+    """Return the living process that holds the directory's lock, whatever for; None if there is none.
+
+    An engine is noted in two places: a damaged or forged note in one of them does not hide it.
+    """
+    for note in (data_dir / PID_FILE, registry.note_of(data_dir)):
+        owner = _noted(note)
+        if owner and owner.alive and holds_lock(owner.pid, data_dir / LOCK_FILE) is not False:
+            return owner
+    return None
+
+
+def _noted(note: Path) -> Owner | None:
     try:
-        data = json.loads((data_dir / PID_FILE).read_text(encoding="utf-8"))
-        owner = Owner(int(data["pid"]), str(data["started"]), str(data.get("role", ENGINE)))
+        data = json.loads(note.read_text(encoding="utf-8"))
+        return Owner(int(data["pid"]), str(data["started"]), str(data.get("role", ENGINE)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if not owner.alive or holds_lock(owner.pid, data_dir / LOCK_FILE) is False:
-        return None
-    return owner
 
 
 def lock_owner(data_dir: Path) -> Owner | None:

@@ -10,7 +10,9 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -22,12 +24,17 @@ def state_dir() -> Path:
     return platformdirs.user_state_path("tradebot", appauthor=False)
 
 
-def register(data_dir: Path) -> None:
-    """Note that an engine runs on a directory; one that cannot be noted runs nevertheless."""
+def register(data_dir: Path, owner: Mapping[str, Any]) -> None:
+    """Note which engine runs on a directory; one that cannot be noted runs nevertheless."""
     with contextlib.suppress(OSError):
         path = _file(data_dir)
         private_directory(path.parent)
-        replace_durably(path, json.dumps({"data_dir": str(_absolute(data_dir))}))
+        replace_durably(path, json.dumps({"data_dir": str(_absolute(data_dir)), **owner}))
+
+
+def note_of(data_dir: Path) -> Path:
+    """Return the file that notes the directory's engine: beside the lock's own note, a second witness."""
+    return _file(data_dir)
 
 
 def unregister(data_dir: Path) -> None:

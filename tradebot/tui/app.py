@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from tradebot.app import control
-from tradebot.app.standing import Request
+from tradebot.app.target import Request, SimulatedRuns
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
@@ -169,6 +169,7 @@ class TradebotApp(App[Exit]):
         self._halted_at = float("-inf")
         self._asking = False
         self._closes = False
+        self._aimed = SimulatedRuns()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the colour of labels, for every theme: one that has none of its own would be white."""
@@ -306,12 +307,13 @@ class TradebotApp(App[Exit]):
 
     async def _ask_close(self) -> None:
         try:
-            reading = asyncio.to_thread(read_holdings, self.data_dir)
+            reading = asyncio.to_thread(read_holdings, self.data_dir, self._run_shown)
             try:
                 holdings = await asyncio.wait_for(reading, ASK_S)
             except TimeoutError:
                 holdings = Holdings((), "the journal does not answer")
             dialog = CloseAll(holdings.lines(self.data_dir), self.setting.seconds)
+            self._aimed = SimulatedRuns(self._run_shown)
             self.push_screen(dialog, self._answered_close)
         finally:
             self._asking = False
@@ -323,10 +325,10 @@ class TradebotApp(App[Exit]):
             self.run_worker(self._close(), group="kill")
 
     async def _close(self) -> None:
-        request = Request("close-all", self.setting.who, "F9 on the screen")
+        request = Request("close-all", self.setting.who, "F9 on the screen", self._aimed)
         try:
             closed = await asyncio.to_thread(
-                control.close_all, self.setting.config, request, CLOSE_S, self._told
+                control.close_all, self.data_dir, request, CLOSE_S, self._told
             )
         except control.EngineHereError:
             self.exit(Exit("direct"))
@@ -341,6 +343,11 @@ class TradebotApp(App[Exit]):
         finally:
             self._closes = False
             self.look()
+
+    @property
+    def _run_shown(self) -> str | None:
+        """The run on the screen: F9 acts on it and on no other."""
+        return None if self.view.run is None else self.view.run.id
 
     def _told(self, text: str) -> None:
         self.call_from_thread(self.say, f"CLOSING ALL: {text}", stay=True)
@@ -361,7 +368,7 @@ class TradebotApp(App[Exit]):
     def _resume(self, reason: Reason | None) -> None:
         if reason is not None:
             request = Request("resume", self.setting.who, reason.text, review=reason.review)
-            asked = asyncio.to_thread(control.resume, self.setting.config, request, ANSWER_S)
+            asked = asyncio.to_thread(control.resume, self.data_dir, request, ANSWER_S)
             self.run_worker(self._answer("RESUME", asked), group="control")
 
     def action_stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What a close-all would close, of all runs of the data directory."""
+"""What a close-all would close, of the run on the screen, or of all where none is."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Holdings:
         return lines
 
 
-def read_holdings(data_dir: Path) -> Holdings:
-    """Return what is open in every run that is not over."""
+def read_holdings(data_dir: Path, wanted: str | None = None) -> Holdings:
+    """Return what is open in a run; with None in every run that is not over."""
     if not journal_path(data_dir).exists():
         return Holdings(())
     rows: list[PositionRow | OrderRow] = []
     try:
         with Reader(journal_path(data_dir)) as reader, reader.moment():
             for run in reader.runs():
-                if run.state != "ended":
+                if run.state != "ended" and wanted in (None, run.id):
                     rows += reader.positions(run.id)
                     rows += reader.orders(run.id, open_only=True)
     except TradebotError as error:
