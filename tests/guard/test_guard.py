@@ -21,7 +21,7 @@ from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import clear_halt, halt_present, read_halts, write_halt
 from tradebot.guard.lock import InstanceLock, Owner, is_held, lock_holder, lock_owner, may_be_fenced
 from tradebot.guard.process import _portable_start, process_start
-from tradebot.guard.registry import registered
+from tradebot.guard.registry import note_of, registered
 
 ROOT = Path(tradebot.__file__).parents[1]
 HOLDER = """
@@ -285,8 +285,12 @@ def test_a_forged_note_names_nobody(tmp_path: Path) -> None:
         (tmp_path / "tradebot.lock").touch()
         (tmp_path / "tradebot.pid").write_text(json.dumps(forged))
         assert lock_owner(tmp_path) is None
-        with holder(tmp_path):
+        with holder(tmp_path) as real:
             (tmp_path / "tradebot.pid").write_text(json.dumps(forged))
+            owner = lock_owner(tmp_path)
+            assert owner is not None
+            assert owner.pid == real.pid  # it is noted in two places
+            note_of(tmp_path).write_text(json.dumps(forged))
             assert lock_owner(tmp_path) is None
             assert is_held(tmp_path)
             assert not may_be_fenced(tmp_path, Owner(victim.pid, process_start(victim.pid) or ""))
