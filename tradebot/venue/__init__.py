@@ -15,4 +15,7 @@ klines; ``path`` bars into ticks; ``script`` price scripts.
 
 ``call`` a request, its routes and the places where faults step in; ``pipeline`` its way; ``security``,
 ``limits``; ``routes`` the endpoints; ``listen_keys``; ``server`` HTTP; ``core`` puts it all together.
+
+``streams`` every connection and message on its way out; ``socket`` one connection; ``frames`` user
+events and ``market_frames`` market events as JSON; ``cadence`` when market messages are due.
 """

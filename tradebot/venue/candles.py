@@ -164,6 +164,27 @@ class Candles:
         if self.current is not None:
             yield self.current
 
+    def one(self, interval: str, opened: int) -> Candle | None:
+        """Return the candle of an interval that opens at a moment (UTC ms), as far as it is known."""
+        end = close_of(interval, opened)
+        found: list[Candle] = []
+        for minute in self._newest_first():
+            if minute.opened < opened:
+                break
+            if minute.opened <= end:
+                found.append(minute)
+        if not found:
+            return None
+        whole = _copy(found[-1], opened)
+        for minute in reversed(found[:-1]):
+            whole.extend(minute)
+        return whole
+
+    def _newest_first(self) -> Iterator[Candle]:
+        if self.current is not None:
+            yield self.current
+        yield from reversed(self._closed)
+
     def of(self, interval: str, start: int | None, end: int | None, limit: int) -> list[Candle]:
         """Return candles of an interval that open between two moments (UTC ms, both included).
 

@@ -6,9 +6,6 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Protocol
-
-from aiohttp import web
 
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.money import exact
@@ -33,21 +30,10 @@ from tradebot.venue.routes import ROUTES
 from tradebot.venue.security import Credentials
 from tradebot.venue.settings import Settings, make_key
 from tradebot.venue.statement import Statement
+from tradebot.venue.streams import Streams
 
 _SETTLE_AFTER_MS = 1000
 """The venue's own funding waits this long for the feed's."""
-
-
-class Streaming(Protocol):
-    """The WebSocket side, as the server and the listenKey calls see it."""
-
-    def serves(self, request: web.Request) -> bool:
-        """Whether a request belongs to the streams."""
-        ...
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serve a stream until it ends."""
-        ...
 
 
 class Venue:
@@ -89,7 +75,7 @@ class Venue:
         self.credentials = Credentials(script.key or key, script.secret or secret)
         self.listen_keys = ListenKeys(self.bus, clock, self.rng)
         self.faults: Interceptor = NoFaults()
-        self.streams: Streaming | None = None
+        self.streams = Streams(self)
         self.pipeline = Pipeline(self, ROUTES)
         self._player = Player(feed, clock, self.take)
         self._settled: dict[str, int] = {}

@@ -69,9 +69,8 @@ class Server:
         await self._runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        streamed = self._venue.streams
-        if streamed is not None and streamed.serves(request):
-            return await streamed.serve(request)
+        if self._venue.streams.serves(request):
+            return await self._venue.streams.serve(request)
         call = Call(
             method=request.method,
             path=request.path,

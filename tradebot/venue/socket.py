@@ -1,0 +1,206 @@
+"""One WebSocket connection: what it subscribed to, what waits to be sent, pings and limits.
+
+Limits of Binance's documentation: ten messages a second from the client, 1024 streams, a ping every
+three minutes that must be answered within ten, a life of 24 hours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tradebot.core.model.values import DAY_MS, MINUTE_MS
+from tradebot.venue.clock import Clock, Timer
+
+PING_MS = 3 * MINUTE_MS
+PONG_WITHIN_MS = 10 * MINUTE_MS
+MOST_STREAMS = 1024
+MOST_MESSAGES = 10
+"""Messages of the client within a second."""
+
+GOING_AWAY, POLICY, ABRUPT = 1001, 1008, 1006
+_METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ping:
+    """Sent as a ping frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    code: int
+
+
+class Connection:
+    """Serves one client until either side ends it. ``changed`` is called when its streams have changed."""
+
+    def __init__(
+        self,
+        number: int,
+        clock: Clock,
+        changed: Callable[[Connection], None],
+        *,
+        category: str = "",
+        combined: bool = False,
+        events: frozenset[str] | None = None,
+    ) -> None:
+        self.number = number
+        self.category = category
+        self.combined = combined
+        self.events = events
+        self.names: dict[str, None] = {}
+        self._clock = clock
+        self._changed = changed
+        self._waiting: deque[str | _Ping | _Close] = deque()
+        self._woken = asyncio.Event()
+        self._heard: deque[int] = deque(maxlen=MOST_MESSAGES)
+        self._timers: list[Timer] = []
+        self._unanswered: int | None = None
+        """When the oldest ping without a pong was written (venue ms)."""
+        self._socket = web.WebSocketResponse(autoping=False, compress=False, timeout=0.2)
+        self.open = True
+
+    def subscribe(self, names: Iterable[str]) -> bool:
+        """Add streams; False where they would be too many."""
+        wanted = self.names | dict.fromkeys(names)
+        if len(wanted) > MOST_STREAMS:
+            return False
+        self.names = wanted
+        self._changed(self)
+        return True
+
+    def put(self, text: str) -> None:
+        """Queue a message."""
+        self._waiting.append(text)
+        self._woken.set()
+
+    def close(self, code: int = GOING_AWAY) -> None:
+        """End the connection after what is queued; ``ABRUPT``: at once and without a word."""
+        if code == ABRUPT:
+            self._waiting.clear()
+        self._waiting.append(_Close(code))
+        self._woken.set()
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Serve the client until the end."""
+        await self._socket.prepare(request)
+        self._set_timers()
+        writer = asyncio.create_task(self._write(request))
+        try:
+            await self._read()
+        finally:
+            self.open = False
+            writer.cancel()
+            for timer in self._timers:
+                timer.cancel()
+        return self._socket
+
+    def _set_timers(self) -> None:
+        now = self._clock.now()
+        self._timers = [
+            self._clock.call_at(now + DAY_MS, self.close),
+            self._clock.call_at(now + PING_MS, self._ping),
+        ]
+
+    def _ping(self) -> None:
+        now = self._clock.now()
+        if self._unanswered is not None and now - self._unanswered > PONG_WITHIN_MS:
+            self.close(POLICY)
+            return
+        if _Ping() not in self._waiting:  # a clock moved by hand outruns the writer
+            self._waiting.append(_Ping())
+            self._woken.set()
+        self._timers[1] = self._clock.call_at(now + PING_MS, self._ping)
+
+    async def _write(self, request: web.Request) -> None:
+        socket, waiting = self._socket, self._waiting
+        try:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                while waiting:
+                    item = waiting.popleft()
+                    if isinstance(item, str):
+                        await socket.send_str(item)
+                    elif isinstance(item, _Ping):
+                        await self._send_ping()
+                    else:
+                        await self._end(request, item.code)
+                        return
+        except ConnectionError:
+            return
+
+    async def _send_ping(self) -> None:
+        now = self._clock.now()
+        if self._unanswered is None:
+            self._unanswered = now
+        await self._socket.ping(str(now).encode())
+
+    async def _end(self, request: web.Request, code: int) -> None:
+        self.open = False
+        if code == ABRUPT and request.transport is not None:
+            request.transport.abort()
+            return
+        await self._socket.close(code=code)
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type is WSMsgType.PING:
+                await self._socket.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                self._unanswered = None
+            if message.type is not WSMsgType.PONG and self._too_many():
+                self.close(POLICY)
+            elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                self._answer(message.data)
+
+    def _too_many(self) -> bool:
+        now, heard = self._clock.now(), self._heard
+        full = len(heard) == MOST_MESSAGES and now - heard[0] < 1000
+        heard.append(now)
+        return full
+
+    def _answer(self, data: str | bytes) -> None:
+        try:
+            asked = json.loads(data)
+        except (ValueError, RecursionError):
+            self._refuse(3, "Invalid JSON: expected value at line 1 column 1", None)
+            return
+        if not isinstance(asked, dict) or not isinstance(asked.get("id"), int | str | None):
+            self._refuse(2, "Invalid request: request ID must be an unsigned integer", None)
+            return
+        self._carry_out(asked.get("method"), asked.get("params"), asked.get("id"))
+
+    def _carry_out(self, method: object, params: object, number: object) -> None:
+        if method not in _METHODS:
+            words = ", ".join(f"`{word}`" for word in _METHODS)
+            text = f"Invalid request: unknown variant `{method}`, expected one of {words}"
+            self._refuse(2, text, number)
+        elif method == "LIST_SUBSCRIPTIONS":
+            self._say({"result": list(self.names), "id": number})
+        elif method in ("SET_PROPERTY", "GET_PROPERTY"):
+            self._say({"result": self.combined if method == "GET_PROPERTY" else None, "id": number})
+        elif not isinstance(params, list) or not all(isinstance(name, str) for name in params):
+            self._refuse(2, "Invalid request: params must be an array of strings", number)
+        elif method == "UNSUBSCRIBE":
+            for name in params:
+                self.names.pop(name, None)
+            self._changed(self)
+            self._say({"result": None, "id": number})
+        elif self.subscribe(params):
+            self._say({"result": None, "id": number})
+        else:
+            self._refuse(2, f"Invalid request: more than {MOST_STREAMS} streams", number)
+
+    def _refuse(self, code: int, text: str, number: object) -> None:
+        self._say({"error": {"code": code, "msg": text}, "id": number})
+
+    def _say(self, body: dict[str, Any]) -> None:
+        self.put(json.dumps(body, separators=(",", ":")))
