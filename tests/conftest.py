@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, settings
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
 """Set by ``.ci/run --full``: long sweeps run whole."""
 
+QUICK = os.environ.get("TRADEBOT_QUICK") == "1"
+"""Set by ``make check``: fewer examples, for the loop between two edits."""
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
@@ -21,10 +24,11 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("quick", settings.get_profile("sample"), max_examples=10)
 settings.register_profile(
     "full", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("full" if FULL else "sample")
+settings.load_profile("full" if FULL else "quick" if QUICK else "sample")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -199,6 +199,7 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any]) -> None:
         Params(**wrong)
 
 
+@pytest.mark.slow
 def test_the_benchmark_counts(tmp_path: Path) -> None:
     if not BENCH.exists():
         pytest.skip("no benchmark beside the project")

@@ -85,6 +85,8 @@ rules = st.builds(
     st.sampled_from(["bars", "bars", "next_open"]),
 )
 
+pytestmark = pytest.mark.slow
+
 
 class Checked:
     """An exchange whose every event is checked against what its fills and funding add up to."""
