@@ -13,6 +13,8 @@ klines; ``path`` bars into ticks; ``script`` price scripts.
 ``algo`` records; ``matching`` the simulated exchange behind orders; ``placing`` regular orders in and out;
 ``conditional`` the algo service; ``filters`` and ``errors`` refusals; ``statement`` and ``payloads`` bodies.
 
+``acts`` what scripts and faults make happen to the account.
+
 ``call`` a request, its routes and the places where faults step in; ``pipeline`` its way; ``security``,
 ``limits``; ``routes`` the endpoints; ``listen_keys``; ``server`` HTTP; ``core`` puts it all together.
 

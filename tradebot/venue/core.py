@@ -11,6 +11,7 @@ from tradebot.core.model.events import FundingRate
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Quote
 from tradebot.venue.account import Account
+from tradebot.venue.acts import Acts
 from tradebot.venue.bus import Bus, ConfigChanged, Tick
 from tradebot.venue.call import Interceptor, NoFaults
 from tradebot.venue.clock import Clock
@@ -76,6 +77,7 @@ class Venue:
         self.listen_keys = ListenKeys(self.bus, clock, self.rng)
         self.faults: Interceptor = NoFaults()
         self.streams = Streams(self)
+        self.acts = Acts(self)
         self.pipeline = Pipeline(self, ROUTES)
         self._player = Player(feed, clock, self.take)
         self._settled: dict[str, int] = {}

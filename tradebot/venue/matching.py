@@ -44,8 +44,6 @@ _TIFS = {
 _LEG_MONEY = Decimal("1e12")
 """What a leg's own exchange has to work with; its cash is never looked at."""
 
-_FORCED = ("liquidation", "autoclose-", "settlement_autoclose")
-
 
 @dataclass(slots=True)
 class Leg:
@@ -285,12 +283,12 @@ class Desk:
 
     def _forced_order(self, fill: Fill, leg: Leg | None) -> VenueOrder:
         """The exchange's own closing order: a liquidation, ADL or settlement."""
-        self._forced += 1
+        number = self.next_forced()
         given = fill.order_id
         client_id = given if not given.startswith(("liquidation", "close")) else ""
         order = VenueOrder(
             id=self.records.next_id(),
-            client_id=client_id or f"autoclose-{fill.time}{self._forced:03d}",
+            client_id=client_id or f"autoclose-{fill.time}{number:03d}",
             listing=self._market.listings.by_symbol[fill.symbol],
             side=fill.side.value.upper(),
             type="MARKET",
@@ -303,6 +301,11 @@ class Desk:
         )
         self.records.add(order)
         return order
+
+    def next_forced(self) -> int:
+        """Return the number of the exchange's next own order."""
+        self._forced += 1
+        return self._forced
 
     def _updated(self, update: OrderUpdate) -> None:
         order = self._by_key.get(update.order_id)
