@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -230,10 +231,8 @@ class Books(RuleBasedStateMachine):
             )
 
     def try_act(self, act: str, **words: object) -> None:
-        try:
+        with suppress(UsageError):  # there was nothing it could happen to
             self.venue.acts.do(act, **words)
-        except UsageError:
-            pass  # there was nothing it could happen to
 
     # What has to hold
 
