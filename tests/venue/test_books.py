@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from venue_kit import BTC, ETH, START, make_venue, row
@@ -304,6 +304,8 @@ Books.TestCase.settings = settings(
     stateful_step_count=STEPS,
     deadline=None,
     derandomize=not FULL,
+    phases=[Phase.generate],  # a failing walk is long to shrink, and says enough as it is
+    print_blob=False,
     suppress_health_check=list(HealthCheck),
 )
 TestBooks = Books.TestCase

@@ -66,6 +66,7 @@ def run_venue(setup: VenueSetup, tell: Tell) -> Ending:
 
 async def _run(setup: VenueSetup, tell: Tell) -> Ending:
     _check_host(setup.host)
+    ended = _hear_signals()
     clock = WallClock(0 if setup.start is None else setup.start - SYSTEM.wall_ms())
     script = _account(setup.account)
     feed = open_feed(setup, clock.now())
@@ -78,7 +79,11 @@ async def _run(setup: VenueSetup, tell: Tell) -> Ending:
         venue.start()
         tell(_opening(venue, server))
         venue.ledger.listen(tell)
-        return await _until_the_end(setup, venue)
+        _flush_often(venue)
+        if setup.duration_ms is not None:
+            due = venue.clock.now() + setup.duration_ms
+            venue.clock.call_at(due, lambda: _end(ended, "time"))
+        return await ended
     finally:
         await server.stop()
         venue.stop()
@@ -149,21 +154,19 @@ def _opening(venue: Venue, server: Server) -> dict[str, Any]:
     }
 
 
-async def _until_the_end(setup: VenueSetup, venue: Venue) -> Ending:
+def _hear_signals() -> asyncio.Future[Ending]:
+    """Return what is told of the first signal that ends the venue."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Ending] = loop.create_future()
+    loop.add_signal_handler(signal.SIGINT, _end, ended, "interrupted")
+    loop.add_signal_handler(signal.SIGTERM, _end, ended, "terminated")
+    loop.add_signal_handler(signal.SIGHUP, _end, ended, "terminated")
+    return ended
 
-    def end(how: Ending) -> None:
-        if not ended.done():
-            ended.set_result(how)
 
-    loop.add_signal_handler(signal.SIGINT, end, "interrupted")
-    loop.add_signal_handler(signal.SIGTERM, end, "terminated")
-    loop.add_signal_handler(signal.SIGHUP, end, "terminated")
-    if setup.duration_ms is not None:
-        venue.clock.call_at(venue.clock.now() + setup.duration_ms, lambda: end("time"))
-    _flush_often(venue)
-    return await ended
+def _end(ended: asyncio.Future[Ending], how: Ending) -> None:
+    if not ended.done():
+        ended.set_result(how)
 
 
 def _flush_often(venue: Venue) -> None:

@@ -273,6 +273,8 @@ class Acts:
         board = self._venue.market.board(order.listing.symbol)
         at = order.price or board.price
         amount = order.left if qty is None else Decimal(str(qty))
+        if not ZERO < amount <= order.left:
+            raise ValueError(f"{client_id} has {order.left} left to fill")
         price_ = at if price is None else Decimal(str(price))
         now = self._venue.clock.now()
         self._forced(

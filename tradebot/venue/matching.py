@@ -139,6 +139,7 @@ class Desk:
             self._resubmit(order, exchange)
             raise _refusal(first, order)
         self._by_key[order.key] = order
+        _take_cut(order, first)
         order.updated = now
         order.amended += 1
         self._tell(order, "AMENDMENT")
@@ -149,6 +150,7 @@ class Desk:
         self._by_key[order.key] = order
         with exact():
             reports = exchange.submit(_core_order(order, order.left), self._clock.now())
+        _take_cut(order, reports[0])
         self._book(reports[1:], self._leg(order))
 
     def _next_key(self) -> str:
@@ -439,6 +441,12 @@ def _largest(most: Decimal, step: Decimal, within: object) -> Decimal:
         else:
             high = middle - 1
     return low * step
+
+
+def _take_cut(order: VenueOrder, answer: Event) -> None:
+    """Take over the quantity a reduce-only order was cut to when it was sent."""
+    if isinstance(answer, OrderUpdate) and answer.qty is not None:
+        order.qty = order.executed + answer.qty
 
 
 def _side(order: VenueOrder) -> Side:
