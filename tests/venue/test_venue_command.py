@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tradebot.__main__ import main
+
 TRADEBOT = Path(sys.executable).with_name("tradebot")
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 STREAM = DATA / "um" / "BTCUSDT-ws-2024-08-08.jsonl.gz"
@@ -142,7 +144,9 @@ def recording(path: Path, stamps: list[int], *, cut: int = 0) -> Path:
     return path
 
 
-def test_bad_input_is_one_line_with_the_way_out(tmp_path: Path) -> None:
+def test_bad_input_is_one_line_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     header = "open_time,open,high,low,close,volume\n"
     rows = "".join(f"{1746372780000 + i * 60000},1,1,1,1,1\n" for i in range(3))
     one = write(tmp_path / "BTCUSDT-1m-a.csv", header + rows)
@@ -185,13 +189,13 @@ def test_bad_input_is_one_line_with_the_way_out(tmp_path: Path) -> None:
         (["--ledger", tmp_path / "no" / "l.jsonl"], ["l.jsonl", "--ledger"]),
     ]
     for words, parts in cases:
-        done = run("--for", "10ms", *words)
-        said = f"{words}: {done.stdout!r} {done.stderr!r}"
-        assert done.returncode == 2, said
-        assert done.stdout == "", said
-        assert done.stderr.startswith("error: "), said
-        assert len(done.stderr.splitlines()) <= 2, said
-        assert all(part in done.stderr for part in parts), said
+        code = main(["venue", "--for", "10ms", *map(str, words)])
+        out, err = capsys.readouterr()
+        said = f"{words}: {out!r} {err!r}"
+        assert (code, out) == (2, ""), said
+        assert err.startswith("error: "), said
+        assert len(err.splitlines()) <= 2, said
+        assert all(part in err for part in parts), said
 
 
 def test_a_port_in_use_is_said_and_nothing_starts() -> None:

@@ -44,7 +44,7 @@ class Raw:
     def __init__(self, url: str, venue: Venue, session: aiohttp.ClientSession) -> None:
         self._url = url
         self._venue = venue
-        self._session = session
+        self.session = session
         self.headers: dict[str, str] = {}
 
     def sign(self, text: str) -> str:
@@ -72,7 +72,7 @@ class Raw:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         url = URL(f"{self._url}{path}" + ("" if form or not text else f"?{text}"), encoded=True)
         body = text.encode() if form else None
-        async with self._session.request(method, url, data=body, headers=headers) as answer:
+        async with self.session.request(method, url, data=body, headers=headers) as answer:
             self.headers = dict(answer.headers)
             return answer.status, await answer.json()
 

@@ -47,7 +47,7 @@ class Params:
             kept.append(part)
             if name in self.values:
                 self.twice = name
-            else:
+            elif name:
                 self.values[name] = unquote_plus(value)
         return "&".join(kept)
 

@@ -42,24 +42,27 @@ class Pipeline:
         answer = await faults.before_reading(call)
         if answer is not None:
             return answer
-        call.params = Params(query, _text(await read_body()))
+        try:
+            call.params = Params(query, _text(await read_body()))
+        except VenueError as refusal:
+            return self._refused(call, refusal)
         answer = await faults.before_handling(call)
         if answer is None:
             answer = self._carry_out(call)
         return await faults.after_handling(call, answer)
 
     def _carry_out(self, call: Call) -> Answer:
-        limits = self._venue.limits
         try:
-            limits.arrive()
-            body = self._handle(call)
-            answer = Answer(200, body, headers=self._headers(call))
+            self._venue.limits.arrive()
+            return Answer(200, self._handle(call), headers=self._headers(call))
         except VenueError as refusal:
-            headers = self._headers(call)
-            if refusal.status in (418, 429) and limits.retry_after:
-                headers["Retry-After"] = str(limits.wait_s())
-            answer = Answer(refusal.status, refusal.body, headers=headers)
-        return answer
+            return self._refused(call, refusal)
+
+    def _refused(self, call: Call, refusal: VenueError) -> Answer:
+        limits, headers = self._venue.limits, self._headers(call)
+        if refusal.status in (418, 429) and limits.retry_after:
+            headers["Retry-After"] = str(limits.wait_s())
+        return Answer(refusal.status, refusal.body, headers=headers)
 
     def _handle(self, call: Call) -> Any:
         venue = self._venue
