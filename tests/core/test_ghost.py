@@ -319,9 +319,28 @@ def test_on_quotes_the_touch_is_paid() -> None:
     town.step([quote(4, "110.5", "110.6", "110.4")])
     assert town.last.entry_price == D("100.02")
     assert town.last.exit_reason == "target"
-    assert town.last.exit_price == D("110.5")
-    assert town.last.mfe == (D("110.5") - D("100.02")) * town.last.qty
+    assert town.last.exit_price == D(110)  # the trigger at best
+    assert town.last.mfe == (D(110) - D("100.02")) * town.last.qty
     assert town.last.mae == (D(99) - D("100.02")) * town.last.qty
+
+
+def test_on_quotes_the_volume_of_the_last_minute_prices_what_the_touch_does_not_show() -> None:
+    town = Town(rules=replace(RULES, impact=D("0.1")))
+    minute = Bar.of(SOL, T0 - MINUTE_MS, MINUTE_MS, ["100", "100", "100", "100", "40"])
+    town.step([quote(0, "99.98", "100.02", "100", size="0")])
+    town.step([minute])
+    town.ghosts.judge(SignalJudged(1, T0, SOL, "long", 0.6, D(100), D(95), None, "", "held"))
+    state = json.loads(json.dumps(town.ghosts.export_state()))
+    town.ghosts = Ghosts(town.notional, town.rules, INSTRUMENTS)
+    town.ghosts.restore(state)
+    town.step([quote(1, "99.98", "100.02", "100", size="0")])
+    # 100.02 + 0.010002 + 10.002 x 10/40 = 102.530502
+    assert town.ghosts.view()[0]["entry_price"] == D("102.54")
+    town.step([Bar.of(SOL, T0, MINUTE_MS, ["100", "100", "100", "100", "20"])])
+    town.signal("exit", id=2)
+    town.step([quote(3, "99.98", "100.02", "100", size="0")])
+    # 99.98 - 0.009998 - 9.998 x 10/20 = 94.971002
+    assert town.last.exit_price == D("94.97")
 
 
 def market(seed: int, minutes: int) -> Iterator[list[MarketEvent]]:

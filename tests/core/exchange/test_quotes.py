@@ -16,35 +16,43 @@ D = Decimal
 
 # bid 99.99, ask 100.01, 5 on each side, mark 100
 Q = "q 99.99 100.01 5 5 100"
-LONG = f"{Q}\n a buy 1 market\n {Q}"
-SHORT = f"{Q}\n a sell 1 market\n {Q}"
+MINUTE = "100 100 100 100 20"
+"""The last closed minute: 20 traded. Half a spread at 100.01 is 0.010001, impact 10.001 x rest / 20."""
+START = f"{MINUTE}\n {Q}"
+LONG = f"{START}\n a buy 1 market\n {Q}"
+SHORT = f"{START}\n a sell 1 market\n {Q}"
 
 FROM_FLAT = table(
     ("a market order takes the touch", f"b buy 2 market\n {Q}", "b buy 2 @ 100.01"),
     ("a sell takes the bid", f"b sell 2 market\n {Q}", "b sell 2 @ 99.99"),
     (
         "beyond the visible size it pays impact, a fill per level",
-        # 100.01 x 0.1 x 2/5 = 4.0004: 104.0104 up to 104.02
+        # 100.01 + 0.010001 + 10.001 x 2/20 = 101.020101
         f"b buy 7 market\n {Q}",
-        "b buy 5 @ 100.01\n b buy 2 @ 104.02",
+        "b buy 5 @ 100.01\n b buy 2 @ 101.03",
     ),
     (
-        "at least a tick",
+        "what a deep touch shows costs nothing more, a thin one's rest does",
         "b buy 5.001 market\n q 99.99 100.01 5 5000 100\n c sell 0.06 market\n q 100 100.01 0.05 5 100",
-        # c: 100 x 0.1 x 0.01/0.05 = 2
-        "b buy 5.001 @ 100.01\n c sell 0.05 @ 100\n c sell 0.01 @ 98",
+        # c: 100 - 0.01 - 10 x 0.01/20 = 99.985
+        "b buy 5.001 @ 100.01\n c sell 0.05 @ 100\n c sell 0.01 @ 99.98",
     ),
     (
         "two orders share what is visible",
-        # c takes the last 1, its other 1 pays 100.01 x 0.1 x 1/5 = 2.0002
+        # c takes the last 1, its other 1 pays 100.01 + 0.010001 + 10.001 x 1/20 = 100.520051
         f"b buy 4 market\n c buy 2 market\n {Q}",
-        "b buy 4 @ 100.01\n c buy 1 @ 100.01\n c buy 1 @ 102.02",
+        "b buy 4 @ 100.01\n c buy 1 @ 100.01\n c buy 1 @ 100.53",
     ),
     (
         "an empty touch is beyond at once",
-        # as deep as the order: 100.01 x 0.1
         "b buy 1 market\n q 99.99 100.01 5 0 100",
-        "b buy 1 @ 110.02",
+        "b buy 1 @ 100.53",
+    ),
+    (
+        "more than the minute's volume is impact in full",
+        # 100.01 + 0.010001 + 10.001 = 110.021001
+        "b buy 30 market\n q 99.99 100.01 5 0 100",
+        "b buy 30 @ 110.03",
     ),
     (
         "a limit through the ask takes what is visible",
@@ -97,7 +105,22 @@ FROM_FLAT = table(
     ),
     ("a stop waits for the mark", "b buy 1 stop 101\n q 101.5 101.6 5 5 100.99", ""),
     ("and then takes the touch", "b buy 1 stop 101\n q 101.5 101.6 5 5 101", "b buy 1 @ 101.6"),
-    ("a target entry", f"b buy 1 tp 99\n {Q}\n q 98.9 98.95 5 5 99", "b buy 1 @ 98.95"),
+    (
+        "a target fills at its trigger, though the touch is better",
+        f"b buy 1 tp 99\n {Q}\n q 98.9 98.95 5 5 99",
+        "b buy 1 @ 99",
+    ),
+    (
+        "and at the touch where that is worse",
+        f"b buy 1 tp 99\n {Q}\n q 98.9 99.2 5 5 99",
+        "b buy 1 @ 99.2",
+    ),
+    (
+        "what a target finds beyond the touch is capped as well",
+        # 98.9 + 0.00989 + 9.89 x 0.5/20 = 99.15714; of 0.1 only: 98.95934, not better than 99
+        f"""b buy 0.6 tp 99\n c buy 0.2 tp 99\n {Q}\n q 98.8 98.9 0.1 0.1 98.9""",
+        "b buy 0.1 @ 99\n b buy 0.5 @ 99.16\n c buy 0.2 @ 99.01",
+    ),
     ("a stop the mark has reached is refused", "b buy 1 stop 100", "b rejected -2021"),
     (
         "a cancel takes effect at the next quote, before it fills anything",
@@ -120,7 +143,7 @@ FROM_FLAT = table(
 
 @pytest.mark.parametrize(("script", "expected"), FROM_FLAT)
 def test_from_flat(script: str, expected: list[str]) -> None:
-    assert then(Q, script) == expected
+    assert then(START, script) == expected
 
 
 HELD = table(
@@ -143,9 +166,9 @@ HELD = table(
     ("cut when sent", f"x sell 2 market ro\n {Q}", "x working 1\n x sell 1 @ 99.99"),
     (
         "cut by another fill in the middle of a sweep",
-        # x: 0.5 visible at 99.99, then 99.99 - 99.99 x 0.1 x 0.5/0.5 = 89.991
+        # x: 0.5 visible at 99.99, then 99.99 - 0.009999 - 9.999 x 0.5/20 = 99.730026
         "s sell 1 stop 95 ro\n x sell 1 market ro\n q 99.99 100.01 0.5 5 100",
-        "x sell 0.5 @ 99.99\n s expired 0.5\n x sell 0.5 @ 89.99\n s expired 0",
+        "x sell 0.5 @ 99.99\n s expired 0.5\n x sell 0.5 @ 99.73\n s expired 0",
     ),
 )
 
@@ -225,12 +248,12 @@ def test_close_all_now_walks_the_last_quote() -> None:
     script.run(f"{LONG}\n t sell 1 limit 105 ro")
     assert script.close_all() == ["t cancelled", "close-1 sell 1 @ 99.99"]
     script = Script(rules=replace(RULES, leverage=2))
-    script.run(f"{Q}\n a sell 7 market\n {Q}")
-    assert script.close_all() == ["close-1 buy 5 @ 100.01", "close-2 buy 2 @ 104.02"]
+    script.run(f"{START}\n a sell 7 market\n {Q}")
+    assert script.close_all() == ["close-1 buy 5 @ 100.01", "close-2 buy 2 @ 101.03"]
     assert not script.exchange.positions
 
 
 def test_close_all_now_on_an_empty_touch() -> None:
     script = Script()
     script.run(f"{LONG}\n q 99.99 100.01 0 0 100")
-    assert script.close_all() == ["close-1 sell 1 @ 89.99"]
+    assert script.close_all() == ["close-1 sell 1 @ 99.48"]  # 99.99 - 0.009999 - 9.999 / 20

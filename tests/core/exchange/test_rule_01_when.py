@@ -102,6 +102,34 @@ ON_A_FILL = table(
         "a buy 1 @ 100.02 open\n seen 100\n x sell 1 @ 99.98 open",
     ),
     (
+        "a limit sent on a fill rests from then: passed by the next open it fills at its price",
+        f"{FLAT}\n a buy 1 market\n on a: t sell 1 limit 105 ro\n {FLAT}\n 110 111 109 110 1000",
+        "a buy 1 @ 100.02 open\n seen 100\n t sell 1 @ 105 maker open",
+    ),
+    (
+        "post-only as well: nothing of it takes",
+        f"{FLAT}\n a buy 1 market\n on a: t sell 1 limit 105 gtx ro\n {FLAT}\n 110 111 109 110 1000",
+        "a buy 1 @ 100.02 open\n seen 100\n t sell 1 @ 105 maker open",
+    ),
+    (
+        "an immediate one is judged at that open",
+        # 110 - 0.011 - 0.011 = 109.978
+        f"{FLAT}\n a buy 1 market\n on a: t sell 1 limit 105 ioc ro\n {FLAT}\n 110 111 109 110 1000",
+        "a buy 1 @ 100.02 open\n seen 100\n t sell 1 @ 109.97 open",
+    ),
+    (
+        "on another symbol too",
+        f"""{FLAT} & U {FLAT}\n a buy 1 market\n on a: U b buy 1 limit 101
+        {FLAT} & U {FLAT}\n {FLAT} & U {FLAT}""",
+        "a buy 1 @ 100.02 open\n seen 100\n b buy 1 @ 101 maker open\n seen 100\n seen 100",
+    ),
+    (
+        "one sent on a price event counts as sent at the close: it arrives at the next open",
+        f"""{FLAT}\n a buy 1 market\n on seen: t sell 1 limit 105 ro
+        {FLAT}\n 110 111 109 110 1000""",
+        "a buy 1 @ 100.02 open\n seen 100\n t sell 1 @ 109.97 open",
+    ),
+    (
         "a cancel sent on a fill takes effect at the next open",
         f"""{FLAT}\n a buy 1 market\n b buy 1 limit 99\n on a: cancel b
         100 100 98.99 100 1000

@@ -43,6 +43,22 @@ HELD = table(
         "b buy 1 @ 100.02 open\n seen 100",
     ),
     (
+        "a limit that arrives marketable after one rests too, and fills in the next bar",
+        f"b buy 1 market\n t sell 1 limit 99 ro\n {FLAT}\n {FLAT}",
+        "b buy 1 @ 100.02 open\n seen 100\n t sell 1 @ 99 maker open\n seen 100",
+    ),
+    (
+        "an immediate one then ends, a post-only one would have taken",
+        f"b buy 1 market\n t sell 0.5 limit 99 ioc ro\n u sell 0.5 limit 99 gtx ro\n {FLAT}",
+        "b buy 1 @ 100.02 open\n t expired\n u expired\n seen 100",
+    ),
+    (
+        "submitted before the add-on it takes at the open",
+        f"t sell 0.5 limit 99 ro\n b buy 1 market\n {FLAT}",
+        # 100 - 0.01 - 0.005
+        "t sell 0.5 @ 99.98 open\n b buy 1 @ 100.02 open\n seen 100",
+    ),
+    (
         "an add-on on the way up sends the path down again, and the stop is met there",
         # b: 103 + 0.0103 + 0.0103 + 0.25 x 1 = 103.2706; s: 98 - 0.0098 - 0.0098 - 0.25 x 1
         """b buy 1 stop 103

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sim_script import FLAT, LONG, RULES, Script, instrument, then
+from sim_script import FLAT, LONG, RULES, SHORT, Script, instrument, then
 
 from tradebot.core.model.events import Filled
 from tradebot.core.model.money import exact
@@ -46,8 +46,19 @@ def test_slippage_is_not_capped_and_a_sell_ends_at_one_tick() -> None:
     with exact():
         assert slipped(Side.BUY, D(100), D(900), D(1), D("0.01")) == 1000
         assert slipped(Side.SELL, D(100), D(900), D(1), D("0.01")) == D("0.01")
-    # a stop fills whole against a volume of 0.1: impact 99 x 0.1 x 1 / 0.1 = 99, all of the price
-    assert then(LONG, "s sell 1 stop 99 ro\n 100 100 98 98 0.1") == ["s sell 1 @ 0.01"]
+    # at an impact of 1 a stop that is the whole volume pays all of the price
+    script = "s sell 1 stop 99 ro\n 100 100 98 98 1"
+    assert then(LONG, script, impact=D(1)) == ["s sell 1 @ 0.01"]
+
+
+@pytest.mark.parametrize("volume", ["1", "0.1", "0.001"])
+def test_impact_is_at_most_that_of_the_whole_volume(volume: str) -> None:
+    # 99 - 0.0099 - 99 x 0.1 x 1 - 0.25 x 1 = 88.8401, however little traded
+    script = f"s sell 1 stop 99 ro\n 100 100 98 98 {volume}"
+    assert then(LONG, script) == ["s sell 1 @ 88.84"]
+    # 101 + 0.0101 + 10.1 + 0.25 = 111.3601
+    script = f"s buy 1 stop 101 ro\n 100 102 100 100 {volume}"
+    assert then(SHORT, script) == ["s buy 1 @ 111.37"]
 
 
 def test_no_volume_counts_as_the_own_quantity() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from sim_script import FLAT, LONG, SHORT, table, then
+
+D = Decimal
 
 LIMITS = table(
     ("touched is not enough", "b buy 1 limit 99\n 100 100 99 99 1000", ""),
@@ -79,6 +83,22 @@ LIMITS = table(
 @pytest.mark.parametrize(("script", "expected"), LIMITS)
 def test_entries(script: str, expected: list[str]) -> None:
     assert then(FLAT, script) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        # a spread of 1 %: 100.5 is asked, 99.5 bid
+        ("b buy 1 limit 100.4 gtx", "b buy 1 @ 100.4 maker"),
+        ("b buy 1 limit 100.01", "b buy 1 @ 100.01 maker"),
+        ("b sell 1 limit 99.6", "b sell 1 @ 99.6 maker"),
+        ("b buy 1 limit 100.5", "b buy 1 @ 100.5 open"),  # at it: a taker, capped by the limit
+    ],
+)
+def test_a_limit_inside_the_half_spread_that_the_open_passes_is_no_taker(
+    order: str, expected: str
+) -> None:
+    assert then(FLAT, f"{order}\n {FLAT}", spread_bps=D(100))[0] == expected
 
 
 TARGETS = table(

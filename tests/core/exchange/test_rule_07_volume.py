@@ -95,6 +95,18 @@ HELD = table(
         "seen 106\n t sell 1 @ 99.98 open",
     ),
     (
+        "or at its trigger, where that open is better",
+        # 105 - 0.0105 - 0.0105 = 104.979
+        "t sell 1 tp 105 ro\n 106 106 106 106 0\n 110 110 110 110 0\n 110 110 110 110 1000",
+        "seen 106\n seen 110\n t sell 1 @ 104.97 open",
+    ),
+    (
+        "what a target that was filled in part leaves is a market order at the next open",
+        # 0.5 of 5 at 105: 105 - 0.0105 - 1.05 = 103.9395; then 110 - 0.011 - 0.0055 = 109.9835
+        "t sell 1 tp 105 ro\n 100 106 100 100 5\n 110 110 110 110 0\n 110 110 110 110 1000",
+        "seen 100\n t sell 0.5 @ 103.93\n seen 110\n t sell 0.5 @ 109.98 open",
+    ),
+    (
         "a market close is cut to the share as well",
         "x sell 1 market ro\n 100 100 100 100 5\n 100 100 100 100 5",
         "x sell 0.5 @ 98.99 open\n seen 100\n x sell 0.5 @ 98.99 open",

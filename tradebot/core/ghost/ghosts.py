@@ -42,6 +42,7 @@ from tradebot.core.model.values import (
 )
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.simulated.account import Position
+from tradebot.core.simulated.state import export_bars, restore_bars
 
 AMPLE = 100
 """Equity of a hypothetical account in notionals: only rules of the market may refuse its entry."""
@@ -134,10 +135,15 @@ class HypotheticalTrade:
 
     # -- orders -------------------------------------------------------------------------------------
 
-    def open(self, at: int, known: Group | None) -> None:
-        """Send the entry, decided at ``at`` on what the market showed last."""
+    def open(self, at: int, known: Group | None, minute: Bar | None) -> None:
+        """Send the entry, decided at ``at`` on what the market showed last.
+
+        ``minute`` is the last closed bar where there are quotes.
+        """
         if known is not None:
             self._hear_all(self._exchange.step(known))
+        if minute is not None:
+            self.pass_by(minute)
         refusal = self._send(Purpose.ENTRY, OrderType.MARKET, self.plan.qty, at)
         if refusal:
             self._dead = refusal
@@ -215,6 +221,10 @@ class HypotheticalTrade:
         else:  # the bar it was left in: what the monitor saw of it, and the fills
             for price in self._seen:
                 self._note(price, price)
+
+    def pass_by(self, minute: Bar) -> None:
+        """Let the exchange know a closed bar where there are quotes: nothing trades on it."""
+        self._hear_all(self._exchange.step((minute,)))
 
     def fund(self, due: FundingRate) -> None:
         """Pay or receive funding on what is held."""
@@ -419,13 +429,14 @@ class Ghosts:
         self._instruments = instruments
         self._open: dict[str, list[HypotheticalTrade]] = {}
         self._last: dict[str, Group] = {}
+        self._minutes: dict[str, Bar] = {}
         self._newest = 0
 
     def advance(self, step: Sequence[MarketEvent], at: int) -> list[GhostClosed]:
         """Play all market events of one moment to the open trades; return those that ended.
 
-        ``at`` is the engine's clock after the step (UTC milliseconds). Where the market has quotes, do
-        not show its bars: nothing trades on them.
+        ``at`` is the engine's clock after the step (UTC milliseconds). A symbol that has shown a quote
+        is traded on quotes: its bars only say what volume a minute has.
         """
         touched = False
         for event in step:  # funding comes first, as at the exchange
@@ -442,6 +453,9 @@ class Ghosts:
                 marks[event.symbol] = event
                 continue
             elif isinstance(event, Bar):
+                if isinstance(self._last.get(event.symbol, (event,))[0], Quote):
+                    self._pass_by(event)
+                    continue
                 group, low, high = _with_mark(event, marks.get(event.symbol))
                 self._last[event.symbol] = group
             else:
@@ -450,6 +464,11 @@ class Ghosts:
                 trade.see(group, low, high)
                 touched = touched or not trade.asleep
         return self._sweep(at) if touched else []
+
+    def _pass_by(self, minute: Bar) -> None:
+        self._minutes[minute.symbol] = minute
+        for trade in self._open.get(minute.symbol, ()):
+            trade.pass_by(minute)
 
     def judge(self, signal: SignalJudged) -> list[GhostOpened | GhostClosed]:
         """Take a signal: opposite trades are left, and an entry signal begins a trade.
@@ -484,7 +503,7 @@ class Ghosts:
         instrument = self._instruments[symbol]
         plan = HypotheticalPlan.of(signal, self.notional, instrument)
         trade = HypotheticalTrade(plan, self.notional * AMPLE, self._rules, instrument)
-        trade.open(signal.at, self._last.get(symbol))
+        trade.open(signal.at, self._last.get(symbol), self._minutes.get(symbol))
         self._open.setdefault(symbol, []).append(trade)
         return GhostOpened(signal.id, signal.at, symbol, signal.side, self.notional, plan.qty)
 
@@ -522,6 +541,7 @@ class Ghosts:
             "pnl": str(self.pnl),
             "open": [trade.export_state() for trade in self._each()],
             "last": {symbol: [_export(e) for e in group] for symbol, group in self._last.items()},
+            "minutes": export_bars(self._minutes),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -536,6 +556,7 @@ class Ghosts:
             symbol: tuple(_restore(symbol, e) for e in group)
             for symbol, group in state["last"].items()
         }
+        self._minutes = restore_bars(Bar, state.get("minutes", {}))
 
 
 def _with_mark(bar: Bar, mark: MarkBar | None) -> tuple[Group, float, float]:

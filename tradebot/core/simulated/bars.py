@@ -54,6 +54,11 @@ class Moment:
         """Tell a price inside a bar: decisions on it are decisions at the close."""
         self._set(bar, None, bar, mark)
 
+    @property
+    def on_path(self) -> bool:
+        """Whether what is decided now is decided at a point of a path, not at a close."""
+        return self._level is not None
+
     def level_for(self, symbol: str) -> Decimal | None:
         """The point of the path at which a stop on a symbol would go live now, if any."""
         return self._level if symbol == self._symbol else None
@@ -176,7 +181,10 @@ class BarWalk:
         elif kind is OrderType.LIMIT and not resting.arrived:
             yield from self._arrive(resting)
         elif kind is OrderType.TAKE_PROFIT_MARKET and resting.triggered:
-            yield from self._take(resting, self._open, self._open)
+            base = self._open
+            if resting.waits:
+                base = worse(resting.order.side, resting.level, base)
+            yield from self._take(resting, base, self._open)
         elif resting.triggered or self._met_at_open(resting):
             yield from self._meet(resting, self._open)
 
@@ -196,7 +204,8 @@ class BarWalk:
                 reason = f"post-only would take at {self._bar.text[0]}"
                 yield from self._here([self._desk.expire(resting, self._stamp, reason)])
                 return
-            yield from self._take(resting, self._open, self._open, limit=resting.level)
+            if self._may_fill(resting):
+                yield from self._take(resting, self._open, self._open, limit=resting.level)
         yield from self._end_immediate(resting)
 
     def _take(
@@ -330,6 +339,7 @@ class BarWalk:
             return self._fill(resting, qty, lambda _: price, level, maker=True)
         resting.triggered = True
         if kind is OrderType.TAKE_PROFIT_MARKET:
+            resting.waits = self._dead
             return self._take(resting, resting.level, level)
         if self._dead:
             return ()
@@ -383,6 +393,7 @@ class BarWalk:
         if not qty:
             return ()
         done = self._desk.fill(resting, qty, price_of, self._stamp, maker=maker)
+        resting.waits = False
         if self._share is not _UNLIMITED:
             self._share = max(ZERO, self._share - done.qty)
         self._cur = min(max(level, self._low), self._high)  # a mark may go where no trade was

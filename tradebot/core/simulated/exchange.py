@@ -29,6 +29,7 @@ from tradebot.core.model.values import (
     OrderType,
     Quote,
     Side,
+    TimeInForce,
 )
 from tradebot.core.simulated import acceptance, bars, quotes
 from tradebot.core.simulated.asked import AskedExchange, record_of
@@ -54,7 +55,8 @@ from tradebot.core.simulated.state import (
 class SimExchange(AskedExchange):
     """One simulated venue with one account, on bars or on quotes.
 
-    A symbol that has shown a quote is traded on quotes from then on: its bars only pass through.
+    A symbol that has shown a quote is traded on quotes from then on: its bars only say what volume
+    a minute has.
     Run it inside ``money.exact()``.
     """
 
@@ -99,8 +101,7 @@ class SimExchange(AskedExchange):
 
     def _answer_now(self, resting: Resting, at: int) -> Iterator[Report]:
         """What the last quote, or what earlier orders have left of it, gives an order."""
-        book = self._visible(self._quotes[resting.order.symbol])
-        return QuoteWalk(self._desk, self._pricing, book, Stamp(at, at)).answer(resting)
+        return self._walk(self._quotes[resting.order.symbol], Stamp(at, at)).answer(resting)
 
     def cancel(self, symbol: str, order_id: str, at: int) -> list[Report]:
         """Ask for a cancel: CANCELLED follows as an event when it takes effect.
@@ -183,6 +184,8 @@ class SimExchange(AskedExchange):
         if self._desk.history is not None:
             self._desk.history.add(record_of(resting, at))
         moment = self._moment
+        if moment.on_path and order.tif is not TimeInForce.IOC:
+            resting.arrived = True  # it rests from here, and fills from a later bar
         level = moment.level_for(order.symbol)
         if level is None or order.type is not OrderType.STOP_MARKET:
             return resting
@@ -330,7 +333,7 @@ class SimExchange(AskedExchange):
             self._quotes[quote.symbol] = quote
         loud = [quote for quote in seen if self._is_loud(quote)]
         if loud:
-            walks = [self._walk(quote) for quote in loud]
+            walks = [self._walk(quote, Stamp(quote.at, quote.exchange_time)) for quote in loud]
             return self._walk_quotes(paid, walks, [*seen, *told])
         return [*paid, *seen, *told]
 
@@ -339,9 +342,9 @@ class SimExchange(AskedExchange):
         position = self._positions.get(quote.symbol)
         return bool(orders or position) and not quotes.is_quiet(orders, position, quote)
 
-    def _walk(self, quote: Quote) -> QuoteWalk:
-        stamp = Stamp(quote.at, quote.exchange_time)
-        return QuoteWalk(self._desk, self._pricing, self._visible(quote), stamp)
+    def _walk(self, quote: Quote, stamp: Stamp) -> QuoteWalk:
+        volume = quotes.minute_volume(self._bars.get(quote.symbol))
+        return QuoteWalk(self._desk, self._pricing, self._visible(quote), volume, stamp)
 
     def _visible(self, quote: Quote) -> VisibleBook:
         """What is left of a symbol's last quote."""
@@ -396,11 +399,9 @@ class SimExchange(AskedExchange):
     def _close_now(self, symbol: str, stamp: Stamp) -> list[Event]:
         held = self._desk.account.held(symbol)
         side = Side.SELL if held > 0 else Side.BUY
-        quote = self._quotes.get(symbol)
-        tick = self._instruments[symbol].tick
-        if quote is not None:
-            return [*quotes.close(self._desk, self._pricing, self._visible(quote), stamp)]
-        bar = self._bars[symbol]
+        if (quote := self._quotes.get(symbol)) is not None:
+            return [*self._walk(quote, stamp).close()]
+        bar, tick = self._bars[symbol], self._instruments[symbol].tick
         price = self._pricing.market(side, bar.exact_close, abs(held), bar.exact_volume, tick)
         return [self._desk.close(symbol, abs(held), price, stamp)]
 

@@ -40,7 +40,7 @@ def slipped(
 
 
 class Pricing:
-    """Fill prices on bars under one set of rules."""
+    """Fill prices under one set of rules."""
 
     __slots__ = ("_impact", "_plain", "_spread")
 
@@ -82,18 +82,20 @@ class Pricing:
         return limit * _HALF_BPS <= open_ * (_HALF_BPS - spread)
 
     def beyond_touch(
-        self, side: Side, touch: Decimal, rest: Decimal, visible: Decimal, tick: Decimal
+        self, side: Side, touch: Decimal, rest: Decimal, volume: Decimal, tick: Decimal
     ) -> Decimal:
         """Return the price of what a quote's visible size does not cover.
 
-        The touch worsened by ``touch x impact x rest / visible``, at least one tick. Nothing
-        visible counts as a book as deep as the order.
+        Rule 3 with the touch as base and the last closed minute's ``volume``: never better than the
+        touch, and a larger rest never costs less. A minute without trades counts as our own quantity.
         """
-        return slipped(side, touch, touch * self._impact * rest, visible or rest, tick)
+        numerator, denominator = self._slip(touch, rest, volume)
+        return slipped(side, touch, numerator, denominator, tick)
 
     def _slip(self, base: Decimal, qty: Decimal, volume: Decimal) -> tuple[Decimal, Decimal]:
-        """Half the spread plus impact, as a fraction; no volume counts as our own quantity."""
-        volume = volume or qty
+        """Half the spread plus impact, as a fraction; our part of the volume is 1 at most."""
+        if qty >= volume:
+            return base * (self._spread + _HALF_BPS * self._impact), _HALF_BPS
         return (
             base * (self._spread * volume + _HALF_BPS * self._impact * qty),
             _HALF_BPS * volume,

@@ -1,20 +1,21 @@
 """One quote of one symbol: the visible book takes the bar's place (DESIGN 11, last paragraph).
 
 Orders are judged by submission at the first quote they are eligible for and at every later one.
-Stops and targets wait for the mark price and then walk the book as market orders; a limit queues
-behind what is displayed at its price.
+Stops and targets wait for the mark price and then walk the book as market orders, a target not better
+than its trigger; a limit queues behind what is displayed at its price. What the quote does not show
+costs more the larger it is against the volume of the last closed minute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
-from tradebot.core.model.money import ZERO, floor_to
-from tradebot.core.model.values import OrderType, Quote, Side, TimeInForce
+from tradebot.core.model.money import ZERO, floor_to, quotient_at_8
+from tradebot.core.model.values import MINUTE_MS, Bar, OrderType, Quote, Side, TimeInForce
 from tradebot.core.simulated.account import Position
 from tradebot.core.simulated.matcher import Matcher, Report, Stamp
-from tradebot.core.simulated.pricing import Pricing
+from tradebot.core.simulated.pricing import Pricing, worse
 from tradebot.core.simulated.resting import CONDITIONAL, Resting
 
 
@@ -64,10 +65,21 @@ class VisibleBook:
         return self.bid if side is Side.BUY else self.ask
 
 
+def minute_volume(bar: Bar | None) -> Decimal:
+    """What traded in the last closed minute (base units), a longer bar taken evenly; 0 without any."""
+    if bar is None:
+        return ZERO
+    if bar.interval == MINUTE_MS:
+        return bar.exact_volume
+    return quotient_at_8(bar.exact_volume * MINUTE_MS, Decimal(bar.interval), ROUND_FLOOR)
+
+
 class QuoteWalk:
     """What one quote does to the orders and the position of its symbol."""
 
-    def __init__(self, desk: Matcher, pricing: Pricing, book: VisibleBook, stamp: Stamp) -> None:
+    def __init__(
+        self, desk: Matcher, pricing: Pricing, book: VisibleBook, volume: Decimal, stamp: Stamp
+    ) -> None:
         quote = book.quote
         self._desk = desk
         self._pricing = pricing
@@ -75,6 +87,7 @@ class QuoteWalk:
         self._mark = quote.exact_mark
         self._tick = desk.instruments[quote.symbol].tick
         self._visible = book
+        self._volume = volume
         self._stamp = stamp
         self._last_seq = desk.book.seq  # what is sent while this quote is worked waits for the next
 
@@ -98,6 +111,22 @@ class QuoteWalk:
         else:
             yield from self._sweep(resting)
 
+    def close(self) -> Iterator[Report]:
+        """Close the whole position, on what is left of the quote and beyond it."""
+        held = self._desk.account.held(self._symbol)
+        side = Side.SELL if held > 0 else Side.BUY
+        touch = self._visible.opposite(side)
+        shown = min(abs(held), touch.left)
+        touch.left -= shown
+        if shown:
+            yield self._desk.close(self._symbol, shown, touch.price, self._stamp)
+        if rest := abs(held) - shown:
+            price = self._beyond(side, touch, rest)
+            yield self._desk.close(self._symbol, rest, price, self._stamp)
+
+    def _beyond(self, side: Side, touch: Visible, qty: Decimal) -> Decimal:
+        return self._pricing.beyond_touch(side, touch.price, qty, self._volume, self._tick)
+
     def _next_eligible(self, seq: int) -> Resting | None:
         for resting in self._desk.book.after(self._symbol, seq):
             if resting.eligible_at <= self._stamp.time and resting.seq <= self._last_seq:
@@ -111,26 +140,35 @@ class QuoteWalk:
         elif kind is OrderType.MARKET or resting.reached(self._mark):
             yield from self._sweep(resting)
 
+    def _opposite(self, resting: Resting) -> Visible:
+        return self._visible.opposite(resting.order.side)
+
     def _sweep(self, resting: Resting) -> Iterator[Report]:
-        """A market order: the visible touch, then whatever is left at a worsened price."""
-        touch = self._visible.opposite(resting.order.side)
-        yield from self._take(resting, touch, maker=False)
-        if not self._works(resting):
-            return
+        """A market order: the visible touch, then whatever is left at a worsened price.
 
-        def price_of(qty: Decimal) -> Decimal:
-            return self._pricing.beyond_touch(
-                resting.order.side, touch.price, qty, touch.size, self._tick
-            )
+        A take-profit-market fills at its trigger at best.
+        """
+        touch = self._opposite(resting)
+        side = resting.order.side
+        targets = resting.order.type is OrderType.TAKE_PROFIT_MARKET
 
-        yield from self._desk.fill(resting, resting.left, price_of, self._stamp).events
+        def capped(price: Decimal) -> Decimal:
+            return worse(side, price, resting.level) if targets else price
 
-    def _take(self, resting: Resting, touch: Visible, *, maker: bool) -> Iterator[Report]:
-        """Fill from the visible size, at the touch or, as a maker, at the limit."""
+        def beyond(qty: Decimal) -> Decimal:
+            return capped(self._beyond(side, touch, qty))
+
+        yield from self._take(resting, touch, capped(touch.price))
+        if self._works(resting):
+            yield from self._desk.fill(resting, resting.left, beyond, self._stamp).events
+
+    def _take(
+        self, resting: Resting, touch: Visible, price: Decimal, *, maker: bool = False
+    ) -> Iterator[Report]:
+        """Fill from the visible size."""
         qty = min(resting.left, touch.left)
         if not qty:
             return
-        price = resting.level if maker else touch.price
         done = self._desk.fill(resting, qty, lambda _: price, self._stamp, maker=maker)
         touch.left -= done.qty
         yield from done.events
@@ -138,13 +176,13 @@ class QuoteWalk:
     def _arrive(self, resting: Resting) -> Iterator[Report]:
         """A limit's first eligible quote: takes, expires, or queues behind its own side."""
         order = resting.order
-        touch = self._visible.opposite(resting.order.side)
+        touch = self._opposite(resting)
         if resting.reached(touch.price):
             if order.tif is TimeInForce.GTX:
                 reason = f"post-only would take at {touch.price}"
                 yield self._desk.expire(resting, self._stamp, reason)
                 return
-            yield from self._take(resting, touch, maker=False)
+            yield from self._take(resting, touch, touch.price)
         if order.tif is TimeInForce.IOC and self._works(resting):
             reason = f"immediate-or-cancel: no more within the limit at {touch.price}"
             yield self._desk.expire(resting, self._stamp, reason)
@@ -159,30 +197,13 @@ class QuoteWalk:
 
     def _queue(self, resting: Resting) -> Iterator[Report]:
         """A resting limit: once the opposite touch is past it, the queue goes first, then we."""
-        touch = self._visible.opposite(resting.order.side)
+        touch = self._opposite(resting)
         if not resting.passed(touch.price, self._tick):
             return
         ahead = min(resting.queue, touch.left)
         resting.queue -= ahead
         touch.left -= ahead
-        yield from self._take(resting, touch, maker=True)
+        yield from self._take(resting, touch, resting.level, maker=True)
 
     def _works(self, resting: Resting) -> bool:
         return self._desk.book.find(self._symbol, resting.order.id) is resting
-
-
-def close(desk: Matcher, pricing: Pricing, book: VisibleBook, stamp: Stamp) -> Iterator[Report]:
-    """Close the whole position of a symbol on what is left of its last quote, and beyond it."""
-    symbol = book.quote.symbol
-    held = desk.account.held(symbol)
-    side = Side.SELL if held > 0 else Side.BUY
-    touch = book.opposite(side)
-    qty = abs(held)
-    shown = min(qty, touch.left)
-    if shown:
-        touch.left -= shown
-        yield desk.close(symbol, shown, touch.price, stamp)
-    if rest := qty - shown:
-        tick = desk.instruments[symbol].tick
-        price = pricing.beyond_touch(side, touch.price, rest, touch.size, tick)
-        yield desk.close(symbol, rest, price, stamp)

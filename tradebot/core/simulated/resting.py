@@ -21,7 +21,7 @@ class Resting:
     """An accepted order: ``left`` is what remains of it (base units).
 
     ``eligible_at``: first moment (UTC ms) it may be judged; ``arrived``: it has been, once;
-    ``triggered``: its trigger was met; ``cancel_at``: when a requested cancel takes effect;
+    ``triggered``: its trigger was met; ``waits``: in a bar without volume, and nothing filled since; ``cancel_at``: when a requested cancel takes effect;
     ``live_bar``/``live_level``: bar (open time) inside which a stop went live, and the price there;
     ``queue``: size still ahead of a limit on quotes; ``filled``: what was executed of it.
     """
@@ -40,6 +40,7 @@ class Resting:
     live_level: Decimal = ZERO
     queue: Decimal = ZERO
     filled: Decimal = ZERO
+    waits: bool = False
 
     @classmethod
     def of(cls, order: Order, left: Decimal, seq: int, eligible_at: int) -> Resting:

@@ -169,6 +169,7 @@ def _export_resting(resting: Resting) -> dict[str, Any]:
         "cancel_at": resting.cancel_at,
         "queue": str(resting.queue),
         "filled": str(resting.filled),
+        "waits": resting.waits,
     }
 
 
@@ -195,6 +196,7 @@ def _restore_resting(stored: dict[str, Any]) -> Resting:
     resting.cancel_at = stored["cancel_at"]
     resting.queue = Decimal(stored["queue"])
     resting.filled = Decimal(stored.get("filled", 0))
+    resting.waits = stored.get("waits", False)
     return resting
 
 

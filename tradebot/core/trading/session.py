@@ -8,7 +8,7 @@ the runner has put it on record. Everything is synchronous and deterministic.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tradebot.core.ghost.ghosts import Ghosts
@@ -36,7 +36,7 @@ from tradebot.core.model.events import (
     PriceSeen,
     WakeUp,
 )
-from tradebot.core.model.values import HOUR_MS, Bar, MarkBar, Order, OrderStatus
+from tradebot.core.model.values import HOUR_MS, MarkBar, Order, OrderStatus
 from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.engine import Engine
 
@@ -89,7 +89,6 @@ class Session:
         self.note: Note | None = None
         self._judged: list[SignalJudged] = []
         self._latched = latched
-        self._quotes = engine.config.quotes
         self._clock = clock
         self._arrived = 0.0
         self.latencies_ms: deque[float] = deque(maxlen=LATENCIES)
@@ -110,10 +109,7 @@ class Session:
         engine = self.engine
         process = engine.process
         sink = self.sink
-        # where there are quotes the bars are for the strategies only: nothing trades on them
-        only_bars = self._quotes and isinstance(step[0], Bar)
-        events = _bars(step) if only_bars else self._on_market(step)
-        for event in events:
+        for event in self._on_market(step):
             effects = process(event)
             if sink is not None:
                 sink(event, effects)
@@ -158,8 +154,7 @@ class Session:
 
     def _show_ghosts(self, ghosts: Ghosts, step: Sequence[MarketEvent]) -> None:
         """Let hypothetical trades see the step, then begin those of the signals it has led to."""
-        if not (self._quotes and isinstance(step[0], Bar)):
-            self._tell(ghosts.advance(step, self.engine.now))
+        self._tell(ghosts.advance(step, self.engine.now))
         if self._judged:
             self._judge(ghosts)
 
@@ -293,7 +288,3 @@ class Session:
         self.digest.restore(state["digest"])
         if self.ghosts is not None:
             self.ghosts.restore(state["ghosts"])
-
-
-def _bars(step: Sequence[MarketEvent]) -> Iterable[Event]:
-    return [bar for bar in step if isinstance(bar, Bar)]
