@@ -46,6 +46,11 @@ class Heartbeat:
         self._last = self._clock.monotonic()
 
     @property
+    def still(self) -> float:
+        """Seconds since the last progress."""
+        return self._clock.monotonic() - self._last
+
+    @property
     def hung(self) -> float:
         """Seconds without progress where that is too long, else 0."""
         still = self._clock.monotonic() - self._last

@@ -93,6 +93,11 @@ class PaperHost:
             loop.call_soon_threadsafe(runner.request_stop, why)
 
     @property
+    def still(self) -> float:
+        """Seconds since the engine's last progress."""
+        return self._heartbeat.still
+
+    @property
     def hung(self) -> float:
         """Seconds for which the engine has made no progress, where that is too long; else 0."""
         return self._heartbeat.hung

@@ -6,9 +6,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
-from types import FrameType
 from typing import Any
 
 from tradebot.app.build import pick_instruments, price_bounds, timeframe_of
@@ -18,10 +17,11 @@ from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
 from tradebot.cli.lines import lines_of
 from tradebot.cli.options import RunOptions
-from tradebot.cli.output import Result, show
+from tradebot.cli.output import Result, fail, show
 from tradebot.cli.settings import read_config
+from tradebot.cli.stopping import INTERRUPTED, HungError, Signals, leave_at_once, until_ended
 from tradebot.cli.summary import render
-from tradebot.cli.tui_commands import is_terminal, run_with_screen
+from tradebot.cli.tui_commands import is_terminal, let_go_of_terminal, run_with_screen
 from tradebot.config import Config
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.errors import JournalError, UsageError
@@ -32,13 +32,17 @@ from tradebot.market.feed import FileSource, SimulatedSource, Source
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.aside import prints_aside
 
-INTERRUPTED = 130
-
-REFRESH_S = 0.1
-
 
 def paper(options: RunOptions) -> int:
     """Trade on paper, or judge signals as a ghost, journalled; an interrupted run goes on."""
+    with Signals() as signals:
+        try:
+            return _paper(options, signals)
+        except HungError as error:
+            leave_at_once(fail(options.mode, error, as_json=options.common.json))
+
+
+def _paper(options: RunOptions, signals: Signals) -> int:
     config = read_config(options.common, options.flags())
     if config.market.source == "binance" and not options.files:
         raise UsageError(
@@ -60,10 +64,10 @@ def paper(options: RunOptions) -> int:
         observe=without_shadow(_observe) if options.mode == "ghost" else _observe,
         said=_greeting(options, config, source),
     )
-    ending, signalled = _host(host_setup, options)
+    ending = _host(host_setup, options, signals)
     result = ghost_result(_paper_result(ending, source, config), ending, config)
     code = show(result, as_json=options.common.json)
-    return INTERRUPTED if signalled == signal.SIGINT and code == 0 else code
+    return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
 
 
 def _greeting(options: RunOptions, config: Config, source: Source) -> Callable[[str], None]:
@@ -103,41 +107,23 @@ def _source(options: RunOptions, config: Config) -> Source:
 # -- the engine's thread and this one -----------------------------------------------------------
 
 
-def _host(setup: Setup, options: RunOptions) -> tuple[Ending, int]:
-    """Run the engine in its thread while this one waits; return the ending and the signal, if any."""
+def _host(setup: Setup, options: RunOptions, signals: Signals) -> Ending:
+    """Run the engine in its thread while this one waits, and answer signals; return how it ended."""
     ready = threading.Event()
     screen = not options.headless and not options.common.json and is_terminal()
     if screen:  # it shows what is in the journal, and nothing else may write on the terminal
         setup = replace(setup, observe=None, said=lambda _: ready.set())
     host = PaperHost(setup)
-    caught: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-        host.stop(f"signal {signal.Signals(number).name}")
-
-    with _signals(stop):
-        host.start()
-        if screen:
-            number = run_with_screen(host, setup.config, options.common, ready)
-            return host.result(), number
+    signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
+    host.start()
+    if screen:
+        run_with_screen(host, setup.config, options.common, ready, signals)
+    else:
         with progress(options, shown=setup.pace.speed is None) as bar, prints_aside():
-            while not host.wait(REFRESH_S):
-                bar(host.progress)
-    return host.result(), caught[0] if caught else 0
-
-
-@contextmanager
-def _signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Answer INT, TERM and HUP with an orderly stop; a hang-up must not kill a headless run."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = [(number, signal.signal(number, handler)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, old in before:
-            signal.signal(number, old)
+            until_ended(host, signals, lambda: bar(host.progress))
+    signals.over()
+    let_go_of_terminal()
+    return host.result()
 
 
 def _observe(event: Event, effects: Sequence[Effect]) -> None:

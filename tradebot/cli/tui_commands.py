@@ -6,12 +6,13 @@ only when a screen opens.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,15 @@ from tradebot.app.host import PaperHost
 from tradebot.cli.options import Common
 from tradebot.cli.person import user_name
 from tradebot.cli.settings import read_config
+from tradebot.cli.stopping import INTERRUPTED, Signals, until_ended
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError, UsageError
 from tradebot.guard.lock import PID_FILE, lock_owner
+from tradebot.plugins.aside import prints_aside
 
 if TYPE_CHECKING:
-    from tradebot.tui.app import Exit
+    from tradebot.tui.app import Exit, Setting
 
 READY_S = 0.02
 """Seconds between two looks at whether the engine has begun its run."""
@@ -53,53 +56,87 @@ def tui(common: Common, run: str | None) -> int:
         raise UsageError(
             "the screens need a terminal", hint="`tradebot status` and the others print instead"
         )
-    from tradebot.tui.app import Setting, TradebotApp
+    from tradebot.tui.app import Setting
 
     if run is not None:
         _check_run(config, run)
-    app = TradebotApp(Setting(config, user_name(), run=run, start=lambda: _start(common, config)))
-    left = app.run()
-    return _fatal(app.return_code) or _answer(left)
+    with Signals() as signals:
+        start = partial(_start, common, config)
+        left = _shown(Setting(config, user_name(), run=run, start=start, listen=signals.listen))
+        signals.over()
+        let_go_of_terminal()
+    if left is None:
+        raise _screen_failed(config)
+    return _answer(left)
 
 
-def run_with_screen(host: PaperHost, config: Config, common: Common, ready: threading.Event) -> int:
+def run_with_screen(
+    host: PaperHost, config: Config, common: Common, ready: threading.Event, signals: Signals
+) -> None:
     """Show the screen over the engine's thread; on leaving, stop the engine in order.
 
     ``host`` has been started; ``ready`` is set when its run has begun. An engine that ends before that has
-    no screen: its error is for the caller. Returns the signal that ended the screen, 0 for none.
+    no screen: its error is for the caller. TradebotError when the screen ended by itself.
     """
-    while not ready.wait(READY_S):
-        if host.wait(0):
-            return 0
-    from tradebot.tui.app import Setting, TradebotApp
+    with prints_aside():
+        until_ended(host, signals, ready.is_set)
+    if host.wait(0) or signals.caught:
+        with prints_aside():
+            until_ended(host, signals)
+        return
+    from tradebot.tui.app import Setting
 
-    handlers = _handlers()
-    app = TradebotApp(Setting(config, user_name(), ended=lambda: _ended(host)))
-    left = app.run()
-    _restore(handlers)
+    setting = Setting(
+        config,
+        user_name(),
+        ended=lambda: _ended(host),
+        listen=signals.listen,
+        hung=lambda: host.hung,
+    )
+    left = _shown(setting)
+    signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
     if left is not None and left.why == "direct":
         _close_without_engine(config, common)
-    number = 0 if left is None else left.signal
-    why = f"signal {signal.Signals(number).name}" if number else "the screen was left"
-    host.stop(why)
-    while not host.wait(STOPPING_S):
-        pass
-    if number == getattr(signal, "SIGHUP", None):
-        _let_go_of_terminal()
-    if app.return_code:
-        raise TradebotError("the screen failed; the engine was stopped in order")
-    return number
+    host.stop("the screen was left" if left is not None else "the screen failed")
+    with prints_aside():
+        until_ended(host, signals, since=SYSTEM.monotonic())
+    if left is None:
+        let_go_of_terminal()
+        raise _screen_failed(config, "; the engine was stopped in order")
 
 
-def _let_go_of_terminal() -> None:
-    """Say the rest to nobody if the terminal has gone: a write to it would be an error."""
-    import termios
+def _shown(setting: Setting) -> Exit | None:
+    """Show the screens, alone on the terminal; return how they were left, None if that was not meant."""
+    from tradebot.tui.app import TradebotApp
+    from tradebot.tui.terminal import alone
 
+    with alone(setting.config.data_dir() / LOG_FILE) as outlet:
+        app = TradebotApp(setting, outlet)
+        left = app.run()
+    return None if app.return_code else left
+
+
+def _screen_failed(config: Config, more: str = "") -> TradebotError:
+    log = config.data_dir() / LOG_FILE
+    hint = f"{log} says why" if log.exists() else "please report it"
+    return TradebotError(f"the screen ended by itself{more}", hint=hint)
+
+
+def let_go_of_terminal() -> None:
+    """Say the rest to nobody where the terminal has gone: a write to it would be an error."""
+    try:
+        import termios
+    except ImportError:  # no such terminals here
+        return
     for stream in (sys.stdout, sys.stderr):
         try:
-            termios.tcgetattr(stream.fileno())
-        except (OSError, termios.error):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            fd = stream.fileno()
+            termios.tcgetattr(fd)
+        except termios.error as error:
+            if error.args and error.args[0] == errno.EIO:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
+        except (AttributeError, OSError, ValueError):  # closed, or no file at all
+            continue
 
 
 def _check_run(config: Config, run: str) -> None:
@@ -111,13 +148,9 @@ def _check_run(config: Config, run: str) -> None:
         reader.run(run)
 
 
-def _answer(left: Exit | None) -> int:
+def _answer(left: Exit) -> int:
     """Return the exit code: an interrupt is 130, TERM and HUP are an orderly stop."""
-    return 130 if left is not None and left.signal == signal.SIGINT else 0
-
-
-def _fatal(code: int | None) -> int:
-    return 1 if code else 0
+    return INTERRUPTED if left.signal == signal.SIGINT else 0
 
 
 def _ended(host: PaperHost) -> str | None:
@@ -128,18 +161,6 @@ def _ended(host: PaperHost) -> str | None:
         return host.result().why
     except BaseException as error:  # whatever it was, the screen has to say it
         return str(error) or type(error).__name__
-
-
-def _handlers() -> dict[int, Callable[..., object] | int | None]:
-    """Return the signal handlers in force: the screen's loop takes them, and leaves none behind."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    return {number: signal.getsignal(number) for number in numbers}
-
-
-def _restore(handlers: dict[int, Callable[..., object] | int | None]) -> None:
-    for number, handler in handlers.items():
-        signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _close_without_engine(config: Config, common: Common) -> None:

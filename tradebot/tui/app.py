@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal
 
@@ -38,6 +41,7 @@ from tradebot.tui.plots import PlotPage
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.risk import RiskPage
 from tradebot.tui.signals import SignalsPage
+from tradebot.tui.terminal import Outlet, TerminalDriver
 
 LOOK_S = 0.5
 """Seconds between two looks at the journal."""
@@ -93,7 +97,8 @@ class Setting:
 
     ``who`` goes on record with every command. ``clock`` is the real time in UTC milliseconds, ``seconds``
     one that only goes forward. ``ended`` says in words how the engine of this process ended, None while it
-    runs; it is itself None where the engine is another process. ``start`` starts an engine beside this one.
+    runs; it is itself None where the engine is another process, ``hung`` for how many seconds it has made no
+    progress. ``start`` starts an engine beside this one. ``listen`` takes who is to be told of signals.
     """
 
     config: Config
@@ -103,6 +108,8 @@ class Setting:
     seconds: Callable[[], float] = SYSTEM.monotonic
     ended: Callable[[], str | None] | None = None
     start: Callable[[], str] | None = None
+    hung: Callable[[], float] | None = None
+    listen: Callable[[Callable[[int], None]], None] | None = None
 
 
 def _view_keys() -> list[BindingType]:
@@ -158,9 +165,10 @@ class TradebotApp(App[Exit]):
         Binding("tab", "app.focus_next", "Next table", id="next", tooltip="Go to the next table"),
     ]
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__()
+    def __init__(self, setting: Setting, outlet: Outlet | None = None) -> None:
+        super().__init__(driver_class=None if outlet is None else TerminalDriver)
         self.setting = setting
+        self.outlet = outlet
         self.data_dir = setting.config.data_dir()
         self.feed = Feed(self.data_dir, setting.clock, setting.run)
         self.view = View(setting.clock(), self.data_dir, FIRST)
@@ -182,19 +190,28 @@ class TradebotApp(App[Exit]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self.switch_mode(TABS[0][2])
-        self._answer_signals()
+        if self.setting.listen is not None:
+            self.setting.listen(partial(self._signalled, asyncio.get_running_loop()))
         self.run_worker(self._watch(), group="watch")
 
-    def _answer_signals(self) -> None:
-        """Leave in order, with the terminal restored, when the process is asked to end."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                try:
-                    loop.add_signal_handler(number, self.exit, Exit("signal", number))
-                except (NotImplementedError, RuntimeError, ValueError):
-                    return  # no signals on this platform, or not the main thread
+    def _signalled(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        """Leave in order, with the terminal restored, when the process is asked to end; in a signal handler."""
+        if self.outlet is not None:
+            self.outlet.hurry()  # a terminal that takes nothing more must not keep us
+        with suppress(RuntimeError):  # the loop has ended: it is leaving anyway
+            loop.call_soon_threadsafe(self.exit, Exit("signal", number))
+
+    def terminal_gone(self) -> None:
+        """End with the terminal: a screen without one is nobody's."""
+        self.exit(Exit("signal", signal.SIGHUP))
+
+    def _print(self, text: str, stderr: bool = False) -> None:
+        """Keep what is printed while the screen is up: it goes where stderr goes now."""
+        super()._print(text, stderr)
+        if self.outlet is not None and sys.__stderr__ is not None:
+            with suppress(OSError, ValueError):
+                sys.__stderr__.write(text)
+                sys.__stderr__.flush()
 
     async def _watch(self) -> None:
         """Look at the journal again and again; one that hangs does not stop the clock on screen."""

@@ -1,0 +1,77 @@
+"""A strategy that never returns: it is seen, and the process can be ended without it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from paper_kit import Bot
+
+HANGS = "while self.seen >= 400: pass\n        return None"
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    made = Bot(tmp_path, tmp_path / "data")
+    yield made
+    made.clean_up()
+
+
+def start(bot: Bot) -> subprocess.Popen[str]:
+    """Start an engine whose strategy hangs in its second hour."""
+    own = bot.strategy(HANGS)
+    return bot.start("paper", "--headless", "--json", "--speed", "6000", "--strategy", own)
+
+
+@pytest.mark.parametrize(
+    ("signals", "code", "within"),
+    [
+        ((signal.SIGINT, signal.SIGINT), 130, 3.0),
+        ((signal.SIGTERM,), 1, 7.0),
+        ((signal.SIGHUP, signal.SIGHUP), 1, 7.0),
+    ],
+)
+def test_it_is_ended_without_an_answer(
+    bot: Bot, signals: tuple[signal.Signals, ...], code: int, within: float
+) -> None:
+    process = start(bot)
+    bot.until(lambda: (bot.status().get("heartbeat_age_s") or 0) > 3)
+    for number in signals[:-1]:
+        process.send_signal(number)
+        time.sleep(0.5)
+    begun = time.monotonic()
+    done = bot.end(process, signals[-1])
+    assert time.monotonic() - begun < within
+    assert done.code == code
+    assert "was ended without an orderly stop" in done.error["message"]
+    assert bot.status()["state"] == "interrupted"
+    assert bot.json("db", "verify").data["verified"] is True
+
+
+def test_it_is_told_as_hung_with_its_age(bot: Bot) -> None:
+    process = start(bot)
+    bot.until(lambda: bot.status().get("engine") == "hung")
+    assert bot.status()["heartbeat_age_s"] > 10
+    assert "hung" in bot("status").out
+    closed = bot.json("close-all", "--yes").data
+    assert closed["closed"] is True
+    assert "did not answer" in closed["how"]
+    assert process.wait(5) == -signal.SIGKILL
+
+
+def test_an_engine_that_answers_stops_in_order_however_often_it_is_asked(bot: Bot) -> None:
+    process = bot.engine(speed=6000)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    done = bot.end(process, signal.SIGINT)
+    assert done.code == 130
+    assert done.data["state"] == "interrupted"
+    assert bot.status()["engine"] == "stopped"
