@@ -191,11 +191,12 @@ def _close(data_dir: Path, request: Request, wait_s: float, told: Told) -> Close
     """Close by the engine, or without one; whoever else is at work on the directory is waited for."""
     deadline = SYSTEM.monotonic() + max(wait_s, KILLED_S)
     asked: list[Owner | None] = []
+    ended: list[Owner] = []
     while True:
         owner = lock_owner(data_dir)
         if owner not in asked and may_run(data_dir):
             asked.append(owner)
-            closed = _by_engine(data_dir, request, wait_s, told)
+            closed = _by_engine(data_dir, request, wait_s, told, ended)
             if closed is not None:
                 return closed
         try:
@@ -206,12 +207,20 @@ def _close(data_dir: Path, request: Request, wait_s: float, told: Told) -> Close
             if SYSTEM.monotonic() > deadline:
                 raise
         else:
-            return Closed(left, "no engine runs: closed at the last known prices")
+            return Closed(left, f"{_why_without(ended)}: closed at the last known prices")
         SYSTEM.sleep(0.05)
 
 
-def _by_engine(data_dir: Path, request: Request, wait_s: float, told: Told) -> Closed | None:
-    """Let the engine close; None when it is gone, or hung and fenced off."""
+def _why_without(ended: list[Owner]) -> str:
+    """Say why it is done without an engine: there is none, or it was ended for its silence."""
+    names = ", ".join(f"process {owner.pid}" for owner in ended)
+    return f"the engine ({names}) did not answer and was ended" if ended else "no engine runs"
+
+
+def _by_engine(
+    data_dir: Path, request: Request, wait_s: float, told: Told, ended: list[Owner]
+) -> Closed | None:
+    """Let the engine close; None when it is gone, or hung and fenced off: then it is among the ``ended``."""
     path = journal_path(data_dir)
     told("asking the engine")
     try:
@@ -224,7 +233,7 @@ def _by_engine(data_dir: Path, request: Request, wait_s: float, told: Told) -> C
         if left is not None:
             return Closed(left, "closed by the engine")
     told("the engine does not answer: fencing it off")
-    _fence(data_dir)
+    ended += _fence(data_dir)
     return None
 
 
@@ -270,20 +279,21 @@ def _remaining(path: Path, wanted: str | None) -> tuple[Rows, int]:
         return held + working, 0 if newest is None else newest.wall
 
 
-def _fence(data_dir: Path) -> None:
+def _fence(data_dir: Path) -> list[Owner]:
     """Kill an engine that does not answer: whoever holds the lock, and holds it as the engine."""
     owner = lock_owner(data_dir)
     if owner is None:
-        return
+        return []
     if owner.pid == os.getpid():
         raise EngineHereError(
             "the engine of this very process does not answer",
             hint="run tradebot close-all from another terminal",
         )
     if not may_be_fenced(data_dir, owner):
-        return  # it is not proved to be the engine: whoever holds the lock is waited for
+        return []  # it is not proved to be the engine: whoever holds the lock is waited for
     with contextlib.suppress(ProcessLookupError):  # it has just died by itself
         os.kill(owner.pid, signal.SIGKILL)
     deadline = SYSTEM.monotonic() + KILLED_S
     while owner.alive and SYSTEM.monotonic() < deadline:
         SYSTEM.sleep(0.05)
+    return [owner]
