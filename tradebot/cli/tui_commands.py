@@ -28,7 +28,7 @@ from tradebot.guard.lock import PID_FILE, lock_owner
 from tradebot.plugins.aside import prints_aside
 
 if TYPE_CHECKING:
-    from tradebot.tui.app import Exit, Setting
+    from tradebot.tui.app import Exit
 
 READY_S = 0.02
 """Seconds between two looks at whether the engine has begun its run."""
@@ -56,13 +56,14 @@ def tui(common: Common, run: str | None) -> int:
         raise UsageError(
             "the screens need a terminal", hint="`tradebot status` and the others print instead"
         )
-    from tradebot.tui.app import Setting
+    from tradebot.tui.app import Setting, show
 
     if run is not None:
         _check_run(config, run)
     with Signals() as signals:
         start = partial(_start, common, config)
-        left = _shown(Setting(config, user_name(), run=run, start=start, listen=signals.listen))
+        setting = Setting(config, user_name(), run=run, start=start, listen=signals.listen)
+        left = show(setting, config.data_dir() / LOG_FILE)
         signals.over()
         let_go_of_terminal()
     if left is None:
@@ -84,7 +85,7 @@ def run_with_screen(
         with prints_aside():
             until_ended(host, signals)
         return
-    from tradebot.tui.app import Setting
+    from tradebot.tui.app import Setting, show
 
     setting = Setting(
         config,
@@ -93,7 +94,7 @@ def run_with_screen(
         listen=signals.listen,
         hung=lambda: host.hung,
     )
-    left = _shown(setting)
+    left = show(setting, config.data_dir() / LOG_FILE)
     signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
     if left is not None and left.why == "direct":
         _close_without_engine(config, common)
@@ -103,17 +104,6 @@ def run_with_screen(
     if left is None:
         let_go_of_terminal()
         raise _screen_failed(config, "; the engine was stopped in order")
-
-
-def _shown(setting: Setting) -> Exit | None:
-    """Show the screens, alone on the terminal; return how they were left, None if that was not meant."""
-    from tradebot.tui.app import TradebotApp
-    from tradebot.tui.terminal import alone
-
-    with alone(setting.config.data_dir() / LOG_FILE) as outlet:
-        app = TradebotApp(setting, outlet)
-        left = app.run()
-    return None if app.return_code else left
 
 
 def _screen_failed(config: Config, more: str = "") -> TradebotError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
 from textual.app import App, SystemCommand
@@ -41,7 +41,7 @@ from tradebot.tui.plots import PlotPage
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.risk import RiskPage
 from tradebot.tui.signals import SignalsPage
-from tradebot.tui.terminal import Outlet, TerminalDriver
+from tradebot.tui.terminal import Outlet, TerminalDriver, alone
 
 LOOK_S = 0.5
 """Seconds between two looks at the journal."""
@@ -466,3 +466,14 @@ class TradebotApp(App[Exit]):
 def keys_markdown() -> str:
     """Return all keys as a table for the README."""
     return markdown(key_groups(TradebotApp.BINDINGS))
+
+
+def show(setting: Setting, log: Path) -> Exit | None:
+    """Show the screens, alone on the terminal; return how they were left, None if that was not meant.
+
+    What else is written to stdout and stderr meanwhile goes to the ``log``.
+    """
+    with alone(log) as outlet:
+        app = TradebotApp(setting, outlet)
+        left = app.run()
+    return None if app.return_code else left
