@@ -55,11 +55,51 @@ def _is_datetime(node: ast.expr) -> bool:
     return name in ("datetime", "date")
 
 
+LINES = 450
+LONGEST = 60
+
+TALL = {
+    "core/ghost/ghosts.py",
+    "core/trading/engine.py",
+    "core/trading/trader.py",
+    "tui/app.py",
+    "venue/matching.py",
+}
+"""Files that are still to be split; none may be added."""
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_and_functions_stay_readable(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 600
+    tall = str(path.relative_to(PACKAGE)) in TALL
+    assert len(text.splitlines()) <= (600 if tall else LINES)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
-            assert length <= 70, f"{node.name} has {length} lines"
+            assert length <= LONGEST or _only_declares(node), f"{node.name} has {length} lines"
+
+
+def _only_declares(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it is a command's signature: long for its options, not for what it does."""
+    body = node.body[0]
+    return (node.end_lineno or 0) - body.lineno + 1 <= LONGEST // 2
+
+
+SHARED_NAMES = {
+    "Params": "every strategy's own parameters, by CONTRACT's name for them",
+}
+"""Names that several classes have for a reason."""
+
+CLASHES = {"Account", "Clock", "Holding", "Limits", "OrderChanged"}
+"""Names that are still to be told apart (the venue's and the bot's own); none may be added."""
+
+
+def test_a_name_is_one_class() -> None:
+    """Two classes of one name in two files: a reader of one takes it for the other."""
+    homes: dict[str, set[str]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(str(path.relative_to(PACKAGE)))
+    twice = {name: files for name, files in homes.items() if len(files) > 1}
+    assert set(twice) - set(SHARED_NAMES) <= CLASHES, twice

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tradebot.__main__ import main
-from tradebot.core.ghost.quality import DIMENSIONS, Kind, Outcome, Quality
+from tradebot.core.ghost.quality import DIMENSIONS, Outcome, Quality, Traits
 from tradebot.journal import schema
 from tradebot.journal.reader import Reader
 from tradebot.reports.signal_quality import quality_report
@@ -30,7 +30,7 @@ def outcomes(count: int, seed: int = 1) -> list[Outcome]:
     draw = random.Random(seed)
     symbols = ("ADA/USDT", "BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
     kinds = [
-        Kind(symbol, side, tier, f"{hour:02d}", verdict, "bench")
+        Traits(symbol, side, tier, f"{hour:02d}", verdict, "bench")
         for symbol in symbols
         for side in ("long", "short")
         for tier in ("high", "medium", "low")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tradebot.cli.output import Result, View, fail, jsonable, show
+from tradebot.cli.output import ListShape, Result, fail, jsonable, show
 from tradebot.core.model.errors import ConfigError, LeftoverError
 
 
@@ -85,7 +85,7 @@ def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
         {"symbol": "BTC/USDT", "pnl_pct": Decimal("1.5"), "stop": None, "open": True},
         {"symbol": "[red]ETH", "pnl_pct": Decimal("-12.25"), "stop": "99", "hidden": 1},
     ]
-    view = View(("symbol", "pnl_pct", "stop", "open"), title="Positions")
+    view = ListShape(("symbol", "pnl_pct", "stop", "open"), title="Positions")
     result = Result("positions", {"run": "paper-0001", "positions": rows}, ["w"])
     shaped = Result(result.command, result.data, result.warnings, views={"positions": view})
     assert show(shaped, as_json=False) == 0
@@ -100,7 +100,7 @@ def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_empty_list_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    view = View(empty="no trades yet")
+    view = ListShape(empty="no trades yet")
     show(Result("trades", {"trades": []}, views={"trades": view}), as_json=False)
     assert capsys.readouterr().out.strip() == "no trades yet"
 

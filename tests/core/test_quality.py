@@ -16,9 +16,9 @@ from tradebot.core.ghost.quality import (
     DIMENSIONS,
     SAMPLES,
     Curve,
-    Kind,
     Outcome,
     Quality,
+    Traits,
     deviation,
     normal_interval,
     sharpe,
@@ -27,10 +27,10 @@ from tradebot.core.ghost.quality import (
     wilson,
 )
 
-KIND = Kind("BTC/USDT", "long", "high", "06", "approved", "own")
+KIND = Traits("BTC/USDT", "long", "high", "06", "approved", "own")
 
 
-def outcome(pnl: float, day: int = 20_000, kind: Kind = KIND, duration: float = 60.0) -> Outcome:
+def outcome(pnl: float, day: int = 20_000, kind: Traits = KIND, duration: float = 60.0) -> Outcome:
     return Outcome(kind, day * DAY_MS + 5, pnl, duration, max(pnl, 0.0) + 1, min(pnl, 0.0) - 1)
 
 
@@ -109,7 +109,7 @@ def test_groups_are_what_the_same_trades_alone_would_be() -> None:
     draw, whole = random.Random(3), Quality(samples=True)
     rows = []
     for i in range(3000):
-        kind = Kind(
+        kind = Traits(
             draw.choice(["BTC/USDT", "ETH/USDT"]),
             draw.choice(["long", "short"]),
             draw.choice(["high", "low"]),

@@ -9,7 +9,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from tradebot.tui import figures
-from tradebot.tui.grid import Column, Grid
+from tradebot.tui.grid import Grid, GridColumn
 
 
 class Thing(NamedTuple):
@@ -25,15 +25,15 @@ ROWS: list[Thing] = [
 ]
 
 
-def columns() -> list[Column[Thing]]:
+def columns() -> list[GridColumn[Thing]]:
     return [
-        Column("name", 6, lambda row: (row.name, "")),
-        Column(
+        GridColumn("name", 6, lambda row: (row.name, "")),
+        GridColumn(
             "value", 6, lambda row: (str(row.value or "-"), ""), lambda row: row.value, right=True
         ),
-        Column("least", 6, lambda row: ("x", ""), rank=2),
-        Column("less", 6, lambda row: ("y", ""), rank=1),
-        Column("words", 4, lambda row: ("some words that are long", ""), words=True),
+        GridColumn("least", 6, lambda row: ("x", ""), rank=2),
+        GridColumn("less", 6, lambda row: ("y", ""), rank=1),
+        GridColumn("words", 4, lambda row: ("some words that are long", ""), words=True),
     ]
 
 

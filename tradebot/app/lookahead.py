@@ -40,7 +40,7 @@ Kind = Literal["changed", "unstable", "reads"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LookaheadFinding:
     """Something that must not be. ``changed``: an earlier signal depends on later data; ``unstable``: two
     instances shown the same bars disagree; ``reads``: the strategy opens files while it trades.
 
@@ -61,7 +61,7 @@ class LookaheadVerdict:
     bars: int = 0
     signals: int = 0
     cuts: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LookaheadFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -155,7 +155,7 @@ class _Trial:
             raise bar_error(error, bar) from error
 
 
-def _unstable(whole: list[_Said], twins: list[list[_Said]]) -> list[Finding]:
+def _unstable(whole: list[_Said], twins: list[list[_Said]]) -> list[LookaheadFinding]:
     """Compare a run with two that went side by side."""
     for twin in twins:
         if apart := _first_difference(whole, twin):
@@ -164,18 +164,18 @@ def _unstable(whole: list[_Said], twins: list[list[_Said]]) -> list[Finding]:
                 f"shown the same bars again it says {other} instead of {one}: instances share state,"
                 " or it uses chance or a clock"
             )
-            return [Finding("unstable", text, symbol, at)]
+            return [LookaheadFinding("unstable", text, symbol, at)]
     return []
 
 
-def _changed(whole: list[_Said], cut: list[_Said], end: int) -> list[Finding]:
+def _changed(whole: list[_Said], cut: list[_Said], end: int) -> list[LookaheadFinding]:
     """Compare what was said up to ``end`` on the whole data with what is said on the cut data."""
     apart = _first_difference([said for said in whole if said.at <= end], cut)
     if apart is None:
         return []
     at, symbol, one, other = apart
     text = f"says {one} on the whole data but {other} where the data ends at {iso(end + 1)}"
-    return [Finding("changed", text, symbol, at)]
+    return [LookaheadFinding("changed", text, symbol, at)]
 
 
 def _first_difference(
@@ -225,14 +225,14 @@ class _Watch:
         finally:
             _listen(None)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[LookaheadFinding]:
         """Return what no strategy may do: read the data it is shown, or anything while it runs."""
         wrong = {
             what: f"opens {what}" + ("" if os.path.realpath(what) in self._data else RUNNING)
             for phase, what in self._opened
             if phase == "run" or os.path.realpath(what) in self._data
         }
-        return [Finding("reads", text) for text in wrong.values()]
+        return [LookaheadFinding("reads", text) for text in wrong.values()]
 
     def notes(self) -> list[str]:
         """Return what it opened while it was loaded: what that holds is the author's to know."""
@@ -270,4 +270,4 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
             _listener(name)
 
 
-__all__ = ["Finding", "LookaheadVerdict", "check_lookahead"]
+__all__ = ["LookaheadFinding", "LookaheadVerdict", "check_lookahead"]

@@ -16,7 +16,7 @@ import typer
 from tradebot.app.target import Request, choose_target, latch, may_run
 from tradebot.app.whereabouts import Whereabouts, complaint, find
 from tradebot.cli.options import ControlOptions
-from tradebot.cli.output import Result, View, show
+from tradebot.cli.output import ListShape, Result, show
 from tradebot.core.model.errors import (
     ConfigError,
     JournalError,
@@ -198,7 +198,7 @@ def _closed(closed: Closed, warnings: list[str]) -> Result:
         names = ", ".join(f"{r['symbol']} {r.get('what', 'position')} {r['qty']}" for r in left)
         error = LeftoverError(f"still open: {names}", hint="run close-all again")
     data = {"closed": not left, "how": closed.how, "remaining": left}
-    views = {"remaining": View(title="Remaining", empty="Nothing is open.")}
+    views = {"remaining": ListShape(title="Remaining", empty="Nothing is open.")}
     return Result("close-all", data, warnings, views=views, error=error)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tradebot.app.standing import database
 from tradebot.app.status import engine_of, latched_halt
 from tradebot.cli.options import InspectOptions
-from tradebot.cli.output import Result, View, show
+from tradebot.cli.output import ListShape, Result, show
 from tradebot.cli.settings import read_config
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
@@ -285,14 +285,14 @@ def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "refusals": [{"rule": k, "count": v} for k, v in risk.refusals.items()],
     }
     views = {
-        "limits": View(("rule", "used", "limit", "bar", "state"), "Limits", "No limits yet."),
-        "positions": View(
+        "limits": ListShape(("rule", "used", "limit", "bar", "state"), "Limits", "No limits yet."),
+        "positions": ListShape(
             ("symbol", "qty", "entry_price", "price", "liquidation_risk_pct", "liquidation_price"),
             "Liquidation",
             "No open positions.",
         ),
-        "halts": View(("reason", "since", "detail"), "Halts", "Not halted."),
-        "refusals": View(("rule", "count"), "Refusals by rule", "No refusals."),
+        "halts": ListShape(("reason", "since", "detail"), "Halts", "Not halted."),
+        "refusals": ListShape(("rule", "count"), "Refusals by rule", "No refusals."),
     }
     return Result("risk", data, views=views)
 

@@ -25,7 +25,7 @@ WIDE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ListShape:
     """How one part of the data looks to people: which columns, under which title, what if empty."""
 
     columns: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Result:
     data: Mapping[str, Any]
     warnings: Sequence[str] = ()
     text: str | None = None
-    views: Mapping[str, View] = field(default_factory=dict)
+    views: Mapping[str, ListShape] = field(default_factory=dict)
     error: TradebotError | None = None
 
     @property
@@ -158,9 +158,9 @@ def _print_tables(result: Result) -> None:
     values = {k: v for k, v in result.data.items() if not isinstance(v, list | tuple | Mapping)}
     tables = {k: v for k, v in result.data.items() if k not in values}
     if values:
-        console.print(_pairs(values, View()))
+        console.print(_pairs(values, ListShape()))
     for name, part in tables.items():
-        view = result.views.get(name, View())
+        view = result.views.get(name, ListShape())
         if not part:
             console.print(view.empty, markup=False)
         elif isinstance(part, Mapping):
@@ -169,7 +169,7 @@ def _print_tables(result: Result) -> None:
             console.print(_table(part, view))
 
 
-def _pairs(values: Mapping[str, Any], view: View) -> Any:
+def _pairs(values: Mapping[str, Any], view: ListShape) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -180,7 +180,7 @@ def _pairs(values: Mapping[str, Any], view: View) -> Any:
     return table
 
 
-def _table(rows: Sequence[Any], view: View) -> Any:
+def _table(rows: Sequence[Any], view: ListShape) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -224,4 +224,4 @@ def cell(value: Any) -> str:
     return str(jsonable(value))
 
 
-__all__ = ["VERSION", "Result", "View", "envelope", "fail", "show"]
+__all__ = ["VERSION", "ListShape", "Result", "envelope", "fail", "show"]

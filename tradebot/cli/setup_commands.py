@@ -16,7 +16,7 @@ import typer
 
 from tradebot.app.build import price_bounds, timeframe_of
 from tradebot.app.doctor import Row, examine
-from tradebot.app.lookahead import Finding, LookaheadVerdict, check_lookahead
+from tradebot.app.lookahead import LookaheadFinding, LookaheadVerdict, check_lookahead
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
@@ -259,10 +259,10 @@ def _lookahead_result(verdict: LookaheadVerdict) -> Result:
     return Result("lookahead", data, verdict.notes, text="\n".join(said), error=error)
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: LookaheadFinding) -> dict[str, Any]:
     at = None if finding.at is None else iso(finding.at)
     return {"kind": finding.kind, "symbol": finding.symbol, "time": at, "text": finding.text}
 
 
-def _place(finding: Finding) -> str:
+def _place(finding: LookaheadFinding) -> str:
     return "" if finding.at is None else f"{finding.symbol} at {iso(finding.at)}: "

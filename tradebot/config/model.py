@@ -101,7 +101,7 @@ class StrategyChoice(Section):
     params: ParamTable = Field(default_factory=dict)
 
 
-class Market(Section):
+class MarketChoice(Section):
     """``[market]``: where prices come from; ``speed`` in market minutes per wall minute."""
 
     source: Annotated[Literal["sim", "binance"], BeforeValidator(choice("sim", "binance"))] = "sim"
@@ -125,7 +125,7 @@ class Sim(Section):
     volume_share: Annotated[Decimal, BeforeValidator(number(0, 1, above=True))] = Decimal("0.1")
 
 
-class Execution(Section):
+class ExecutionRules(Section):
     """``[execution]``: how an entry is sent."""
 
     entry: Annotated[
@@ -275,9 +275,9 @@ class Config(Section):
 
     data: Data = Data()
     strategy: StrategyChoice = StrategyChoice()
-    market: Market = Market()
+    market: MarketChoice = MarketChoice()
     sim: Sim = Sim()
-    execution: Execution = Execution()
+    execution: ExecutionRules = ExecutionRules()
     risk: Risk = Risk()
     ghost: Ghost = Ghost()
     exchange: Exchange = Exchange()

@@ -17,9 +17,9 @@ from tradebot.core.ghost.quality import (
     SMALL,
     YEAR_DAYS,
     Figures,
-    Kind,
     Outcome,
     Quality,
+    Traits,
     normal_interval,
     tier_name,
 )
@@ -65,7 +65,7 @@ class Sorter:
 
     def __init__(self, strategy: str) -> None:
         self._strategy = strategy
-        self._kinds: dict[tuple[str, str, str, int, str], Kind] = {}
+        self._kinds: dict[tuple[str, str, str, int, str], Traits] = {}
 
     def outcome(self, row: OutcomeRow) -> Outcome:
         """Return a row as statistics take it."""
@@ -74,7 +74,7 @@ class Sorter:
         kind = self._kinds.get(key)
         if kind is None:
             symbol, side, tier, _, verdict = key
-            kind = Kind(symbol, side, tier, f"{hour:02d}", verdict, self._strategy)
+            kind = Traits(symbol, side, tier, f"{hour:02d}", verdict, self._strategy)
             self._kinds[key] = kind
         figures = (float(row.pnl), row.duration_s, float(row.mfe), float(row.mae))
         return Outcome(kind, row.exit_time, *figures)

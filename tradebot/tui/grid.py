@@ -16,7 +16,7 @@ from textual.strip import Strip
 from tradebot.tui.painted import Line, Painted, Span
 
 Row = Any
-"""Whatever a table's rows are; its columns know (``Column[TradeRow]``)."""
+"""Whatever a table's rows are; its columns know (``GridColumn[TradeRow]``)."""
 
 R = TypeVar("R")
 
@@ -25,7 +25,7 @@ GAP = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Column(Generic[R]):
+class GridColumn(Generic[R]):
     """A column: heading, cell, and the value it sorts by (the cell's text when None).
 
     ``rank`` 0 always stays; of the others the highest leaves first when the room is short. ``words``
@@ -72,7 +72,7 @@ class Grid(Painted, can_focus=True):
     def __init__(
         self,
         title: str,
-        columns: Sequence[Column[Any]],
+        columns: Sequence[GridColumn[Any]],
         key: Callable[[Row], Any],
         *,
         empty: str = "",
@@ -163,7 +163,7 @@ class Grid(Painted, can_focus=True):
             return True
         return any(self.needle in text.lower() for text, _ in self._spans(row))
 
-    def _order(self, column: Column[Any]) -> Callable[[Row], tuple[bool, Any]]:
+    def _order(self, column: GridColumn[Any]) -> Callable[[Row], tuple[bool, Any]]:
         """Return a sort key; what is unknown comes first, whatever its neighbours are."""
         value = column.order or (lambda row: column.cell(row)[0])
 

@@ -21,7 +21,7 @@ from tradebot.tui.figures import (
     tint,
     usd,
 )
-from tradebot.tui.grid import Column
+from tradebot.tui.grid import GridColumn
 from tradebot.tui.painted import Span
 
 SIDES = {"long": "long ▲", "short": "short ▼", "exit": "exit ■"}
@@ -160,38 +160,38 @@ def outcome(row: GhostRow) -> Span:
     return (f"{word} {sign}{usd(abs(pnl), places)} {arrow(pnl)}", tint(pnl))
 
 
-POSITIONS: tuple[Column[HeldRow], ...] = (
-    Column("symbol", 9, text_of(lambda row: row.position.symbol, "word")),
-    Column("side", 7, lambda row: side(row.position)),
-    Column(
+POSITIONS: tuple[GridColumn[HeldRow], ...] = (
+    GridColumn("symbol", 9, text_of(lambda row: row.position.symbol, "word")),
+    GridColumn("side", 7, lambda row: side(row.position)),
+    GridColumn(
         "qty",
         8,
         shown(lambda row: row.position.qty, quantity),
         lambda row: row.position.qty,
         right=True,
     ),
-    Column(
+    GridColumn(
         "entry",
         9,
         shown(lambda row: row.position.entry_price, price),
         lambda row: row.position.entry_price,
         right=True,
     ),
-    Column(
+    GridColumn(
         "mark",
         9,
         shown(lambda row: row.position.price, price),
         lambda row: row.position.price,
         right=True,
     ),
-    Column(
+    GridColumn(
         "PnL",
         9,
         tinted(lambda row: row.position.pnl, brief_gain),
         lambda row: row.position.pnl,
         right=True,
     ),
-    Column(
+    GridColumn(
         "PnL %",
         7,
         tinted(lambda row: row.position.pnl_pct, percent),
@@ -199,14 +199,14 @@ POSITIONS: tuple[Column[HeldRow], ...] = (
         right=True,
         rank=1,
     ),
-    Column(
+    GridColumn(
         "stop",
         9,
         shown(lambda row: row.position.stop, price),
         lambda row: row.position.stop,
         right=True,
     ),
-    Column(
+    GridColumn(
         "target",
         9,
         shown(lambda row: row.position.target, price),
@@ -214,22 +214,22 @@ POSITIONS: tuple[Column[HeldRow], ...] = (
         right=True,
         rank=5,
     ),
-    Column(
+    GridColumn(
         "margin", 9, shown(lambda row: row.margin, usd), lambda row: row.margin, right=True, rank=4
     ),
-    Column("liquid.", 9, text_of(lambda row: row.liquidation), right=True, rank=3),
-    Column("age", 6, held(lambda row: row.age_s), lambda row: row.age_s, right=True, rank=2),
+    GridColumn("liquid.", 9, text_of(lambda row: row.liquidation), right=True, rank=3),
+    GridColumn("age", 6, held(lambda row: row.age_s), lambda row: row.age_s, right=True, rank=2),
 )
 
-ORDERS: tuple[Column[OrderRow], ...] = (
-    Column("sent", 14, moment(lambda row: row.ts), lambda row: row.ts),
-    Column("symbol", 9, text_of(lambda row: row.symbol, "word")),
-    Column("for", 6, text_of(lambda row: row.goal)),
-    Column("side", 4, text_of(lambda row: row.side)),
-    Column("type", 11, lambda row: (row.kind, "dim"), rank=2),
-    Column("qty", 8, shown(lambda row: row.qty, quantity), lambda row: row.qty, right=True),
-    Column("price", 9, shown(lambda row: row.at, price), right=True),
-    Column(
+ORDERS: tuple[GridColumn[OrderRow], ...] = (
+    GridColumn("sent", 14, moment(lambda row: row.ts), lambda row: row.ts),
+    GridColumn("symbol", 9, text_of(lambda row: row.symbol, "word")),
+    GridColumn("for", 6, text_of(lambda row: row.goal)),
+    GridColumn("side", 4, text_of(lambda row: row.side)),
+    GridColumn("type", 11, lambda row: (row.kind, "dim"), rank=2),
+    GridColumn("qty", 8, shown(lambda row: row.qty, quantity), lambda row: row.qty, right=True),
+    GridColumn("price", 9, shown(lambda row: row.at, price), right=True),
+    GridColumn(
         "filled",
         7,
         shown(lambda row: row.filled, quantity),
@@ -237,27 +237,29 @@ ORDERS: tuple[Column[OrderRow], ...] = (
         right=True,
         rank=1,
     ),
-    Column("status", 10, text_of(lambda row: row.status)),
-    Column("id", 6, lambda row: (row.number, "dim"), rank=3),
+    GridColumn("status", 10, text_of(lambda row: row.status)),
+    GridColumn("id", 6, lambda row: (row.number, "dim"), rank=3),
 )
 
-TRADES: tuple[Column[TradeRow], ...] = (
-    Column("closed", 14, moment(lambda row: row.exit_time), lambda row: row.exit_time),
-    Column("symbol", 9, text_of(lambda row: row.symbol, "word")),
-    Column("side", 7, side),
-    Column("qty", 8, shown(lambda row: row.qty, quantity), lambda row: row.qty, right=True, rank=2),
-    Column(
+TRADES: tuple[GridColumn[TradeRow], ...] = (
+    GridColumn("closed", 14, moment(lambda row: row.exit_time), lambda row: row.exit_time),
+    GridColumn("symbol", 9, text_of(lambda row: row.symbol, "word")),
+    GridColumn("side", 7, side),
+    GridColumn(
+        "qty", 8, shown(lambda row: row.qty, quantity), lambda row: row.qty, right=True, rank=2
+    ),
+    GridColumn(
         "entry",
         9,
         shown(lambda row: row.entry_price, price),
         lambda row: row.entry_price,
         right=True,
     ),
-    Column(
+    GridColumn(
         "exit", 9, shown(lambda row: row.exit_price, price), lambda row: row.exit_price, right=True
     ),
-    Column("PnL", 9, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
-    Column(
+    GridColumn("PnL", 9, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
+    GridColumn(
         "PnL %",
         7,
         tinted(lambda row: row.pnl_pct, percent),
@@ -265,7 +267,7 @@ TRADES: tuple[Column[TradeRow], ...] = (
         right=True,
         rank=3,
     ),
-    Column(
+    GridColumn(
         "held",
         6,
         lambda row: (duration(row.duration_s), ""),
@@ -273,35 +275,35 @@ TRADES: tuple[Column[TradeRow], ...] = (
         right=True,
         rank=1,
     ),
-    Column("why", 7, text_of(lambda row: row.exit_reason), words=True),
+    GridColumn("why", 7, text_of(lambda row: row.exit_reason), words=True),
 )
 
-SIGNALS: tuple[Column[SignalRow], ...] = (
-    Column("time", 14, moment(lambda row: row.time), lambda row: row.time),
-    Column("symbol", 9, text_of(lambda row: row.symbol, "word")),
-    Column("side", 7, side),
-    Column("conf.", 5, _confidence, lambda row: row.confidence, right=True, rank=2),
-    Column(
+SIGNALS: tuple[GridColumn[SignalRow], ...] = (
+    GridColumn("time", 14, moment(lambda row: row.time), lambda row: row.time),
+    GridColumn("symbol", 9, text_of(lambda row: row.symbol, "word")),
+    GridColumn("side", 7, side),
+    GridColumn("conf.", 5, _confidence, lambda row: row.confidence, right=True, rank=2),
+    GridColumn(
         "price", 9, shown(lambda row: row.price, price), lambda row: row.price, right=True, rank=1
     ),
-    Column("verdict", 10, _verdict),
-    Column(
+    GridColumn("verdict", 10, _verdict),
+    GridColumn(
         "outcome",
         9,
         tinted(lambda row: row.outcome_pnl, brief_gain),
         lambda row: row.outcome_pnl,
         right=True,
     ),
-    Column("why", 22, text_of(lambda row: row.why), words=True),
+    GridColumn("why", 22, text_of(lambda row: row.why), words=True),
 )
 
-GHOSTS: tuple[Column[GhostRow], ...] = (
-    Column("time", 14, moment(lambda row: row.time), lambda row: row.time),
-    Column("symbol", 9, text_of(lambda row: row.symbol, "word")),
-    Column("side", 7, side),
-    Column("conf.", 5, _confidence, lambda row: row.confidence, right=True, rank=1),
-    Column("verdict", 10, _verdict),
-    Column(
+GHOSTS: tuple[GridColumn[GhostRow], ...] = (
+    GridColumn("time", 14, moment(lambda row: row.time), lambda row: row.time),
+    GridColumn("symbol", 9, text_of(lambda row: row.symbol, "word")),
+    GridColumn("side", 7, side),
+    GridColumn("conf.", 5, _confidence, lambda row: row.confidence, right=True, rank=1),
+    GridColumn("verdict", 10, _verdict),
+    GridColumn(
         "entry",
         9,
         shown(lambda row: row.entry_price, price),
@@ -309,7 +311,7 @@ GHOSTS: tuple[Column[GhostRow], ...] = (
         right=True,
         rank=3,
     ),
-    Column(
+    GridColumn(
         "exit",
         9,
         shown(lambda row: row.exit_price, price),
@@ -317,21 +319,23 @@ GHOSTS: tuple[Column[GhostRow], ...] = (
         right=True,
         rank=4,
     ),
-    Column(
+    GridColumn(
         "held", 6, held(lambda row: row.duration_s), lambda row: row.duration_s, right=True, rank=5
     ),
-    Column("outcome", 18, outcome, lambda row: row.pnl, right=True),
-    Column("why", 6, text_of(lambda row: row.exit_reason, "dim"), rank=2, words=True),
+    GridColumn("outcome", 18, outcome, lambda row: row.pnl, right=True),
+    GridColumn("why", 6, text_of(lambda row: row.exit_reason, "dim"), rank=2, words=True),
 )
 
-SYMBOLS: tuple[Column[SymbolRow], ...] = (
-    Column("symbol", 9, text_of(lambda row: row.symbol, "word")),
-    Column("price", 9, shown(lambda row: row.price, price), lambda row: row.price, right=True),
-    Column("trades", 6, text_of(lambda row: row.trades), lambda row: row.trades, right=True),
-    Column("won", 7, text_of(lambda row: row.won), right=True),
-    Column("PnL", 10, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
-    Column("fees", 9, shown(lambda row: row.fees, usd), lambda row: row.fees, right=True, rank=1),
-    Column(
+SYMBOLS: tuple[GridColumn[SymbolRow], ...] = (
+    GridColumn("symbol", 9, text_of(lambda row: row.symbol, "word")),
+    GridColumn("price", 9, shown(lambda row: row.price, price), lambda row: row.price, right=True),
+    GridColumn("trades", 6, text_of(lambda row: row.trades), lambda row: row.trades, right=True),
+    GridColumn("won", 7, text_of(lambda row: row.won), right=True),
+    GridColumn("PnL", 10, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
+    GridColumn(
+        "fees", 9, shown(lambda row: row.fees, usd), lambda row: row.fees, right=True, rank=1
+    ),
+    GridColumn(
         "funding",
         9,
         shown(lambda row: row.funding, signed),
@@ -341,20 +345,20 @@ SYMBOLS: tuple[Column[SymbolRow], ...] = (
     ),
 )
 
-RUNS: tuple[Column[ListedRun], ...] = (
-    Column("run", 11, text_of(lambda row: row.id, "word")),
-    Column("state", 12, text_of(lambda row: row.state)),
-    Column("started (UTC)", 14, moment(lambda row: row.started), lambda row: row.started),
-    Column("trades", 6, text_of(lambda row: row.trades), right=True),
-    Column("PnL", 10, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
-    Column("strategy", 14, text_of(lambda row: row.strategy), rank=1),
-    Column("market", 14, text_of(lambda row: row.market), words=True),
+RUNS: tuple[GridColumn[ListedRun], ...] = (
+    GridColumn("run", 11, text_of(lambda row: row.id, "word")),
+    GridColumn("state", 12, text_of(lambda row: row.state)),
+    GridColumn("started (UTC)", 14, moment(lambda row: row.started), lambda row: row.started),
+    GridColumn("trades", 6, text_of(lambda row: row.trades), right=True),
+    GridColumn("PnL", 10, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
+    GridColumn("strategy", 14, text_of(lambda row: row.strategy), rank=1),
+    GridColumn("market", 14, text_of(lambda row: row.market), words=True),
 )
 
-LOG: tuple[Column[LogRow], ...] = (
-    Column("time", 14, moment(lambda row: row.ts), lambda row: row.ts),
-    Column("what", 9, lambda row: (row.what, row.paint)),
-    Column("text", 20, lambda row: (row.text, ""), words=True),
+LOG: tuple[GridColumn[LogRow], ...] = (
+    GridColumn("time", 14, moment(lambda row: row.ts), lambda row: row.ts),
+    GridColumn("what", 9, lambda row: (row.what, row.paint)),
+    GridColumn("text", 20, lambda row: (row.text, ""), words=True),
 )
 
 

@@ -46,7 +46,7 @@ def tier_name(confidence: float) -> str:
     return "medium" if confidence >= 0.5 else "low"
 
 
-class Kind(NamedTuple):
+class Traits(NamedTuple):
     """What an outcome is grouped by; ``hour`` is the UTC hour of the signal, two digits."""
 
     symbol: str
@@ -60,7 +60,7 @@ class Kind(NamedTuple):
 class Outcome(NamedTuple):
     """A closed hypothetical trade: when (UTC ms), how long (s), and what it came to (USDT)."""
 
-    kind: Kind
+    kind: Traits
     closed: int
     pnl: float
     duration_s: float
@@ -215,7 +215,7 @@ class Quality:
 
     def __init__(self, *, samples: bool = False) -> None:
         self._samples = samples
-        self._cells: dict[Kind, tuple[Sums, tuple[Curve, ...]]] = {}
+        self._cells: dict[Traits, tuple[Sums, tuple[Curve, ...]]] = {}
         self._whole = Curve()
         self._curves: dict[tuple[str, str], Curve] = {}
 
@@ -230,7 +230,7 @@ class Quality:
         for curve in curves:
             curve.add(day, pnl)
 
-    def _cell(self, kind: Kind) -> tuple[Sums, tuple[Curve, ...]]:
+    def _cell(self, kind: Traits) -> tuple[Sums, tuple[Curve, ...]]:
         """Make the cell of a new kind, with the curves of every group that it belongs to."""
         groups = zip(DIMENSIONS, kind, strict=True)
         curves = [self._curves.setdefault(group, Curve()) for group in groups]
@@ -258,10 +258,10 @@ class Quality:
             return None
         return [pnl for kind in sorted(kinds) for pnl in self._cells[kind][0].samples or ()]
 
-    def _kinds(self, dimension: str, value: str) -> list[Kind]:
+    def _kinds(self, dimension: str, value: str) -> list[Traits]:
         return [kind for kind in self._cells if getattr(kind, dimension) == value]
 
-    def _merged(self, kinds: Iterable[Kind]) -> Sums:
+    def _merged(self, kinds: Iterable[Traits]) -> Sums:
         merged = Sums()
         for kind in kinds:
             merged.merge(self._cells[kind][0])

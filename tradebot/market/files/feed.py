@@ -17,7 +17,7 @@ from tradebot.market.files.funding import Funding
 from tradebot.market.files.klines import ANY_PRICE, Bounds, Klines, refuse_without_volume
 from tradebot.market.files.naming import Kind
 from tradebot.market.files.probe import DataFile, probe
-from tradebot.market.files.trades import Trades
+from tradebot.market.files.trades import TradeBars
 
 Steps = Iterator[Sequence[MarketEvent]]
 
@@ -68,7 +68,7 @@ class FileFeed:
     ) -> None:
         self._groups = groups
         self._bounds = bounds
-        self._readers: dict[str, Klines | Trades] = {}
+        self._readers: dict[str, Klines | TradeBars] = {}
         self._rates: dict[str, Funding] = {}
         self.findings = Findings()
         self.interval = interval
@@ -130,11 +130,11 @@ class FileFeed:
         series: list[Steps] = [reader.steps() for reader in self._readers.values()]
         return series[0] if len(series) == 1 else _merge(series)
 
-    def _reader(self, symbol: str) -> Klines | Trades:
+    def _reader(self, symbol: str) -> Klines | TradeBars:
         kind, bounds = self._price_kind(symbol), self._bounds.get(symbol, ANY_PRICE)
         files = self._groups[symbol, kind]
         if kind is Kind.TRADES:
-            return Trades(symbol, files, self.findings, bounds)
+            return TradeBars(symbol, files, self.findings, bounds)
         return Klines(symbol, kind, self.interval, files, self.findings, bounds)
 
     def _marks(self, symbol: str) -> Steps:

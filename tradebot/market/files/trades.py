@@ -14,7 +14,7 @@ from tradebot.market.files.klines import ANY_PRICE, MOST, Bounds, check_price, c
 from tradebot.market.files.probe import DataFile, milliseconds
 
 
-class Trades:
+class TradeBars:
     """One symbol's trades as bars of a minute. A minute without trades is a gap.
 
     A bar's open and close are the first and last trade of its minute, its volume the sum of quantities
