@@ -2,41 +2,78 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import Any
 
-import typer
-from typer.main import get_command
-
-from tradebot.cli.app import app
-from tradebot.cli.output import fail
+from tradebot.cli.streams import give_up, say, stand_in
 from tradebot.core.model.errors import TradebotError, UsageError
 
 INTERRUPTED = 130
+
+FULL = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
+"""What writing to a stream that takes nothing more ends with."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code of CONTRACT."""
     _fill_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    name = next((word for word in words if not word.startswith("-")), "tradebot")
+    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+    try:
+        stand_in()
+        return _run(words, as_json)
+    except KeyboardInterrupt:  # ctrl-c while what the command needs was being imported
+        return _interrupted(name, as_json)
+
+
+def _run(words: list[str], as_json: bool) -> int:
+    from typer import Abort
+    from typer.main import get_command
+
+    from tradebot.cli.app import app
+    from tradebot.cli.output import answered, fail
+
     command = get_command(app)
     name = command_name(command, words) or "tradebot"
-    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+    answered.clear()
     try:
         code = command.main(args=words, prog_name="tradebot", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
     except TradebotError as error:
         return fail(name, error, as_json=as_json)
-    except (KeyboardInterrupt, typer.Abort):
-        return fail(name, Interrupted("interrupted"), as_json=as_json)
-    except BrokenPipeError:
-        return _reader_left()
+    except (KeyboardInterrupt, Abort):
+        return _interrupted(name, as_json)
+    except (BrokenPipeError, SystemExit):
+        # whoever read our output has gone, as ``| head`` does; the libraries exit then
+        give_up(sys.stdout)
+        return 0
     except Exception as error:
-        return fail(name, _answer(error), as_json=as_json)
+        return _unwritable(error) or fail(name, _answer(error), as_json=as_json)
+    if code == INTERRUPTED and not answered:  # the parser's library turns ctrl-c into this code
+        return _interrupted(name, as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _interrupted(name: str, as_json: bool) -> int:
+    from tradebot.cli.output import answered, fail
+
+    if answered:  # the answer was out already
+        return INTERRUPTED
+    return fail(name, Interrupted("interrupted"), as_json=as_json)
+
+
+def _unwritable(error: Exception) -> int:
+    """Return 1 after saying that stdout takes nothing more; 0 where that is not what happened."""
+    full = isinstance(error, OSError) and error.filename is None and error.errno in FULL
+    if full:
+        give_up(sys.stdout)
+        say(f"error: the output cannot be written: {os.strerror(error.errno or 0)}")  # type: ignore[attr-defined]
+    return int(full)
 
 
 def _fill_streams() -> None:
@@ -94,12 +131,6 @@ def _usage(error: Any) -> UsageError:
     if not text or type(error).__name__ == "NoArgsIsHelpError":
         text = f"{path} needs a command"
     return UsageError(text[:1].lower() + text[1:], hint=f"try {path} --help")
-
-
-def _reader_left() -> int:
-    """End quietly when whoever read our output has gone, as ``| head`` does."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 if __name__ == "__main__":

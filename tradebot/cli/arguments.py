@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tradebot.core.model.text import escaped
+
 GENERAL = "Everywhere"
 
 
@@ -111,11 +113,16 @@ New = Annotated[bool, typer.Option("--new", help="Start a new run, not the inter
 
 Run = Annotated[
     str | None,
-    typer.Option("--run", metavar="ID", help="A run, such as paper-0007; default: the newest."),
+    typer.Option(
+        "--run",
+        metavar="ID",
+        parser=escaped,
+        help="A run, such as paper-0007; default: the newest.",
+    ),
 ]
 Symbol = Annotated[
     str | None,
-    typer.Option("--symbol", metavar="NAME", help="Only this symbol."),
+    typer.Option("--symbol", metavar="NAME", parser=escaped, help="Only this symbol."),
 ]
 Since = Annotated[
     str | None,
@@ -125,7 +132,9 @@ Limit = Annotated[
     int | None,
     typer.Option("--limit", "-n", metavar="N", min=1, help="At most the newest N rows."),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes on record.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", parser=escaped, help="Why; goes on record.")
+]
 Review = Annotated[
     Path | None,
     typer.Option("--review", metavar="FILE", help="The written review a week's loss needs."),

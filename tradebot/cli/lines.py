@@ -22,6 +22,7 @@ from tradebot.core.model.effects import (
     TradeClosed,
 )
 from tradebot.core.model.money import plain
+from tradebot.core.model.text import escaped
 from tradebot.core.model.times import iso
 
 QUIET = ("ignored", "held")
@@ -35,7 +36,7 @@ def lines_of(at: int, effects: Sequence[Effect]) -> Iterator[str]:
         if told is not None:
             where, what, particulars = told
             time = iso(at)[:19].replace("T", " ")
-            yield f"{time}  {where:<8}  {what:<7}  {particulars}".rstrip()
+            yield escaped(f"{time}  {where:<8}  {what:<7}  {particulars}".rstrip())
 
 
 def _told(effect: Effect) -> tuple[str, str, str] | None:

@@ -7,21 +7,33 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from tradebot.cli.streams import give_up, say
 from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.text import escaped
 
 VERSION = 1
 """Version of the JSON envelope."""
 
 WIDE = 200
 """Columns of a table that does not go to a terminal."""
+
+answered: list[bool] = []
+"""Not empty once this process has given its answer: a document comes once."""
+
+_COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
+_RAW = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON may leave as it is and a terminal may obey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +67,73 @@ class Result:
 
 
 def show(result: Result, *, as_json: bool) -> int:
-    """Print a result and return the exit code."""
+    """Print a result and return the exit code; a failing one is the command's, whoever listens.
+
+    1 where the command was well but its words could not be written (a full disk).
+    """
     if as_json:
-        _print_json(result.command, result.data, result.warnings, result.error)
-        return result.exit_code
+        return _written(
+            result.exit_code,
+            lambda: _print_json(result.command, result.data, result.warnings, result.error),
+        )
     for warning in result.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - this is where output is made
-    if result.text is not None:
-        if result.text:
-            print(result.text)  # noqa: T201
-    else:
-        _print_tables(result)
+        say(f"warning: {escaped(warning)}")
+    code = _written(result.exit_code, lambda: _print_result(result))
     if result.error is not None:
         _print_error(result.error)
-    return result.exit_code
+    return code
 
 
 def fail(command: str, error: TradebotError, *, as_json: bool) -> int:
     """Print an error, as an envelope or in words, and return its exit code."""
     if as_json:
-        _print_json(command, None, (), error)
-    else:
-        _print_error(error)
+        return _written(error.exit_code, lambda: _print_json(command, None, (), error))
+    _print_error(error)
     return error.exit_code
+
+
+def _written(code: int, write: Callable[[], None]) -> int:
+    """Write to stdout and return the exit code; an interrupt must not cut a document in two."""
+    answered.append(True)
+    before = _ignore_interrupts()
+    try:
+        write()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has gone, as ``| head`` does
+        give_up(sys.stdout)
+    except OSError as error:
+        give_up(sys.stdout)
+        say(f"error: the output cannot be written: {error.strerror or error}")
+        return code or 1
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+    return code
+
+
+def _ignore_interrupts() -> Any:
+    """Ignore ctrl-c from now on; return what was to happen, None outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _print_result(result: Result) -> None:
+    if result.text is None:
+        _print_tables(result)
+    elif result.text:
+        print(harmless(result.text))  # noqa: T201
+
+
+def harmless(text: str) -> str:
+    """Return a composed text without what a terminal obeys, but for line breaks and colours.
+
+    The last wall: what others wrote was escaped where it was put in.
+    """
+    parts = _COLOUR.split(text)
+    return "".join(
+        part if i % 2 else "\n".join(map(escaped, part.split("\n"))) for i, part in enumerate(parts)
+    )
 
 
 def envelope(
@@ -130,22 +186,23 @@ def _print_json(
 ) -> None:
     document = envelope(command, data, warnings, error)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
-    # what the terminal's encoding cannot say is escaped rather than raised
+    # what the terminal's encoding cannot say is escaped rather than raised, and so is what it would obey
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = json.dumps(document, allow_nan=False, default=str)
-    print(text)  # noqa: T201
+    print(_RAW.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: T201
 
 
 def _print_error(error: TradebotError) -> None:
     import typer
 
-    typer.secho("error:", fg="red", bold=True, err=True, nl=False)
-    typer.echo(f" {error}", err=True)
+    coloured = sys.stderr.isatty()
+    word = typer.style("error:", fg="red", bold=True) if coloured else "error:"
+    say(f"{word} {escaped(str(error))}")
     if error.hint:
-        typer.echo(f"hint: {error.hint}", err=True)
+        say(f"hint: {escaped(error.hint)}")
 
 
 def _print_tables(result: Result) -> None:
@@ -221,7 +278,7 @@ def cell(value: Any) -> str:
         return ", ".join(f"{key}={cell(item)}" for key, item in value.items()) or "-"
     if isinstance(value, float):
         return f"{value:.8g}"
-    return str(jsonable(value))
+    return escaped(str(jsonable(value)))
 
 
 __all__ = ["VERSION", "ListShape", "Result", "envelope", "fail", "show"]

@@ -19,6 +19,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tradebot.core.model.text import escaped
+
 Row = Mapping[str, Any]
 
 PIPE_WIDTH = 110
@@ -50,7 +52,7 @@ class Column:
     def text(self, row: Row) -> str:
         """Return the cell's text, ``-`` for what is unknown."""
         value = row.get(self.key)
-        return "-" if value is None else self.show(value)
+        return "-" if value is None else escaped(self.show(value))
 
 
 def rendered(*parts: RenderableType) -> str:

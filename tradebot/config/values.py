@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tradebot.core.model.money import plain
+from tradebot.core.model.text import escaped
 from tradebot.core.risk.ceilings import SYMBOLS
 
 Parser = Callable[[object], Any]
@@ -57,7 +58,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value) if isinstance(value, int | Decimal | float) else repr(value)
-    text = f'"{value}"' if isinstance(value, str) else text
+    text = escaped(f'"{value}"' if isinstance(value, str) else text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -129,7 +130,9 @@ def flag(value: object) -> bool:
 def word(value: object) -> str:
     """Parse a text of one line."""
     if not isinstance(value, str):
-        raise ValueError(f'must be text in quotes, got {shown(value)} (write "{value}")')
+        raise ValueError(
+            f'must be text in quotes, got {shown(value)} (write "{escaped(str(value))}")'
+        )
     if not value.isprintable():
         raise ValueError(f"must be printable text, got {shown(value)}")
     return str(value)

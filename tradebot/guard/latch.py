@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.text import cleaned
 from tradebot.guard.durable import (
     FILE_MODE,
     on_disk,
@@ -173,7 +174,7 @@ def _rows(handle: int) -> list[HaltRow]:
     rows = []
     for line in os.read(handle, LONGEST).decode("utf-8", "replace").splitlines():
         with contextlib.suppress(ValueError, TypeError):  # half a line of a full disk
-            row = HaltRow(**json.loads(line))
+            row = HaltRow(**cleaned(json.loads(line)))
             if isinstance(row.wall, int):
                 rows.append(row)
     return rows

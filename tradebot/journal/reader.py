@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from tradebot.core.model import codec
 from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.values import Bar, OrderStatus
 from tradebot.journal import schema
 from tradebot.journal.faults import faults, missing
@@ -118,7 +119,7 @@ class Reader:
 
     def run(self, run: str) -> RunRow:
         """Return a run by id; UsageError naming the nearest one if there is none."""
-        rows = self._rows("SELECT * FROM runs WHERE id = ?", run)
+        rows = self._rows("SELECT * FROM runs WHERE id = ?", escaped(run))
         if not rows:
             raise self._unknown(run)
         return _run(rows[0])
@@ -230,7 +231,10 @@ class Reader:
         """Return what the user was told, in order."""
         rows = self._rows(_NOTICES, run, -1 if limit is None else limit)[::-1]
         bodies = [(row, json.loads(row["body"])) for row in rows]
-        return [NoticeRow(r["ts"], r["wall"], body["level"], body["text"]) for r, body in bodies]
+        return [
+            NoticeRow(r["ts"], r["wall"], body["level"], escaped(body["text"]))
+            for r, body in bodies
+        ]
 
     def snapshot(self, run: str) -> Snapshot | None:
         """Return the newest snapshot, or None."""
@@ -307,7 +311,7 @@ class Reader:
         )
         if not rows:
             return None
-        row = rows[0]
+        row = cleaned(rows[0])
         return CommandRow(**{**row, "ok": None if row["ok"] is None else bool(row["ok"])})
 
     def head(self) -> Head | None:
@@ -417,4 +421,4 @@ def _run(row: dict[str, Any]) -> RunRow:
     del row["num"]
     row["seed"] = None if row["seed"] is None else int(row["seed"])
     row["summary"] = None if row["summary"] is None else json.loads(row["summary"])
-    return RunRow(**row)
+    return RunRow(**{name: row[name] if name == "config" else cleaned(row[name]) for name in row})

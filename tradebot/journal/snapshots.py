@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from tradebot.core.model.text import cleaned
 from tradebot.core.model.times import of_iso
 from tradebot.journal.view import row_of
 
@@ -133,6 +134,7 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
 
     Raises KeyError, TypeError, ValueError or ArithmeticError for one that does not fit.
     """
+    body = cleaned(body)
     parts: dict[str, Any] = {
         **{name: body[name] for name in _FIGURES},
         "run": run,

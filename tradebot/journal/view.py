@@ -1,7 +1,7 @@
 """The read model: what the journal says, as values that both faces and the reports read.
 
 Money and quantities are ``Decimal``, times UTC milliseconds: of the market, ``wall`` of the real clock.
-``as_json`` turns a row into CONTRACT's JSON.
+``as_json`` turns a row into CONTRACT's JSON. Texts come out escaped: others wrote them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from tradebot.core.model.money import plain
+from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.times import iso, of_iso
 
 TIMES = frozenset(("time", "entry_time", "exit_time", "ts", "updated", "since", "next_entry"))
@@ -286,12 +287,12 @@ def _kind(name: str, kind: str) -> str:
 
 def _value(kind: str, value: Any) -> Any:
     if value is None or kind == "plain":
-        return value
+        return escaped(value) if isinstance(value, str) else value
     if kind == "money":
         return Decimal(value)
     if kind == "time":
         return of_iso(value) if isinstance(value, str) else value
-    return bool(value) if kind == "truth" else json.loads(value)
+    return bool(value) if kind == "truth" else cleaned(json.loads(value))
 
 
 def _told(name: str, value: Any) -> Any:

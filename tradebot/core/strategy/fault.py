@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from tradebot.core.model.text import escaped
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import Bar
 
@@ -67,7 +68,7 @@ def too_early(symbol: str, warmup: int) -> str:
 def spoken(value: object, say: Callable[[object], str] = str) -> str:
     """Return a value of somebody else's as one line: its own text may raise, or have no end."""
     try:
-        words = " ".join(str.split(say(value)))
+        words = escaped(" ".join(str.split(say(value))))
     except KeyboardInterrupt:
         raise
     except BaseException:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tradebot.core.model.approved import Refusal
 from tradebot.core.model.money import of_float
+from tradebot.core.model.text import escaped
 from tradebot.core.model.values import Bar
 from tradebot.core.state.instrument import Wish
 from tradebot.core.strategy.fault import Fault, misread, returned
@@ -47,11 +48,11 @@ def read_signal(number: int, signal: Signal, closed: int) -> tuple[Wish, tuple[R
         faults.append(Refusal("confidence", f"confidence {confidence!r} is not from 0 to 1"))
         confidence = 0.0
     indicators = {
-        str(name): finite
+        escaped(str(name)): finite
         for name, value in signal.indicators.items()
         if isfinite(finite := float(value))
     }
-    reason = str(signal.reason)
+    reason = escaped(str(signal.reason))
     wish = Wish(number, signal.side, confidence, stop, target, reason, indicators, closed)
     return wish, tuple(faults)
 

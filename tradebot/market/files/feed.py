@@ -10,6 +10,7 @@ from typing import Any
 
 from tradebot.core.model.errors import DataError
 from tradebot.core.model.events import FundingRate, MarketEvent
+from tradebot.core.model.text import escaped
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.market.files.findings import Findings, funding_sentences, span_sentences
@@ -168,10 +169,11 @@ class FileFeed:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all files, marks and funding too, sorted."""
-        return tuple(sorted(f.source.path.name for group in self._groups.values() for f in group))
+        files = (file for group in self._groups.values() for file in group)
+        return tuple(sorted(escaped(file.source.path.name) for file in files))
 
     def _label(self) -> str:
-        names = [file.source.path.name for file in self._prices]
+        names = [escaped(file.source.path.name) for file in self._prices]
         return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
