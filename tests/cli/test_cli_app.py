@@ -118,9 +118,11 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli.signatures.setup",
         "tradebot.cli.signatures.trade",
         "tradebot.cli.signatures.venue",
+        "tradebot.cli.streams",
         "tradebot.core",
         "tradebot.core.model",
         "tradebot.core.model.errors",
+        "tradebot.core.model.text",
     }
 
 
