@@ -62,6 +62,9 @@ def _run(words: list[str], as_json: bool) -> int:
 def _interrupted(name: str, as_json: bool) -> int:
     from tradebot.cli.output import answered, fail
 
+    # an interrupt that went through an exec (a dataclass being made) has Python die of the signal, handled or
+    # not, unless something is run after it
+    exec("")
     if answered:  # the answer was out already
         return INTERRUPTED
     return fail(name, Interrupted("interrupted"), as_json=as_json)
