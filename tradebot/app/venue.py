@@ -72,7 +72,7 @@ async def _run(setup: VenueSetup, tell: Tell) -> Ending:
     feed = open_feed(setup, clock.now())
     _check_symbols(script, feed)
     settings = Settings(seed=setup.seed, account=script)
-    venue = Venue(feed, clock, settings, ledger=_ledger(setup.ledger))
+    venue = Venue(feed, clock, settings, ledger=_ledger(setup.ledger), timed=True)
     server = Server(venue, setup.port)
     await server.start()
     try:

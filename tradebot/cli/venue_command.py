@@ -69,7 +69,7 @@ def _plain(value: object) -> str:
 def _tell(row: Mapping[str, Any]) -> None:
     if row["kind"] == "started":
         _write("\n".join(_opening(row)))
-    elif row["kind"] in SHOWN:
+    elif row["kind"] in SHOWN and row.get("event") not in ("TRADE", "CALCULATED"):
         _write(f"{iso(row['at'])} {_line(row)}")
 
 

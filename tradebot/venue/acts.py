@@ -19,6 +19,7 @@ from tradebot.core.model.money import ZERO, exact
 from tradebot.venue.bus import ConfigChanged, MarginCalled
 from tradebot.venue.errors import VenueError
 from tradebot.venue.holdings import Holding
+from tradebot.venue.income import TYPES
 from tradebot.venue.listings import Listing
 from tradebot.venue.orders import VenueOrder
 
@@ -146,6 +147,19 @@ class Acts:
                 self._venue.desk.exchange.force.transfer(moved)
         changes = self._venue.account.book("TRANSFER", moved, self._venue.clock.now(), asset=asset)
         self._venue.account.tell("DEPOSIT" if moved > 0 else "WITHDRAW", changes, [])
+
+    def book_income(self, kind: str, amount: Any, symbol: str = "") -> None:
+        """Book another row of income in USDT: REFERRAL_KICKBACK, INSURANCE_CLEAR and the like."""
+        if kind not in TYPES:
+            raise UsageError(
+                f"there is no income {kind}", hint=_nearest(kind, list(TYPES)), key="kind"
+            )
+        moved = Decimal(str(amount))
+        with exact():
+            self._venue.desk.exchange.force.transfer(moved)
+        now = self._venue.clock.now()
+        changes = self._venue.account.book(kind, moved, now, symbol=symbol)
+        self._venue.account.tell("ADJUSTMENT", changes, [])
 
     def set_wallet(self, asset: str, amount: Any) -> None:
         """Let a wallet of another asset (BNFCR, BNB) hold an amount."""

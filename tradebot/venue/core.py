@@ -38,7 +38,11 @@ _SETTLE_AFTER_MS = 1000
 
 
 class Venue:
-    """One running venue. ``symbols`` are ours (``BTC/USDT``); prices move once ``start`` was called."""
+    """One running venue; prices move once ``start`` was called.
+
+    ``ledger`` is the file of its record, ``keep`` keeps that in memory too, ``timed`` adds how long each
+    request took (us): real time, and so not the same twice.
+    """
 
     def __init__(
         self,
@@ -48,7 +52,9 @@ class Venue:
         *,
         ledger: Path | None = None,
         keep: bool = False,
+        timed: bool = False,
     ) -> None:
+        self.timed = timed
         self.settings = settings = settings or Settings()
         self.clock = clock
         self.feed = feed

@@ -29,6 +29,18 @@ def average(listing: Listing, value: Decimal) -> str:
     return f"{value:.{max(5, listing.price_precision)}f}"
 
 
+def exact_price(listing: Listing, value: Decimal) -> str:
+    """Return a fill's price: a liquidation's has more decimals than the symbol, and keeps them."""
+    text, whole = listing.price(value), plain(value)
+    return text if Decimal(text) == value else whole
+
+
+def exact_value(listing: Listing, value: Decimal) -> str:
+    """Return price x quantity, with more decimals where a liquidation's price has them."""
+    text, whole = listing.value(value), plain(value)
+    return text if Decimal(text) == value else whole
+
+
 # Market
 
 
@@ -201,11 +213,11 @@ def trade_row(trade: VenueTrade) -> Body:
         "id": trade.id,
         "orderId": trade.order_id,
         "side": trade.side,
-        "price": listing.price(trade.price),
+        "price": exact_price(listing, trade.price),
         "qty": listing.qty(trade.qty),
         "realizedPnl": money(trade.realised) if trade.realised else "0",
         "marginAsset": listing.quote,
-        "quoteQty": listing.value(trade.qty * trade.price),
+        "quoteQty": exact_value(listing, trade.qty * trade.price),
         "commission": money(trade.fee),
         "commissionAsset": trade.fee_asset,
         "time": trade.time,

@@ -93,8 +93,9 @@ class Pipeline:
             "params": params,
             "status": None if answer is None else answer.status,
             "answer": None if answer is None else _shown(answer),
-            "us": round((SYSTEM.monotonic() - call.began) * 1e6),
         }
+        if self._venue.timed:
+            fields["us"] = round((SYSTEM.monotonic() - call.began) * 1e6)
         if call.faults:
             fields["faults"] = list(call.faults)
         self._venue.ledger.write("request", **fields)

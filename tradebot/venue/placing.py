@@ -17,6 +17,10 @@ from tradebot.venue.params import Params
 from tradebot.venue.prices import Board, Market
 
 MOST_CHANGES = 10_000
+_NOT_OPENED = (
+    "Invalid symbol status for opening position. (this venue opens isolated one-way positions only: "
+    "set marginType to ISOLATED)"
+)
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -105,19 +109,18 @@ class Entry:
             return False
         held = ZERO if leg is None else leg.holding.qty
         if not held or (held > 0) == (order.side == "BUY"):
-            raise VenueError(
-                -4140,
-                "Invalid symbol status for opening position. (hedge legs and cross positions can only be closed here)",
-            )
+            raise VenueError(-4140, _NOT_OPENED)
         if order.qty > abs(held):
             raise VenueError(-2022)
         return True
 
     def _check_position(self, order: VenueOrder, price: Decimal) -> None:
-        """Check the bracket's cap for the position the order could make (-2027)."""
+        """Check the bracket's cap for the position the order could make (-2027): isolated ones only."""
         symbol = order.listing.symbol
         held = self._desk.holding(symbol).qty
         after = held + (order.qty if order.side == "BUY" else -order.qty)
+        if abs(after) > abs(held) and self._account.margin_type(symbol) == "cross":
+            raise VenueError(-4140, _NOT_OPENED)
         leverage = self._desk.exchange.leverage(symbol)
         if abs(after) > abs(held) and abs(after) * price > max_notional(order.listing, leverage):
             raise VenueError(-2027)
