@@ -62,7 +62,7 @@ class Venue:
         self.ledger = Ledger(clock, ledger, keep=keep)
         self.bus = Bus()
         self.listings = _listings(feed, settings)
-        self.market = Market(self.listings, self.bus, feed.history)
+        self.market = Market(self.listings, self.bus, feed.history, trades=feed.trades)
         self.account = Account(settings, self.listings, self.bus, self.ledger, clock)
         self.desk = Desk(settings, self.market, self.account, self.bus, self.ledger, clock)
         self.entry = Entry(self.market, self.account, self.desk, clock, self.rng)

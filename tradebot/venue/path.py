@@ -31,6 +31,8 @@ class BarFeed:
     ``steps`` and ``history`` are called once each, when they are needed. ``interval`` in milliseconds.
     """
 
+    trades = True
+
     def __init__(
         self,
         label: str,

@@ -31,10 +31,14 @@ KEPT_FUNDING = 1000
 
 
 class PriceFeed(Protocol):
-    """Where prices come from. ``label`` says it to people; symbols are ours (``BTC/USDT``)."""
+    """Where prices come from. ``label`` says it to people; symbols are ours (``BTC/USDT``).
+
+    ``trades``: it yields trades too; else one is made from each quote.
+    """
 
     label: str
     symbols: tuple[str, ...]
+    trades: bool
 
     def history(self) -> Iterable[Bar]:
         """Return minutes from before the start, oldest first; mark bars too, where there are any."""
@@ -102,12 +106,17 @@ class Market:
     """All boards, moved by ticks."""
 
     def __init__(
-        self, listings: Listings, bus: Bus, history: Callable[[], Iterable[Bar]] | None = None
+        self,
+        listings: Listings,
+        bus: Bus,
+        history: Callable[[], Iterable[Bar]] | None = None,
+        *,
+        trades: bool = False,
     ) -> None:
         self._bus = bus
         self._history = history
         self.listings = listings
-        self.boards = {listing.symbol: Board(listing) for listing in listings}
+        self.boards = {listing.symbol: Board(listing, trades_given=trades) for listing in listings}
         self.mark_label = ""
 
     @staticmethod
@@ -147,7 +156,6 @@ class Market:
         if isinstance(tick, Quote):
             self._take_quote(board, tick)
         elif isinstance(tick, Trade):
-            board.trades_given = True
             self._take_trade(board, tick)
         elif isinstance(tick, Depth):
             _take_depth(board, tick)

@@ -24,6 +24,8 @@ _HINT = "record it anew, or cut the file before this line"
 class RecordingFeed:
     """Plays a recording from ``start`` (UTC ms). The file is looked through first: DataError when it is bad."""
 
+    trades = True
+
     def __init__(self, path: Path, start: int) -> None:
         self._path = path
         self.first, self.lines, name = _look_through(path)

@@ -33,6 +33,8 @@ class ScriptRow:
 class ScriptFeed:
     """Plays rows from a start (UTC ms); they have to be in order of time."""
 
+    trades = False
+
     def __init__(
         self, rows: Sequence[ScriptRow], start: int, *, label: str = "price script"
     ) -> None:
