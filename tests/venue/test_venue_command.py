@@ -191,6 +191,20 @@ def test_bad_input_is_one_line_with_the_way_out(
             ["--account", write(tmp_path / "e.toml", "[leverages]\nDOGEUSDT = 5")],
             ["leverages", "DOGEUSDT"],
         ),
+        (
+            ["--account", write(tmp_path / "f.toml", "[leverages]\nBTCUSDT = 500")],
+            ["--account", "-4028", "500"],
+        ),
+        (
+            [
+                "--account",
+                write(
+                    tmp_path / "g.toml",
+                    '[[orders]]\nsymbol = "BTCUSDT"\nside = "BUY"\nqty = "0.001"\nprice = "600"',
+                ),
+            ],
+            ["--account", "-4164"],
+        ),
         (["--ledger", tmp_path / "no" / "l.jsonl"], ["l.jsonl", "--ledger"]),
     ]
     for words, parts in cases:

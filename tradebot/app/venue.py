@@ -22,6 +22,7 @@ from tradebot.market.files.feed import FileFeed, open_files
 from tradebot.venue.account_file import load_account
 from tradebot.venue.clock import WallClock
 from tradebot.venue.core import Venue
+from tradebot.venue.errors import VenueError
 from tradebot.venue.path import BarFeed
 from tradebot.venue.prices import PriceFeed
 from tradebot.venue.recording import RecordingFeed
@@ -74,9 +75,9 @@ async def _run(setup: VenueSetup, tell: Tell) -> Ending:
     settings = Settings(seed=setup.seed, account=script)
     venue = Venue(feed, clock, settings, ledger=_ledger(setup.ledger), timed=True)
     server = Server(venue, setup.port)
-    await server.start()
     try:
-        venue.start()
+        _start(venue)
+        await server.start()
         tell(_opening(venue, server))
         venue.ledger.listen(tell)
         _flush_often(venue)
@@ -94,6 +95,18 @@ def _account(path: Path | None) -> AccountScript:
     script = AccountScript(margin_type="isolated") if path is None else load_account(path)
     rng = SystemRandom()
     return replace(script, key=script.key or make_key(rng), secret=script.secret or make_key(rng))
+
+
+def _start(venue: Venue) -> None:
+    """Let prices move and put on the account what its script has; UsageError for what cannot be there."""
+    try:
+        venue.start()
+    except VenueError as refusal:
+        raise UsageError(
+            f"the account's script cannot be put on it: {refusal.code} {refusal.msg}",
+            key="--account",
+            hint="change the order or the leverage, or the prices it meets",
+        ) from None
 
 
 def _check_host(host: str) -> None:

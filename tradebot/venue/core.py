@@ -90,17 +90,16 @@ class Venue:
         self._prepare()
 
     def _prepare(self) -> None:
-        script = self.settings.account
-        for name, leverage in script.leverages.items():
-            self.desk.exchange.set_leverage(self.listings.by_name[name].symbol, leverage)
         for listing in self.listings:
             self.account.holding(listing.symbol)
         self.desk.refresh()
 
     def start(self) -> None:
-        """Let prices move, then put what the account's script has on it."""
+        """Let prices move, then put what the account's script has on it; VenueError if it cannot be."""
         self._player.start()
         script = self.settings.account
+        for name, leverage in script.leverages.items():
+            self.change_leverage(self.listings.by_name[name], leverage)
         for put in script.positions:
             listing = self.listings.by_name[put.name]
             self.desk.put(
