@@ -39,7 +39,9 @@ async def test_a_copy_beside_a_running_engine(journal: Journal, path: Path, tmp_
         with Reader(target) as reader:
             state = reader.state(run)
             assert state is None or len(reader.equity(run)) == state.body["n"]
-    assert sorted(tmp_path.iterdir()) == sorted([*targets, path.parent])  # no drafts left
+    assert sorted(tmp_path.iterdir()) == sorted(
+        [*targets, path.parent, tmp_path / "home"]
+    )  # no drafts left
 
 
 async def test_what_is_there_stays(journal: Journal, path: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -25,6 +27,7 @@ from journal_samples import (
 )
 
 from tradebot.core.model.effects import Effect
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import GENESIS, chain
 from tradebot.journal.rows import Batch, Head
 from tradebot.journal.schema import PROJECTIONS
@@ -32,12 +35,18 @@ from tradebot.journal.verify import MOST, Finding, verify
 from tradebot.journal.writer import Journal
 
 
-async def write_story(path: Path, times: int = 3) -> None:
+async def write_story(path: Path, times: int = 3, nonce: str = "n1") -> None:
     async with await Journal.open(path, key=KEY) as journal:
-        run = await journal.begin_run(new_run())
+        run = await journal.begin_run(new_run(nonce=nonce))
         for i in range(times):
             await journal.commit(Batch(run, WALL, [quote(T0 + i)], story(T0 + i), {"n": i}))
         await journal.end_run(run, "ended", None, {"pnl": "1"}, WALL)
+
+
+def forget(path: Path) -> None:
+    """Take away what was noted of the journal in the user's state directory."""
+    (note,) = (Path(os.environ["XDG_STATE_HOME"]) / "tradebot" / "heads").iterdir()
+    note.unlink()
 
 
 def kinds(findings: list[Finding]) -> set[str]:
@@ -98,7 +107,7 @@ async def test_an_inserted_row(path: Path) -> None:
     row = (last + 1, "paper-0001", T0, WALL, "WakeAt", '{"at":1,"key":"k"}')
     forged = chain(OTHER_KEY, row, digest)
     alter(path, "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row, digest, forged)
-    (finding,) = verify(path, KEY)
+    finding = verify(path, KEY)[0]
     assert (finding.kind, finding.where) == ("chain", f"audit {last + 1}")
 
 
@@ -113,17 +122,34 @@ async def test_a_cut_tail_with_its_tables(path: Path) -> None:
     for table in PROJECTIONS:
         if table not in ("runs", "nonces"):
             alter(path, f"DELETE FROM {table}")
-    (finding,) = verify(path, KEY)
-    assert finding == Finding(
-        "head", f"audit {late.seq}", "the row of the head published at sign-off is gone"
-    )
+    gone = f"audit {late.seq}"
+    assert verify(path, KEY) == [
+        Finding("head", gone, "the row of the head last noted beside the journal is gone"),
+        Finding("head", gone, "the row of the head published at sign-off is gone"),
+    ]
     alter(path, "DELETE FROM heads WHERE seq > ?", early.seq)
-    assert verify(path, KEY) == []
-    assert verify(path, KEY, [early, Head(0, GENESIS)]) == []
-    (finding,) = verify(path, KEY, [late])
-    assert "noted elsewhere is gone" in finding.text
-    (finding,) = verify(path, KEY, [Head(early.seq, "00")])
-    assert "is not the row" in finding.text
+    assert kinds(verify(path, KEY)) == {"head", "holds"}
+    forget(path)  # he also reaches the user's state directory: the list of heads still tells
+    (finding,) = verify(path, KEY)
+    assert finding.kind == "holds"
+    assert verify(path, KEY, [early, Head(0, GENESIS)]) == [finding]
+    assert "noted elsewhere is gone" in verify(path, KEY, [late])[0].text
+    assert "is not the row" in verify(path, KEY, [Head(early.seq, "00")])[0].text
+
+
+async def test_an_older_copy_of_the_whole_journal(path: Path) -> None:
+    """Everything in it is genuine: only what was noted elsewhere tells that it is not the newest."""
+    await write_story(path)
+    old = path.read_bytes()
+    await write_story(path, nonce="n2")
+    new = Head(*ask(path, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")[0])
+    path.write_bytes(old)
+    assert kinds(verify(path, KEY)) == {"head"}
+    with pytest.raises(JournalError, match="does not hold the head last noted"):
+        await Journal.open(path, key=KEY)
+    forget(path)
+    assert verify(path, KEY) == []  # as README says: keep a head elsewhere
+    assert kinds(verify(path, KEY, [new])) == {"head"}
 
 
 async def test_a_forged_head(path: Path) -> None:
@@ -152,6 +178,86 @@ EDITS = [
 ]
 
 
+FORGERIES = {
+    "DELETE FROM heads": "holds",
+    "DELETE FROM heads WHERE rowid = 1": "holds",
+    "INSERT INTO heads SELECT * FROM heads": "holds",
+    "DELETE FROM state": "holds",
+    "DELETE FROM blocks": "holds",
+    "DELETE FROM migrations WHERE version = 2": "schema",
+    "UPDATE migrations SET wall = 1": "holds",
+    "INSERT INTO meta VALUES ('more', '1')": "holds",
+    "DELETE FROM meta WHERE key = 'holds'": "holds",
+    "CREATE TRIGGER t AFTER INSERT ON fills BEGIN DELETE FROM halts; END": "schema",
+    "CREATE VIEW v AS SELECT * FROM fills": "schema",
+    "CREATE TABLE more (x)": "schema",
+    "CREATE INDEX i ON fills (fee)": "schema",
+    "DROP INDEX equity_by_run": "schema",
+    "DROP TABLE acks": "schema",
+    "ALTER TABLE fills ADD COLUMN more TEXT": "schema",
+    "ALTER TABLE fills RENAME COLUMN fee TO gift": "schema",
+}
+
+
+@pytest.mark.parametrize("sql", FORGERIES)
+async def test_what_was_added_or_taken_away(path: Path, sql: str) -> None:
+    await write_story(path)
+    alter(path, sql)
+    assert FORGERIES[sql] in kinds(verify(path, KEY))
+
+
+async def test_what_was_forged_is_not_signed_by_the_next_run(path: Path) -> None:
+    await write_story(path)
+    alter(path, "DELETE FROM blocks")
+    await write_story(path, nonce="n2")
+    assert "holds" in kinds(verify(path, KEY))
+
+
+async def test_a_forged_last_head_stops_the_next_run(path: Path) -> None:
+    await write_story(path)
+    alter(path, "UPDATE heads SET why = 'other'")
+    with pytest.raises(JournalError, match="last published head was changed"):
+        await Journal.open(path, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("UPDATE state SET body = replace(body, '1', '2')", "was changed, or written without"),
+        ("UPDATE state SET audit_seq = audit_seq + 1", "was changed, or written without"),
+        ("DELETE FROM state", "is gone"),
+    ],
+)
+async def test_a_forged_state_goes_on_nowhere(path: Path, sql: str, words: str) -> None:
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run())
+        await journal.commit(Batch(run, WALL, effects=story(), state={"n": 1}))
+    alter(path, sql)
+    async with await Journal.open(path, key=KEY) as journal:
+        with pytest.raises(JournalError, match=words):
+            await journal.vouch(run)
+    assert verify(path, KEY) != []
+
+
+async def test_an_older_state_goes_on_nowhere(path: Path) -> None:
+    """It is genuine, and was put back: what the run did since is in the audit trail alone."""
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run())
+        await journal.commit(Batch(run, WALL, effects=story(), state={"n": 1}))
+        ((old,),) = ask(path, "SELECT json_array(log_seq, audit_seq, wall, body, mac) FROM state")
+        await journal.commit(Batch(run, WALL, effects=story(), state={"n": 2}))
+        await journal.vouch(run)
+    alter(
+        path,
+        f"UPDATE state SET (log_seq, audit_seq, wall, body, mac) = ({', '.join('?' * 5)})",
+        *json.loads(old),
+    )
+    async with await Journal.open(path, key=KEY) as journal:
+        with pytest.raises(JournalError, match="is older than what it did"):
+            await journal.vouch(run)
+    assert "state" in kinds(verify(path, KEY))
+
+
 @pytest.mark.parametrize("sql", EDITS)
 async def test_an_edited_table(path: Path, sql: str) -> None:
     await write_story(path)
@@ -171,8 +277,7 @@ async def test_a_state_ahead_of_the_audit(path: Path) -> None:
         run = await journal.begin_run(new_run())
         await journal.commit(Batch(run, WALL, effects=[story()[-1]], state={"n": 1}))
     alter(path, "DELETE FROM audit WHERE seq = 2")
-    (finding,) = verify(path, KEY)
-    assert finding.text == "is ahead of the audit (2 > 1)"
+    assert "is ahead of the audit (2 > 1)" in [finding.text for finding in verify(path, KEY)]
 
 
 async def test_the_wrong_key(path: Path) -> None:

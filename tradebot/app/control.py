@@ -30,6 +30,7 @@ from tradebot.core.model.money import plain
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import Owner, lock_owner, may_be_fenced
 from tradebot.journal.commands import post_command, wait_command
+from tradebot.journal.noted import was_written
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import as_json
@@ -165,7 +166,8 @@ def see_closed(
 
 def never_used(data_dir: Path) -> bool:
     """Whether no run ever wrote a journal there, so that nothing can be open."""
-    return not (journal_path(data_dir)).exists()
+    path = journal_path(data_dir)
+    return not path.exists() and not was_written(path)
 
 
 def ask(path: Path, request: Request, wait_s: float, busy_s: float = BUSY_S) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot import __version__
+from tradebot.app.books import check_books
 from tradebot.app.build import make_session
 from tradebot.app.faults import bar_error
 from tradebot.app.heartbeat import Heartbeat
@@ -188,8 +189,11 @@ def _previous(path: Path, setup: Setup) -> list[RunRow | None]:
 
 def _place(reader: Reader, run: RunRow | None) -> dict[str, Any] | None:
     """Return where of the feed a run stands; None at its start."""
-    state = None if run is None else reader.state(run.id)
-    return None if state is None else dict(state.body["cursor"])
+    try:
+        state = None if run is None else reader.state(run.id)
+        return None if state is None else dict(state.body["cursor"])
+    except (ValueError, KeyError, TypeError):  # what is forged is told when the run is taken up
+        return None
 
 
 async def _runner(
@@ -238,6 +242,7 @@ async def _begin(
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
         run = previous.id
+        await journal.vouch(run)
         start.state = _load(path, run, start.session, heartbeat)
         await journal.resume_run(run, nonce, wall_ms())
     start.words.append(_opening(run, start.state, setup.source))
@@ -275,6 +280,7 @@ def _load(path: Path, run: str, session: Session, heartbeat: Heartbeat) -> State
                 f"{run} was interrupted with another timeframe or other symbols",
                 hint="use the same to go on with it, or --new to start another run",
             )
+        check_books(reader, run, state.body)
         for bar in reader.bars(run):
             _warm(session, bar, run)
             heartbeat.beat()

@@ -24,8 +24,9 @@ from tradebot.core.model.errors import JournalError, StrategyError, TradebotErro
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, strategy_warnings
-from tradebot.guard.latch import HaltRow, clear_halt, halt_present, read_halts
+from tradebot.guard.latch import HaltRow, clear_halt, halt_present, read_halts, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
+from tradebot.journal.identity import FileWatch
 from tradebot.journal.rows import Batch, CommandRow, RunEnd
 from tradebot.journal.writer import Journal
 from tradebot.market.feed import Source, Step, step_time
@@ -115,6 +116,7 @@ class Runner:
         self._stop_why = ""
         self._last_command = 0
         self._told: set[HaltRow] = set()
+        self._files = FileWatch(journal.path)
         self._cursor: dict[str, Any] = {}
         self._born = wall_ms()
         self._polled = self._clock.monotonic()
@@ -258,6 +260,7 @@ class Runner:
     async def _poll(self) -> None:
         """Carry out what other processes have asked for, and the HALT file."""
         self._polled = self._clock.monotonic()
+        self._look_at_journal()
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
@@ -270,6 +273,20 @@ class Runner:
             self._halt()
         if commands:
             await self._commit()
+
+    def _look_at_journal(self) -> None:
+        """Halt and raise JournalError when the journal is not the file any more that was opened."""
+        became = self._files.look()
+        if became is not None:
+            with suppress(JournalError):
+                write_halt(self._data_dir, became, "tradebot", clock=self._clock)
+            words = f"{became} while the engine ran: it halts and stops, since nothing it writes is kept"
+            self._say(words)
+            raise JournalError(
+                words,
+                hint="tradebot db restore FILE puts a backup back; without one move the rest away",
+                file=str(self.journal.path),
+            )
 
     def _carry_out(self, run: Hosted, row: CommandRow) -> None:
         if row.name in STALE and row.wall < self._born:

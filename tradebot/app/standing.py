@@ -28,6 +28,7 @@ from tradebot.core.trading.snapshot import Heading, ghost_figures, position_rows
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.noted import find_loss, lost, was_written
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
@@ -55,6 +56,8 @@ def database(config: Config) -> Path:
 def journal_of(data_dir: Path) -> Path:
     """Return the path of a directory's journal; JournalError with the way out when there is none yet."""
     path = journal_path(data_dir)
+    if not path.exists() and was_written(path):
+        raise lost(path, "the journal is gone")
     if not path.exists():
         raise JournalError(
             "there is no journal yet",
@@ -71,20 +74,21 @@ async def act(data_dir: Path, request: Request) -> list[dict[str, Any]]:
     holds the lock, JournalError when the journal cannot be used, UsageError for an unknown run.
     """
     path = journal_of(data_dir)
+    key = AuditKey.load(data_dir)
+    closing = request.name == "close-all"
     left: list[dict[str, Any]] = []
     damaged: list[JournalError] = []
     with InstanceLock(data_dir, request.name), exact():
-        async with await Journal.open(path, key=AuditKey.load(data_dir)) as journal:
+        missing = find_loss(path, key) if closing else None
+        if missing is not None:
+            raise lost(path, missing)
+        async with await Journal.open(path, key=key, quick=closing) as journal:
             with Reader(path) as reader:
                 # the one that ran last comes last, so that it stays the newest
-                standing = [
-                    (run, state)
-                    for run in reversed(_standing(reader, request.run))
-                    if (state := reader.state(run.id)) is not None
-                ]
-            for run, state in standing:
+                standing = list(reversed(_standing(reader, request.run)))
+            for run in standing:
                 try:
-                    left += await _act_on(journal, run, state, request)
+                    left += await _act_on(journal, run, request)
                 except (
                     JournalError
                 ) as error:  # one run's damage is no reason to leave the others open
@@ -101,10 +105,13 @@ def _standing(reader: Reader, wanted: str | None) -> list[RunRow]:
     return [run for run in runs if run.mode in STANDING and run.state == "interrupted"]
 
 
-async def _act_on(
-    journal: Journal, run: RunRow, state: StateRow, request: Request
-) -> list[dict[str, Any]]:
+async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[dict[str, Any]]:
     """Make the run current for a moment, deliver the command, commit, and let it stand again."""
+    await journal.vouch(run.id)
+    with Reader(journal.path) as reader:
+        state = reader.state(run.id)
+    if state is None:  # killed before its first commit: nothing ever happened in it
+        return []
     nonce = secrets.token_hex(4)
     session = _restored(run, state)
     await journal.resume_run(run.id, nonce, wall_ms())

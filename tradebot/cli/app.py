@@ -32,6 +32,7 @@ from tradebot.cli.signatures.setup import (
     config_path,
     config_show,
     db_backup,
+    db_restore,
     db_verify,
     doctor,
     init,
@@ -54,7 +55,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
-db_app = typer.Typer(help="Verify and back up the journal.", no_args_is_help=True)
+db_app = typer.Typer(help="Verify, back up and restore the journal.", no_args_is_help=True)
 app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
 app.add_typer(db_app, name="db", rich_help_panel=SET_UP)
 
@@ -159,3 +160,4 @@ config_app.command("check")(config_check)
 config_app.command("path")(config_path)
 db_app.command("verify")(db_verify)
 db_app.command("backup")(db_backup)
+db_app.command("restore")(db_restore)

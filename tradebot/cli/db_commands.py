@@ -1,39 +1,39 @@
-"""``db verify`` and ``db backup``."""
+"""``db verify``, ``db backup`` and ``db restore``."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tradebot.app.standing import database
 from tradebot.cli.options import DbOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
+from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
-from tradebot.journal.backup import backup
+from tradebot.journal.backup import backup, restore
+from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.rows import Head
 from tradebot.journal.verify import Finding, verify
+from tradebot.journal.writer import Journal
 
 
 def db(options: DbOptions) -> int:
     """Answer a ``db`` command; returns the exit code."""
-    result = _verify(options) if options.action == "verify" else _backup(options)
-    return show(result, as_json=options.common.json)
+    return show(ACTIONS[options.action](options), as_json=options.common.json)
 
 
 def _verify(options: DbOptions) -> Result:
     config = read_config(options.common)
     path = database(config)
-    key = AuditKey.find(config.data_dir())
-    if key is None:
-        raise JournalError(
-            "the audit key is gone: the journal cannot be verified",
-            hint="set TRADEBOT_AUDIT_KEY, or restore audit.key beside the journal",
-            file=str(path),
-        )
-    findings = verify(path, key)
+    key = _key(config.data_dir(), path)
+    findings = verify(path, key, [_head(text) for text in options.heads])
     with Reader(path) as reader:
         head = reader.head()
     error = None
@@ -50,6 +50,26 @@ def _verify(options: DbOptions) -> Result:
     return Result("db verify", data, text="\n".join(_told(data, findings)), error=error)
 
 
+def _key(data_dir: Path, path: Path) -> AuditKey:
+    key = AuditKey.find(data_dir)
+    if key is None:
+        raise JournalError(
+            "the audit key is gone: the journal cannot be verified",
+            hint="set TRADEBOT_AUDIT_KEY, or restore audit.key beside the journal",
+            file=str(path),
+        )
+    return key
+
+
+def _head(text: str) -> Head:
+    try:
+        return Head.parse(text)
+    except ValueError:
+        raise UsageError(
+            f'"{text}" is no head', hint="--head 1234:9f86d0..., as db verify prints it"
+        ) from None
+
+
 def _told(data: dict[str, Any], findings: Sequence[Finding]) -> Iterator[str]:
     """Say in lines what was checked, with which key, and what was found."""
     yield f"file   {data['file']}"
@@ -61,11 +81,38 @@ def _told(data: dict[str, Any], findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _backup(options: DbOptions) -> Result:
-    if options.target is None:
-        raise UsageError("name the file to write", hint="tradebot db backup FILE")
+    target = _named(options)
     path = database(read_config(options.common))
-    backup(path, options.target, force=options.force)
-    size = options.target.stat().st_size
-    data = {"file": str(path), "backup": str(options.target), "bytes": size}
-    text = f"{options.target}: {size:,} bytes, checked"
+    backup(path, target, force=options.force)
+    size = target.stat().st_size
+    data = {"file": str(path), "backup": str(target), "bytes": size}
+    text = f"{target}: {size:,} bytes, checked"
     return Result("db backup", data, text=text)
+
+
+def _restore(options: DbOptions) -> Result:
+    """Put a backup in the journal's place, on record in what it becomes."""
+    source = _named(options)
+    data_dir = read_config(options.common).data_dir()
+    path = journal_path(data_dir)
+    with InstanceLock(data_dir, "db restore"):
+        key = _key(data_dir, path)
+        kept = restore(path, source, key)
+        asyncio.run(_record(path, key, source))
+    data = {"file": str(path), "restored": str(source), "kept": None if kept is None else str(kept)}
+    text = f"{path}: as {source} was"
+    return Result("db restore", data, text=f"{text}; before it: {kept}" if kept else text)
+
+
+async def _record(path: Path, key: AuditKey, source: Path) -> None:
+    async with await Journal.open(path, key=key) as journal:
+        await journal.publish_head(f"restored from {source.name}", SYSTEM.wall_ms())
+
+
+def _named(options: DbOptions) -> Path:
+    if options.target is None:
+        raise UsageError("name the file", hint=f"tradebot db {options.action} FILE")
+    return options.target
+
+
+ACTIONS = {"verify": _verify, "backup": _backup, "restore": _restore}

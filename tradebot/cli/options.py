@@ -128,12 +128,16 @@ class ControlOptions:
 
 @dataclass(frozen=True, slots=True)
 class DbOptions:
-    """``db verify`` and ``db backup``; ``target`` and ``force`` are for the backup."""
+    """``db verify``, ``db backup`` and ``db restore``; ``target`` is the copy, ``force`` for making one.
+
+    ``heads`` are heads noted elsewhere, which the chain must hold: ``seq:hash``.
+    """
 
     common: Common
-    action: Literal["verify", "backup"]
+    action: Literal["verify", "backup", "restore"]
     target: Path | None = None
     force: bool = False
+    heads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

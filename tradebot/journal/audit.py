@@ -19,7 +19,7 @@ from pathlib import Path
 from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.faults import faults
-from tradebot.journal.files import create_durably
+from tradebot.journal.files import create_durably, private_directory
 from tradebot.journal.paths import journal_path
 
 GENESIS = "0" * 64
@@ -92,10 +92,10 @@ class AuditKey:
             return cls(secret, "keyring")
         path = data_dir / KEY_FILE
         with faults(path):
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_directory(data_dir)
             # A second process may have made it in between: then its key is the key.
             with contextlib.suppress(FileExistsError):
-                create_durably(path, secret.hex() + "\n", mode=0o600)
+                create_durably(path, secret.hex() + "\n")
             return cls(_from_file(path), "file")
 
 

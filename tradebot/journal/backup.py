@@ -1,16 +1,20 @@
-"""A copy of the journal, taken while the engine goes on writing."""
+"""A copy of the journal, taken while the engine goes on writing, and the way back from one."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError
+from tradebot.journal.audit import AuditKey
 from tradebot.journal.faults import faults
-from tradebot.journal.files import sync_directory, sync_file
-from tradebot.journal.reader import open_readonly
+from tradebot.journal.files import private_database, sync_directory, sync_file
+from tradebot.journal.noted import Noted, write_noted
+from tradebot.journal.reader import Reader, open_readonly
+from tradebot.journal.verify import verify
 
 
 def backup(path: Path, target: Path, *, force: bool = False) -> None:
@@ -23,6 +27,7 @@ def backup(path: Path, target: Path, *, force: bool = False) -> None:
         _refuse(path, target, force)
         draft = target.with_name(f"{target.name}.{os.getpid()}.part")
         draft.unlink(missing_ok=True)
+        private_database(draft)
         try:
             _copy(source, draft)
             sync_file(draft)
@@ -59,3 +64,61 @@ def _copy(source: sqlite3.Connection, draft: Path) -> None:
         raise JournalError(
             f"the copy is not sound ({answer})", hint="tradebot db verify tells more"
         )
+
+
+def restore(path: Path, source: Path, key: AuditKey, clock: Clock = SYSTEM) -> Path | None:
+    """Put a backup in the journal's place; return where the journal that stood there is kept, if one did.
+
+    Hold the instance lock. At every moment one of the two journals stands there whole. Raises JournalError
+    for a backup that is none, does not verify, or was written with another key.
+    """
+    _check_backup(path, source, key)
+    draft = path.with_name(f"{path.name}.restoring")
+    with faults(path):
+        draft.unlink(missing_ok=True)
+        private_database(draft)
+        try:
+            with closing(open_readonly(source)) as db:
+                _copy(db, draft)
+            sync_file(draft)
+            kept = _set_aside(path, path.with_name(f"{path.name}.before-{clock.wall_ms()}"))
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_directory(path.parent)
+    with Reader(path) as reader:
+        head = reader.head()
+    if head is not None:  # from now on this is the newest there is
+        write_noted(path, key, Noted(head, open=False))
+    return kept
+
+
+def _check_backup(path: Path, source: Path, key: AuditKey) -> None:
+    if path.exists() and source.exists() and source.samefile(path):
+        raise JournalError(
+            "this is the journal itself", hint="name a file that db backup made", file=str(source)
+        )
+    if not source.is_file():
+        raise JournalError("there is no such backup", file=str(source))
+    findings = verify(source, key)
+    if findings:
+        first = findings[0]
+        raise JournalError(
+            f"the backup does not verify: {first.where}: {first.text} ({len(findings)} finding(s))",
+            hint="choose another backup",
+            file=str(source),
+        )
+
+
+def _set_aside(path: Path, kept: Path) -> Path | None:
+    """Give the journal another name as well, with all that its write-ahead log holds."""
+    if not path.exists():
+        return None
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.link(path, kept)
+    for end in ("-wal", "-shm"):  # a log of the old file would be read into the new one
+        beside = path.with_name(path.name + end)
+        if beside.exists():
+            os.replace(beside, kept.with_name(kept.name + end))
+    return kept

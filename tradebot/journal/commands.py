@@ -39,6 +39,11 @@ def post_command(
     with Reader(path) as reader:  # a missing or foreign database is told apart here
         if run is not None:
             reader.run(run)
+        # the reader stays open: the last connection to close would take a dead engine's log with it
+        return _insert(path, busy_s, (run, name, who, reason, clock.wall_ms(), review))
+
+
+def _insert(path: Path, busy_s: float, row: tuple[str | int | None, ...]) -> int:
     uri = f"{path.absolute().as_uri()}?mode=rw"
     with (
         faults(path),
@@ -48,7 +53,7 @@ def post_command(
             cursor = db.execute(
                 "INSERT INTO commands (run, name, who, reason, wall, review)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (run, name, who, reason, clock.wall_ms(), review),
+                row,
             )
         return cursor.lastrowid or 0
 

@@ -21,6 +21,7 @@ from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.values import Bar, OrderStatus
 from tradebot.journal import schema
 from tradebot.journal.faults import faults, missing
+from tradebot.journal.noted import LOST_LOG, has_log, lost, was_written
 from tradebot.journal.pack import BAR, LogRow, unpack
 from tradebot.journal.projection import read_fact
 from tradebot.journal.rows import (
@@ -70,7 +71,8 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     """Open a journal for reading only; JournalError when there is none, SchemaError when not ours."""
     with faults(path):
         if not path.is_file():
-            raise missing(path)
+            raise _nothing(path, "the journal is gone")
+        logged = has_log(path)
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
             uri=True,
@@ -79,7 +81,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
             check_same_thread=False,
         )
         try:
-            _check_version(db, path)
+            _check_version(db, path, logged)
         except BaseException:
             db.close()
             raise
@@ -289,9 +291,13 @@ class Reader:
 
     def effects(self, run: str) -> Iterator[LoggedEffect]:
         """Yield every effect of a run, in order (rows about runs and commands are left out)."""
+        return self._effects(
+            run, "AND kind NOT IN ('RunBegun', 'RunResumed', 'RunEnded', 'Command')"
+        )
+
+    def _effects(self, run: str, which: str) -> Iterator[LoggedEffect]:
         cursor = self._db.execute(
-            "SELECT seq, ts, wall, kind, body FROM audit WHERE run = ?"
-            " AND kind NOT IN ('RunBegun', 'RunResumed', 'RunEnded', 'Command') ORDER BY seq",
+            f"SELECT seq, ts, wall, kind, body FROM audit WHERE run = ? {which} ORDER BY seq",
             (run,),
         )
         for row in cursor:
@@ -300,6 +306,10 @@ class Reader:
             except ValueError as error:
                 raise _damaged(f"audit row {row['seq']}", error) from error
             yield LoggedEffect(row["seq"], row["ts"], row["wall"], effect)
+
+    def bookings(self, run: str) -> Iterator[LoggedEffect]:
+        """Yield what moved a run's money and positions, in order, as the audit trail has it."""
+        return self._effects(run, "AND kind IN ('FillBooked', 'FundingBooked', 'CashBooked')")
 
     def command(self, command: int) -> CommandRow | None:
         """Return a posted command with its (first) answer; None if there is no such command."""
@@ -405,10 +415,16 @@ def _damaged(what: str, error: Exception) -> JournalError:
     return JournalError(f"{what} is damaged ({error})", hint="tradebot db verify tells more")
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
+def _nothing(path: Path, words: str) -> JournalError:
+    return lost(path, words) if was_written(path) else missing(path)
+
+
+def _check_version(db: sqlite3.Connection, path: Path, logged: bool) -> None:
     version = schema.schema_version(db, path)
-    if version == 0:  # made this moment, and its engine has not got further yet
+    if version == 0 and logged:  # made this moment, and its engine has not got further yet
         raise missing(path)
+    if version == 0:
+        raise _nothing(path, LOST_LOG)
     if version < schema.MIGRATIONS[-1].version:
         raise JournalError(
             f"the journal has the older schema {version}",

@@ -7,7 +7,7 @@ both UTC milliseconds. ``audit`` is the truth; the tables of ``PROJECTIONS`` fol
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +136,11 @@ MIGRATIONS = (
     Migration(1, "first", _FIRST),
     Migration(2, "ghosts", _GHOSTS),
     Migration(3, "outside", _OUTSIDE),
+    Migration(4, "sealed", ()),  # from here on one signature covers which rows there are
 )
+
+SEALED = 4
+"""From this schema on the journal has a signature over which rows there are."""
 
 PROJECTIONS = {
     "runs": "num",
@@ -198,13 +202,15 @@ def migrate(
     path: Path,
     migrations: Sequence[Migration] = MIGRATIONS,
     clock: Clock = SYSTEM,
+    within: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Bring the schema up to the newest version, one transaction per step."""
+    """Bring the schema up to the newest version, one transaction per step; ``within`` is part of each."""
     version = schema_version(db, path)
     for step in migrations:
         if step.version > version:
             with transaction(db):
                 _apply(db, step, clock.wall_ms())
+                within(step.version)
 
 
 def build(db: sqlite3.Connection) -> None:

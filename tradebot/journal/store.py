@@ -7,7 +7,8 @@ event of each run) move on only after a commit stood.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from tradebot.core.model.values import Quote
 from tradebot.journal import schema
 from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.faults import faults
+from tradebot.journal.files import private_database, private_directory
+from tradebot.journal.noted import LOST_LOG, Noted, has_log, lost, read_noted, write_noted
+from tradebot.journal.opening import check
 from tradebot.journal.pack import drop_old, is_due, pack_hour
 from tradebot.journal.projection import Fact, fact_body, project
 from tradebot.journal.rows import (
@@ -32,8 +36,19 @@ from tradebot.journal.rows import (
     RunResumed,
 )
 from tradebot.journal.schema import transaction
+from tradebot.journal.seal import (
+    HOLDS,
+    check_state,
+    forged,
+    holds,
+    sign_head,
+    sign_holds,
+    sign_state,
+)
 
-_WAL_LIMIT = 64 * 2**20
+WAL_LIMIT = 64 * 2**20
+"""Bytes a write-ahead log that has grown is cut down to."""
+
 _UNLIMITED_PAGES = 2**32 - 2
 _HOURS_PER_COMMIT = 4  # catching up after a jump in time must not hold up a commit for long
 
@@ -49,13 +64,21 @@ class _Hosted:
     log_seq: int
     at: int
     oldest_at: int | None
+    has_state: bool
 
 
 class Store:
     """The writing side of one journal file. Every method runs on the thread that opened it."""
 
     def __init__(
-        self, path: Path, key: AuditKey, *, keep_days: int, busy_ms: int, clock: Clock = SYSTEM
+        self,
+        path: Path,
+        key: AuditKey,
+        *,
+        keep_days: int,
+        busy_ms: int,
+        clock: Clock = SYSTEM,
+        quick: bool = False,
     ) -> None:
         self._clock = clock
         self.path = path
@@ -66,6 +89,8 @@ class Store:
         self._head = Head(0, GENESIS)
         self._hosted: dict[str, _Hosted] = {}
         self._leftovers: list[int] = []
+        self._sealing = True
+        self._quick = quick
         self._db: sqlite3.Connection
 
     def connect(self) -> sqlite3.Connection:
@@ -74,7 +99,8 @@ class Store:
         Raises JournalError or SchemaError; the connection is closed then.
         """
         with faults(self.path):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_directory(self.path.parent)
+            private_database(self.path)
             db = sqlite3.connect(
                 self.path, isolation_level=None, timeout=self._busy_ms / 1000, cached_statements=256
             )
@@ -125,13 +151,14 @@ class Store:
         before = self._head
         with faults(self.path):
             try:
-                with transaction(self._db):
+                with self._on_disk(), transaction(self._db):
                     for run, at, fact in lives:
                         self._head = self._append_facts(run, wall, [(at, fact)])
                         self._write_head(self._head, f"{run} {fact.state}", wall)
             except BaseException:
                 self._head = before
                 raise
+        self._note()
         for run, _, fact in lives:
             hosted = self._hosted.pop(run)
             if (
@@ -145,17 +172,12 @@ class Store:
         hosted = [self._current(batch.run) for batch in batches]
         before = self._head
         with faults(self.path):
-            if full:
-                self._db.execute("PRAGMA synchronous = FULL")
             try:
-                with transaction(self._db):
+                with self._on_disk(full), transaction(self._db):
                     ends = [self._write(run, b) for run, b in zip(hosted, batches, strict=True)]
             except BaseException:
                 self._head = before
                 raise
-            finally:
-                if full:
-                    self._db.execute("PRAGMA synchronous = NORMAL")
         for run, batch, log_seq in zip(hosted, batches, ends, strict=True):
             self._move_on(run, batch, log_seq)
 
@@ -172,8 +194,9 @@ class Store:
 
     def publish_head(self, why: str, wall: int) -> Head:
         """Record the chain's end with a reason, so that a later cut behind it shows; return it."""
-        with faults(self.path), transaction(self._db):
+        with faults(self.path), self._on_disk(), transaction(self._db):
             self._write_head(self._head, why, wall)
+        self._note()
         return self._head
 
     def maintain(self, run: str, wall: int) -> None:
@@ -201,9 +224,12 @@ class Store:
         self._db.execute(f"PRAGMA max_page_count = {pages or _UNLIMITED_PAGES}")
 
     def _take_over(self, db: sqlite3.Connection) -> None:
+        had_log = has_log(self.path)
         version = schema.schema_version(db, self.path)  # before anything is written to it
         if version:
-            schema.check_structure(db, self.path)
+            check(db, self.path, self.key, quick=self._quick)
+        elif (noted := read_noted(self.path, self.key)) and noted.open and not had_log:
+            raise lost(self.path, LOST_LOG)
         (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":  # without it readers would hold up the writer
             raise JournalError(
@@ -212,22 +238,55 @@ class Store:
                 file=str(self.path),
             )
         db.execute("PRAGMA synchronous = NORMAL")
-        db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-        schema.migrate(db, self.path, clock=self._clock)
+        db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
         self._db = db
-        self._check_key()
+        # what was not as signed is never signed again: db verify goes on finding it
+        self._sealing = version < schema.SEALED or holds(db, self.key)
+        schema.migrate(db, self.path, clock=self._clock, within=self._migrated)
         self._load_head()
         self._bury_dead_runs()
 
-    def _check_key(self) -> None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'key_fingerprint'").fetchone()
-        if row is None:
-            with transaction(self._db):
-                self._db.execute(
-                    "INSERT INTO meta VALUES ('key_fingerprint', ?)", (self.key.fingerprint,)
-                )
-        elif row[0] != self.key.fingerprint:
-            raise wrong_key(self.path, self.key, row[0])
+    def _migrated(self, version: int) -> None:
+        """Sign a schema's step inside its transaction."""
+        if version == schema.SEALED:
+            fingerprint = ("key_fingerprint", self.key.fingerprint)
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", fingerprint)
+        if version >= schema.SEALED:
+            self._seal()
+
+    def vouch(self, run: str) -> None:
+        """Raise JournalError unless a simulated run's journalled state is genuine, and its newest."""
+        with faults(self.path):
+            wrong = check_state(self._db, self.key, run)
+        if wrong is not None:
+            raise forged(wrong, str(self.path))
+
+    def settle(self) -> None:
+        """Bring everything into the one file and note its head: the log is not needed any more."""
+        with faults(self.path):
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if self._head.seq:
+            write_noted(self.path, self.key, Noted(self._head, open=False))
+
+    def _seal(self) -> None:
+        """Sign which rows there are, inside the transaction that changed it."""
+        if self._sealing:
+            seal = (HOLDS, sign_holds(self._db, self.key))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", seal)
+
+    def _note(self) -> None:
+        write_noted(self.path, self.key, Noted(self._head, open=True))
+
+    @contextmanager
+    def _on_disk(self, wanted: bool = True) -> Iterator[None]:
+        """Let the transactions of the block wait for the disk itself."""
+        if wanted:
+            self._db.execute("PRAGMA synchronous = FULL")
+        try:
+            yield
+        finally:
+            if wanted:
+                self._db.execute("PRAGMA synchronous = NORMAL")
 
     def _load_head(self) -> None:
         row = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
@@ -255,16 +314,18 @@ class Store:
 
     def _live_through(self, run: str, ts: int, wall: int, fact: Fact) -> Head:
         """Write one row of a run's life in a transaction of its own, ends with the head published."""
-        with transaction(self._db):
+        with self._on_disk(), transaction(self._db):
             head = self._append_facts(run, wall, [(ts, fact)])
             if isinstance(fact, RunEnded):
                 self._write_head(head, f"{run} {fact.state}", wall)
         self._head = head
+        self._note()
         return head
 
     def _write_head(self, head: Head, why: str, wall: int) -> None:
         mac = sign_head(self.key, head, why, wall)
         self._db.execute("INSERT INTO heads VALUES (?, ?, ?, ?, ?)", (*_pair(head), why, wall, mac))
+        self._seal()
 
     def _host(self, run: str, num: int) -> None:
         log = self._db.execute(
@@ -278,7 +339,7 @@ class Store:
         ).fetchone()
         state = self._db.execute("SELECT log_seq FROM state WHERE run = ?", (run,)).fetchone()
         seq = max(log[0] or 0, packed[0], state[0] if state else 0)
-        self._hosted[run] = _Hosted(num, seq, log[1] or packed[1], log[2])
+        self._hosted[run] = _Hosted(num, seq, log[1] or packed[1], log[2], state is not None)
         others = self._db.execute(
             "SELECT num FROM runs WHERE EXISTS (SELECT 1 FROM log WHERE log.run = runs.num)"
         ).fetchall()
@@ -326,6 +387,9 @@ class Store:
                 "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)",
                 (*row, sign_state(self.key, row)),
             )
+            hosted = self._hosted[batch.run]
+            if not hosted.has_state:
+                self._seal()
         if batch.snapshot is not None:
             self._db.execute(
                 "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?)",
@@ -334,6 +398,7 @@ class Store:
 
     def _move_on(self, hosted: _Hosted, batch: Batch, log_seq: int) -> None:
         hosted.log_seq = log_seq
+        hosted.has_state = hosted.has_state or batch.state is not None
         if batch.events:
             hosted.at = batch.events[-1].at
             if hosted.oldest_at is None:
@@ -346,12 +411,14 @@ class Store:
             with transaction(self._db):
                 oldest_at = pack_hour(self._db, hosted.num, self.key)
                 drop_old(self._db, hosted.num, hosted.at, wall, self._keep_days)
+                self._seal()
             hosted.oldest_at = oldest_at
         else:
             return
         if self._leftovers:  # hours of runs that died: one at a time, when there is nothing to do
             with transaction(self._db):
                 rest = pack_hour(self._db, self._leftovers[0], self.key)
+                self._seal()
             if rest is None:
                 del self._leftovers[0]
 
@@ -359,11 +426,13 @@ class Store:
         while hosted.oldest_at is not None:
             with transaction(self._db):
                 oldest_at = pack_hour(self._db, hosted.num, self.key)
+                self._seal()
             hosted.oldest_at = oldest_at
 
     def _drop_old(self, hosted: _Hosted, wall: int) -> None:
         with transaction(self._db):
             drop_old(self._db, hosted.num, hosted.at, wall, self._keep_days)
+            self._seal()
 
     def _quietly(self, work: Callable[..., None], *args: object) -> None:
         """Do maintenance; its failure is kept in ``maintenance_error`` instead of raised."""
@@ -380,26 +449,6 @@ def _life_of(end: RunEnd, at: int) -> tuple[str, int, RunEnded]:
         raise ValueError(f"a run ends as ended or interrupted, not as {end.state}")
     text = None if end.summary is None else codec.canonical(end.summary)
     return end.run, at, RunEnded(end.state, end.error, text)
-
-
-def sign_state(key: AuditKey, row: tuple[str, int, int, int, str]) -> str:
-    """Return the keyed hash of a state row (run, log_seq, audit_seq, wall, body)."""
-    return key.sign("state", *row)
-
-
-def sign_head(key: AuditKey, head: Head, why: str, wall: int) -> str:
-    """Return the keyed hash of a published head."""
-    return key.sign("head", head.seq, head.hash, why, wall)
-
-
-def wrong_key(path: Path, key: AuditKey, wanted: str) -> JournalError:
-    """Return the error for a journal that another key has written."""
-    return JournalError(
-        f"the audit key from the {key.source} ({key.fingerprint}) is not the one this journal was"
-        f" written with ({wanted})",
-        hint="set TRADEBOT_AUDIT_KEY, or restore audit.key or the keyring entry it was made with",
-        file=str(path),
-    )
 
 
 def _pair(head: Head) -> tuple[int, str]:

@@ -14,11 +14,13 @@ from typing import Any
 from tradebot.journal import schema
 from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.faults import faults
+from tradebot.journal.noted import read_noted
+from tradebot.journal.opening import wrong_key
 from tradebot.journal.pack import sign_block, unpack
 from tradebot.journal.projection import project, read_fact
 from tradebot.journal.reader import open_readonly
 from tradebot.journal.rows import Head
-from tradebot.journal.store import sign_head, sign_state, wrong_key
+from tradebot.journal.seal import HOLDS, check_state, holds, sign_head, sign_state
 
 MOST = 50
 """Findings of one kind that are listed; the rest is counted."""
@@ -33,7 +35,8 @@ _LAST: _Row = ((9, 0),)  # sorts behind every key
 class Finding:
     """Something that does not agree.
 
-    ``kind`` is pages, key, chain, head, projection, state or log; ``where`` names the table and row.
+    ``kind`` is pages, key, schema, chain, head, projection, state, log or holds; ``where`` names the table
+    and row.
     """
 
     kind: str
@@ -44,11 +47,14 @@ class Finding:
 def verify(path: Path, key: AuditKey, heads: Sequence[Head] = ()) -> list[Finding]:
     """Check a journal, of the moment and beside a running engine; no findings means all agrees.
 
-    ``heads`` are heads noted elsewhere (a sign-off, a printout): the chain must still contain them.
-    Not covered: what was cut together with every head that told of it, commands and snapshots (anyone
-    may write those), and the last day of the event log before it is packed. Raises JournalError when
-    the file cannot be read at all.
+    ``heads`` are heads noted elsewhere (a sign-off, a printout): the chain must still contain them, and
+    with them the head last noted beside the journal. Not covered: an older copy of the whole journal put
+    back together with its note, commands and snapshots (anyone may write those), and the last day of the
+    event log before it is packed. Raises JournalError when the file cannot be read at all.
     """
+    noted = read_noted(path, key)
+    known = [(head, "noted elsewhere") for head in heads]
+    known += [] if noted is None else [(noted.head, "last noted beside the journal")]
     with closing(open_readonly(path)) as db, faults(path):
         db.row_factory = None
         db.text_factory = _decode  # text that is no UTF-8 is a finding, not a failure
@@ -56,24 +62,60 @@ def verify(path: Path, key: AuditKey, heads: Sequence[Head] = ()) -> list[Findin
         broken = list(_few(_pages(db), "pages"))
         if broken:
             return broken  # what such a file says about the rest means nothing
-        foreign = list(_key(db, path, key))
+        foreign = list(_few(_key(db, path, key), "key"))
         if foreign:
             return foreign  # with the wrong key every row would look forged
         checks = (
+            ("schema", _schema(db)),
             ("chain", _chain(db, key)),
-            ("head", _heads(db, key, heads)),
+            ("head", _heads(db, key, known)),
             ("projection", _projections(db)),
             ("state", _states(db, key)),
             ("log", _blocks(db, key)),
+            ("holds", _holds(db, key)),
         )
         return [finding for kind, check in checks for finding in _few(check, kind)]
 
 
 def _few(findings: Iterator[Finding], kind: str) -> Iterator[Finding]:
-    yield from islice(findings, MOST)
-    rest = sum(1 for _ in findings)
+    """Yield the first findings of a kind and count the rest; a check that fails is a finding too."""
+    try:
+        yield from islice(findings, MOST)
+        rest = sum(1 for _ in findings)
+    except Exception as error:  # whatever a forger wrote, it is found and not raised
+        yield Finding(kind, "", f"cannot be checked: {type(error).__name__}: {error}")
+        return
     if rest:
         yield Finding(kind, "", f"and {rest} more")
+
+
+def _schema(db: sqlite3.Connection) -> Iterator[Finding]:
+    """Compare tables, indexes, triggers and views with those of this version, and the steps to them."""
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+    with closing(sqlite3.connect("", isolation_level=None)) as built:
+        schema.build(built)
+        wanted = {(kind, name): rest for kind, name, *rest in built.execute(query)}
+    have = {(kind, name): rest for kind, name, *rest in db.execute(query)}
+    for kind, name in sorted({*wanted, *have}, key=str):
+        where = f"{kind} {name}"
+        if (kind, name) not in have:
+            yield Finding("schema", where, "is missing")
+        elif (kind, name) not in wanted:
+            yield Finding("schema", where, "does not belong there")
+        elif have[kind, name] != wanted[kind, name]:
+            yield Finding("schema", where, "is not as this version makes it")
+    steps = [(step.version, step.name) for step in schema.MIGRATIONS]
+    if list(db.execute("SELECT version, name FROM migrations ORDER BY version")) != steps:
+        yield Finding("schema", "migrations", "does not tell the steps of this version")
+
+
+def _holds(db: sqlite3.Connection, key: AuditKey) -> Iterator[Finding]:
+    names = {name for (name,) in db.execute("SELECT key FROM meta")}
+    for name in sorted(names - {"key_fingerprint", HOLDS}, key=str):
+        yield Finding("holds", f"meta {name}", "does not belong there")
+    if not holds(db, key):
+        text = "states, heads, blocks or migrations were added or removed without the key"
+        yield Finding("holds", "meta", text)
 
 
 def _pages(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -109,8 +151,9 @@ def _chain(db: sqlite3.Connection, key: AuditKey) -> Iterator[Finding]:
         last, end = seq, digest
 
 
-def _heads(db: sqlite3.Connection, key: AuditKey, heads: Sequence[Head]) -> Iterator[Finding]:
-    known = [(head, "noted elsewhere") for head in heads]
+def _heads(
+    db: sqlite3.Connection, key: AuditKey, known: list[tuple[Head, str]]
+) -> Iterator[Finding]:
     rows = _rows(db, "SELECT seq, hash, why, wall, mac FROM heads")
     for seq, digest, why, wall, mac in rows:
         head = Head(seq, digest)
@@ -185,6 +228,8 @@ def _states(db: sqlite3.Connection, key: AuditKey) -> Iterator[Finding]:
     for run, log_seq, audit_seq, wall, body, mac in rows:
         if mac != sign_state(key, (run, log_seq, audit_seq, wall, body)):
             yield Finding("state", f"state {run}", "was changed, or written without the key")
+        elif (wrong := check_state(db, key, run)) is not None:
+            yield Finding("state", f"state {run}", wrong)
         elif audit_seq > end:
             yield Finding("state", f"state {run}", f"is ahead of the audit ({audit_seq} > {end})")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -52,13 +53,15 @@ class Journal:
         keep_days: int = KEEP_DAYS,
         busy_ms: int = BUSY_MS,
         clock: Clock = SYSTEM,
+        quick: bool = False,
     ) -> Journal:
         """Open the file, made and migrated as needed; runs left running become interrupted.
 
         ``max_pages`` bounds the file (4 KiB pages). Raises SchemaError for another program's or a
-        newer database, JournalError for a corrupt, locked or unwritable one and for a wrong key.
+        newer database, JournalError for a corrupt, locked, cut or unwritable one and for a wrong key.
+        ``quick`` leaves out the look at every page: a close-all does not wait for it.
         """
-        store = Store(path, key, keep_days=keep_days, busy_ms=busy_ms, clock=clock)
+        store = Store(path, key, keep_days=keep_days, busy_ms=busy_ms, clock=clock, quick=quick)
         journal = cls(store, await _connect(store))
         if max_pages is not None:
             await journal.limit_pages(max_pages)
@@ -105,6 +108,10 @@ class Journal:
         """Write how several runs ended, in one transaction and in this order; the head is returned."""
         return await self._on_thread(self._store.end_runs, ends, wall)
 
+    async def vouch(self, run: str) -> None:
+        """Raise JournalError unless a simulated run's state is genuine and its newest: before it goes on."""
+        await self._on_thread(self._store.vouch, run)
+
     async def publish_head(self, why: str, wall: int) -> Head:
         """Publish the chain's head (at a sign-off); ``db verify`` can be given the returned value."""
         return await self._on_thread(self._store.publish_head, why, wall)
@@ -123,6 +130,8 @@ class Journal:
     async def close(self) -> None:
         """Close the file. Runs not ended stay running and are interrupted for the next open."""
         with faults(self.path):
+            with suppress(JournalError):  # a file that cannot be written is closed all the same
+                await self._on_thread(self._store.settle)
             await self._db.close()
 
     async def __aenter__(self) -> Journal:

@@ -110,10 +110,27 @@ def _db(options: DbOptions) -> None:
 
 
 def db_verify(
-    config: arg.ConfigFile = None, data_dir: arg.DataDir = None, as_json: arg.Json = False
+    head: Annotated[
+        list[str] | None,
+        typer.Option("--head", metavar="SEQ:HASH", help="A head noted elsewhere; repeatable."),
+    ] = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
 ) -> None:
-    """Check the journal: audit chain, projections, database."""
-    _db(DbOptions(Common(config, data_dir, as_json), "verify"))
+    """Check the journal: audit chain, projections, schema, database."""
+    common = Common(config, data_dir, as_json)
+    _db(DbOptions(common, "verify", heads=tuple(head or ())))
+
+
+def db_restore(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A copy that db backup made.")],
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Put a backup in the journal's place; no engine may run."""
+    _db(DbOptions(Common(config, data_dir, as_json), "restore", source))
 
 
 def db_backup(

@@ -1,0 +1,57 @@
+"""Whether a run's money follows from its audit trail: asked before a run that goes on may enter again.
+
+The journalled state is what the run goes on from; the audit trail is what happened. Cash and positions of
+the one are added up anew from the fills, funding and cash lines of the other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from tradebot.core.model.effects import CashBooked, FillBooked, FundingBooked
+from tradebot.core.model.errors import JournalError
+from tradebot.core.model.money import ZERO, plain
+from tradebot.core.model.values import Side
+from tradebot.core.state.portfolio import Portfolio
+from tradebot.journal.reader import Reader
+
+
+def check_books(reader: Reader, run: str, body: dict[str, Any]) -> None:
+    """Raise JournalError unless cash (USDT) and quantities of a state follow from the audit trail."""
+    portfolio = Portfolio(ZERO, ())
+    portfolio.restore(body["session"]["engine"]["portfolio"])
+    cash, held = _added_up(reader, run, portfolio.start)
+    differing = _differences(portfolio, cash, held)
+    if differing:
+        raise JournalError(
+            f"the money of {run} does not follow from its audit trail: {'; '.join(differing)}",
+            hint="tradebot db verify tells more; --new starts another run",
+            file=str(reader.path),
+        )
+
+
+def _added_up(reader: Reader, run: str, cash: Decimal) -> tuple[Decimal, dict[str, Decimal]]:
+    held: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    for logged in reader.bookings(run):
+        match logged.effect:
+            case FillBooked(fill=fill):
+                signed = fill.qty if fill.side is Side.BUY else -fill.qty
+                cash -= signed * fill.price + fill.fee
+                held[fill.symbol] += signed
+            case FundingBooked() | CashBooked() as line:
+                cash += line.amount
+    return cash, held
+
+
+def _differences(portfolio: Portfolio, cash: Decimal, held: dict[str, Decimal]) -> list[str]:
+    told = {symbol: account.holding.qty for symbol, account in portfolio.accounts.items()}
+    found = [
+        f"{symbol} {plain(told.get(symbol, ZERO))} instead of {plain(held.get(symbol, ZERO))}"
+        for symbol in sorted({*told, *held})
+        if told.get(symbol, ZERO) != held.get(symbol, ZERO)
+    ]
+    if portfolio.cash == cash:
+        return found
+    return [f"cash {plain(portfolio.cash)} instead of {plain(cash)}", *found]

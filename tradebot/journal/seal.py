@@ -1,0 +1,96 @@
+"""What a key holder vouches for besides the chain: heads, states, and which rows there are at all.
+
+A signed row shows when it is changed, but not when it is gone: so one signature covers the list of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from tradebot.core.model.codec import canonical
+from tradebot.core.model.errors import JournalError
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.rows import Head
+
+HOLDS = "holds"
+"""The row of ``meta`` with the signature over the lists."""
+
+_LISTS = (
+    "SELECT run FROM state ORDER BY run",
+    "SELECT seq, mac FROM heads ORDER BY rowid",
+    "SELECT run, bars, first, mac FROM blocks ORDER BY run, bars, first",
+    "SELECT version, name, wall FROM migrations ORDER BY version",
+)
+
+LIFE = ("RunBegun", "RunResumed", "RunEnded")
+"""Kinds of audit rows about a run's life, which no state has to follow."""
+
+
+def sign_state(key: AuditKey, row: tuple[str, int, int, int, str]) -> str:
+    """Return the keyed hash of a state row (run, log_seq, audit_seq, wall, body)."""
+    return key.sign("state", *row)
+
+
+def sign_head(key: AuditKey, head: Head, why: str, wall: int) -> str:
+    """Return the keyed hash of a published head."""
+    return key.sign("head", head.seq, head.hash, why, wall)
+
+
+def sign_holds(db: sqlite3.Connection, key: AuditKey) -> str:
+    """Return the keyed hash over which states, heads, blocks and migrations there are."""
+    lists = [[[str(value) for value in row] for row in db.execute(sql)] for sql in _LISTS]
+    return key.sign("holds", canonical(lists))
+
+
+def holds(db: sqlite3.Connection, key: AuditKey) -> bool:
+    """Whether the lists are as they were signed; they are not where the signature is missing."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (HOLDS,)).fetchone()
+    return row is not None and row[0] == sign_holds(db, key)
+
+
+def check_head(db: sqlite3.Connection, key: AuditKey) -> str | None:
+    """Return in words what is wrong with the last published head; None when it is genuine."""
+    row = db.execute("SELECT seq, hash, why, wall, mac FROM heads ORDER BY rowid DESC").fetchone()
+    if row is None:
+        return None
+    seq, digest, why, wall, mac = row
+    if mac != sign_head(key, Head(seq, digest), why, wall):
+        return "its last published head was changed, or written without the key"
+    return None if contains(db, Head(seq, digest)) else "it does not hold its last published head"
+
+
+def contains(db: sqlite3.Connection, head: Head) -> bool:
+    """Whether the chain has the row a head names."""
+    if head.seq == 0:
+        return True
+    row = db.execute("SELECT hash FROM audit WHERE seq = ?", (head.seq,)).fetchone()
+    return row is not None and row[0] == head.hash
+
+
+def check_state(db: sqlite3.Connection, key: AuditKey, run: str) -> str | None:
+    """Return in words why a simulated run cannot go on from its state; None when it can."""
+    row = db.execute(
+        "SELECT run, log_seq, audit_seq, wall, body, mac FROM state WHERE run = ?", (run,)
+    ).fetchone()
+    marks = ", ".join("?" * len(LIFE))
+    (last,) = db.execute(
+        f"SELECT coalesce(max(seq), 0) FROM audit WHERE run = ? AND kind NOT IN ({marks})",
+        (run, *LIFE),
+    ).fetchone()
+    if row is None:
+        return f"the state of {run} is gone" if last else None
+    *content, mac = row
+    if mac != sign_state(key, (content[0], content[1], content[2], content[3], content[4])):
+        return f"the state of {run} was changed, or written without the key"
+    if content[2] < last:
+        return f"the state of {run} is older than what it did ({content[2]} < {last})"
+    return None
+
+
+def forged(words: str, path: str) -> JournalError:
+    """Return the error for a journal that does not pass."""
+    return JournalError(
+        words,
+        hint="tradebot db verify tells more; tradebot db restore FILE puts a backup back",
+        file=path,
+    )
