@@ -173,6 +173,18 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def on_disk(db: sqlite3.Connection, wanted: bool = True) -> Iterator[None]:
+    """Let the transactions of the block wait for the disk itself."""
+    if wanted:
+        db.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        if wanted:
+            db.execute("PRAGMA synchronous = NORMAL")
+
+
 def schema_version(db: sqlite3.Connection, path: Path) -> int:
     """Return the file's schema version, 0 when it is empty.
 

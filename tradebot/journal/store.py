@@ -7,8 +7,7 @@ event of each run) move on only after a commit stood.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,7 +34,7 @@ from tradebot.journal.rows import (
     RunEnded,
     RunResumed,
 )
-from tradebot.journal.schema import transaction
+from tradebot.journal.schema import on_disk, transaction
 from tradebot.journal.seal import (
     HOLDS,
     check_state,
@@ -151,7 +150,7 @@ class Store:
         before = self._head
         with faults(self.path):
             try:
-                with self._on_disk(), transaction(self._db):
+                with on_disk(self._db), transaction(self._db):
                     for run, at, fact in lives:
                         self._head = self._append_facts(run, wall, [(at, fact)])
                         self._write_head(self._head, f"{run} {fact.state}", wall)
@@ -173,7 +172,7 @@ class Store:
         before = self._head
         with faults(self.path):
             try:
-                with self._on_disk(full), transaction(self._db):
+                with on_disk(self._db, full), transaction(self._db):
                     ends = [self._write(run, b) for run, b in zip(hosted, batches, strict=True)]
             except BaseException:
                 self._head = before
@@ -194,7 +193,7 @@ class Store:
 
     def publish_head(self, why: str, wall: int) -> Head:
         """Record the chain's end with a reason, so that a later cut behind it shows; return it."""
-        with faults(self.path), self._on_disk(), transaction(self._db):
+        with faults(self.path), on_disk(self._db), transaction(self._db):
             self._write_head(self._head, why, wall)
         self._note()
         return self._head
@@ -277,17 +276,6 @@ class Store:
     def _note(self) -> None:
         write_noted(self.path, self.key, Noted(self._head, open=True))
 
-    @contextmanager
-    def _on_disk(self, wanted: bool = True) -> Iterator[None]:
-        """Let the transactions of the block wait for the disk itself."""
-        if wanted:
-            self._db.execute("PRAGMA synchronous = FULL")
-        try:
-            yield
-        finally:
-            if wanted:
-                self._db.execute("PRAGMA synchronous = NORMAL")
-
     def _load_head(self) -> None:
         row = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
         self._head = Head(*row) if row else Head(0, GENESIS)
@@ -314,7 +302,7 @@ class Store:
 
     def _live_through(self, run: str, ts: int, wall: int, fact: Fact) -> Head:
         """Write one row of a run's life in a transaction of its own, ends with the head published."""
-        with self._on_disk(), transaction(self._db):
+        with on_disk(self._db), transaction(self._db):
             head = self._append_facts(run, wall, [(ts, fact)])
             if isinstance(fact, RunEnded):
                 self._write_head(head, f"{run} {fact.state}", wall)
