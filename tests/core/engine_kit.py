@@ -12,8 +12,26 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from tradebot.broker.simulated import SimulatedBroker
-from tradebot.core.model.effects import Cancel, Effect, Halted, Notify, Place, SignalJudged
-from tradebot.core.model.events import Command, Event, Filled, OrderUpdate, RunStarted, WakeUp
+from tradebot.core.model.account import PositionRead
+from tradebot.core.model.effects import (
+    Cancel,
+    Effect,
+    Halted,
+    Notify,
+    Place,
+    SignalJudged,
+    WakeAt,
+)
+from tradebot.core.model.events import (
+    AccountRead,
+    Command,
+    Event,
+    Filled,
+    OrderSeen,
+    OrderUpdate,
+    RunStarted,
+    WakeUp,
+)
 from tradebot.core.model.facts import FEES, INSTRUMENTS
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import (
@@ -29,9 +47,10 @@ from tradebot.core.model.values import (
 from tradebot.core.risk.limits import Limits
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.strategy.protocol import Signal
+from tradebot.core.trading.deadlines import ORDERS
 from tradebot.core.trading.engine import Engine, EngineConfig
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.trader import Execution
+from tradebot.core.trading.shared import Execution
 
 D = Decimal
 XRP, ADA, SOL = "XRP/USDT", "ADA/USDT", "SOL/USDT"
@@ -41,6 +60,7 @@ HOUR = 60 * MINUTE_MS
 DAY = 24 * HOUR
 LIVE, PAPER = Limits.live(), Limits.paper()
 AnyEffect = TypeVar("AnyEffect", bound=Effect)
+ENDS = (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
 
 
 class Scripted:
@@ -225,15 +245,50 @@ class Bare(Story):
     """An engine alone: the test is the exchange, and can be as late and as lost as a real one."""
 
     def __init__(self, config: EngineConfig, at: int = NOON) -> None:
-        super().__init__(config, at)
-        self.engine = Engine(config, lambda symbol: Scripted(self.script, symbol))
+        super().__init__(replace(config, outside=True), at)
+        self.engine = self._new()
         self.trades = 0
-        self.tell(RunStarted(at, "run", "abcdef", "n1", "hash"))
+        self.starts = 0
+        self.done: dict[str, Decimal] = {}
+        self.timers: dict[str, int] = {}
+        self.start()
+
+    def _new(self) -> Engine:
+        return Engine(self.config, lambda symbol: Scripted(self.script, symbol))
+
+    def start(self) -> list[Effect]:
+        self.starts += 1
+        at = max(self.time, self.engine.now)
+        name = f"n{self.starts}"
+        return self.tell(RunStarted(at, "run", "abcdef", name, "hash", self.starts > 1))
+
+    def restart(self) -> list[Effect]:
+        """As if the process had died and come back: only what is journalled is left."""
+        text = json.dumps(self.engine.export_state())
+        self.engine = self._new()
+        with exact():
+            self.engine.restore(json.loads(text))
+        assert json.dumps(self.engine.export_state()) == text
+        return self.start()
 
     def tell(self, event: Event) -> list[Effect]:
         with exact():
             effects = list(self.engine.process(event))
         self.effects += effects
+        for effect in effects:
+            if isinstance(effect, WakeAt):
+                self.timers[effect.key] = effect.at
+        return [e for e in effects if not isinstance(e, WakeAt) or e.key != ORDERS]
+
+    def later(self, ms: int) -> list[Effect]:
+        """Let time pass: the timers that are due meanwhile are delivered at their time."""
+        until = self.now + ms
+        effects: list[Effect] = []
+        while self.timers and min(self.timers.values()) <= until:
+            key = min(self.timers, key=lambda name: (self.timers[name], name))
+            effects += self.tell(WakeUp(max(self.now, self.timers.pop(key)), key))
+        effects += self.tell(WakeUp(until, "nothing"))
+        self.time = max(self.time, until)
         return effects
 
     def bar(self, row: str = "", symbol: str = XRP) -> list[Effect]:
@@ -246,12 +301,40 @@ class Bare(Story):
         return self.engine.now
 
     def update(
-        self, order: Order, status: OrderStatus, left: str | None = None, code: int = 0
+        self,
+        order: Order,
+        status: OrderStatus,
+        left: str | None = None,
+        code: int = 0,
+        filled: str | None = "as told",
     ) -> list[Effect]:
+        """Say a word on an order. ``filled``: what was executed in all, by default what fills have told of."""
         qty = None if left is None else D(left)
+        done: Decimal | None = self.done.get(order.id, D(0))
+        if filled != "as told":
+            done = None if filled is None else D(filled)
+        elif status not in ENDS:
+            done = None
         return self.tell(
-            OrderUpdate(self.now, order.symbol, order.id, status, self.now, code, "said so", qty)
+            OrderUpdate(
+                *(self.now, order.symbol, order.id, status, self.now, code, "said so", qty),
+                filled=done,
+            )
         )
+
+    def found_out(
+        self, order: Order, status: OrderStatus | None, filled: str | None = None, asked: int = 0
+    ) -> list[Effect]:
+        """Answer a look-up; ``asked`` is when it left, by default just now."""
+        done = None if filled is None else D(filled)
+        at = self.now
+        return self.tell(OrderSeen(at, order.symbol, order.id, status, at, asked or at, done))
+
+    def read(self, qty: str = "0", symbol: str = XRP, asked: int = 0, **known: Any) -> list[Effect]:
+        """Answer a ReadBack: the venue's position, and nothing at rest unless told."""
+        positions = (PositionRead(symbol, D(qty), D(2)),) if D(qty) else ()
+        at = self.now
+        return self.tell(AccountRead(at, symbol, at, asked or at, positions, **known))
 
     def works(self, order: Order) -> list[Effect]:
         return self.update(order, OrderStatus.WORKING)
@@ -266,6 +349,7 @@ class Bare(Story):
         fill = Fill(
             order.symbol, number, order.id, order.side, size, D(price), fee, False, self.now
         )
+        self.done[order.id] = self.done.get(order.id, D(0)) + size
         return self.tell(Filled(self.now, fill))
 
     def wake(self, key: str, at: int) -> list[Effect]:

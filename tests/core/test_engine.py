@@ -28,6 +28,7 @@ from tradebot.core.model.effects import (
     EquityPoint,
     FundingBooked,
     Halted,
+    Reconcile,
     SignalJudged,
     StopRun,
     TradeClosed,
@@ -47,8 +48,8 @@ from tradebot.core.model.money import exact
 from tradebot.core.model.values import MINUTE_MS, Bar, OrderStatus, Purpose, Quote
 from tradebot.core.state.portfolio import WINDOW
 from tradebot.core.strategy.protocol import Signal
+from tradebot.core.trading.shared import Execution
 from tradebot.core.trading.snapshot import strategy_warnings
-from tradebot.core.trading.trader import Execution
 from tradebot.core.trading.wish import hear
 
 D = Decimal
@@ -270,7 +271,7 @@ def test_nonsense_in_a_signal_is_refused_and_nothing_leaves(signal: Signal, rule
     story.say(signal)
     story.bar()
     assert story.verdicts() == ["refused"]
-    assert rule in story.engine.trader.refused or rule == "stop_side"
+    assert rule in story.engine.entries.refused or rule == "stop_side"
     assert story.placed() == []
     assert story.halted() == []
 
@@ -303,14 +304,13 @@ def test_a_late_fill_changes_a_trade_under_its_number_or_voids_it() -> None:
     story = Bare(a_config(limits=PAPER))
     story.bar()
     story.tell(Filled(story.now, replace(story.lost(), trade_id=1)))
-    exit_ = story.placed(Purpose.EXIT)[0]
-    story.fill(exit_, trade=3)
+    story.fill(story.placed(Purpose.STOP)[0], trade=3)
     (first,) = story.found(TradeClosed)
     late = replace(story.lost(), trade_id=2, price=D("2.1"))
     story.tell(Filled(story.now, late))  # five more were bought before the exit sold five
     assert [x.id for x in story.found(TradeReopened)] == [first.id]
     assert story.held == 5
-    story.fill(story.placed(Purpose.EXIT)[-1], trade=4)
+    story.fill(story.placed(Purpose.STOP)[-1], trade=4)
     again = story.found(TradeClosed)[-1]
     assert again.id == first.id
     assert again.qty == 10
@@ -324,7 +324,7 @@ def test_only_trades_that_can_still_change_are_remembered() -> None:
     for n in range(WINDOW + 6):
         story.bar()
         story.tell(Filled(story.now, replace(story.lost(), trade_id=2 * n + 1)))
-        story.fill(story.placed(Purpose.EXIT)[-1], trade=2 * n + 2)
+        story.fill(story.placed(Purpose.STOP)[-1], trade=2 * n + 2)
     assert story.engine.tally.trades == WINDOW + 6
     assert len(story.engine.export_state()["numbers"]) == WINDOW
 
@@ -349,10 +349,26 @@ def test_an_account_that_disagrees_with_the_ledger_halts() -> None:
     story.opened()
     with exact():
         wallet = story.engine.portfolio.cash + story.held * 2
+    story.later(1000)
     assert story.tell(AccountSnapshot(story.now, wallet, wallet)) == []
+    story.tell(AccountSnapshot(story.now, wallet - D("0.01"), wallet))
+    assert story.halted() == []  # it is looked up first
+    assert story.found(Reconcile)[-1].why.startswith("the venue's wallet is")
+    story.later(1000)
+    story.tell(AccountSnapshot(story.now, wallet - D("0.01"), wallet))
+    assert story.halted() == []
+    story.later(1000)
     story.tell(AccountSnapshot(story.now, wallet - D("0.01"), wallet))
     assert story.halted() == ["account"]
     assert story.engine.holds(XRP)
+
+
+def test_an_account_in_the_process_that_disagrees_halts_at_once() -> None:
+    story = Played(a_config())
+    story.bar()
+    with exact():
+        story.session.deliver(AccountSnapshot(story.engine.now, D(1), D(1)))
+    assert story.halted() == ["account"]
 
 
 def test_hours_and_days_are_points_of_the_equity_curve() -> None:
@@ -378,12 +394,12 @@ def test_a_silent_feed_pauses_its_symbol_until_it_is_back_or_the_run_starts_agai
         story.session.deliver(FeedStatus(story.engine.now, "", True))
     assert "XRP/USDT is silent. connection lost" in story.told()
     assert "the feed is back." in story.told()
-    assert story.engine.trader.paused == {}
+    assert story.engine.shared.paused == {}
     with exact():
         story.session.deliver(FeedStatus(story.engine.now, "", False))
-    assert set(story.engine.trader.paused) == {ADA, XRP}
+    assert set(story.engine.shared.paused) == {ADA, XRP}
     story.restart()
-    assert story.engine.trader.paused == {}
+    assert story.engine.shared.paused == {}
 
 
 def test_commands_are_answered() -> None:

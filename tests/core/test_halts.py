@@ -71,7 +71,7 @@ def test_a_fill_can_be_what_reaches_a_limit() -> None:
     story.tell(Command(story.now, 1, "resume", "x", "y"))
     effects = story.tell(Filled(story.now, replace(story.lost(), fee=D("0.03"))))
     assert [e.reason for e in effects if isinstance(e, Halted)] == ["day_loss"]
-    assert [e.approved.order.purpose for e in effects if isinstance(e, Place)] == [X]
+    assert [e.approved.order.purpose for e in effects if isinstance(e, Place)] == [X, Purpose.STOP]
 
 
 def test_the_trade_s_own_limit_closes_the_trade_alone() -> None:

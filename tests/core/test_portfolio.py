@@ -46,7 +46,7 @@ def test_a_round_trip_by_hand() -> None:
         assert part is not None
         assert (part.realised, part.trips) == (D(8), ())
         assert holding.entry == D(102)
-        portfolio.fund(BTC, 3500, D("-0.25"))
+        portfolio.fund(BTC, 3500, D("-0.25"), "f1")
         done = portfolio.book(a_fill(4, "sell", "2", "99"), "stop", 0)
         assert done is not None
         assert done.realised == D(-6)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from engine_kit import (
     ADA,
+    DAY,
     HOUR,
     LIVE,
     NOON,
@@ -22,12 +23,13 @@ from engine_kit import (
     short,
 )
 
-from tradebot.core.model.effects import Cancel, Place, TradeClosed, WakeAt
+from tradebot.core.model.effects import Cancel, LookUp, Place, TradeClosed, WakeAt
 from tradebot.core.model.events import Command, Filled, FundingPaid, PriceSeen
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import MINUTE_MS, OrderStatus, OrderType, Purpose, Side, TimeInForce
 from tradebot.core.risk.limits import Limits
-from tradebot.core.trading.trader import REMEMBERED, Execution
+from tradebot.core.state.order_table import REMEMBERED
+from tradebot.core.trading.shared import Execution
 
 D = Decimal
 E, S, T, X = Purpose.ENTRY, Purpose.STOP, Purpose.TARGET, Purpose.EXIT
@@ -118,6 +120,8 @@ def test_a_way_out_cancels_the_entry_and_what_it_still_fills_is_closed() -> None
     assert stop.qty == exit_.qty == 10
     story.fill(entry, "3")  # the exit is smaller now than the position
     story.fill(exit_)
+    assert len(story.placed(X)) == 1  # one try a second
+    story.later(1000)
     assert story.placed(X)[1].qty == 3
     story.fill(story.placed(X)[1])
     assert story.held == 0
@@ -216,7 +220,7 @@ def test_close_all_during_a_pending_entry_leaves_nothing_open() -> None:
     story.fill(exit_)
     assert story.held == 0
     story.tell(Command(story.now, 2, "resume", "person", "again"))
-    assert story.engine.trader.flattening == ""
+    assert story.engine.shared.flattening == ""
 
 
 def test_an_entry_never_fills_in_a_blackout_hour() -> None:
@@ -385,12 +389,13 @@ def test_a_trailing_stop_is_replaced_create_then_cancel_and_only_comes_nearer() 
     for _ in range(5):
         story.bar()
     stops = story.placed(S)
-    assert [stop.trigger for stop in stops] == [D("1.9"), D("1.95"), D("1.96")]
+    assert [stop.trigger for stop in stops] == [D("1.9"), D("1.95")]  # one request in flight
     assert story.verdicts()[1:] == ["held"] * 5
     assert story.cancelled() == []
-    story.works(stops[1])  # overtaken already: the newest is not confirmed, so none may go
-    assert story.cancelled() == []
-    story.works(stops[2])
+    story.works(stops[1])  # overtaken already: the next one goes out, the first goes
+    assert [c.order_id for c in story.found(Cancel)] == [stops[0].id]
+    assert story.placed(S)[2].trigger == D("1.96")
+    story.works(story.placed(S)[2])
     assert [c.order_id for c in story.found(Cancel)] == [stops[0].id, stops[1].id]
     assert len(story.placed(T)) == 1
 
@@ -448,11 +453,21 @@ def test_a_stop_that_fills_short_closes_the_rest() -> None:
     story = Bare(a_config())
     story.opened()
     stop = story.placed(S)[0]
-    story.update(stop, EXPIRED, left="10")  # cut by the exchange
     story.fill(stop, "10", "1.9")
+    story.update(stop, EXPIRED)
     assert story.placed(X)[0].qty == story.held
-    assert "the stop is gone" in story.told()
+    assert "stop expired" in story.told()
     story.fill(story.placed(X)[0])
+
+
+def test_a_stop_that_the_exchange_cut_is_replaced_by_a_whole_one() -> None:
+    story = Bare(a_config())
+    story.opened()
+    stop = story.placed(S)[0]
+    story.update(stop, EXPIRED, left="10")
+    assert [order.qty for order in story.placed(S)] == [stop.qty, stop.qty]
+    story.works(story.placed(S)[1])
+    assert [c.order_id for c in story.found(Cancel)] == [stop.id]
 
 
 def test_a_target_that_fills_in_part_leaves_the_stop_in_charge() -> None:
@@ -526,7 +541,9 @@ def test_an_exit_is_sent_again_until_the_position_is_closed() -> None:
     story.update(story.placed(X)[0], REJECTED, code=-1001)
     story.bar()
     assert [order.id[-3:] for order in story.placed(X)] == ["-3x", "-4x"]
-    story.update(story.placed(X)[1], UNKNOWN)  # does not hold up the next
+    story.update(story.placed(X)[1], UNKNOWN)  # does not hold up the next, a second later
+    assert len(story.placed(X)) == 2
+    story.later(1000)
     assert len(story.placed(X)) == 3
     story.works(story.placed(X)[2])
     story.fill(story.placed(X)[2])
@@ -534,7 +551,7 @@ def test_an_exit_is_sent_again_until_the_position_is_closed() -> None:
     assert "flat" in story.cancelled()
 
 
-def test_what_is_left_of_a_position_larger_than_the_largest_order_follows() -> None:
+def test_a_position_larger_than_the_largest_order_is_left_in_pieces_at_once() -> None:
     config = a_config()
     small = replace(config.instruments[XRP], market_max_qty=D(20))
     story = Bare(replace(config, instruments={XRP: small}, limits=PAPER))
@@ -544,11 +561,15 @@ def test_what_is_left_of_a_position_larger_than_the_largest_order_follows() -> N
     assert entry.qty == 20
     story.fill(entry)
     story.tell(Filled(story.now, story.lost()))  # five more from elsewhere
+    assert "stop refused" not in story.told()  # one is in flight for the first 20
+    story.works(story.placed(S)[0])
+    assert "stop refused" in story.told()
     story.say(OUT)
     story.bar()
-    assert "stop refused" in story.told()
+    assert [order.qty for order in story.placed(X)] == [20, 5]
     story.fill(story.placed(X)[0])
-    assert story.placed(X)[-1].qty == 5
+    story.fill(story.placed(X)[1])
+    assert story.held == 0
 
 
 def test_dust_below_the_smallest_order_is_said_once_and_blocks_nothing() -> None:
@@ -560,27 +581,59 @@ def test_dust_below_the_smallest_order_is_said_once_and_blocks_nothing() -> None
     assert story.told().count("exit refused") == 1
 
 
-def test_a_position_nobody_planned_is_closed() -> None:
-    story = Bare(a_config())
-    story.bar()
-    story.tell(Filled(story.now, story.lost()))
-    assert story.placed(X)[0].qty == 5
-    story.fill(story.placed(X)[0])
-    assert story.found(TradeClosed)[0].exit_reason == "late_fill"
+def test_a_position_nobody_planned_gets_a_stop_and_its_order_is_asked_for() -> None:
+    for limits, side, trigger in (
+        (LIVE, Side.BUY, "1.9600"),  # 2 %
+        (LIVE, Side.SELL, "2.0400"),
+        (replace(LIVE, trade_loss=D("0.05")), Side.BUY, "1.9900"),
+        (replace(LIVE, trade_loss=None), Side.BUY, "1.9600"),
+    ):
+        story = Bare(a_config(limits=limits))
+        story.bar()
+        story.tell(Filled(story.now, replace(story.lost(), side=side)))
+        (stop,) = story.placed()
+        assert (stop.purpose, stop.qty, stop.side) == (S, D(5), side.opposite)
+        assert str(stop.trigger) == trigger
+        assert story.found(LookUp) == [LookUp(XRP, "web-1")]
+        assert story.halted() == []
+        story.works(stop)
+        story.later(5000)
+        assert story.halted() == ["foreign"]
 
 
-def test_the_rest_of_an_entry_that_fills_after_its_stop_is_closed() -> None:
+def test_the_rest_of_an_entry_that_fills_after_its_stop_is_protected_as_planned() -> None:
     story = Bare(a_config(execution=RESTING))
-    story.say(long())
+    story.say(long(1.9, 2.2))
     story.bar()
     (entry,) = story.placed()
     story.works(entry)
     story.fill(entry, "10")
     story.works(story.placed(S)[0])
+    story.works(story.placed(T)[0])
     story.fill(story.placed(S)[0], price="1.9")
     assert story.held == 0
     story.fill(entry, "3", "1.9")  # the cancel came too late
-    assert story.placed(X)[0].qty == 3
+    again, target = story.placed()[-2:]
+    assert (again.purpose, again.qty, again.trigger) == (S, D(3), D("1.9"))
+    assert (target.purpose, target.qty, target.trigger) == (T, D(3), D("2.2"))
+    assert story.placed(X) == []
+
+
+def test_what_an_entry_still_fills_after_the_strategy_wanted_out_is_closed_with_it() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long(), OUT)
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.fill(entry, "10")
+    story.bar()
+    story.fill(story.placed(X)[0])
+    assert story.held == 0
+    story.later(1000)
+    story.fill(entry, "3")
+    assert story.placed(X)[1].qty == 3
+    story.fill(story.placed(X)[1])
+    assert [trade.exit_reason for trade in story.found(TradeClosed)] == ["signal", "signal"]
 
 
 def test_an_opposite_signal_turns_the_position_once_nothing_of_it_rests() -> None:
@@ -665,21 +718,41 @@ def test_an_entry_approved_before_a_halt_is_dropped_by_its_sender() -> None:
     story.bar()
     assert story.verdicts() == ["approved"]
     assert story.resting() == []
-    assert story.engine.trader.orders == {}
+    assert story.engine.table.live == {}
 
 
-def test_a_late_fill_of_a_finished_order_is_known_for_a_while() -> None:
+def test_finished_orders_are_remembered_until_their_trade_is_closed_and_a_day_more() -> None:
     story = Bare(a_config(execution=RESTING, limits=replace(LIVE, entry_interval_s=0)))
+    table = story.engine.table
+    story.say(long())
+    story.bar()
+    lost = story.placed()[-1]
+    story.update(lost, REJECTED)
+    entry = story.opened()
+    story.time += 3 * DAY
+    story.bar()
+    assert table.find(lost.id) is None  # it had no part in any trade
+    assert table.find(entry.id) is not None  # its trade goes on
+    story.say(OUT)
+    story.bar()
+    story.fill(story.placed(X)[-1])
+    for stop in story.placed(S):
+        story.update(stop, CANCELLED)
+    story.time += DAY - HOUR
+    story.bar()
+    assert table.find(entry.id) is not None
+    assert story.update(entry, WORKING) == []  # a late word changes nothing
+    story.time += 2 * HOUR
+    story.bar()
+    assert table.find(entry.id) is None
+
+
+def test_an_exchange_in_the_process_is_never_late_so_few_finished_orders_are_kept() -> None:
+    story = Played(a_config(limits=replace(LIVE, entry_interval_s=0)), latched=lambda: True)
     for _ in range(REMEMBERED + 1):
         story.say(long())
         story.bar()
-        story.update(story.placed()[-1], REJECTED)
-    trader = story.engine.trader
-    assert trader.tracked(story.placed()[0].id) is None
-    last = trader.tracked(story.placed()[-1].id)
-    assert last is not None
-    assert last.status is REJECTED
-    assert story.update(story.placed()[-1], WORKING) == []  # a late word changes nothing
+    assert len(story.engine.table.finished) == REMEMBERED
 
 
 def test_every_place_carries_the_epoch_it_was_approved_in() -> None:
@@ -698,7 +771,7 @@ def test_the_risk_of_working_entries_counts_for_the_next_one() -> None:
             story.say(side, symbol=ADA)
             story.bar("0.7 0.7 0.7 0.7", ADA)
             with exact():
-                risk = story.engine.trader.exposure.open_risk()
+                risk = story.engine.shared.exposure.open_risk()
             # quantity x (distance + fees + 0.2 %), at the worst price a market order is taken to get
             assert D("3.5") < risk <= D(5)
 
@@ -729,7 +802,6 @@ def test_an_old_stop_that_becomes_unknown_protects_nothing_new() -> None:
     story.tell(Filled(story.now, story.lost()))  # a position nobody planned
     count = len(story.placed())
     story.update(stop, UNKNOWN)
-    assert len(story.placed(S)) == 1
     assert len(story.placed()) == count
 
 
@@ -738,7 +810,7 @@ def test_a_fill_before_any_price_is_valued_at_its_own() -> None:
     story.tell(Filled(story.now, story.lost()))
     with exact():
         assert story.engine.equity() == 10_000
-    assert story.placed(X)[0].qty == 5
+    assert story.placed(S)[0].qty == 5
 
 
 def test_a_new_stop_does_not_take_the_old_target_away_before_the_new_one_stands() -> None:

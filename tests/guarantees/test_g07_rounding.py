@@ -15,7 +15,7 @@ from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.risk.limits import Limits
 from tradebot.core.strategy.protocol import Signal
-from tradebot.core.trading.trader import Execution
+from tradebot.core.trading.shared import Execution
 
 D = Decimal
 RANGES = {"BTC/USDT": 90_000, "ETH/USDT": 3_000, "SOL/USDT": 150, "XRP/USDT": 2, "ADA/USDT": 0.7}
@@ -62,10 +62,15 @@ def test_the_exchange_refuses_nothing_for_its_form(
 
 def test_a_residual_below_the_minimum_notional_is_closed() -> None:
     story = Bare(a_config())
+    entry = story.opened()
+    story.say(Signal("exit", 1.0))
     story.bar()
-    story.tell(Filled(story.now, replace(story.lost(), qty=D("0.1"))))  # worth 20 cents
-    (exit_,) = story.placed(Purpose.EXIT)
-    assert (str(exit_.qty), exit_.reduce_only) == ("0.1", True)
+    first = story.placed(Purpose.EXIT)[0]
+    story.fill(first, str(entry.qty - D("0.1")))
+    story.update(first, OrderStatus.EXPIRED)
+    story.later(1000)
+    rest = story.placed(Purpose.EXIT)[1]  # worth 20 cents
+    assert (str(rest.qty), rest.reduce_only) == ("0.1", True)
 
 
 def test_a_residual_below_the_smallest_quantity_is_said_once_and_the_rest_goes_on() -> None:

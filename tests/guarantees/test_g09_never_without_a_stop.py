@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tradebot.core.model.effects import Cancel, Place
 from tradebot.core.model.values import Order, OrderStatus, Purpose
-from tradebot.core.trading.trader import Execution
+from tradebot.core.trading.shared import Execution
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["trail", "ack", "lose", "fill"]), st.integers(0, 9)), max_size=30

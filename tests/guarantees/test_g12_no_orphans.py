@@ -40,6 +40,6 @@ def test_while_an_orphan_rests_the_gate_refuses_its_symbol() -> None:
     story.fill(story.placed(Purpose.EXIT)[0])
     story.say(long())
     story.bar()
-    assert story.engine.trader.refused["orphan"] == 1
+    assert story.engine.entries.refused["orphan"] == 1
     story.update(story.placed(Purpose.STOP)[0], OrderStatus.CANCELLED)
-    assert story.engine.trader.exposure.orphans(story.engine.books[XRP]) == 0
+    assert story.engine.shared.exposure.orphans(story.engine.books[XRP]) == 0

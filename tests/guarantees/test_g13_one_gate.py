@@ -61,7 +61,7 @@ def test_a_cheat_gets_nowhere() -> None:
     entries = [e for e in story.found(Place) if not e.approved.order.reduce_only]
     assert 0 < len(entries) <= 240
     assert all(e.approved.order.qty * 2 <= 50 for e in entries if e.approved.order.symbol == XRP)
-    refused = story.engine.trader.refused
+    refused = story.engine.entries.refused
     assert min(refused[rule] for rule in ("entry_interval", "confidence", "no_stop")) > 0
 
 

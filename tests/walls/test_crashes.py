@@ -29,7 +29,7 @@ from tradebot.core.strategy.ema_cross import EmaCross
 from tradebot.core.strategy.protocol import Signal, Strategy
 from tradebot.core.trading.engine import Engine, EngineConfig
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.trader import Execution
+from tradebot.core.trading.shared import Execution
 from tradebot.market.files.feed import open_files
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"

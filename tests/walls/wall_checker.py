@@ -523,4 +523,4 @@ class Checker:
         assert theirs == {order_id: live.left for order_id, live in self.orders.items()}
         assert set(engine.halts.reasons) == self.halts
         assert engine.equity() == self.value
-        self.record.refused = engine.trader.refused
+        self.record.refused = engine.entries.refused

@@ -20,7 +20,7 @@ from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.strategy.protocol import Signal, Strategy
 from tradebot.core.trading.engine import Engine, EngineConfig
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.trader import Execution
+from tradebot.core.trading.shared import Execution
 
 D = Decimal
 SYMBOLS = ("ADA/USDT", "SOL/USDT", "XRP/USDT")

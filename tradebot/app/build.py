@@ -19,7 +19,7 @@ from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import timeframe_ms
 from tradebot.core.trading.engine import Engine, EngineConfig
 from tradebot.core.trading.session import Record, Session, Sink
-from tradebot.core.trading.trader import Execution
+from tradebot.core.trading.shared import Execution
 
 BENCH_TICK = Decimal("0.01")
 

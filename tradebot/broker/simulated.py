@@ -61,10 +61,10 @@ class SimulatedBroker:
 
     def look_up(self, asked: LookUp, at: int) -> Sequence[Event]:
         """Tell what rests of an order; one that does not rest has ended, and its end has been told."""
-        for order, left in self.exchange.open_orders():
+        for order, _ in self.exchange.open_orders():
             if order.id == asked.order_id:
                 status = OrderStatus.WORKING
-                return (OrderSeen(at, order.symbol, order.id, status, at, at, order.qty - left),)
+                return (OrderSeen(at, order.symbol, order.id, status, at, at),)
         return (OrderSeen(at, asked.symbol, asked.order_id, None, at, at),)
 
     def read_back(self, symbol: str, at: int) -> Sequence[Event]:

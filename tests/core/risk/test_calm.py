@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tradebot.core.trading.engine as engine_module
+import tradebot.core.trading.reactions as reactions_module
 from tradebot.app.build import make_session
 from tradebot.config import load_config
 from tradebot.core.model.effects import Effect
@@ -203,6 +203,6 @@ def test_a_run_is_the_same_byte_for_byte_with_and_without_the_band(
         profile = "paper"  # the bench's market is bars alone
     calm = lived(seed, symbols, short=short, quoted=quoted, profile=profile)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "calm_bands", lambda *_: NEVER)
+        patch.setattr(reactions_module, "calm_bands", lambda *_: NEVER)
         exact_ = lived(seed, symbols, short=short, quoted=quoted, profile=profile)
     assert calm == exact_

@@ -287,4 +287,9 @@ Event: TypeAlias = Bar | Quote | PriceSeen | Other
 
 def is_acknowledgement(event: Event) -> bool:
     """Whether the event only says that an order works: it moves no price, no money and no quantity."""
-    return type(event) is OrderUpdate and event.status is OrderStatus.WORKING and event.qty is None
+    return (
+        type(event) is OrderUpdate
+        and event.status is OrderStatus.WORKING
+        and event.qty is None
+        and event.filled is None
+    )

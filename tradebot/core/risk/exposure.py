@@ -15,6 +15,7 @@ from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import Monitor
 from tradebot.core.state.halts import Halts
 from tradebot.core.state.instrument import InstrumentState
+from tradebot.core.state.order_table import OrderTable
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.portfolio import Portfolio
 
@@ -22,12 +23,12 @@ from tradebot.core.state.portfolio import Portfolio
 class Exposure:
     """The account as limits see it. ``slip`` is the fraction a market entry is taken to slip."""
 
-    __slots__ = ("_books", "_fees", "_halts", "_limits", "_orders", "_portfolio", "_watch", "slip")
+    __slots__ = ("_books", "_fees", "_halts", "_limits", "_portfolio", "_table", "_watch", "slip")
 
     def __init__(
         self,
         books: Mapping[str, InstrumentState],
-        orders: Mapping[str, TrackedOrder],
+        table: OrderTable,
         portfolio: Portfolio,
         halts: Halts,
         watch: Monitor,
@@ -36,7 +37,7 @@ class Exposure:
         slip: Decimal,
     ) -> None:
         self._books = books
-        self._orders = orders
+        self._table = table
         self._portfolio = portfolio
         self._halts = halts
         self._watch = watch
@@ -51,8 +52,9 @@ class Exposure:
         last_entry: int | None,
         paused: str,
         signal_age_ms: int = 0,
+        skew_ms: int = 0,
     ) -> gate.GateContext:
-        """Return what the gate may know about the symbol now (UTC ms)."""
+        """Return what the gate may know about the symbol now (UTC ms); ``skew_ms`` is the clocks' as measured."""
         mark, bid, ask = book.touch()
         seen, _ = book.seen()
         equity = self.equity()
@@ -79,16 +81,23 @@ class Exposure:
             open_risk=self.open_risk(),
             paused=paused,
             slip=self.slip,
-            skew_ms=seen - now,
+            skew_ms=max(seen - now, skew_ms),
             orphans=self.orphans(book),
         )
 
+    def entries_of(self, book: InstrumentState) -> list[TrackedOrder]:
+        """Return the symbol's entries that may still fill, or have filled unseen."""
+        entries = self._table.entries
+        if not entries:
+            return []
+        return [t for t in entries.values() if t.order.symbol == book.symbol]
+
     def _taken(self, book: InstrumentState) -> bool:
-        return bool(book.holding.qty) or book.entry in self._orders
+        return bool(book.holding.qty) or bool(self.entries_of(book))
 
     def orphans(self, book: InstrumentState) -> int:
         """Count closing orders that rest on a flat symbol: they could close the next position."""
-        orders = (tracked.order for tracked in self._orders.values())
+        orders = (tracked.order for tracked in self._table.live.values())
         return sum(1 for order in orders if order.reduce_only and order.symbol == book.symbol)
 
     def equity(self) -> Decimal:
@@ -105,22 +114,25 @@ class Exposure:
         for book in self._books.values():
             if book.holding.qty:
                 used += abs(book.holding.qty) * book.holding.entry
-            if book.entry in self._orders:
+            if self.entries_of(book):
                 used += self.working_value(book, book.touch()[2])
         return gate.initial_margin(used, self._watch.leverage)
 
     def working_value(self, book: InstrumentState, price: Decimal) -> Decimal:
-        """Return the value of the symbol's live entry at the larger of ``price`` and its limit (USDT)."""
-        tracked = self._orders.get(book.entry)
-        if tracked is None:
-            return ZERO
-        return tracked.left * max(price, tracked.order.price or price)
+        """Return the value of the symbol's entries at the larger of ``price`` and their limit (USDT).
+
+        What was announced counts, booked or not.
+        """
+        value = ZERO
+        for tracked in self.entries_of(book):
+            value += tracked.left * max(price, tracked.order.price or price)
+        return value
 
     def open_risk(self) -> Decimal:
         """Return what open positions and live entries can still lose at their stops (USDT)."""
         risk = ZERO
         for book in self._books.values():
-            if book.holding.qty or book.entry in self._orders:
+            if self._taken(book):
                 risk += self._risk_of(book)
         return risk
 
@@ -131,11 +143,11 @@ class Exposure:
         if qty:
             side = Side.BUY if qty > 0 else Side.SELL
             risk = abs(qty) * self._unit_risk(book, side, book.exit_price(), stop)
-        entry = self._orders.get(book.entry)
-        if entry is not None:
+        for entry in self.entries_of(book):
             order = entry.order
             price = order.price or self._market_fill(book, order.side)
-            risk += entry.left * self._unit_risk(book, order.side, price, stop)
+            planned = entry.stop if book.plan is None else stop
+            risk += entry.left * self._unit_risk(book, order.side, price, planned)
         return risk
 
     def _market_fill(self, book: InstrumentState, side: Side) -> Decimal:

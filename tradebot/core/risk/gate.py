@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, Decimal
 from tradebot.core.model.approved import SEAL, Approved, Refusal, Refused
 from tradebot.core.model.money import ONE, ZERO, plain, quotient_at_8
 from tradebot.core.model.swift import swift
-from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Side
+from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Purpose, Side
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.loss_limit import liquidation_risk
 
@@ -136,6 +136,8 @@ def _closing_faults(order: Order, position: Decimal, instrument: Instrument) -> 
         faults.append(
             Refusal("reduce_only", f"{order.symbol}: a closing order must be reduce-only")
         )
+    if order.purpose is Purpose.ENTRY:
+        faults.append(Refusal("purpose", f"{order.symbol}: an entry closes nothing"))
     if not position or (position > 0) == (order.side is Side.BUY):
         faults.append(
             Refusal("side", f"{order.symbol}: {order.side} does not reduce {plain(position)}")
@@ -170,6 +172,13 @@ def _price_fault(price: Decimal, instrument: Instrument) -> Refusal | None:
     bounds = f"{plain(instrument.min_price)} and {plain(instrument.max_price)}"
     text = f"{instrument.symbol}: the exchange takes prices between {bounds}, not {plain(price)}"
     return Refusal("price_range", text)
+
+
+def _entry(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+    if order.purpose is Purpose.ENTRY and not order.reduce_only and order.trigger is None:
+        return None
+    text = f"{order.symbol}: a {order.type} order as {order.purpose.name.lower()} is no entry"
+    return Refusal("purpose", text)
 
 
 def _halted(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
@@ -377,6 +386,7 @@ def _usd(value: Decimal) -> str:
 
 
 RULES: tuple[Rule, ...] = (
+    _entry,
     _halted,
     _allowed,
     _lot,

@@ -57,6 +57,11 @@ class LossLimit:
         self.stage = 0
         self._aim()
 
+    def shift(self, amount: Decimal) -> None:
+        """Move the baseline, keeping the steps that were reached (USDT)."""
+        self.base += amount
+        self._aim()
+
     def advance(self, value: Decimal) -> int:
         """Take a value at or below ``next``; return the stage reached."""
         while self.next is not None and value <= self.next:

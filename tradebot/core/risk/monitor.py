@@ -87,16 +87,30 @@ class Monitor:
                 yield ladder
         self._aim()
 
-    def obstacle(self, reason: str, review: str) -> str:
-        """Return why a person cannot clear a halt for this reason now, "" if they can."""
-        if reason == self.signoff.reason:
-            return "the approved loss is used up; it needs a new sign-off"
-        for ladder in (self.day, self.week):
-            if ladder.reason == reason and ladder.stage >= REACHED:
-                return f"not before the next UTC {reason.removesuffix('_loss')}"
-        if reason == self.week.reason and not review.strip():
-            return "it needs a written review (--review FILE)"
-        return ""
+    def reached(self) -> list[str]:
+        """Return the loss limits of day and week that are reached in the period that goes on."""
+        return [x.reason for x in (self.day, self.week) if x.stage >= REACHED]
+
+    def shift(self, amount: Decimal) -> None:
+        """Move the baselines with money that came in (negative: went out) and is no result (USDT)."""
+        for ladder in self.ladders:
+            ladder.shift(amount)
+        self._aim()
+
+    def rebase(
+        self, day_start: int, day: Decimal | None, week_start: int, week: Decimal | None
+    ) -> bool:
+        """Take over baselines worked out elsewhere (USDT); return whether both fit the periods that go on."""
+        fits = (
+            day is not None
+            and week is not None
+            and (day_start, week_start) == (self.day_start, self.week_start)
+        )
+        if fits and day is not None and week is not None:
+            self.day.reset(day)
+            self.week.reset(week)
+            self._aim()
+        return fits
 
     def begin(self, book: InstrumentState) -> None:
         """Take up a position that was opened or changed: its loss ladder and liquidation bound."""

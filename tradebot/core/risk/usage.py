@@ -46,7 +46,7 @@ class PositionDanger:
 
 def uses(engine: Engine) -> Iterator[Use]:
     """Yield every limit with what is used of it now."""
-    limits, trader, watch = engine.config.limits, engine.trader, engine.watch
+    limits, exposure, watch = engine.config.limits, engine.shared.exposure, engine.watch
     equity = engine.equity()
     for book in engine.books.values():
         qty = abs(book.holding.qty)
@@ -58,13 +58,11 @@ def uses(engine: Engine) -> Iterator[Use]:
         if ladder.cap is not None:
             loss = max(ZERO, ladder.loss(equity))
             yield _use(ladder.reason, loss, ladder.cap, "USDT")
-    margin = ratio(trader.exposure.margin() * HUNDRED, equity) if equity > 0 else HUNDRED
+    margin = ratio(exposure.margin() * HUNDRED, equity) if equity > 0 else HUNDRED
     yield _use("margin_utilisation", margin, limits.margin_utilisation_pct, "%")
     risk = max((x.risk_pct for x in exposures(engine)), default=ZERO)
     yield _use("liquidation_risk", risk, limits.liquidation_close_pct, "%")
-    held = sum(
-        1 for book in engine.books.values() if book.holding.qty or book.entry in trader.orders
-    )
+    held = sum(1 for book in engine.books.values() if book.holding.qty or exposure.entries_of(book))
     cap = None if limits.max_positions is None else Decimal(limits.max_positions)
     yield _use("positions", Decimal(held), cap, "")
     leverage = None if limits.leverage is None else Decimal(limits.leverage)
@@ -93,8 +91,8 @@ def next_entry(engine: Engine) -> int:
     """Return the earliest engine time (ms) at which interval and blackout let an entry through."""
     limits = engine.config.limits
     at = engine.now
-    if engine.trader.last_entry is not None:
-        at = max(at, engine.trader.last_entry + (limits.entry_interval_s or 0) * 1000)
+    if engine.entries.last_entry is not None:
+        at = max(at, engine.entries.last_entry + (limits.entry_interval_s or 0) * 1000)
     while at // HOUR_MS % 24 in limits.blackout_hours:
         at = (at // HOUR_MS + 1) * HOUR_MS
     return at

@@ -32,8 +32,11 @@ class InstrumentState:
 
     ``closing`` is why the position is being closed, "" while it is not. ``reverse`` is the wish to act on as soon
     as the position is flat. ``mark`` is the price as a decimal once somebody asked for
-    it, or a newer one ``inside`` the bar (its extreme). ``retiring`` are protective
-    orders to cancel once their replacement is acknowledged. ``ladder`` holds the position's loss limit,
+    it, or a newer one ``inside`` the bar (its extreme). ``exits`` are the pieces of the last try to leave.
+    ``retiring`` are protective orders to cancel once their replacement is acknowledged. ``bare_since`` is since when
+    the stops in place do not cover the position, ``renewed`` when a stop of unknown fate was last replaced (UTC ms; 0: they
+    do, never). ``read`` is the position as the venue last told it on being asked (signed base units), until it
+    moves again; ``moved_at`` when it last did (UTC ms). ``ladder`` holds the position's loss limit,
     ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
     ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``faulty`` says that the newest price
     made no sense. ``cold`` counts the bars that the strategy's warm-up still lacks.
@@ -52,9 +55,13 @@ class InstrumentState:
     entry: str = ""
     stop: str = ""
     target: str = ""
-    exit: str = ""
+    exits: list[str] = field(default_factory=list)
     closing: str = ""
     retiring: list[str] = field(default_factory=list)
+    bare_since: int = 0
+    renewed: int = 0
+    read: Decimal | None = None
+    moved_at: int = -1
     reverse: Wish | None = None
     ladder: LossLimit | None = None
     trip: int = -1
@@ -107,11 +114,19 @@ class InstrumentState:
         price = self.price() or ZERO
         return price, price, price
 
+    def moved(self, at: int) -> None:
+        """The position has changed: what was read of it is old."""
+        self.read = None
+        self.moved_at = at
+
     def export_state(self) -> dict[str, Any]:
         """Return the book as JSON values; strategy and resampler are re-fed from the journalled bars."""
         return {
             "plan": None if self.plan is None else _export_plan(self.plan),
-            "orders": [self.entry, self.stop, self.target, self.exit],
+            "orders": [self.entry, self.stop, self.target],
+            "exits": self.exits,
+            "cover": [self.bare_since, self.renewed, self.moved_at],
+            "read": None if self.read is None else str(self.read),
             "retiring": self.retiring,
             "closing": self.closing,
             "reverse": None if self.reverse is None else self.reverse.export_state(),
@@ -127,7 +142,10 @@ class InstrumentState:
     def restore(self, state: dict[str, Any], trade_loss: Decimal | None) -> None:
         """Take over ``export_state``'s values; ``trade_loss`` is the loss limit of a trade (USDT)."""
         self.plan = None if state["plan"] is None else _restore_plan(state["plan"])
-        self.entry, self.stop, self.target, self.exit = state["orders"]
+        self.entry, self.stop, self.target = state["orders"]
+        self.exits = list(state["exits"])
+        self.bare_since, self.renewed, self.moved_at = state["cover"]
+        self.read = None if state["read"] is None else Decimal(state["read"])
         self.retiring = list(state["retiring"])
         self.closing = state["closing"]
         self.reverse = None if state["reverse"] is None else Wish.restored(state["reverse"])

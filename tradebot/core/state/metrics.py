@@ -35,6 +35,10 @@ class Drawdown:
         if self.peak > 0 and self.now * HUNDRED > self.deepest_pct * self.peak:
             self.deepest_pct = quotient_at_8(self.now * HUNDRED, self.peak, "ROUND_HALF_EVEN")
 
+    def shift(self, amount: Decimal) -> None:
+        """Move the peak with money that came in or went out and is no result (USDT)."""
+        self.peak += amount
+
     def export_state(self) -> list[str]:
         """Return the values as text."""
         return [str(self.peak), str(self.now), str(self.deepest), str(self.deepest_pct)]

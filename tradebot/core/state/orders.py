@@ -8,8 +8,9 @@
        ├──refused──> REJECTED             (expiry: EXPIRED from any live state)
        └──no answer──> UNKNOWN ──looked up──> any
 
-Terminal states stay: a late acknowledgement changes nothing, a late fill is booked all the same
-but does not bring the order back to life.
+An end that tells of more executions than were booked is only heard, not believed: the order lives on
+(``ended`` holds the word) until its fills are there. Terminal states stay: a late acknowledgement changes
+nothing, a late fill is booked all the same.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.PENDING: frozenset(OrderStatus) - {OrderStatus.PENDING},
     OrderStatus.WORKING: frozenset(OrderStatus) - {OrderStatus.PENDING, OrderStatus.WORKING},
     OrderStatus.PARTIAL: frozenset(OrderStatus)
-    - {OrderStatus.PENDING, OrderStatus.WORKING, OrderStatus.REJECTED},
+    - {OrderStatus.PENDING, OrderStatus.WORKING, OrderStatus.PARTIAL, OrderStatus.REJECTED},
     # A working or partial report that crosses our cancel on the wire must not undo the cancel.
     OrderStatus.CANCELLING: frozenset(
         {
@@ -46,7 +47,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
             OrderStatus.REJECTED,
         }
     ),
-    OrderStatus.UNKNOWN: frozenset(OrderStatus) - {OrderStatus.PENDING},
+    OrderStatus.UNKNOWN: frozenset(OrderStatus) - {OrderStatus.PENDING, OrderStatus.UNKNOWN},
     OrderStatus.FILLED: frozenset(),
     OrderStatus.CANCELLED: frozenset(),
     OrderStatus.EXPIRED: frozenset(),
@@ -58,8 +59,16 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
 class TrackedOrder:
     """An order with what has happened to it.
 
-    ``qty`` is the quantity still meant (a cut reduce-only order shrinks), ``filled`` what has been
-    executed of it, both in base units; ``cost`` is the sum of price x quantity of its fills in USDT.
+    ``qty`` is the quantity still meant (a cut reduce-only order shrinks), ``filled`` what has been booked of
+    it and ``told`` what the venue has said was executed, all in base units; ``cost`` is the sum of price x
+    quantity of its fills in USDT. ``why`` is what an exit is for, ``stop`` and ``target`` what an entry's
+    position gets (USDT). ``ended`` is an end that was told and cannot be believed yet: fills are missing, or
+    (``unclear``) it was not said how many. ``cancel`` is why its end is wanted, "" if it is not.
+
+    Times in UTC ms: ``sent_at``; ``heard_at`` of the venue's last word; ``asked_at`` of the last look-up and
+    ``cancelled_at`` of the last cancel that was sent (0: none); ``short_at`` since when executions are missing
+    (0: none are); ``missed_at`` of the first look-up in a row that did not find it (0: found); ``kept_until``: when
+    the finished order may be forgotten (0: not before its trade is closed).
     """
 
     order: Order
@@ -68,21 +77,51 @@ class TrackedOrder:
     filled: Decimal
     cost: Decimal
     signal: int = 0
+    sent_at: int = 0
+    why: str = ""
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    told: Decimal = ZERO
+    ended: OrderStatus | None = None
+    unclear: bool = False
+    cancel: str = ""
+    venue_id: str = ""
+    child_id: str = ""
+    heard_at: int = 0
+    asked_at: int = 0
+    cancelled_at: int = 0
+    short_at: int = 0
+    missed_at: int = 0
+    kept_until: int = 0
 
     @classmethod
-    def sent(cls, order: Order, signal: int) -> TrackedOrder:
+    def sent(cls, order: Order, signal: int, at: int = 0, why: str = "") -> TrackedOrder:
         """Return the order as it is right after it was handed to the broker."""
-        return cls(order, OrderStatus.PENDING, order.qty, ZERO, ZERO, signal)
+        return cls(order, OrderStatus.PENDING, order.qty, ZERO, ZERO, signal, at, why)
 
     @property
     def live(self) -> bool:
-        """Whether the order may still trade; UNKNOWN counts as live."""
+        """Whether the order may still trade, or its trades are not all known; UNKNOWN counts as live."""
         return self.status in _LIVE_STATES
 
     @property
+    def short(self) -> Decimal:
+        """Quantity that the venue said was executed and no fill has told of yet, base units."""
+        return self.told - self.filled
+
+    @property
     def left(self) -> Decimal:
-        """Quantity that may still fill, base units."""
-        return self.qty - self.filled if self.live else ZERO
+        """Quantity that fills may still tell of, base units."""
+        if self.status not in _LIVE_STATES:
+            return ZERO
+        if self.ended is not None and not self.unclear:
+            return self.told - self.filled
+        return max(self.qty, self.told) - self.filled
+
+    @property
+    def answered(self) -> bool:
+        """Whether the venue has it and said so: neither waiting for a word nor of unknown fate."""
+        return self.status is not OrderStatus.PENDING and self.status is not OrderStatus.UNKNOWN
 
     @property
     def average(self) -> Decimal | None:
@@ -91,8 +130,45 @@ class TrackedOrder:
             return None
         return quotient_at_8(self.cost, self.filled, "ROUND_HALF_EVEN")
 
+    def hear(
+        self,
+        status: OrderStatus,
+        left: Decimal | None = None,
+        filled: Decimal | None = None,
+        *,
+        doubt: bool = False,
+    ) -> bool:
+        """Take the venue's word; return whether anything changed.
+
+        ``left`` is the quantity that stays working after a cut, ``filled`` what was executed in all. With
+        ``doubt`` an end that does not say so is not believed: fills may come after it.
+        """
+        changed = filled is not None and filled > self.told
+        if changed and filled is not None:
+            self.told = filled
+        if status.terminal and not self.status.terminal and not left:
+            if left is not None:
+                self.qty = self.told
+            return self._end(status, filled is None and doubt) or changed
+        if self.ended is None:
+            changed = self.move(status, left) or changed
+        return changed
+
+    def _end(self, status: OrderStatus, unclear: bool) -> bool:
+        if self.ended is not None and unclear:  # says less than what was said before
+            return False
+        if status is OrderStatus.FILLED and unclear:
+            self.told = max(self.told, self.qty)
+        self.unclear = unclear and status not in (OrderStatus.FILLED, OrderStatus.REJECTED)
+        if self.unclear or self.told > self.filled:
+            changed = self.ended is not status
+            self.ended = status
+            return changed
+        self.status = status
+        return True
+
     def move(self, status: OrderStatus, left: Decimal | None = None) -> bool:
-        """Take the venue's word on the state; return whether anything changed.
+        """Change the state as the table of transitions has it; return whether anything changed.
 
         ``left`` is the quantity that stays working after a cut. An EXPIRED that leaves something
         working is a cut, not an end.
@@ -100,7 +176,7 @@ class TrackedOrder:
         if self.status.terminal:
             return False
         if left is not None:
-            self.qty = self.filled + left
+            self.qty = self.told + left
             if status is OrderStatus.EXPIRED and left:
                 return True
         if status not in TRANSITIONS[self.status]:
@@ -112,12 +188,22 @@ class TrackedOrder:
         """Add an execution."""
         self.filled += fill.qty
         self.cost += fill.qty * fill.price
+        if self.told < self.filled:
+            self.told = self.filled
         if self.status.terminal:
             return
-        if self.filled >= self.qty:
+        if self.ended is not None and not self.unclear:
+            if self.filled >= self.told:
+                self.status = self.ended
+        elif self.filled >= self.qty:
             self.status = OrderStatus.FILLED
         elif self.status is not OrderStatus.CANCELLING:
             self.status = OrderStatus.PARTIAL
+
+    def revive(self) -> None:
+        """Bring back a finished order of which more was executed than is booked."""
+        self.ended = self.status
+        self.status = OrderStatus.PARTIAL
 
     def export_state(self) -> dict[str, Any]:
         """Return the order as JSON values."""
@@ -129,8 +215,8 @@ class TrackedOrder:
                 o.side.value,
                 o.type.value,
                 str(o.qty),
-                None if o.price is None else str(o.price),
-                None if o.trigger is None else str(o.trigger),
+                _text(o.price),
+                _text(o.trigger),
                 o.tif.value,
                 o.reduce_only,
                 o.purpose.value,
@@ -140,6 +226,12 @@ class TrackedOrder:
             "filled": str(self.filled),
             "cost": str(self.cost),
             "signal": self.signal,
+            "intent": [self.sent_at, self.why, _text(self.stop), _text(self.target), self.cancel],
+            "told": str(self.told),
+            "ended": None if self.ended is None else self.ended.value,
+            "unclear": self.unclear,
+            "ids": [self.venue_id, self.child_id],
+            "times": [getattr(self, name) for name in _TIMES],
         }
 
     @classmethod
@@ -152,12 +244,13 @@ class TrackedOrder:
             side=Side(side),
             type=OrderType(kind),
             qty=Decimal(qty),
-            price=None if price is None else Decimal(price),
-            trigger=None if trigger is None else Decimal(trigger),
+            price=_decimal(price),
+            trigger=_decimal(trigger),
             tif=TimeInForce(tif),
             reduce_only=reduce_only,
             purpose=Purpose(purpose),
         )
+        sent_at, why, stop, target, cancel = state["intent"]
         return cls(
             order,
             OrderStatus(state["status"]),
@@ -165,4 +258,25 @@ class TrackedOrder:
             Decimal(state["filled"]),
             Decimal(state["cost"]),
             state["signal"],
+            sent_at,
+            why,
+            _decimal(stop),
+            _decimal(target),
+            Decimal(state["told"]),
+            None if state["ended"] is None else OrderStatus(state["ended"]),
+            state["unclear"],
+            cancel,
+            *state["ids"],
+            *state["times"],
         )
+
+
+_TIMES = ("heard_at", "asked_at", "cancelled_at", "short_at", "missed_at", "kept_until")
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -18,9 +18,16 @@ from typing import Any
 from tradebot.core.model.money import ZERO, quotient_at_8
 from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Fill, Side
+from tradebot.core.state.fills import SeenIds, export_fill, restored_fill
 
 WINDOW = 32
-"""Fills and fundings per symbol that a late fill can surely still be sorted into."""
+"""Fills and fundings per symbol that a late fill can surely still be sorted into.
+
+One that is older than all of them is folded in before them: quantity and cash are exact all the same.
+"""
+
+CASH_LINES = 256
+"""Newest cash lines whose ids are remembered."""
 
 
 @dataclass(slots=True)
@@ -89,16 +96,17 @@ class LedgerLine:
 class SymbolLedger:
     """A symbol's folded state, the lines that can still be re-ordered, and the state before them.
 
-    ``seen`` are the trade ids among the lines; ``flats`` remembers, for each flat moment among them, how many
-    lines lead to it and the state there: where the window can begin without folding anything again.
+    ``seen`` are all trade ids so far; ``nameless`` says which number a fill without one was given, by what it
+    says. ``flats`` remembers, for each flat moment among the lines, how many lead to it and the state there:
+    where the window can begin without folding anything again.
     """
 
     holding: Holding = field(default_factory=Holding)
     base: Holding = field(default_factory=Holding)
     lines: list[LedgerLine] = field(default_factory=list)
     trips: dict[int, Trip] = field(default_factory=dict)
-    last_dropped: int = 0
-    seen: set[int] = field(default_factory=set)
+    seen: SeenIds = field(default_factory=SeenIds)
+    nameless: dict[str, int] = field(default_factory=dict)
     flats: list[tuple[int, Holding]] = field(default_factory=list)
 
 
@@ -118,14 +126,17 @@ class Booked:
 class Portfolio:
     """Cash, positions and round trips of one run. All money exact, in USDT."""
 
-    __slots__ = ("accounts", "cash", "fees", "funding", "start")
+    __slots__ = ("accounts", "cash", "cash_floor", "cash_ids", "fees", "funding", "moved", "start")
 
     def __init__(self, start: Decimal, symbols: tuple[str, ...]) -> None:
         self.start = start
         self.cash = start
         self.fees = ZERO
         self.funding = ZERO
+        self.moved = ZERO
         self.accounts: dict[str, SymbolLedger] = {symbol: SymbolLedger() for symbol in symbols}
+        self.cash_ids: dict[str, int] = {}
+        self.cash_floor = 0
 
     def holding(self, symbol: str) -> Holding:
         """Return the symbol's position (flat if it was never traded)."""
@@ -137,20 +148,63 @@ class Portfolio:
         A fill that arrives late is folded again from its place in exchange order.
         """
         account = self._account(fill.symbol)
-        if fill.trade_id <= account.last_dropped or fill.trade_id in account.seen:
-            return None
-        account.seen.add(fill.trade_id)
+        if fill.trade_id > 0:
+            if fill.trade_id in account.seen:
+                return None
+            account.seen.add(fill.trade_id)
         value = fill.qty * fill.price
         self.cash -= (value if fill.side is Side.BUY else -value) + fill.fee
         self.fees += fill.fee
         return self._add(account, LedgerLine(fill.time, fill.trade_id, fill, ZERO, why, signal))
 
-    def fund(self, symbol: str, time: int, amount: Decimal) -> None:
-        """Book funding: positive received, negative paid (USDT)."""
+    def named(self, fill: Fill) -> Fill | None:
+        """Return a fill that came without a trade id under a negative one; None if its like was booked."""
+        account = self._account(fill.symbol)
+        told = "|".join(map(str, (*export_fill(fill)[2:7], fill.time, fill.venue_id)))
+        if told in account.nameless:
+            return None
+        account.nameless[told] = number = -len(account.nameless) - 1
+        return replace(fill, trade_id=number)
+
+    def forgot(self, fill: Fill) -> bool:
+        """Whether a fill is so old that nobody can say any more if it was booked."""
+        seen = self._account(fill.symbol).seen
+        return 0 < fill.trade_id <= seen.floor and fill.trade_id not in seen
+
+    def fund(self, symbol: str, time: int, amount: Decimal, line: str) -> bool:
+        """Book funding once: positive received, negative paid (USDT); False if ``line`` was booked before."""
+        if not self._is_new(line, time):
+            return False
         account = self._account(symbol)
         self.cash += amount
         self.funding += amount
         self._add(account, LedgerLine(time, 0, None, amount, "", 0))
+        return True
+
+    def move(self, line: str, time: int, amount: Decimal) -> bool:
+        """Book a cash line that belongs to no position, once (USDT); False if it was booked before."""
+        if not self._is_new(line, time):
+            return False
+        self.cash += amount
+        self.moved += amount
+        return True
+
+    def forgot_cash(self, line: str, time: int) -> bool:
+        """Whether a cash line is so old that nobody can say any more if it was booked."""
+        return time <= self.cash_floor and line not in self.cash_ids
+
+    def knows_trade(self, symbol: str, trade_id: int) -> bool:
+        """Whether the fill of a trade was booked."""
+        return trade_id in self._account(symbol).seen
+
+    def _is_new(self, line: str, time: int) -> bool:
+        if line in self.cash_ids:
+            return False
+        self.cash_ids[line] = time
+        if len(self.cash_ids) > CASH_LINES:
+            oldest = next(iter(self.cash_ids))
+            self.cash_floor = max(self.cash_floor, self.cash_ids.pop(oldest))
+        return True
 
     def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
         """Return cash + sum of quantity x price over open positions (USDT)."""
@@ -190,6 +244,9 @@ class Portfolio:
             "cash": str(self.cash),
             "fees": str(self.fees),
             "funding": str(self.funding),
+            "moved": str(self.moved),
+            "cash_ids": self.cash_ids,
+            "cash_floor": self.cash_floor,
             "accounts": {s: _export_account(a) for s, a in self.accounts.items()},
         }
 
@@ -199,6 +256,9 @@ class Portfolio:
         self.cash = Decimal(state["cash"])
         self.fees = Decimal(state["fees"])
         self.funding = Decimal(state["funding"])
+        self.moved = Decimal(state["moved"])
+        self.cash_ids = dict(state["cash_ids"])
+        self.cash_floor = state["cash_floor"]
         for symbol, account in state["accounts"].items():
             self.accounts[symbol] = _restore_account(account)
 
@@ -315,9 +375,7 @@ def _trim(account: SymbolLedger) -> None:
         count = most
         for line in account.lines[:count]:
             fold(account.base, line)
-    dropped, account.lines = account.lines[:count], account.lines[count:]
-    account.last_dropped = max(account.last_dropped, *(line.trade_id for line in dropped))
-    account.seen = {line.trade_id for line in account.lines if line.trade_id}
+    account.lines = account.lines[count:]
     account.flats = [(n - count, state) for n, state in account.flats if n > count]
     done = account.base.trades
     account.trips = {n: trip for n, trip in account.trips.items() if n > done}
@@ -326,7 +384,8 @@ def _trim(account: SymbolLedger) -> None:
 def _export_account(account: SymbolLedger) -> dict[str, Any]:
     return {
         "base": _export_holding(account.base),
-        "dropped": account.last_dropped,
+        "seen": account.seen.export_state(),
+        "nameless": account.nameless,
         "lines": [_export_line(line) for line in account.lines],
     }
 
@@ -335,9 +394,9 @@ def _restore_account(state: dict[str, Any]) -> SymbolLedger:
     account = SymbolLedger(
         base=_restore_holding(state["base"]),
         lines=[_restore_line(line) for line in state["lines"]],
-        last_dropped=state["dropped"],
+        seen=SeenIds.restored(state["seen"]),
+        nameless=dict(state["nameless"]),
     )
-    account.seen = {line.trade_id for line in account.lines if line.trade_id}
     _refold(account)
     return account
 
@@ -355,39 +414,14 @@ def _restore_holding(state: dict[str, Any]) -> Holding:
 
 
 def _export_line(line: LedgerLine) -> list[Any]:
-    fill = line.fill
-    if fill is None:
+    if line.fill is None:
         return [line.time, str(line.funding)]
-    return [
-        line.time,
-        line.why,
-        line.signal,
-        fill.symbol,
-        fill.trade_id,
-        fill.order_id,
-        fill.side.value,
-        str(fill.qty),
-        str(fill.price),
-        str(fill.fee),
-        fill.maker,
-        fill.liquidation,
-    ]
+    return [line.why, line.signal, *export_fill(line.fill)]
 
 
 def _restore_line(state: list[Any]) -> LedgerLine:
     if len(state) == 2:
         return LedgerLine(state[0], 0, None, Decimal(state[1]), "", 0)
-    time, why, signal, symbol, trade_id, order_id, side, qty, price, fee, maker, liquidation = state
-    fill = Fill(
-        symbol,
-        trade_id,
-        order_id,
-        Side(side),
-        Decimal(qty),
-        Decimal(price),
-        Decimal(fee),
-        maker,
-        time,
-        liquidation,
-    )
-    return LedgerLine(time, trade_id, fill, ZERO, why, signal)
+    why, signal, *rest = state
+    fill = restored_fill(rest)
+    return LedgerLine(fill.time, fill.trade_id, fill, ZERO, why, signal)

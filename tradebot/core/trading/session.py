@@ -220,7 +220,7 @@ class Session:
             case Place(approved):
                 return self._place(approved)
             case Cancel(order_id=order_id):
-                tracked = self.engine.trader.tracked(order_id)
+                tracked = self.engine.table.find(order_id)
                 return () if tracked is None else broker.cancel(tracked.order, now)
             case LookUp():
                 return broker.look_up(effect, now)

@@ -65,7 +65,7 @@ def summarise(
         "order_latency_p50_ms": percentile(ordered, 50),
         "order_latency_p99_ms": percentile(ordered, 99),
         "halts": engine.halts_seen,
-        "refusals": engine.trader.refusals,
+        "refusals": engine.entries.refusals,
     }
 
 
@@ -131,7 +131,7 @@ def strategy_warnings(engine: Engine) -> list[str]:
             had = f"the data has {warmup - book.cold} bars, the strategy needs {warmup}"
             said.append(f"{book.symbol}: {had} before its first signal")
         early = too_early(book.symbol, warmup)
-        if early in engine.trader.warned:
+        if early in engine.shared.warned:
             said.append(early)
         left = 0 if book.resampler is None else book.resampler.left_out
         if left:
@@ -227,7 +227,7 @@ def risk_view(engine: Engine) -> dict[str, Any]:
             {"reason": name, "detail": halt.detail, "since": iso(halt.at)}
             for name, halt in engine.halts.reasons.items()
         ],
-        "refusals": dict(sorted(engine.trader.refused.items())),
-        "paused": dict(engine.trader.paused),
+        "refusals": dict(sorted(engine.entries.refused.items())),
+        "paused": dict(engine.shared.paused),
         "next_entry": iso(next_entry(engine)),
     }

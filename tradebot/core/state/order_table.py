@@ -1,0 +1,420 @@
+"""Every order there is: the live ones, those to be cancelled, those nobody knows the fate of, and the finished.
+
+The table says when the venue has to be asked or told again, and takes its words in whatever order, number
+and delay they come. What an order's fate means for a position is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tradebot.core.model.account import OrderRead
+from tradebot.core.model.approved import Approved
+from tradebot.core.model.effects import Cancel, Effect, LookUp, OrderChanged, Place
+from tradebot.core.model.events import OrderSeen, OrderUpdate
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.values import (
+    DAY_MS,
+    Fill,
+    Order,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    TimeInForce,
+)
+from tradebot.core.state.fills import export_fill, restored_fill
+from tradebot.core.state.orders import TrackedOrder
+
+ANSWER_MS = 5_000
+"""Without any answer for so long the fate of an order is unknown."""
+RETRY_MS = 1_000
+"""Between two look-ups of an order, two cancels of it, two tries to leave a position."""
+SLOW_RETRY_MS = 5_000
+"""Between two tries to leave a position once ``MOST_REFUSALS`` in a row were refused."""
+MOST_REFUSALS = 3
+FILLS_MS = 300
+"""Fills that were announced have so long to come by themselves."""
+LEDGER_MS = 30_000
+"""Fills that were announced and are still missing after so long halt ``ledger``."""
+ABSENT_MS = 4_000
+"""recvWindow and a second: only then can an order that was sent no longer arrive."""
+QUIET_MS = 30_000
+"""A resting order that nobody spoke of for so long is looked up."""
+STOP_AGAIN_MS = 3_000
+"""So long after it was acknowledged a stop is looked up for the first time."""
+REMEMBERED = 32
+"""Finished orders kept where the exchange is in the process and never late."""
+
+NO_SUCH_ORDER = "the venue has no such order"
+
+FAR = 1 << 62
+
+
+@dataclass(slots=True)
+class Pace:
+    """When a symbol's last try to leave was sent (UTC ms) and how many in a row were refused.
+
+    ``judged`` says that the last try is among these: its other pieces do not count again.
+    """
+
+    tried: int = -FAR
+    refused: int = 0
+    judged: bool = False
+
+    def begin(self, at: int) -> None:
+        """A try is sent."""
+        self.tried = at
+        self.judged = False
+
+    @property
+    def next(self) -> int:
+        """The earliest time of the next try (UTC ms)."""
+        return self.tried + (SLOW_RETRY_MS if self.refused >= MOST_REFUSALS else RETRY_MS)
+
+
+@dataclass(slots=True)
+class Stranger:
+    """A fill whose order nobody here knows, since when (UTC ms)."""
+
+    fill: Fill
+    since: int
+
+
+class OrderTable:
+    """The orders of a run. ``out`` takes the effects; ``now`` is the engine's clock (UTC ms).
+
+    ``outside`` says that answers come later, if they come: then there are deadlines, and an end that does
+    not tell what was executed is doubted. ``live`` and ``finished`` are by id, ``entries`` the live entries,
+    ``shorts`` the live orders whose fills are not all there.
+    """
+
+    def __init__(self, out: list[Effect], *, outside: bool) -> None:
+        self.out = out
+        self.outside = outside
+        self.now = 0
+        self.live: dict[str, TrackedOrder] = {}
+        self.entries: dict[str, TrackedOrder] = {}
+        self.shorts: dict[str, TrackedOrder] = {}
+        self.finished: OrderedDict[str, TrackedOrder] = OrderedDict()
+        self.paces: dict[str, Pace] = {}
+        self.strangers: list[Stranger] = []
+        self.prefix = "tb"
+        self.sent = 0
+        self._aliases: dict[tuple[str, str], str] = {}
+        self._trade: dict[str, list[str]] = {}
+
+    # -- what is wanted of the venue -------------------------------------------------------------
+
+    def next_id(self, purpose: Purpose, ahead: int = 1) -> str:
+        """Return the id of the next order to be sent, or of one further ``ahead``."""
+        return f"{self.prefix}-{self.sent + ahead}{purpose.value}"
+
+    def send(self, approved: Approved, signal: int = 0, why: str = "") -> TrackedOrder:
+        """Send an order; return what is kept of it."""
+        order = approved.order
+        self.sent += 1
+        tracked = TrackedOrder.sent(order, signal, self.now, why)
+        self.live[order.id] = tracked
+        if not order.reduce_only:
+            self.entries[order.id] = tracked
+        self._trade.setdefault(order.symbol, []).append(order.id)
+        self.out.append(Place(approved, signal))
+        return tracked
+
+    def adopt(self, read: OrderRead) -> None:
+        """Take up an order of ours that was read from the venue and is on no record."""
+        kind = OrderType.LIMIT if read.trigger is None else OrderType.STOP_MARKET
+        order = Order(
+            id=read.order_id,
+            symbol=read.symbol,
+            side=read.side,
+            type=kind,
+            qty=read.qty,
+            price=read.price,
+            trigger=read.trigger,
+            reduce_only=read.reduce_only,
+            purpose=Purpose.EXIT if read.reduce_only else Purpose.ENTRY,
+        )
+        tracked = TrackedOrder.sent(order, 0, self.now)
+        tracked.heard_at = self.now
+        tracked.hear(read.status, None, read.filled)
+        self._learn_ids(tracked, read.venue_id, "")
+        self.live[order.id] = tracked
+        if not order.reduce_only:
+            self.entries[order.id] = tracked
+        self._settle(tracked, "read from the venue", changed=True)
+
+    def cancel(self, order_id: str, why: str) -> None:
+        """Want an order's end: from now on until it is there."""
+        tracked = self.live.get(order_id)
+        if tracked is None or tracked.cancel or tracked.ended is not None:
+            return
+        tracked.cancel = why
+        if tracked.status is not OrderStatus.UNKNOWN:
+            tracked.move(OrderStatus.CANCELLING)
+        self._send_cancel(tracked)
+
+    def look_up(self, tracked: TrackedOrder) -> None:
+        """Ask the venue what it knows of an order."""
+        tracked.asked_at = self.now
+        self.out.append(LookUp(tracked.order.symbol, tracked.order.id, tracked.venue_id))
+
+    def look_up_unsettled(self) -> None:
+        """Ask after every order whose state may have changed unheard."""
+        for tracked in self.live.values():
+            if not tracked.answered or tracked.cancel or tracked.short_at:
+                self.look_up(tracked)
+
+    def pace(self, symbol: str) -> Pace:
+        """Return the pace at which the symbol's position may be left."""
+        return self.paces.setdefault(symbol, Pace())
+
+    def _send_cancel(self, tracked: TrackedOrder) -> None:
+        tracked.cancelled_at = self.now
+        self.out.append(Cancel(tracked.order.symbol, tracked.order.id, tracked.cancel))
+
+    # -- what the venue says -----------------------------------------------------------------------
+
+    def find(self, order_id: str, symbol: str = "", *venue_ids: str) -> TrackedOrder | None:
+        """Return an order, live or finished, by our id or by one of the venue's; None if it is none of ours."""
+        tracked = self.live.get(order_id) or self.finished.get(order_id)
+        if tracked is None:
+            for venue_id in venue_ids:
+                known = self._aliases.get((symbol, venue_id))
+                if known is not None:
+                    return self.live.get(known) or self.finished.get(known)
+        return tracked
+
+    def hear(
+        self, tracked: TrackedOrder, word: OrderUpdate | OrderSeen, left: Decimal | None
+    ) -> bool:
+        """Take the venue's word on an order; return whether that changed anything.
+
+        ``left`` is what stays working after a cut. A word that the order lives while its end is wanted
+        has the cancel sent again; one that its fate is unknown has it looked up.
+        """
+        status = word.status
+        assert status is not None
+        self._learn_ids(tracked, word.venue_id, word.child_id)
+        tracked.heard_at = self.now
+        tracked.missed_at = 0
+        before = tracked.status
+        changed = tracked.hear(status, left, word.filled, doubt=self.outside)
+        self._settle(tracked, word.reason, changed=changed)
+        if tracked.status is OrderStatus.UNKNOWN:
+            if before is not OrderStatus.UNKNOWN:
+                self.look_up(tracked)
+        elif tracked.cancel and tracked.live and not status.terminal and tracked.ended is None:
+            self._send_cancel(tracked)
+        return changed
+
+    def miss(self, tracked: TrackedOrder, asked: int, reason: str) -> bool:
+        """Hear that the venue has no such order; return whether that is believed: it has ended.
+
+        It is when it was said twice, a second apart, of an order that can no longer be on its way.
+        """
+        if not tracked.live or asked - tracked.sent_at < ABSENT_MS:
+            return False
+        if not tracked.missed_at:
+            tracked.missed_at = asked
+            return False
+        if asked - tracked.missed_at < RETRY_MS:
+            return False
+        never = not tracked.heard_at and not tracked.told
+        end = tracked.ended or (OrderStatus.REJECTED if never else OrderStatus.EXPIRED)
+        changed = tracked.hear(end, None, tracked.told)
+        self._settle(tracked, reason or NO_SUCH_ORDER, changed=changed)
+        return not tracked.live
+
+    def fill(self, tracked: TrackedOrder, fill: Fill) -> None:
+        """Count a fill on its order."""
+        tracked.fill(fill)
+        tracked.heard_at = self.now
+        self._settle(tracked, "", changed=True)
+        if tracked.cancel and tracked.live and tracked.ended is None:
+            self._send_cancel(tracked)
+
+    def _learn_ids(self, tracked: TrackedOrder, venue_id: str, child_id: str) -> None:
+        symbol, own = tracked.order.symbol, tracked.order.id
+        if venue_id and venue_id != tracked.venue_id:
+            tracked.venue_id = venue_id
+            self._aliases[symbol, venue_id] = own
+        if child_id and child_id != tracked.child_id:
+            tracked.child_id = child_id
+            self._aliases[symbol, child_id] = own
+
+    def _settle(self, tracked: TrackedOrder, reason: str, *, changed: bool) -> None:
+        """Keep the tables in line with what was heard, and say it."""
+        order_id = tracked.order.id
+        if not tracked.live and tracked.told > tracked.filled:
+            self._revive(tracked)
+        if changed:
+            self._say(tracked, reason)
+        if tracked.live and (tracked.unclear or tracked.told > tracked.filled):
+            tracked.short_at = tracked.short_at or self.now
+            self.shorts[order_id] = tracked
+        elif tracked.short_at:
+            tracked.short_at = 0
+            self.shorts.pop(order_id, None)
+        if not tracked.live and order_id in self.live:
+            self._finish(tracked)
+
+    def _revive(self, tracked: TrackedOrder) -> None:
+        tracked.revive()
+        self.finished.pop(tracked.order.id, None)
+        self.live[tracked.order.id] = tracked
+        if not tracked.order.reduce_only:
+            self.entries[tracked.order.id] = tracked
+
+    def _say(self, tracked: TrackedOrder, reason: str) -> None:
+        self.out.append(
+            OrderChanged(
+                at=self.now,
+                symbol=tracked.order.symbol,
+                order_id=tracked.order.id,
+                status=tracked.status,
+                filled=tracked.filled,
+                average=tracked.average,
+                qty=tracked.qty,
+                reason=reason,
+                venue_id=tracked.venue_id,
+            )
+        )
+
+    # -- fills that were announced ------------------------------------------------------------------
+
+    def short_of(self, symbol: str) -> Decimal:
+        """Return what is missing from a symbol's ledger: announced and not yet told by a fill (signed)."""
+        if not self.shorts:
+            return ZERO
+        return sum(
+            (
+                tracked.order.side.sign * tracked.short
+                for tracked in self.shorts.values()
+                if tracked.order.symbol == symbol
+            ),
+            ZERO,
+        )
+
+    # -- deadlines -----------------------------------------------------------------------------------
+
+    def due(self) -> int:
+        """Return when the table next has something to ask or tell (UTC ms); ``FAR`` for never."""
+        due = min(map(self._due, self.live.values()), default=FAR)
+        return min((s.since + ANSWER_MS for s in self.strangers), default=due)
+
+    def _due(self, tracked: TrackedOrder) -> int:
+        pending = tracked.status is OrderStatus.PENDING
+        due = tracked.sent_at + ANSWER_MS if pending else FAR
+        if tracked.cancel and tracked.ended is None:
+            due = min(due, tracked.cancelled_at + RETRY_MS)
+        if tracked.short_at:
+            return min(due, max(tracked.short_at + FILLS_MS, tracked.asked_at + RETRY_MS))
+        if tracked.status is OrderStatus.UNKNOWN or tracked.missed_at:
+            return min(due, tracked.asked_at + RETRY_MS)
+        if pending:
+            return due
+        heard = max(tracked.heard_at, tracked.asked_at)
+        return min(due, heard + _quiet(tracked))
+
+    def wake(self) -> Iterator[TrackedOrder]:
+        """Ask and tell again what is due; yield the orders whose fate has become unknown just now."""
+        for tracked in tuple(self.live.values()):
+            if self._due(tracked) > self.now:
+                continue
+            if tracked.cancel and tracked.ended is None:
+                self._send_cancel(tracked)
+            self.look_up(tracked)
+            if tracked.status is OrderStatus.PENDING and (self.now - tracked.sent_at >= ANSWER_MS):
+                tracked.move(OrderStatus.UNKNOWN)
+                self._say(tracked, f"no answer in {ANSWER_MS // 1000} s")
+                yield tracked
+
+    def overdue(self) -> Iterator[TrackedOrder]:
+        """Yield the orders whose announced fills are missing for too long."""
+        for tracked in self.shorts.values():
+            if self.now - tracked.short_at >= LEDGER_MS:
+                yield tracked
+
+    # -- the finished --------------------------------------------------------------------------------
+
+    def _finish(self, tracked: TrackedOrder) -> None:
+        order_id = tracked.order.id
+        del self.live[order_id]
+        self.entries.pop(order_id, None)
+        self.finished[order_id] = tracked
+        if not tracked.told and not tracked.order.reduce_only:
+            tracked.kept_until = self.now + DAY_MS  # it has no part in any trade
+        if not self.outside and len(self.finished) > REMEMBERED:
+            self._forget(next(iter(self.finished)))
+
+    def close_trade(self, symbol: str) -> None:
+        """A symbol is flat: the finished orders of its trade are kept for a day more."""
+        going = self._trade.pop(symbol, [])
+        for order_id in going:
+            tracked = self.finished.get(order_id)
+            if tracked is not None:
+                tracked.kept_until = tracked.kept_until or self.now + DAY_MS
+        alive = [order_id for order_id in going if order_id in self.live]
+        if alive:
+            self._trade[symbol] = alive
+
+    def forget_old(self) -> None:
+        """Forget the finished orders whose trade has been closed for a day."""
+        for order_id, tracked in tuple(self.finished.items()):
+            if 0 < tracked.kept_until <= self.now:
+                self._forget(order_id)
+
+    def _forget(self, order_id: str) -> None:
+        tracked = self.finished.pop(order_id)
+        for venue_id in (tracked.venue_id, tracked.child_id):
+            self._aliases.pop((tracked.order.symbol, venue_id), None)
+
+    # -- state -----------------------------------------------------------------------------------------
+
+    def export_state(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "live": [tracked.export_state() for tracked in self.live.values()],
+            "finished": [tracked.export_state() for tracked in self.finished.values()],
+            "trade": {symbol: list(ids) for symbol, ids in self._trade.items()},
+            "paces": {symbol: [p.tried, p.refused, p.judged] for symbol, p in self.paces.items()},
+            "strangers": [[export_fill(s.fill), s.since] for s in self.strangers],
+            "sent": self.sent,
+            "prefix": self.prefix,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over ``export_state``'s values."""
+        for values in state["live"]:
+            tracked = TrackedOrder.restored(values)
+            self.live[tracked.order.id] = tracked
+            if not tracked.order.reduce_only:
+                self.entries[tracked.order.id] = tracked
+            if tracked.short_at:
+                self.shorts[tracked.order.id] = tracked
+        for values in state["finished"]:
+            tracked = TrackedOrder.restored(values)
+            self.finished[tracked.order.id] = tracked
+        for tracked in (*self.live.values(), *self.finished.values()):
+            for venue_id in filter(None, (tracked.venue_id, tracked.child_id)):
+                self._aliases[tracked.order.symbol, venue_id] = tracked.order.id
+        self._trade = {symbol: list(ids) for symbol, ids in state["trade"].items()}
+        self.paces = {symbol: Pace(*values) for symbol, values in state["paces"].items()}
+        self.strangers = [Stranger(restored_fill(fill), at) for fill, at in state["strangers"]]
+        self.sent = state["sent"]
+        self.prefix = state["prefix"]
+
+
+def _quiet(tracked: TrackedOrder) -> int:
+    """How long an order that was heard of may stay silent before it is looked up (ms)."""
+    order = tracked.order
+    if order.type is OrderType.MARKET or order.tif is TimeInForce.IOC:
+        return ANSWER_MS  # it should have ended long ago
+    if order.purpose is Purpose.STOP and not tracked.asked_at:
+        return STOP_AGAIN_MS
+    return QUIET_MS

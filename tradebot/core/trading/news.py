@@ -1,0 +1,77 @@
+"""What reaches the engine besides prices, orders and people: feeds, clocks, the journal, the account."""
+
+from __future__ import annotations
+
+from tradebot.core.model.effects import Notify
+from tradebot.core.model.events import (
+    AccountConfigRead,
+    AccountRead,
+    AccountSnapshot,
+    Baseline,
+    ClockChecked,
+    FeedStatus,
+    JournalBack,
+    JournalFailed,
+    Reconnected,
+)
+from tradebot.core.trading.accounts import Accounts
+from tradebot.core.trading.shared import Shared
+
+
+class News:
+    """Takes what was heard and blocks entries, or halts, where it asks for that."""
+
+    def __init__(self, shared: Shared, accounts: Accounts) -> None:
+        self._shared = shared
+        self._accounts = accounts
+
+    def take(
+        self,
+        event: AccountSnapshot
+        | AccountRead
+        | AccountConfigRead
+        | Baseline
+        | ClockChecked
+        | FeedStatus
+        | JournalFailed
+        | JournalBack
+        | Reconnected,
+    ) -> None:
+        """Take an event that is no order's and no price."""
+        match event:
+            case FeedStatus():
+                self._take_feed(event)
+            case AccountSnapshot():
+                self._accounts.take_snapshot(event)
+            case AccountRead():
+                self._accounts.take_read(event)
+            case AccountConfigRead():
+                self._accounts.take_config(event)
+            case Baseline():
+                self._accounts.take_baseline(event)
+            case ClockChecked(offset_ms=offset, error_ms=error):
+                self._shared.skew_ms = abs(offset) + error
+            case Reconnected(detail=detail):
+                self._shared.table.look_up_unsettled()
+                self._accounts.reconcile(f"reconnected {detail}".strip())
+            case JournalFailed(detail=detail):
+                self._shared.unmet["journal"] = detail
+                self._shared.halt("journal", detail)
+            case JournalBack():
+                self._shared.unmet.pop("journal", None)
+
+    def _take_feed(self, event: FeedStatus) -> None:
+        """A feed that is silent pauses entries on its symbols and cancels those that work."""
+        shared = self._shared
+        names = [event.symbol] if event.symbol else list(shared.books)
+        for name in names:
+            if event.live:
+                shared.paused.pop(name, None)
+            else:
+                shared.paused[name] = "its feed is silent"
+        if not event.live:
+            shared.cancel_entries("feed silent", names)
+        word = "is back" if event.live else "is silent"
+        level = "info" if event.live else "warning"
+        text = f"{event.symbol or 'the feed'} {word}. {event.detail}".strip()
+        shared.out.append(Notify(shared.now, level, text))

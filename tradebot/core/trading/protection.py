@@ -1,0 +1,260 @@
+"""Stops and targets: what protects a position while it is open.
+
+One request of each kind is in flight per symbol; what fills meanwhile is covered by the next one. The new
+order is created first, and what it replaces is cancelled once it stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from tradebot.core.model.approved import Refused
+from tradebot.core.model.money import ZERO, ceil_to, floor_to, plain, quotient_at_8
+from tradebot.core.model.values import Order, OrderStatus, OrderType, Purpose, Side
+from tradebot.core.risk import gate
+from tradebot.core.state.instrument import InstrumentState, Plan
+from tradebot.core.state.order_table import FAR, RETRY_MS
+from tradebot.core.state.orders import TrackedOrder
+from tradebot.core.trading.exits import Exits
+from tradebot.core.trading.shared import Shared
+
+STOP_MS = 5_000
+"""Milliseconds within which the venue must have a position's stop, or it is closed."""
+
+UNPLANNED = Decimal("0.02")
+"""How far from the price the stop of a position goes that nobody here planned: 2 %, or the loss limit of a trade."""
+
+
+class Protection:
+    """Keeps a stop, and a target, on every position."""
+
+    def __init__(self, shared: Shared, exits: Exits) -> None:
+        self._shared = shared
+        self._table = shared.table
+        self._exits = exits
+
+    # -- what a position should have -----------------------------------------------------------------
+
+    def protect(self, book: InstrumentState) -> None:
+        """Place stop and target for the whole position; older ones go once the new ones stand."""
+        plan = book.plan
+        if plan is None:
+            return
+        if plan.stop is not None:
+            book.stop = self._guard(book, book.stop, Purpose.STOP, plan.stop)
+            self._watch_cover(book)
+        if plan.target is not None:
+            book.target = self._guard(book, book.target, Purpose.TARGET, plan.target)
+
+    def trail(self, book: InstrumentState, stop: Decimal | None) -> None:
+        """Move the stop (USDT) if that is nearer: a stop never moves away."""
+        plan = book.plan
+        if plan is None or stop is None or book.closing:
+            return
+        price = book.exit_price()
+        long = plan.side is Side.BUY
+        nearer = plan.stop is None or (stop > plan.stop if long else stop < plan.stop)
+        valid = stop < price if long else stop > price
+        if nearer and valid:
+            book.plan = replace(plan, stop=stop)
+            book.stop = self._guard(book, book.stop, Purpose.STOP, stop)
+            self._watch_cover(book)
+
+    def grown(self, book: InstrumentState, tracked: TrackedOrder | None) -> None:
+        """Protect what was filled; close what should not have been filled any more."""
+        position = self._shared.position(book)
+        side = Side.BUY if position > 0 else Side.SELL
+        plan = book.plan
+        if plan is None or plan.side is not side:
+            self._cancel_closing(book, "it protects nothing now")
+            book.plan = self._plan_for(book, position, tracked)
+            book.stop = book.target = ""
+        why = book.closing or self._shared.flattening
+        if why:
+            self._exits.close(book, why)
+        self.protect(book)
+
+    def _plan_for(
+        self, book: InstrumentState, position: Decimal, tracked: TrackedOrder | None
+    ) -> Plan:
+        """Return how a position is protected that the plan in force does not know of."""
+        side = Side.BUY if position > 0 else Side.SELL
+        if tracked is not None and not tracked.order.reduce_only and tracked.order.side is side:
+            return Plan(tracked.signal, side, tracked.stop, tracked.target)
+        price = book.price() or book.holding.entry
+        distance = price * UNPLANNED
+        if self._shared.limits.trade_loss is not None:
+            most = quotient_at_8(self._shared.limits.trade_loss, abs(position), "ROUND_FLOOR")
+            distance = min(distance, most)
+        tick = book.instrument.tick
+        distance = max(distance, tick)
+        if side is Side.BUY:
+            return Plan(0, side, floor_to(price - distance, tick), None)
+        return Plan(0, side, ceil_to(price + distance, tick), None)
+
+    def _guard(self, book: InstrumentState, old: str, purpose: Purpose, trigger: Decimal) -> str:
+        """Send a stop or target for the position unless the one there is will do; return the newest's id."""
+        position = self._shared.position(book)
+        standing = self._table.live.get(old)
+        if not position or self._will_do(book, standing, abs(position), trigger):
+            return old
+        kind = OrderType.STOP_MARKET if purpose is Purpose.STOP else OrderType.TAKE_PROFIT_MARKET
+        order = Order(
+            id=self._table.next_id(purpose),
+            symbol=book.symbol,
+            side=Side.SELL if position > 0 else Side.BUY,
+            type=kind,
+            qty=abs(position),
+            trigger=trigger,
+            reduce_only=True,
+            purpose=purpose,
+        )
+        verdict = gate.close(order, position, book.instrument, self._shared.halts.epoch)
+        if isinstance(verdict, Refused):
+            self._shared.warn_once(f"{purpose.name.lower()} refused: {verdict.reasons[0].text}")
+            if purpose is Purpose.STOP and standing is None:
+                self._exits.close(book, "stop_lost")
+            return old
+        if standing is not None:
+            book.retiring.append(old)
+        elif purpose is Purpose.STOP:
+            self._shared.wake_at(f"stop:{book.symbol}", self._shared.now + STOP_MS)
+        return self._table.send(verdict).order.id
+
+    def _will_do(
+        self,
+        book: InstrumentState,
+        standing: TrackedOrder | None,
+        qty: Decimal,
+        trigger: Decimal,
+    ) -> bool:
+        """Whether the newest order of its kind is enough for now, or must be answered first."""
+        if standing is None or standing.ended is not None or standing.cancel:
+            return False
+        if standing.status is OrderStatus.PENDING:
+            return True
+        if standing.status is OrderStatus.UNKNOWN:
+            if self._shared.now < book.renewed + RETRY_MS and book.renewed:
+                return True
+            book.renewed = self._shared.now
+            return False
+        return standing.left == qty and standing.order.trigger == trigger
+
+    # -- what is in place ----------------------------------------------------------------------------
+
+    def answered(self, book: InstrumentState, tracked: TrackedOrder) -> None:
+        """The newest stop or target stands: what it replaces may go, and what filled meanwhile is covered."""
+        if tracked.order.id in (book.stop, book.target):
+            self._drop_retiring(book, tracked)
+            self.protect(book)
+
+    def lost(
+        self, book: InstrumentState, tracked: TrackedOrder, status: OrderStatus, reason: str
+    ) -> None:
+        """A stop that ended while its position is open means close now; a target is only lost."""
+        if tracked.order.id == book.stop and status is not OrderStatus.FILLED:
+            self._shared.warn(f"{book.symbol}: stop {status.value} ({reason}); closing")
+            self._exits.close(book, "stop_lost")
+        self._watch_cover(book)
+
+    def shrunk(self, book: InstrumentState) -> None:
+        """A part of the position is gone; without a stop behind the rest it is closed."""
+        if book.closing:  # an exit that was sent before the last of the entry filled
+            self._exits.close(book, book.closing)
+        elif self._wants_stop(book) and book.stop not in self._table.live:
+            left = plain(self._shared.position(book))
+            self._shared.warn(f"{book.symbol}: the stop is gone, {left} is left; closing")
+            self._exits.close(book, "stop_lost")
+        self._watch_cover(book)
+
+    def flat(self, book: InstrumentState) -> None:
+        """Nothing is held: nothing of the symbol may rest."""
+        book.plan = None
+        if not self._shared.exposure.entries_of(book):
+            book.closing = ""
+        book.bare_since = 0
+        self._shared.cancel_entries_of(book, "flat")
+        self._cancel_closing(book, "flat")
+        self._table.pace(book.symbol).refused = 0
+        if not book.holding.qty:
+            self._table.close_trade(book.symbol)
+
+    def _cancel_closing(self, book: InstrumentState, why: str) -> None:
+        """Cancel whatever closes or protects: those in use first, then what else there may be."""
+        for order_id in (book.stop, book.target, *book.exits, *book.retiring):
+            self._table.cancel(order_id, why)
+        for tracked in tuple(self._table.live.values()):
+            if tracked.order.symbol == book.symbol and tracked.order.reduce_only:
+                self._table.cancel(tracked.order.id, why)
+        book.retiring = []
+
+    def _drop_retiring(self, book: InstrumentState, tracked: TrackedOrder) -> None:
+        """The replacement stands: cancel the protective orders of its kind that it replaces."""
+        keep = []
+        for order_id in book.retiring:
+            old = self._table.live.get(order_id)
+            if old is not None and old.order.purpose is not tracked.order.purpose:
+                keep.append(order_id)
+            else:
+                self._table.cancel(order_id, "replaced")
+        book.retiring = keep
+
+    def _watch_cover(self, book: InstrumentState) -> None:
+        """Note since when the stops that are surely in place do not cover the position."""
+        if not self._shared.outside:
+            return
+        if self._wants_stop(book) and self._covered(book) < abs(self._shared.position(book)):
+            book.bare_since = book.bare_since or self._shared.now
+        else:
+            book.bare_since = 0
+
+    def _wants_stop(self, book: InstrumentState) -> bool:
+        return book.plan is not None and book.plan.stop is not None
+
+    def _covered(self, book: InstrumentState) -> Decimal:
+        """Return what the largest stop that surely stands would close (base units)."""
+        most = ZERO
+        for tracked in self._table.live.values():
+            order = tracked.order
+            if order.symbol != book.symbol or order.purpose is not Purpose.STOP:
+                continue
+            if tracked.answered and tracked.ended is None and not tracked.cancel:
+                most = max(most, tracked.left)
+        return most
+
+    # -- time ----------------------------------------------------------------------------------------
+
+    def check_stop(self, symbol: str) -> None:
+        """Close a position whose stop the venue has not confirmed in time."""
+        book = self._shared.books[symbol]
+        if not self._wants_stop(book) or book.closing:
+            return
+        if self._shared.position(book) and not self._in_place(book):
+            self._shared.warn(f"{symbol}: no stop in place after {STOP_MS // 1000} s; closing")
+            self._exits.close(book, "stop_lost")
+
+    def _in_place(self, book: InstrumentState) -> bool:
+        if self._shared.outside:
+            return not book.bare_since or self._shared.now < book.bare_since + STOP_MS
+        stop = self._table.live.get(book.stop)
+        return stop is not None and stop.answered
+
+    def wake(self, book: InstrumentState) -> None:
+        """Do what time alone asks for: replace a stop of unknown fate, close what is uncovered for too long."""
+        if self._needs_another(book) and self._shared.now >= book.renewed + RETRY_MS:
+            self.protect(book)
+        if book.bare_since:
+            self.check_stop(book.symbol)
+
+    def due(self, book: InstrumentState) -> int:
+        """Return when ``wake`` next has something to do (UTC ms); ``FAR`` for never."""
+        due = book.bare_since + STOP_MS if book.bare_since and not book.closing else FAR
+        if self._needs_another(book):
+            due = min(due, book.renewed + RETRY_MS)
+        return due
+
+    def _needs_another(self, book: InstrumentState) -> bool:
+        stop = self._table.live.get(book.stop)
+        unknown = stop is not None and stop.status is OrderStatus.UNKNOWN
+        return unknown and bool(self._shared.position(book))

@@ -1,0 +1,134 @@
+"""What prices and money lead to: the equity, the limits that are reached, and what is done about it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import inf
+
+from tradebot.core.model.effects import EquityPoint, Notify
+from tradebot.core.risk.calm import NEVER, Bands, calm_bands
+from tradebot.core.risk.loss_limit import REACHED, LossLimit, describe
+from tradebot.core.state.instrument import InstrumentState
+from tradebot.core.state.metrics import Drawdown
+from tradebot.core.trading.exits import Exits
+from tradebot.core.trading.shared import Shared
+
+NOWHERE = (inf, -inf)
+"""The band of a symbol without one: no price is in it."""
+
+CLOSE = 2
+"""The liquidation danger at which a position is closed."""
+
+
+class Reactions:
+    """Holds positions and account to their limits, in the very call that sees one reached.
+
+    ``calm`` are the bands in which a price can lead to nothing, ``late`` says that such prices have left the
+    equity as it was.
+    """
+
+    __slots__ = ("_drawdown", "_exits", "_shared", "calm", "equity", "late")
+
+    def __init__(self, shared: Shared, exits: Exits, start: Decimal) -> None:
+        self._shared = shared
+        self._exits = exits
+        self._drawdown = Drawdown(start)
+        self.equity = start
+        self.calm: Bands = NEVER
+        self.late = False
+
+    @property
+    def drawdown(self) -> Drawdown:
+        """The equity's peak and falls, as of the last price."""
+        self.catch_up()
+        return self._drawdown
+
+    def move(self, book: InstrumentState, mark: float, touch: float) -> None:
+        """A price moved under an open position: look at it exactly, or not at all where that is safe."""
+        low, high = self.calm.get(book.symbol, NOWHERE)
+        if low < mark < high and low < touch < high:
+            self.late = True
+        else:
+            self.value(book)
+
+    def value(self, book: InstrumentState) -> None:
+        """Take a price under an open position: equity, limits, and an exit that is still owed."""
+        self.see_equity()
+        self.hold_to_limits(book)
+        if book.closing:
+            self._exits.close(book, book.closing)
+        shared = self._shared
+        self.calm = calm_bands(
+            shared.books.values(), shared.portfolio.cash, self._drawdown, shared.watch
+        )
+
+    def hold_to_limits(self, book: InstrumentState) -> None:
+        """React in this very call if the position's own limits are reached."""
+        ladder = self._shared.watch.loses(book)
+        if ladder is not None:
+            self._lost(ladder, self._shared.watch.net(book), book)
+        if book.watch is not None:
+            self._endangered(book)
+
+    def disturb(self) -> None:
+        """Something happened that is no price: it may change anything the calm bands came from."""
+        self.catch_up()
+        self.calm = NEVER
+
+    def catch_up(self) -> None:
+        """Work out the equity that calm prices have left as it was."""
+        if self.late:
+            self.late = False
+            self.equity = self._shared.exposure.equity()
+            self._drawdown.see(self.equity)
+
+    def see_equity(self) -> None:
+        """Take the equity as it is now, and react in this very call if a loss limit is reached."""
+        self.late = False
+        self.equity = equity = self._shared.exposure.equity()
+        self._drawdown.see(equity)
+        watch = self._shared.watch
+        if watch.floor is None or equity > watch.floor:
+            return
+        for ladder in watch.see(equity):
+            self._lost(ladder, equity, None)
+
+    def shift(self, amount: Decimal) -> None:
+        """Money came in or went out that is no result: move what results are measured from (USDT)."""
+        self._shared.watch.shift(amount)
+        self._drawdown.shift(amount)
+
+    def point(self, why: str, at: int) -> None:
+        """Note a point of the equity curve."""
+        drawdown = self.drawdown.now
+        self._shared.out.append(
+            EquityPoint(at, self.equity, self._shared.portfolio.cash, drawdown, why)
+        )
+
+    def _lost(self, ladder: LossLimit, value: Decimal, book: InstrumentState | None) -> None:
+        """A loss limit reached a step: an alert, or the reaction (close the trade; or halt and flatten)."""
+        assert ladder.cap is not None
+        name = "" if book is None else f"{book.symbol} "
+        text = name + describe(ladder.reason, ladder.loss(value), ladder.cap)
+        if ladder.stage < REACHED:
+            self._shared.out.append(Notify(self._shared.now, "warning", text))
+        elif book is not None:
+            self._shared.warn(f"{text}; closing")
+            self._exits.close(book, ladder.reason)
+        else:
+            self._shared.halt(ladder.reason, text)
+            self._exits.flatten(ladder.reason)
+
+    def _endangered(self, book: InstrumentState) -> None:
+        """Liquidation comes near: say so once, and close before it is there."""
+        watch = self._shared.watch
+        danger = watch.danger(book)
+        if danger <= book.danger:
+            return
+        book.danger = danger
+        text = f"{book.symbol} liquidation risk {watch.risk(book):.0f}%"
+        if danger == CLOSE:
+            self._shared.warn(f"{text}; closing")
+            self._exits.close(book, "liquidation_risk")
+        else:
+            self._shared.warn(text)

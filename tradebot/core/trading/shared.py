@@ -1,0 +1,165 @@
+"""What the parts of the engine share: the books, the orders, the halts, and where effects go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from tradebot.core.model.effects import Effect, Halted, Notify, WakeAt
+from tradebot.core.model.values import Fees
+from tradebot.core.risk.exposure import Exposure
+from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.monitor import Monitor
+from tradebot.core.state.halts import Halts
+from tradebot.core.state.instrument import InstrumentState
+from tradebot.core.state.order_table import OrderTable
+from tradebot.core.state.portfolio import Portfolio
+
+TEN_THOUSAND = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How entries are sent: ``ioc`` (limit, immediate or cancel), ``market`` or ``limit`` (resting).
+
+    ``slippage_bps`` is the price protection of an ioc entry in basis points, ``ttl_s`` the life of a
+    resting one in seconds.
+    """
+
+    entry: Literal["ioc", "market", "limit"] = "ioc"
+    slippage_bps: Decimal = Decimal(20)
+    ttl_s: int = 60
+
+
+class Shared:
+    """The state of a run's trading, and the few things every part does with it.
+
+    ``now`` is the engine's clock (UTC ms). ``flattening`` is why everything is being closed ("" while it is
+    not): what an entry in flight still fills is closed too, until trading is armed again. ``paused`` says by
+    symbol why entries wait, ``blocked`` by subject why all of them do; ``unmet`` by halt reason why it cannot be
+    cleared yet, where that is no matter of orders.
+    """
+
+    __slots__ = (
+        "blocked",
+        "books",
+        "execution",
+        "exposure",
+        "fees",
+        "flattening",
+        "halts",
+        "instance",
+        "limits",
+        "now",
+        "out",
+        "outside",
+        "paused",
+        "portfolio",
+        "skew_ms",
+        "table",
+        "unmet",
+        "warned",
+        "watch",
+    )
+
+    def __init__(
+        self,
+        books: Mapping[str, InstrumentState],
+        portfolio: Portfolio,
+        limits: Limits,
+        fees: Fees,
+        execution: Execution,
+        watch: Monitor,
+        *,
+        outside: bool,
+    ) -> None:
+        self.now = 0
+        self.out: list[Effect] = []
+        self.outside = outside
+        self.books = books
+        self.portfolio = portfolio
+        self.halts = Halts()
+        self.limits = limits
+        self.fees = fees
+        self.execution = execution
+        self.watch = watch
+        self.table = OrderTable(self.out, outside=outside)
+        slip = execution.slippage_bps / TEN_THOUSAND
+        self.exposure = Exposure(
+            books, self.table, portfolio, self.halts, watch, limits, fees, slip
+        )
+        self.instance = ""
+        self.flattening = ""
+        self.paused: dict[str, str] = {}
+        self.blocked: dict[str, str] = {}
+        self.unmet: dict[str, str] = {}
+        self.warned: set[str] = set()
+        self.skew_ms = 0
+
+    def position(self, book: InstrumentState) -> Decimal:
+        """Return what is held of a symbol: booked, and announced by the venue (signed base units)."""
+        if not self.table.shorts:
+            return book.holding.qty
+        return book.holding.qty + self.table.short_of(book.symbol)
+
+    def warn(self, text: str) -> None:
+        """Tell the user of something that cannot wait."""
+        self.out.append(Notify(self.now, "critical", text))
+
+    def warn_once(self, text: str) -> None:
+        """Say what would be said again with every price."""
+        if text not in self.warned:
+            self.warned.add(text)
+            self.warn(text)
+
+    def wake_at(self, key: str, at: int) -> None:
+        """Ask to be woken."""
+        self.out.append(WakeAt(key, at))
+
+    def halt(self, reason: str, detail: str) -> None:
+        """Put a halt in force, say it where it is new, and cancel all entries."""
+        if self.halts.add(reason, detail, self.now):
+            self.out.append(Halted(self.now, reason, detail, self.halts.epoch))
+            self.warn(f"HALT {reason}: {detail}")
+        self.cancel_entries(f"halt: {reason}")
+
+    def cancel_entries(
+        self, why: str, symbols: Iterable[str] | None = None, *, flat_only: bool = False
+    ) -> None:
+        """Cancel working entries: what blocks new entries does not leave old ones standing.
+
+        ``symbols`` None means all; with ``flat_only`` those that add to a position are left.
+        """
+        for symbol in self.books if symbols is None else symbols:
+            book = self.books.get(symbol)
+            if book is None or (flat_only and book.holding.qty):
+                continue
+            book.reverse = None
+            self.cancel_entries_of(book, why)
+
+    def cancel_entries_of(self, book: InstrumentState, why: str) -> None:
+        """Cancel a symbol's entries."""
+        for tracked in self.exposure.entries_of(book):
+            self.table.cancel(tracked.order.id, why)
+
+    def export_state(self) -> dict[str, Any]:
+        """Return what is none of the parts' own as JSON values."""
+        return {
+            "instance": self.instance,
+            "flattening": self.flattening,
+            "paused": dict(self.paused),
+            "blocked": dict(self.blocked),
+            "unmet": dict(self.unmet),
+            "skew_ms": self.skew_ms,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over ``export_state``'s values."""
+        self.instance = state["instance"]
+        self.flattening = state["flattening"]
+        self.paused = dict(state["paused"])
+        self.blocked = dict(state["blocked"])
+        self.unmet = dict(state["unmet"])
+        self.skew_ms = state["skew_ms"]
