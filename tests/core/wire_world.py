@@ -55,6 +55,8 @@ HIDDEN_MS = 2_000
 """So long a new stop may be missing from what is read."""
 STOP_MS = 5_000
 QUOTE_MS = 1_000
+MOST_QUESTIONS = 4
+"""Look-ups and cancels on the wire at a time: of more the oldest are lost, or orders would never have their turn."""
 
 
 @dataclass
@@ -185,11 +187,13 @@ class World:
         for number in numbers:
             kind, rest = number % 16, number // 16
             if kind < 5:
-                self._deliver(rest)
+                for part in _parts(rest):
+                    self._deliver(part)
             elif kind < 9:
-                self._arrive(rest)
+                for part in _parts(rest):
+                    self._arrive(part)
             elif kind < 12:
-                self._pass((1, 50, 300, 1_000, 2_500)[rest % 5])
+                self._pass((1, 50, 300, 1_000, 2_500, 12_000)[rest % 6])
             elif kind == 12:
                 self._trade(rest)
             elif kind == 13:
@@ -227,6 +231,10 @@ class World:
         if not self.requests:
             return
         request = self.requests.pop(rest // 8 % len(self.requests))
+        for kind in (LookUp, Cancel):
+            waiting = [r for r in self.requests if isinstance(r.effect, kind)]
+            for forgotten in waiting[:-MOST_QUESTIONS]:
+                self.requests.remove(forgotten)
         fate = rest % 8
         words = [] if fate == 0 else self._serve(request)
         if fate in (
@@ -459,6 +467,11 @@ class World:
         assert engine.table.live == {}
         fills = [fill for placed in venue.orders.values() for fill in placed.fills]
         assert self.booked == {fill.trade_id: fill for fill in fills}
+
+
+def _parts(number: int) -> list[int]:
+    """Make four numbers of one."""
+    return [number >> shift & 0xFFFF ^ number >> 9 for shift in (0, 2, 5, 7)]
 
 
 def _vaguer(said: Event) -> Event:
