@@ -354,6 +354,17 @@ def test_an_entry_in_many_parts_has_one_stop_in_flight() -> None:
     assert len(story.placed()) == 5
 
 
+def test_look_ups_become_fewer_after_a_minute() -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.update(entry, UNKNOWN)
+    assert len(asked(story.later(59_000))) == 59
+    story.later(2_000)
+    assert 12 <= len(asked(story.later(60_000))) <= 16  # a cancel was wanted meanwhile
+
+
 def test_a_stop_of_unknown_fate_is_not_in_flight_and_is_sent_again_once_a_second() -> None:
     story = Bare(a_config(execution=RESTING))
     story.say(long())
@@ -498,6 +509,21 @@ def test_a_fill_is_known_by_the_venue_s_number_and_by_its_child_s() -> None:
     story.tell(Filled(story.now, out))
     assert story.held == 0
     assert [trade.exit_reason for trade in story.found(TradeClosed)] == ["stop"]
+    assert story.halted() == []
+
+
+def test_a_word_that_names_a_fill_s_order_resolves_it_too() -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.tell(Filled(story.now, stranger(story, venue_id="901", qty="10")))
+    word = OrderUpdate(story.now, XRP, entry.id, PARTIAL, story.now, filled=D(10), venue_id="901")
+    story.tell(word)
+    assert story.engine.table.live[entry.id].filled == 10
+    assert story.engine.table.shorts == {}
+    assert [o.qty for o in story.placed(S)] == [10]
+    story.later(10_000)
     assert story.halted() == []
 
 

@@ -40,6 +40,8 @@ FILLS_MS = 300
 """Fills that were announced have so long to come by themselves."""
 LEDGER_MS = 30_000
 """Fills that were announced and are still missing after so long halt ``ledger``."""
+PATIENT_MS = 60_000
+"""After so long look-ups and cancels come every ``SLOW_RETRY_MS`` only."""
 ABSENT_MS = 4_000
 """recvWindow and a second: only then can an order that was sent no longer arrive."""
 QUIET_MS = 30_000
@@ -304,18 +306,21 @@ class OrderTable:
 
     def due(self) -> int:
         """Return when the table next has something to ask or tell (UTC ms); ``FAR`` for never."""
-        due = min(map(self._due, self.live.values()), default=FAR)
-        return min((s.since + ANSWER_MS for s in self.strangers), default=due)
+        orders = min(map(self._due, self.live.values()), default=FAR)
+        answers = min((s.since + ANSWER_MS for s in self.strangers), default=FAR)
+        return min(orders, answers)
 
     def _due(self, tracked: TrackedOrder) -> int:
         pending = tracked.status is OrderStatus.PENDING
         due = tracked.sent_at + ANSWER_MS if pending else FAR
+        patience = _patience(self.now - max(tracked.sent_at, tracked.heard_at))
         if tracked.cancel and tracked.ended is None:
-            due = min(due, tracked.cancelled_at + RETRY_MS)
+            due = min(due, tracked.cancelled_at + patience)
         if tracked.short_at:
-            return min(due, max(tracked.short_at + FILLS_MS, tracked.asked_at + RETRY_MS))
+            again = tracked.asked_at + _patience(self.now - tracked.short_at)
+            return min(due, max(tracked.short_at + FILLS_MS, again))
         if tracked.status is OrderStatus.UNKNOWN or tracked.missed_at:
-            return min(due, tracked.asked_at + RETRY_MS)
+            return min(due, tracked.asked_at + patience)
         if pending:
             return due
         heard = max(tracked.heard_at, tracked.asked_at)
@@ -408,6 +413,11 @@ class OrderTable:
         self.strangers = [Stranger(restored_fill(fill), at) for fill, at in state["strangers"]]
         self.sent = state["sent"]
         self.prefix = state["prefix"]
+
+
+def _patience(waited: int) -> int:
+    """How long until an order is next asked about, or cancelled again, without a word for so long (ms)."""
+    return RETRY_MS if waited < PATIENT_MS else SLOW_RETRY_MS
 
 
 def _quiet(tracked: TrackedOrder) -> int:

@@ -154,7 +154,10 @@ class Answers:
                 self._blame(update.symbol, update.order_id)
             return
         before = self._shared.position(book)
-        if self._table.hear(tracked, update, update.qty):
+        changed = self._table.hear(tracked, update, update.qty)
+        if self._table.strangers:
+            self._identify(tracked, update)
+        if changed or self._shared.position(book) != before:
             self._react(book, tracked, before, update)
 
     def take_look_up(self, seen: OrderSeen) -> None:
@@ -234,8 +237,8 @@ class Answers:
             self._table.strangers.append(Stranger(fill, self._shared.now))
             self._shared.out.append(LookUp(fill.symbol, fill.order_id, fill.venue_id))
 
-    def _identify(self, tracked: TrackedOrder | None, seen: OrderSeen) -> None:
-        """Find out whose the unknown fills are that a look-up tells of."""
+    def _identify(self, tracked: TrackedOrder | None, seen: OrderSeen | OrderUpdate) -> None:
+        """Find out whose the unknown fills are that a word tells of."""
         rest = []
         for stranger in self._table.strangers:
             if not _tells_of(seen, stranger.fill):
@@ -286,7 +289,7 @@ def of_another(order_id: str, instance: str) -> bool:
     return number[-1] in "estx" and name != f"tb{instance}"
 
 
-def _tells_of(seen: OrderSeen, fill: Fill) -> bool:
+def _tells_of(seen: OrderSeen | OrderUpdate, fill: Fill) -> bool:
     if seen.symbol != fill.symbol:
         return False
     if fill.venue_id and fill.venue_id in (seen.venue_id, seen.child_id):

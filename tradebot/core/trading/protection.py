@@ -139,7 +139,7 @@ class Protection:
                 return True
             book.renewed = self._shared.now
             return False
-        return standing.left == qty and standing.order.trigger == trigger
+        return standing.left >= qty and standing.order.trigger == trigger
 
     # -- what is in place ----------------------------------------------------------------------------
 
