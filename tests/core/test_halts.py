@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +22,13 @@ from engine_kit import (
     long,
 )
 
+import tradebot.core
 from tradebot.core.model.effects import Halted, Place, Resumed
 from tradebot.core.model.events import Command, Filled, FundingPaid, FundingRate, PriceSeen
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Purpose
-from tradebot.core.state.halts import Halts
+from tradebot.core.state.halts import HALTS, Clears, Halts, Standing, obstacle
+from tradebot.core.trading.answers import OWN_FILLS
 
 D = Decimal
 X = Purpose.EXIT
@@ -49,6 +53,32 @@ def test_the_set_of_reasons_and_its_epoch() -> None:
     assert other.clear("user")
     assert not other.clear("user")
     assert other.epoch == 3
+
+
+def test_each_reason_has_one_condition_of_its_own() -> None:
+    nothing = Standing()
+    for name, reason in HALTS.items():
+        assert reason.name == name
+        assert reason.meaning
+        if reason.clears is Clears.SIGN_OFF:
+            assert "new sign-off" in obstacle(name, nothing)
+        elif not reason.review:
+            assert obstacle(name, nothing) == ""
+        if reason.until:
+            assert obstacle(name, Standing({name: "5 > 4"})) == f"{reason.until}: 5 > 4"
+    assert obstacle("somebody else's", nothing) == ""
+
+
+def test_every_reason_the_core_halts_for_is_in_the_table() -> None:
+    core = Path(tradebot.core.__file__).parent
+    said = {
+        reason
+        for path in core.rglob("*.py")
+        for reason in re.findall(r"\.halt\(\s*\"(\w+)\"", path.read_text())
+    }
+    assert {"ledger", "account", "exit", "foreign", "journal", "user"} <= said
+    assert said <= HALTS.keys()
+    assert {own.halt for own in OWN_FILLS} - {""} <= HALTS.keys()
 
 
 def test_halt_and_close_leave_in_the_call_that_sees_the_limit_reached() -> None:

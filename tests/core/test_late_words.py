@@ -921,3 +921,82 @@ def test_short_positions_are_kept_the_same_way() -> None:
     (entry,) = story.placed()
     story.update(entry, FILLED, filled=str(entry.qty))
     assert [(o.side, o.qty) for o in story.placed(S)] == [(Side.BUY, entry.qty)]
+
+
+# -- small print -------------------------------------------------------------------------------------------------------
+
+
+def test_a_cut_to_nothing_is_an_end() -> None:
+    story = Bare(a_config())
+    story.opened()
+    story.update(story.placed(S)[0], EXPIRED, left="0")
+    assert len(story.placed(X)) == 1
+
+
+def test_announced_fills_may_come_in_parts() -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.update(entry, EXPIRED, filled="10")
+    story.fill(entry, "4")
+    assert entry.id in story.engine.table.live
+    story.fill(entry, "6")
+    assert entry.id in story.engine.table.finished
+
+
+def test_a_wallet_read_before_the_last_fill_says_nothing() -> None:
+    story = Bare(a_config())
+    at = story.now
+    story.opened()
+    story.tell(AccountRead(story.now, "", story.now, at, wallet=D(10_000)))
+    assert story.found(Reconcile)[1:] == []
+
+
+def test_a_lost_order_that_closes_stays_while_there_is_a_position() -> None:
+    story = Bare(a_config())
+    entry = story.opened()
+    story.later(100)
+    effects = story.read(str(entry.qty), algo_orders=(an_order("tbabcdef-n0-4s"),))
+    assert [e for e in effects if isinstance(e, Cancel)] == []
+    assert "tbabcdef-n0-4s" in story.engine.table.live
+    story.fill(story.placed(S)[0])
+    assert "tbabcdef-n0-4s" in [c.order_id for c in story.found(Cancel)]
+
+
+def test_closing_nothing_leaves_nothing() -> None:
+    story = Bare(a_config())
+    story.engine.exits.close(story.engine.books[XRP], "x")
+    assert story.engine.books[XRP].closing == ""
+
+
+def test_a_stop_that_fills_before_the_rest_of_its_entry_is_covered_closes_the_rest() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.fill(entry, "10")
+    story.fill(entry, "4")  # its stop waits for the first one's answer
+    story.fill(story.placed(S)[0], price="1.9")
+    assert "the stop is gone, 4 is left" in story.told()
+    assert [o.qty for o in story.placed(X)] == [4]
+
+
+def test_a_stop_that_becomes_unknown_when_nothing_is_held_is_not_sent_again() -> None:
+    story = Bare(a_config())
+    story.opened()
+    story.say(OUT)
+    story.bar()
+    story.fill(story.placed(X)[0])
+    story.update(story.placed(S)[0], UNKNOWN)
+    assert len(story.placed(S)) == 1
+
+
+def test_what_is_asked_once_is_not_asked_twice_while_an_exit_is_under_way() -> None:
+    story, first = leaving()
+    story.works(first)
+    assert story.engine.table.pace(XRP).refused == 0
+    story.later(4_000)
+    assert asked(story.later(1_000))[-1] == first.id  # it should have ended long ago
+    assert story.placed(X) == [first]

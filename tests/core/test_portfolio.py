@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Fill, Side
+from tradebot.core.state.fills import MOST_SPANS, SeenIds
 from tradebot.core.state.portfolio import WINDOW, Portfolio
 
 D = Decimal
@@ -177,3 +179,25 @@ def test_a_restart_changes_nothing(rows: list[tuple[str, int, Decimal]], cut: in
             second.book(fill, "exit", 1)
         assert second.export_state() == whole.export_state()
         assert second.equity({BTC: D(70)}) == whole.equity({BTC: D(70)})
+
+
+@given(st.lists(st.integers(1, 40), unique=True))
+def test_seen_ids_are_a_set_in_spans(numbers: list[int]) -> None:
+    seen = SeenIds()
+    for number in numbers:
+        assert number not in seen
+        seen.add(number)
+    assert [n for n in range(50) if n in seen] == sorted(numbers)
+    again = SeenIds.restored(json.loads(json.dumps(seen.export_state())))
+    assert again.export_state() == seen.export_state()
+    spans = seen.export_state()[1:]
+    assert all(left[1] + 1 < right[0] for left, right in pairwise(spans))
+
+
+def test_of_ids_too_many_apart_the_oldest_are_forgotten() -> None:
+    seen = SeenIds()
+    for number in range(MOST_SPANS + 1):
+        seen.add(2 * number + 1)
+    assert seen.floor == 1
+    assert 1 not in seen
+    assert 3 in seen

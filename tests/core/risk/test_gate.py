@@ -284,6 +284,16 @@ def test_all_reasons_are_given_at_once_with_their_numbers() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"purpose": Purpose.STOP}, {"reduce_only": True}, {"trigger": D(99_000)}],
+)
+def test_the_gate_for_entries_lets_nothing_else_through(changes: dict[str, object]) -> None:
+    order = replace(an_entry(), **changes)  # type: ignore[arg-type]
+    with exact():
+        assert rules_of(gate.check(order, D(99_000), a_desk())) == ["purpose"]
+
+
 def a_close(**changes: object) -> Order:
     order = Order(
         id="tb-1x",
@@ -304,6 +314,7 @@ def a_close(**changes: object) -> Order:
         (a_close(), "0.003", []),
         (a_close(side=Side.BUY), "-0.002", []),
         (a_close(reduce_only=False), "0.002", ["reduce_only"]),
+        (a_close(purpose=Purpose.ENTRY), "0.002", ["purpose"]),
         (a_close(), "0", ["side"]),
         (a_close(), "-0.002", ["side"]),
         (a_close(), "0.001", ["size"]),

@@ -57,7 +57,7 @@ FAR = 1 << 62
 
 
 @dataclass(slots=True)
-class Pace:
+class ExitPace:
     """When a symbol's last try to leave was sent (UTC ms) and how many in a row were refused.
 
     ``judged`` says that the last try is among these: its other pieces do not count again.
@@ -102,7 +102,7 @@ class OrderTable:
         self.entries: dict[str, TrackedOrder] = {}
         self.shorts: dict[str, TrackedOrder] = {}
         self.finished: OrderedDict[str, TrackedOrder] = OrderedDict()
-        self.paces: dict[str, Pace] = {}
+        self.paces: dict[str, ExitPace] = {}
         self.strangers: list[Stranger] = []
         self.prefix = "tb"
         self.sent = 0
@@ -171,9 +171,9 @@ class OrderTable:
             if not tracked.answered or tracked.cancel or tracked.short_at:
                 self.look_up(tracked)
 
-    def pace(self, symbol: str) -> Pace:
+    def pace(self, symbol: str) -> ExitPace:
         """Return the pace at which the symbol's position may be left."""
-        return self.paces.setdefault(symbol, Pace())
+        return self.paces.setdefault(symbol, ExitPace())
 
     def _send_cancel(self, tracked: TrackedOrder) -> None:
         tracked.cancelled_at = self.now
@@ -202,8 +202,9 @@ class OrderTable:
         status = word.status
         assert status is not None
         self._learn_ids(tracked, word.venue_id, word.child_id)
-        tracked.heard_at = self.now
-        tracked.missed_at = 0
+        if status is not OrderStatus.UNKNOWN:  # that is what the broker says who does not know
+            tracked.heard_at = self.now
+            tracked.missed_at = 0
         before = tracked.status
         changed = tracked.hear(status, left, word.filled, doubt=self.outside)
         self._settle(tracked, word.reason, changed=changed)
@@ -409,7 +410,7 @@ class OrderTable:
             for venue_id in filter(None, (tracked.venue_id, tracked.child_id)):
                 self._aliases[tracked.order.symbol, venue_id] = tracked.order.id
         self._trade = {symbol: list(ids) for symbol, ids in state["trade"].items()}
-        self.paces = {symbol: Pace(*values) for symbol, values in state["paces"].items()}
+        self.paces = {symbol: ExitPace(*values) for symbol, values in state["paces"].items()}
         self.strangers = [Stranger(restored_fill(fill), at) for fill, at in state["strangers"]]
         self.sent = state["sent"]
         self.prefix = state["prefix"]

@@ -76,8 +76,8 @@ class Entries:
 
     def _trail(self, book: InstrumentState, wish: Wish) -> None:
         """Move the stop where the strategy wants it, if that is nearer."""
-        if book.plan is not None:
-            self._protection.trail(book, self._plan(book, wish, book.plan.side).stop)
+        side = Side.BUY if wish.side == "long" else Side.SELL
+        self._protection.trail(book, self._plan(book, wish, side).stop)
 
     def _replace_entry(self, book: InstrumentState, wish: Wish) -> None:
         """A signal while an entry works: the same side keeps it, the other side cancels it."""

@@ -19,7 +19,7 @@ from tradebot.core.state.order_table import (
     MOST_REFUSALS,
     RETRY_MS,
     SLOW_RETRY_MS,
-    Pace,
+    ExitPace,
 )
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.trading.shared import Shared
@@ -69,7 +69,7 @@ class Exits:
             return
         self._try(book, position, qty, pace)
 
-    def _try(self, book: InstrumentState, position: Decimal, qty: Decimal, pace: Pace) -> None:
+    def _try(self, book: InstrumentState, position: Decimal, qty: Decimal, pace: ExitPace) -> None:
         side = Side.SELL if position > 0 else Side.BUY
         pieces: list[Approved] = []
         while qty:
@@ -95,7 +95,7 @@ class Exits:
         pace.begin(self._shared.now)
         book.exits = [self._table.send(piece, why=book.closing).order.id for piece in pieces]
 
-    def _wait(self, pace: Pace) -> None:
+    def _wait(self, pace: ExitPace) -> None:
         """Look at it again only after the longer pause."""
         pace.tried = self._shared.now + SLOW_RETRY_MS - RETRY_MS
 

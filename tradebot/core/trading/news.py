@@ -57,7 +57,7 @@ class News:
             case JournalFailed(detail=detail):
                 self._shared.unmet["journal"] = detail
                 self._shared.halt("journal", detail)
-            case JournalBack():
+            case _:  # the journal is back
                 self._shared.unmet.pop("journal", None)
 
     def _take_feed(self, event: FeedStatus) -> None:
