@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from venue_kit import START, Desk, row, running
 
+from tradebot.venue.bus import MarginCalled
 from tradebot.venue.settings import AccountScript, Settings
 
 LIMIT = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.010&price=76000"
@@ -302,3 +303,21 @@ async def test_a_liquidation_is_found_everywhere_and_to_the_last_digit() -> None
         assert kinds == ["COMMISSION", "REALIZED_PNL", "INSURANCE_CLEAR"]
         total = sum(Decimal(r["income"]) for r in income)
         assert desk.venue.account.wallet == 1000 + total
+
+
+async def test_a_margin_call_comes_once_each_time_the_ratio_is_reached() -> None:
+    """At 20x from 76915: the ratio passes 80 % just above the liquidation at about 73360."""
+    prices = (76914, 73500, 73410, 76000, 73410)
+    rows = [row(i, f"{p}.00", f"{p}.10") for i, p in enumerate(prices)]
+    async with running(rows) as desk:
+        calls: list[MarginCalled] = []
+        desk.venue.bus.subscribe(
+            lambda event: calls.append(event) if isinstance(event, MarginCalled) else None
+        )
+        await post(desk, MARKET)
+        seen = []
+        for _ in prices[1:]:
+            desk.clock.advance(1000)
+            seen.append(len(calls))
+        assert seen == [0, 1, 1, 2]
+        assert calls[0].holdings[0].qty == Decimal("0.010")

@@ -9,7 +9,7 @@ inner events (orders, fills, algo orders, account, market) that streams and ever
 ``listings`` what is traded, in Binance's form; ``prices`` boards, feeds and their player; ``candles``
 klines; ``path`` bars into ticks; ``script`` price scripts.
 
-``account`` wallets, modes; ``holdings`` position rows; ``income`` the income history; ``orders`` and
+``account`` wallets, modes; ``margin_calls``; ``holdings`` position rows; ``income`` the income history; ``orders`` and
 ``algo`` records; ``matching`` the simulated exchange behind orders; ``placing`` regular orders in and out;
 ``conditional`` the algo service; ``filters`` and ``errors`` refusals; ``statement`` and ``payloads`` bodies.
 

@@ -22,6 +22,7 @@ from tradebot.venue.ledger import Ledger
 from tradebot.venue.limits import Limits
 from tradebot.venue.listen_keys import ListenKeys
 from tradebot.venue.listings import Listing, Listings
+from tradebot.venue.margin_calls import MarginCalls
 from tradebot.venue.matching import Desk
 from tradebot.venue.orders import VenueOrder
 from tradebot.venue.pipeline import Pipeline
@@ -76,6 +77,7 @@ class Venue:
             self.ledger,
             clock,
         )
+        self.margin_calls = MarginCalls(self.account, self.desk, self.bus, clock)
         self.limits = Limits(clock, patience=settings.patience, retry_after=settings.retry_after)
         script = settings.account
         key, secret = make_key(self.rng), make_key(self.rng)
@@ -146,6 +148,7 @@ class Venue:
         self.market.take(tick)
         if isinstance(tick, Quote):
             self.desk.on_quote(tick)
+            self.margin_calls.look(tick.symbol)
             self.algos.on_quote(tick)
         elif isinstance(tick, FundingRate):
             self.settle(tick)
