@@ -21,11 +21,12 @@ from tradebot.market.embedded.market import SimulatedMarket
 from tradebot.market.files.feed import FileFeed, open_files
 from tradebot.venue.account_file import load_account
 from tradebot.venue.clock import WallClock
-from tradebot.venue.core import Venue
+from tradebot.venue.core import PATHS, Venue
 from tradebot.venue.errors import VenueError
 from tradebot.venue.path import BarFeed
 from tradebot.venue.prices import PriceFeed
 from tradebot.venue.recording import RecordingFeed
+from tradebot.venue.rules import load_rules
 from tradebot.venue.script import COLUMNS, ScriptFeed, read_script
 from tradebot.venue.server import LOOPBACK, Server
 from tradebot.venue.settings import AccountScript, Settings, make_key
@@ -73,7 +74,8 @@ async def _run(setup: VenueSetup, tell: Tell) -> Ending:
     feed = open_feed(setup, clock.now())
     _check_symbols(script, feed)
     settings = Settings(seed=setup.seed, account=script)
-    venue = Venue(feed, clock, settings, ledger=_ledger(setup.ledger), timed=True)
+    rules = [] if setup.faults is None else load_rules(setup.faults, PATHS)
+    venue = Venue(feed, clock, settings, ledger=_ledger(setup.ledger), timed=True, rules=rules)
     server = Server(venue, setup.port)
     try:
         _start(venue)

@@ -20,4 +20,7 @@ klines; ``path`` bars into ticks; ``script`` price scripts.
 
 ``streams`` every connection and message on its way out; ``socket`` one connection; ``frames`` user
 events and ``market_frames`` market events as JSON; ``cadence`` when market messages are due.
+
+``kinds`` the faults there are, ``rules`` when they apply, ``faults`` requests, messages and moments,
+``fates`` orders and stops; ``own`` the venue's own requests under ``/_venue``.
 """

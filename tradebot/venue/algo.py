@@ -36,7 +36,8 @@ class AlgoOrder:
 
     ``child_id`` is the regular order's id, 0 before the trigger; ``filled`` and ``average`` are the child's.
     ``served_from``/``hidden``: a query says it does not exist before then, or at all (faults).
-    ``extreme`` follows a trailing stop's market.
+    ``extreme`` follows a trailing stop's market. ``share`` of its child fills (None: as the market has it);
+    one that is ``doomed`` is rejected when it triggers (faults).
     """
 
     id: int
@@ -70,6 +71,8 @@ class AlgoOrder:
     served_from: int = 0
     hidden: bool = False
     extreme: Decimal = ZERO
+    share: Decimal | None = None
+    doomed: bool = False
 
     @property
     def open(self) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from tradebot.venue.core import Venue
+    from tradebot.venue.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Call:
     """One request. ``arrived`` is venue time (UTC ms), ``began`` a monotonic reading in s.
 
     ``params`` is empty until the body was read; ``route`` None until (or unless) one was found.
-    ``faults``: names of the faults that touched it, for the ledger.
+    ``faults``: names of the faults that touched it, for the ledger; ``chosen`` the rules that still will.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Call:
     params: Params = field(default_factory=lambda: Params("", ""))
     route: Route | None = None
     faults: list[str] = field(default_factory=list)
+    chosen: list[Rule] = field(default_factory=list)
 
 
 class Interceptor(Protocol):
@@ -69,22 +71,6 @@ class Interceptor(Protocol):
     async def after_handling(self, call: Call, answer: Answer) -> Answer:
         """Stand behind the handler: what was done is done, the answer may be replaced."""
         ...
-
-
-class NoFaults:
-    """A venue that behaves."""
-
-    async def before_reading(self, call: Call) -> Answer | None:  # noqa: ARG002
-        """Do nothing."""
-        return None
-
-    async def before_handling(self, call: Call) -> Answer | None:  # noqa: ARG002
-        """Do nothing."""
-        return None
-
-    async def after_handling(self, call: Call, answer: Answer) -> Answer:  # noqa: ARG002
-        """Do nothing."""
-        return answer
 
 
 Handler = Callable[["Venue", Call], Any]

@@ -57,36 +57,39 @@ class HandClock:
     """A clock driven by hand; timers run in the order of their moments, then of their asking."""
 
     def __init__(self, start: int) -> None:
-        self._now = start
+        self._steady = start
+        self._shift = 0
         self._asked = 0
         self._timers: list[tuple[int, int, Timer]] = []
 
     def now(self) -> int:
         """Return the time it was moved to."""
-        return self._now
+        return self._steady + self._shift
 
     def call_at(self, due: int, action: Callable[[], None]) -> Timer:
         """Make a call when the clock is moved to ``due`` or past it."""
         timer = Timer(due, action)
         self._asked += 1
-        heapq.heappush(self._timers, (max(due, self._now), self._asked, timer))
+        due = max(due - self._shift, self._steady)
+        heapq.heappush(self._timers, (due, self._asked, timer))
         return timer
 
     def jump(self, ms: int) -> None:
-        """Shift the time without running anything; what was due in between is due at once."""
-        self._now += ms
+        """Shift the time without running anything; timers that are set keep their pace."""
+        self._shift += ms
 
     def advance(self, ms: int) -> None:
         """Move on by ``ms``; every timer due on the way runs at its own moment."""
-        self.move_to(self._now + ms)
+        end = self._steady + ms
+        while self._timers and self._timers[0][0] <= end:
+            due, _, timer = heapq.heappop(self._timers)
+            self._steady = max(self._steady, due)
+            timer.run()
+        self._steady = max(self._steady, end)
 
     def move_to(self, moment: int) -> None:
         """Move on to a moment (UTC ms); the past is left alone."""
-        while self._timers and self._timers[0][0] <= moment:
-            due, _, timer = heapq.heappop(self._timers)
-            self._now = max(self._now, due)
-            timer.run()
-        self._now = max(self._now, moment)
+        self.advance(max(0, moment - self.now()))
 
 
 class WallClock:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
-from tradebot.core.model.money import ZERO, exact
+from tradebot.core.model.money import ZERO, exact, floor_to
 from tradebot.core.model.values import Quote
 from tradebot.venue import filters
 from tradebot.venue.account import Account
@@ -49,6 +50,9 @@ class AlgoService:
         self._ledger = ledger
         self._clock = clock
         self.records = AlgoRecords()
+        self.needs_position = settings.stop_needs_position
+        self.befalls: Callable[[AlgoOrder], None] | None = None
+        """Told of every new algo order (faults)."""
         bus.subscribe(self._hear)
 
     # Requests
@@ -62,6 +66,8 @@ class AlgoService:
         self._tell(algo)
         if algo.good_till:
             self._clock.call_at(algo.good_till, lambda: self._expire(algo))
+        if self.befalls is not None:
+            self.befalls(algo)
         return algo
 
     def _read(self, params: Params) -> AlgoOrder:
@@ -150,7 +156,7 @@ class AlgoService:
         closable = held < 0 if algo.side == "BUY" else held > 0
         if algo.close_position:
             self._check_close_position(algo, closable=closable)
-        elif algo.reduce_only and not closable and self._settings.stop_needs_position:
+        elif algo.reduce_only and not closable and self.needs_position:
             raise VenueError(-2022)
         elif not algo.reduce_only and algo.position_side == "BOTH":
             notional = algo.qty * (algo.price or algo.trigger or board.mark)
@@ -233,6 +239,9 @@ class AlgoService:
     def forward(self, algo: AlgoOrder) -> None:
         """Make the child; one that the exchange refuses makes the algo order REJECTED."""
         child = self._child(algo)
+        if algo.doomed:
+            self.end(algo, "REJECTED", "Reduce Only reject")
+            return
         if not child.qty:
             self.end(algo, "EXPIRED", "there is nothing to close")
             return
@@ -250,7 +259,20 @@ class AlgoService:
     def _tell_then_place(self, algo: AlgoOrder, child: VenueOrder) -> None:
         self._entry.check(child)
         self._tell(algo)
-        self._desk.place(child)
+        if algo.share is None:
+            self._desk.place(child)
+        else:
+            self._place_short(child, algo.share)
+
+    def _place_short(self, child: VenueOrder, share: Decimal) -> None:
+        """Fill a share of a child and let the rest expire, as where the book is empty beyond it."""
+        step = child.listing.instrument.step
+        part = floor_to(child.qty * share, step)
+        self._desk.hold(child)
+        if part:
+            self._desk.fill_part(child, part)
+        if child.open:
+            self._desk.cancel(child, status="EXPIRED", reason="no more is filled")
 
     def _child(self, algo: AlgoOrder) -> VenueOrder:
         now = self._clock.now()

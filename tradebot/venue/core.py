@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.money import exact
@@ -13,10 +15,11 @@ from tradebot.core.model.values import Quote
 from tradebot.venue.account import Account
 from tradebot.venue.acts import Acts
 from tradebot.venue.bus import Bus, ConfigChanged, Tick
-from tradebot.venue.call import Interceptor, NoFaults
 from tradebot.venue.clock import Clock
 from tradebot.venue.conditional import AlgoService
 from tradebot.venue.errors import VenueError
+from tradebot.venue.fates import Fates
+from tradebot.venue.faults import Faults
 from tradebot.venue.holdings import Holding
 from tradebot.venue.ledger import Ledger
 from tradebot.venue.limits import Limits
@@ -29,6 +32,7 @@ from tradebot.venue.pipeline import Pipeline
 from tradebot.venue.placing import Entry
 from tradebot.venue.prices import Market, Player, PriceFeed
 from tradebot.venue.routes import ROUTES
+from tradebot.venue.rules import Rule
 from tradebot.venue.security import Credentials
 from tradebot.venue.settings import Settings, make_key
 from tradebot.venue.statement import Statement
@@ -38,11 +42,27 @@ _SETTLE_AFTER_MS = 1000
 """The venue's own funding waits this long for the feed's."""
 
 
+class Door(Protocol):
+    """The server, as faults see it."""
+
+    async def refuse(self) -> None:
+        """Close the port to new connections."""
+        ...
+
+    def listen_soon(self) -> None:
+        """Open the port again."""
+        ...
+
+
+PATHS = frozenset(path for _, path in ROUTES)
+"""The paths of all requests."""
+
+
 class Venue:
     """One running venue; prices move once ``start`` was called.
 
     ``ledger`` is the file of its record, ``keep`` keeps that in memory too, ``timed`` adds how long each
-    request took (us): real time, and so not the same twice.
+    request took (us): real time, and so not the same twice. ``rules`` are the faults from the start.
     """
 
     def __init__(
@@ -54,6 +74,7 @@ class Venue:
         ledger: Path | None = None,
         keep: bool = False,
         timed: bool = False,
+        rules: Sequence[Rule] = (),
     ) -> None:
         self.timed = timed
         self.settings = settings = settings or Settings()
@@ -83,8 +104,11 @@ class Venue:
         key, secret = make_key(self.rng), make_key(self.rng)
         self.credentials = Credentials(script.key or key, script.secret or secret)
         self.listen_keys = ListenKeys(self.bus, clock, self.rng)
-        self.faults: Interceptor = NoFaults()
+        self.server: Door | None = None
+        self.paths = PATHS
+        self.fates = Fates(self)
         self.streams = Streams(self)
+        self.faults = Faults(self, rules)
         self.acts = Acts(self)
         self.pipeline = Pipeline(self, ROUTES)
         self._player = Player(feed, clock, self.take)

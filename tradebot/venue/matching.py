@@ -6,8 +6,8 @@ script put there has a small exchange of its own, on which it can only be closed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tradebot.core.model.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate
@@ -91,12 +91,16 @@ class Desk:
         self.records = OrderRecords()
         self._by_key: dict[str, VenueOrder] = {}
         self._keys = 0
+        self.befalls: Callable[[VenueOrder], bool] | None = None
+        """Asked of every order before it is matched; True where it is taken care of (faults)."""
         self._forced = 0
 
     # Orders
 
     def place(self, order: VenueOrder) -> None:
         """Take an order, or refuse it with Binance's code; what it meets on the last quote is booked."""
+        if self.befalls is not None and self.befalls(order):
+            return
         leg = self._leg(order)
         exchange = self.exchange if leg is None else leg.exchange
         bound = self._bounded(order) if order.type == "MARKET" else order.qty
@@ -114,6 +118,23 @@ class Desk:
         self._book(reports[1:], leg)
         if order.open and order.type == "MARKET":
             self._end(order, "EXPIRED", "no more within the market take bound")
+
+    def hold(self, order: VenueOrder) -> None:
+        """Take an order that nothing fills but ``fill_part``."""
+        order.key = self._next_key()
+        self.records.add(order)
+        self._by_key[order.key] = order
+        self._tell(order, "NEW")
+
+    def fill_part(self, order: VenueOrder, qty: Decimal) -> None:
+        """Fill a part of an order at the market, also of one that has ended (a late fill)."""
+        leg = self._leg(order)
+        exchange = self.exchange if leg is None else leg.exchange
+        part = replace(order, key=self._next_key(), qty=qty, type="MARKET", executed=ZERO)
+        self._by_key[part.key] = order
+        with exact():
+            reports = exchange.submit(_core_order(part, qty), self._clock.now())
+        self._book((report for report in reports if isinstance(report, Filled)), leg)
 
     def cancel(self, order: VenueOrder, *, status: str = "CANCELED", reason: str = "") -> None:
         """End a working order."""

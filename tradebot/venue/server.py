@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import UsageError
 from tradebot.venue.call import Answer, Call, Dropped
 from tradebot.venue.errors import VenueError
+from tradebot.venue.own import OWN, answer_own
 from tradebot.venue.pipeline import LARGEST_BODY
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class Server:
 
     def __init__(self, venue: Venue, port: int = 0) -> None:
         self._venue = venue
+        venue.server = self
         self.port = port
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", self._serve)
@@ -68,6 +71,10 @@ class Server:
         if site is not None:
             await site.stop()
 
+    def listen_soon(self) -> None:
+        """Open the port again on the running loop."""
+        self._opening = asyncio.get_running_loop().create_task(self.listen())
+
     async def stop(self) -> None:
         """End all connections."""
         await self._runner.cleanup()
@@ -75,6 +82,8 @@ class Server:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if self._venue.streams.serves(request):
             return await self._venue.streams.serve(request)
+        if request.path.startswith(OWN):
+            return await answer_own(self._venue, request)
         call = Call(
             method=request.method,
             path=request.path,

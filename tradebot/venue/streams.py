@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -31,22 +31,6 @@ _MARKET = (Quote, Trade, Depth, Liquidated)
 LIKELY_KEY = re.compile(r"^[A-Za-z0-9]{64}$")
 
 
-class StreamFaults(Protocol):
-    """Where faults step into what is sent."""
-
-    def let(self, frame: Frame) -> Sequence[tuple[int, Frame]]:
-        """Return what is sent instead of a frame, each with its delay (venue ms); nothing withholds it."""
-        ...
-
-
-class NoStreamFaults:
-    """Streams that behave."""
-
-    def let(self, frame: Frame) -> Sequence[tuple[int, Frame]]:
-        """Send it as it is."""
-        return ((0, frame),)
-
-
 class Streams:
     """All connections of one venue."""
 
@@ -55,7 +39,6 @@ class Streams:
         self._by_name: dict[str, dict[int, Connection]] = {}
         self._connections: dict[int, Connection] = {}
         self._opened = 0
-        self.faults: StreamFaults = NoStreamFaults()
         self._cadence = Cadence(venue, self)
         venue.bus.subscribe(self._hear)
 
@@ -131,7 +114,7 @@ class Streams:
 
     def send(self, frame: Frame) -> None:
         """Send a message to those who listen, by way of the faults."""
-        passed = self.faults.let(frame)
+        passed = self._venue.faults.let(frame)
         if not passed:
             self._record(frame, (), withheld=True)
         now = self._venue.clock.now()
@@ -181,6 +164,13 @@ class Streams:
             category=_kind(connection),
             names=["(listenKey)" if LIKELY_KEY.match(n) else n for n in connection.names],
         )
+
+
+def category_of(frame: Frame) -> str:
+    """Return the category a message belongs to."""
+    if frame.private:
+        return "private"
+    return "public" if _PUBLIC.search(frame.stream) else "market"
 
 
 def _kind(connection: Connection) -> str:
