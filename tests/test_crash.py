@@ -27,7 +27,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.verify import Finding, verify
 
 ROOT = Path(__file__).resolve().parents[1]
-HARNESS = Path(__file__).with_name("crash_harness.py")
+HARNESS = Path(__file__).parent / "kits" / "crash_harness.py"
 
 START = 1_736_143_200_000
 """2025-01-06T06:00Z, hours away from the blackout."""

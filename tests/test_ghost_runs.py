@@ -261,7 +261,7 @@ def test_kill_9_loses_no_open_hypothetical_trade(
 ) -> None:
     words = [*mode, *map(str, files[:2]), "--speed", "max", "--headless"]
     words += ["--param", "fast=3", "--param", "slow=9"]
-    harness = [sys.executable, str(ROOT / "tests" / "crash_harness.py")]
+    harness = [sys.executable, str(ROOT / "tests" / "kits" / "crash_harness.py")]
 
     def go(data_dir: Path, point: str, k: int) -> int:
         command = [*harness, point, str(k), "50", str(tmp_path / "tally"), "--", *words]

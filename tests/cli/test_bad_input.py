@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import LONG, ROOT, Bot
+from kits.paper_kit import LONG, ROOT, Bot
 
 FAST = ("--param", "fast=3", "--param", "slow=9")
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import LONG, Bot
+from kits.paper_kit import LONG, Bot
 
 
 @pytest.fixture

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import Bot
+from kits.paper_kit import Bot
 
 
 @pytest.fixture

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import LONG, Bot
+from kits.paper_kit import LONG, Bot
 
 FAST = ("--param", "fast=3", "--param", "slow=9")
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import Bot
+from kits.paper_kit import Bot
 
 HANGS = "while self.seen >= 400: pass\n        return None"
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import Bot
+from kits.paper_kit import Bot
 
 from tradebot.cli import tables
 

@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import LONG, ROOT, Bot, Done
+from kits.paper_kit import LONG, ROOT, Bot, Done
 
 TRADEBOT = f"{sys.executable} -m tradebot"
 

@@ -7,15 +7,11 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import LONG, Bot
+from kits.paper_kit import LONG, Bot
 
 
 @pytest.fixture

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import LONG, Bot
+from kits.paper_kit import LONG, Bot
 
 SUMMARY = [
     "run", "mode", "market", "strategy", "from", "to", "start_equity", "equity", "pnl", "pnl_pct",

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from paper_kit import Bot
+from kits.paper_kit import Bot
 
 HEAD = """\
 from pydantic import BaseModel

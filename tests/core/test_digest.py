@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from engine_kit import Bare, Played, a_config, long
+from kits.engine_kit import Bare, Played, a_config, long
 
 from tradebot.core.model.digest import Digest
 from tradebot.core.model.effects import Effect, FillBooked, Place, SignalJudged

@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import engine_kit
 import pytest
-from engine_kit import (
+from kits import engine_kit
+from kits.engine_kit import (
     ADA,
     DAY,
     HOUR,

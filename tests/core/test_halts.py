@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_kit import (
+from kits.engine_kit import (
     ADA,
     DAY,
     HOUR,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from engine_kit import HOUR, NOON, XRP, Bare, a_config, long, short
+from kits.engine_kit import HOUR, NOON, XRP, Bare, a_config, long, short
 
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import MINUTE_MS, Bar, OrderStatus, Purpose, Quote

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from engine_kit import (
+from kits.engine_kit import (
     LIVE,
     NOON,
     OUT,

@@ -7,7 +7,7 @@ from collections import Counter
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire_world import World
+from kits.wire_world import World
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
 EXAMPLES, LENGTH = (1_800, 120) if FULL else (25, 60)

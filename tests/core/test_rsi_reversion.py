@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.strategy_bars import bars_of, noise, run
 from pydantic import ValidationError
-from strategy_bars import bars_of, noise, run
 
 from tradebot.core.strategy.indicators import ADX, ATR, RSI, Bollinger
 from tradebot.core.strategy.protocol import Signal, Strategy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine_kit import NOON, XRP, Played, Scripted, a_config, long
+from kits.engine_kit import NOON, XRP, Played, Scripted, a_config, long
 
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.effects import (

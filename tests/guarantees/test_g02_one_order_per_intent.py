@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine_kit import OUT, Bare, a_config, long
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.engine_kit import OUT, Bare, a_config, long
 
 from tradebot.core.model.effects import LookUp, Place
 from tradebot.core.model.values import OrderStatus, Purpose

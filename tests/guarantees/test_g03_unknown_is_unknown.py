@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine_kit import ADA, HOUR, PAPER, XRP, Bare, a_config, long
+from kits.engine_kit import ADA, HOUR, PAPER, XRP, Bare, a_config, long
 
 from tradebot.core.model.effects import OrderChanged
 from tradebot.core.model.money import exact

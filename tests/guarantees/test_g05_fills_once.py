@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine_kit import NOON, PAPER, XRP, Bare, D, a_config, long
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.engine_kit import NOON, PAPER, XRP, Bare, D, a_config, long
 
 from tradebot.core.model.events import Filled
 from tradebot.core.model.values import Fill, Side

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine_kit import Bare, a_config, long, short
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.engine_kit import Bare, a_config, long, short
 
 from tradebot.core.model.effects import Place
 from tradebot.core.model.events import Command

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from engine_kit import NOON, XRP, Bare, Played, a_config
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from kits.engine_kit import NOON, XRP, Bare, Played, a_config
 
 from tradebot.core.model.effects import OrderChanged
 from tradebot.core.model.events import Filled

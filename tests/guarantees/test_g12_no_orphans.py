@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine_kit import OUT, XRP, Bare, Played, a_config, long, short
+from kits.engine_kit import OUT, XRP, Bare, Played, a_config, long, short
 
 from tradebot.core.model.values import OrderStatus, Purpose
 

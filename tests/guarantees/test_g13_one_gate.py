@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from engine_kit import ADA, SOL, XRP, Played, a_config, long, short
-from wall_world import live_through
+from kits.engine_kit import ADA, SOL, XRP, Played, a_config, long, short
+from kits.wall_world import live_through
 
 from tradebot.core.model.approved import Approved, Seal
 from tradebot.core.model.effects import Place

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine_kit import LIVE, XRP, Bare, Played, a_config
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.engine_kit import LIVE, XRP, Bare, Played, a_config
 
 from tradebot.config import load_config
 from tradebot.core.model.effects import Place

@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from engine_kit import DAY, HOUR, LIVE, NOON, XRP, Bare, Played, a_config, long
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.engine_kit import DAY, HOUR, LIVE, NOON, XRP, Bare, Played, a_config, long
 
 from tradebot.core.model.events import Command, FundingPaid, PriceSeen
 from tradebot.core.model.values import Purpose

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_kit import XRP, Bare, Played, a_config, long
+from kits.engine_kit import XRP, Bare, Played, a_config, long
 
 from tradebot.core.model.events import Command, FeedStatus
 from tradebot.core.model.money import exact

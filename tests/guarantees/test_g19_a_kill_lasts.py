@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine_kit import Played, a_config, long
-from paper_kit import Bot
+from kits.engine_kit import Played, a_config, long
+from kits.paper_kit import Bot
 
 from tradebot.core.model.values import Purpose
 

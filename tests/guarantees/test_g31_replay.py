@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paper_kit import Bot
+from kits.paper_kit import Bot
 
 from tradebot.app.build import make_session
 from tradebot.config import load_config

@@ -1,8 +1,7 @@
-"""A journal in a fresh directory; and ``journal_samples`` importable (test folders are no packages)."""
+"""A journal in a fresh directory."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest_asyncio
 
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.writer import Journal
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from journal_samples import KEY, T0, WALL, ask, new_run, quote, story
+from kits.journal_samples import KEY, T0, WALL, ask, new_run, quote, story
 
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.backup import backup

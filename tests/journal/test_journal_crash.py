@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from journal_samples import KEY, T0, WALL, ask, new_run, quote, story
+from kits.journal_samples import KEY, T0, WALL, ask, new_run, quote, story
 
 import tradebot
 from tradebot.journal.reader import Reader
@@ -25,7 +25,7 @@ VICTIM = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from journal_samples import KEY, T0, WALL, new_run, quote, story
+from kits.journal_samples import KEY, T0, WALL, new_run, quote, story
 from tradebot.journal.rows import Batch
 from tradebot.journal.writer import Journal
 
@@ -73,7 +73,7 @@ async def test_kill_9_leaves_nothing_half(path: Path, delay: float) -> None:
 
 def murder(path: Path, delay: float) -> int:
     """Start a writer, kill it a moment after its first commit; return the last commit it told."""
-    command = [sys.executable, "-c", VICTIM, str(path), str(Path(__file__).parent), "n1"]
+    command = [sys.executable, "-c", VICTIM, str(path), str(Path(__file__).parents[1]), "n1"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as victim:
         assert victim.stdout is not None
         first = victim.stdout.readline()

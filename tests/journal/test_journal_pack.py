@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_samples import BTC, ETH, KEY, T0, WALL, alter, ask, bar, new_run, quote, story
+from kits.journal_samples import BTC, ETH, KEY, T0, WALL, alter, ask, bar, new_run, quote, story
 
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Event, WakeUp

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from journal_samples import BTC, ETH, KEY, T0, WALL, alter, bar, new_run, quote, story
+from kits.journal_samples import BTC, ETH, KEY, T0, WALL, alter, bar, new_run, quote, story
 
 from tradebot.core.model.effects import CommandDone
 from tradebot.core.model.errors import JournalError, SchemaError, UsageError

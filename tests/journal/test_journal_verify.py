@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journal_samples import (
+from kits.journal_samples import (
     KEY,
     OTHER_KEY,
     T0,

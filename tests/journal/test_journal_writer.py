@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from journal_samples import (
+from kits.journal_samples import (
     BTC,
     ETH,
     KEY,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from market_figures import (
+from kits.market_figures import (
     WEEK,
     Minutes,
     character,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from market_rows import (
+from kits.market_rows import (
     FUNDING_HEADER,
     HEADER,
     MINUTE,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from market_rows import FUNDING_HEADER, HEADER, MINUTE, T0, TRADE_HEADER, row, rows, write
+from kits.market_rows import FUNDING_HEADER, HEADER, MINUTE, T0, TRADE_HEADER, row, rows, write
 
 from tradebot.core.model.errors import DataError
 from tradebot.core.model.times import iso

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from market_rows import (
+from kits.market_rows import (
     FUNDING_HEADER,
     HEADER,
     MINUTE,

@@ -7,7 +7,7 @@ from statistics import mean, median
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from market_rows import all_shown
+from kits.market_rows import all_shown
 
 from tradebot.core.model.errors import DataError
 from tradebot.core.model.events import FundingRate, MarketEvent

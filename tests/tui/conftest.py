@@ -1,19 +1,15 @@
-"""Journals made by the real engine, for the screens to show (test folders are no packages)."""
+"""Journals made by the real engine, for the screens to show."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tui_kit import NOW, START, fly, haunt
+from kits.tui_kit import NOW, START, fly, haunt
 
 from tradebot.guard.lock import InstanceLock
 

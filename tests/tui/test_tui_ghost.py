@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kits.tui_kit import JUDGED, NOW, loaded, make_app, page, screen_text
 from textual.pilot import Pilot
-from tui_kit import JUDGED, NOW, loaded, make_app, page, screen_text
 
 from tradebot.core.ghost.quality import SMALL, Quality
 from tradebot.journal.reader import Reader

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kits.tui_kit import NOW, banner, loaded, make_app, page, screen_text, status
 from textual.pilot import Pilot
 from textual.widgets import Button
-from tui_kit import NOW, banner, loaded, make_app, page, screen_text, status
 
 from tradebot.guard.latch import halt_present, read_halts, write_halt
 from tradebot.journal.reader import Reader

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kits.tui_kit import NOW, loaded, make_app, page, screen_text, status
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.strip import Strip
-from tui_kit import NOW, loaded, make_app, page, screen_text, status
 
 from tradebot.guard.latch import halt_present
 from tradebot.journal.view import HaltEvent

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from venue_kit import BTC, ETH, START, make_venue, row
+from kits.venue_kit import BTC, ETH, START, make_venue, row
 
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.money import ZERO

@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from test_streams import Ear, ear, listen_key, names
-from venue_kit import Desk, row, running
+from kits.venue_ear import Ear, ear, listen_key, names
+from kits.venue_kit import Desk, row, running
 
 from tradebot.core.model.errors import UsageError
 from tradebot.venue.core import PATHS

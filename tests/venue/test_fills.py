@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from venue_kit import BTC, ETH, START, make_client, row, running
+from kits.venue_kit import BTC, ETH, START, make_client, row, running
 
 from tradebot.core.model.events import Event, Filled
 from tradebot.core.model.facts import FEES, INSTRUMENTS

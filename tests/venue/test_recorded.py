@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shapes import differences, form
-from venue_kit import BTC, QUIET, Desk, row, running
+from kits.shapes import differences, form
+from kits.venue_kit import BTC, QUIET, Desk, row, running
 
 RECORDED = Path(__file__).parents[2].parent / "shared" / "recorded"
 needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason=f"no recordings in {RECORDED}")

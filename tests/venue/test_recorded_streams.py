@@ -16,9 +16,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from shapes import differences
-from test_streams import ear, listen_key
-from venue_kit import START, make_venue, row, running
+from kits.shapes import differences
+from kits.venue_ear import ear, listen_key
+from kits.venue_kit import START, make_venue, row, running
 
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.venue.clock import HandClock

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from venue_kit import BTC, START, Desk, row, running
+from kits.venue_kit import BTC, START, Desk, row, running
 
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.venue.errors import MESSAGES

@@ -4,70 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
 
 import aiohttp
 import pytest
-from venue_kit import BTC, START, Desk, row, running
+from kits.venue_ear import ear, listen_key, names
+from kits.venue_kit import BTC, START, row, running
 
 MINUTE = 60_000
-
-
-class Ear:
-    """A WebSocket client that keeps what it hears."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-
-    async def say(self, method: str, *params: str, number: int = 1) -> Any:
-        await self.socket.send_json({"method": method, "params": list(params), "id": number})
-        return await self.hear()
-
-    async def hear(self) -> Any:
-        message = await self.socket.receive(timeout=2)
-        if message.type is not aiohttp.WSMsgType.TEXT:
-            return message.type
-        return json.loads(message.data)
-
-    async def all(self) -> list[Any]:
-        """Everything that is on its way."""
-        heard: list[Any] = []
-        while True:
-            try:
-                message = await self.socket.receive(timeout=0.15)
-            except TimeoutError:
-                return heard
-            heard.append(
-                json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else message.type
-            )
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                return heard
-
-
-@asynccontextmanager
-async def ear(desk: Desk, path: str, **options: Any) -> AsyncIterator[Ear]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"{desk.server.url}{path}", **options) as socket,
-    ):
-        yield Ear(socket)
-
-
-async def listen_key(desk: Desk) -> str:
-    _, body = await desk.raw.plain("POST", "/fapi/v1/listenKey")
-    return str(body["listenKey"])
-
-
-def names(heard: list[Any]) -> list[str]:
-    return [
-        f"{body['e']}/{body['o']['x']}" if body["e"] == "ORDER_TRADE_UPDATE" else body["e"]
-        for body in heard
-    ]
-
 
 ROWS = [row(s, f"{76914 + s % 7}.90", f"{76915 + s % 7}.00") for s in range(200)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import ccxt
 import pytest
-from venue_kit import BTC, Desk, row, running
+from kits.venue_kit import BTC, Desk, row, running
 
 PERP = "BTC/USDT:USDT"
 MARKET_BUY = (PERP, "market", "buy", 0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from venue_kit import BTC, START
+from kits.venue_kit import BTC, START
 
 from tradebot.app.venue import simulated_feed
 from tradebot.core.model.values import HOUR_MS

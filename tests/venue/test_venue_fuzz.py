@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from venue_kit import Desk, running
+from kits.venue_kit import Desk, running
 
 from tradebot.venue.call import NONE
 from tradebot.venue.routes import ROUTES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from venue_kit import START, Desk, row, running
+from kits.venue_kit import START, Desk, row, running
 
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import DAY_MS, HOUR_MS

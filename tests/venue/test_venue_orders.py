@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from venue_kit import START, Desk, row, running
+from kits.venue_kit import START, Desk, row, running
 
 from tradebot.venue.bus import MarginCalled
 from tradebot.venue.settings import AccountScript, Settings

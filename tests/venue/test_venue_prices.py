@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from venue_kit import BTC, ETH, START
+from kits.venue_kit import BTC, ETH, START
 
 from tradebot.app.venue import file_feed, simulated_feed
 from tradebot.core.model.errors import DataError

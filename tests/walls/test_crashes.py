@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from wall_checker import Checker
+from kits.wall_checker import Checker
 
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.effects import Effect, TradeClosed

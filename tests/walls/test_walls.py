@@ -15,8 +15,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from wall_checker import Record
-from wall_world import REVIEW, Setup, World, live_through
+from kits.wall_checker import Record
+from kits.wall_world import REVIEW, Setup, World, live_through
 
 from tradebot.core.model.events import FundingRate, MarketEvent
 from tradebot.core.model.money import exact

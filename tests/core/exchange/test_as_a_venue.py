@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sim_script import FLAT, LONG, RULES, T0, Script, instrument, order_of, played
+from kits.sim_script import FLAT, LONG, RULES, T0, Script, instrument, order_of, played
 
 from tradebot.core.model.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate
 from tradebot.core.model.money import exact, to_eight

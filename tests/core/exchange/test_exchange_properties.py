@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sim_script import FLAT, RULES, T0, Script, instrument, order_of
+from kits.sim_script import FLAT, RULES, T0, Script, instrument, order_of
 
 from tradebot.core.model.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate
 from tradebot.core.model.money import exact

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sim_script import FLAT, RULES, Script, table, then
+from kits.sim_script import FLAT, RULES, Script, table, then
 
 D = Decimal
 ODD = "100.005 107 93 100 0"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sim_script import RULES, Script, table, then
+from kits.sim_script import RULES, Script, table, then
 
 from tradebot.core.model.events import Filled
 from tradebot.core.model.money import exact

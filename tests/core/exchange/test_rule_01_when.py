@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sim_script import T0, Script, played, table
+from kits.sim_script import T0, Script, played, table
 
 from tradebot.core.model.events import FundingPaid
 from tradebot.core.model.values import MINUTE_MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sim_script import FLAT, LONG, RULES, SHORT, Script, instrument, then
+from kits.sim_script import FLAT, LONG, RULES, SHORT, Script, instrument, then
 
 from tradebot.core.model.events import Filled
 from tradebot.core.model.money import exact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sim_script import FLAT, LONG, SHORT, table, then
+from kits.sim_script import FLAT, LONG, SHORT, table, then
 
 STOPS = table(
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sim_script import FLAT, LONG, table, then
+from kits.sim_script import FLAT, LONG, table, then
 
 ENTRIES = table(
     (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sim_script import FLAT, LONG, SHORT, Script, table, then
+from kits.sim_script import FLAT, LONG, SHORT, Script, table, then
 
 HELD = table(
     ("refused on the position's own side", "x buy 1 market ro", "x rejected -2022"),

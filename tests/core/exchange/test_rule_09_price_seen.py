@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sim_script import FLAT, LONG, SHORT, Script, table, then
+from kits.sim_script import FLAT, LONG, SHORT, Script, table, then
 
 HELD = table(
     ("a long sees the low", "100 105 95 100 1000", "seen 95"),

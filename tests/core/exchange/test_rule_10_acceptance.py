@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sim_script import FLAT, LONG, RULES, SHORT, T0, Script, instrument, order_of, table, then
+from kits.sim_script import FLAT, LONG, RULES, SHORT, T0, Script, instrument, order_of, table, then
 
 from tradebot.core.model.events import OrderUpdate
 from tradebot.core.model.money import exact

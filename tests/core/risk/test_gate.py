@@ -4,9 +4,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from gate_desk import BTC, NOON, a_desk, an_entry
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.gate_desk import BTC, NOON, a_desk, an_entry
 
 from tradebot.core.model.approved import Approved, Refusal, Refused, Seal
 from tradebot.core.model.money import exact

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
-from gate_desk import a_desk, an_entry
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.gate_desk import a_desk, an_entry
 
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.money import exact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from engine_kit import HOUR, LIVE, NOON, XRP, Bare, a_config, long
+from kits.engine_kit import HOUR, LIVE, NOON, XRP, Bare, a_config, long
 
 from tradebot.core.model.events import PriceSeen
 from tradebot.core.model.money import exact

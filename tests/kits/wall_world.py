@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from wall_checker import Checker, Record
-
+from kits.wall_checker import Checker, Record
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.events import Command, FeedStatus, FundingRate, MarketEvent, RunStarted
 from tradebot.core.model.facts import FEES, INSTRUMENTS

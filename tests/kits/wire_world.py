@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from engine_kit import LIVE, NOON, OUT, XRP, Bare, a_config, long, short
-
+from kits.engine_kit import LIVE, NOON, OUT, XRP, Bare, a_config, long, short
 from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.effects import (
     Cancel,
