@@ -59,7 +59,6 @@ LINES = 450
 LONGEST = 60
 
 TALL = {
-    "core/ghost/ghosts.py",
     "tui/app.py",
     "venue/matching.py",
 }

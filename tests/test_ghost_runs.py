@@ -27,7 +27,8 @@ from tradebot.app.standing import act
 from tradebot.app.target import Request
 from tradebot.cli.quality_commands import write_csv
 from tradebot.config import load_config
-from tradebot.core.ghost.ghosts import Ghosts, HypotheticalTrade
+from tradebot.core.ghost.ghosts import Ghosts
+from tradebot.core.ghost.trade import HypotheticalTrade
 from tradebot.core.model.money import exact
 from tradebot.core.simulated import SimExchange
 from tradebot.core.trading.session import Session

@@ -33,7 +33,7 @@ GUARDS = {
     "gate": ("tradebot.core.risk.gate", None),
     "sizing": ("tradebot.core.risk.sizing", None),
     "watch": ("tradebot.core.trading.engine", "Engine._value"),
-    "monitor": ("tradebot.core.risk.loss_limit", None),
+    "monitor": ("tradebot.core.state.loss_limit", None),
 }
 """Where risk is worked out: a module's public functions, or one method."""
 

@@ -428,3 +428,18 @@ def test_the_money_adds_up() -> None:
         assert abs(gross - done.fees + done.funding - done.pnl) <= done.qty * D("0.00000002")
         assert done.mae <= min(gross, D(0)) <= max(gross, D(0)) <= done.mfe
     assert sum(done.pnl for done in closed) == ghosts.pnl
+
+
+def test_figures_of_a_summary() -> None:
+    ghosts = Town().ghosts
+    assert ghosts.figures()["accuracy_pct"] is None
+    ghosts.signals, ghosts.closed, ghosts.profitable, ghosts.pnl = 4, 3, 1, D("-1.50")
+    assert ghosts.figures() == {
+        "signals": 4,
+        "profitable": 1,
+        "accuracy_pct": "33.33333333",
+        "ghost_closed": 3,
+        "ghost_unfilled": 0,
+        "ghost_notional": "1000",
+        "ghost_pnl": "-1.5",
+    }

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from tradebot.app.host import Setup, opened
 from tradebot.app.runner import Pace, Runner
 from tradebot.config import Config, load_config
+from tradebot.core.ghost.ghosts import Ghosts
 from tradebot.market.feed import SimulatedSource, Step
 from tradebot.plugins.strategies import load_strategy
 from tradebot.tui.app import FIRST, Exit, Setting, TradebotApp
@@ -59,7 +60,7 @@ class GhostFlight(SimulatedSource):
         for step in super().steps(cursor):
             assert self.runner is not None
             ghosts = self.runner.session.ghosts
-            assert ghosts is not None
+            assert isinstance(ghosts, Ghosts)
             filled = any(row["entry_time"] is not None for row in ghosts.view())
             if ghosts.closed >= JUDGED and filled:
                 self.runner.request_stop("enough was judged")

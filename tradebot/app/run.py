@@ -14,7 +14,7 @@ from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.events import Command, Event, RunStarted, WakeUp
 from tradebot.core.model.money import exact, plain
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.snapshot import Heading, ghost_figures, snapshot, summarise
+from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.journal.rows import Batch
 
 Observer = Callable[[Event, Sequence[Effect]], None]
@@ -140,7 +140,7 @@ class Hosted:
         )
         summary = summarise(heading, engine, self.session.latencies_ms)
         if self.session.ghosts is not None:
-            summary |= ghost_figures(self.session.ghosts)
+            summary |= self.session.ghosts.figures()
         return summary
 
 

@@ -24,7 +24,7 @@ from tradebot.core.model.money import exact
 from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.snapshot import Heading, ghost_figures, position_rows, summarise
+from tradebot.core.trading.snapshot import Heading, position_rows, summarise
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
@@ -161,7 +161,7 @@ def _answers(
 def _summary(run: RunRow, state: StateRow, session: Session) -> dict[str, Any]:
     first, last = state.body["first"], session.engine.now
     heading = Heading(run.id, run.mode, run.market, run.strategy, first, last)
-    ghosts = {} if session.ghosts is None else ghost_figures(session.ghosts)
+    ghosts = {} if session.ghosts is None else session.ghosts.figures()
     return {**summarise(heading, session.engine), **ghosts, "hashes": session.digest.hashes()}
 
 

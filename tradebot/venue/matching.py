@@ -22,8 +22,8 @@ from tradebot.core.model.values import (
     TimeInForce,
 )
 from tradebot.core.simulated import SimExchange, SimRules
-from tradebot.core.simulated.account import maintenance
 from tradebot.core.simulated.pricing import Pricing
+from tradebot.core.state.margin import maintenance
 from tradebot.venue.account import Account
 from tradebot.venue.bus import Bus, Liquidated, OrderChanged
 from tradebot.venue.clock import Clock

@@ -11,7 +11,7 @@ import pytest
 
 from tradebot.core.model.facts import FEES, INSTRUMENTS
 from tradebot.core.model.money import exact
-from tradebot.core.simulated.account import maintenance
+from tradebot.core.state.margin import maintenance
 
 RECORDED = Path(__file__).parents[3].parent / "shared" / "recorded"
 SYMBOLS = ["BTC/USDT", "ETH/USDT", "ADA/USDT", "SOL/USDT", "XRP/USDT"]

@@ -11,7 +11,8 @@ from kits.sim_script import FLAT, LONG, RULES, SHORT, Script, instrument, table,
 from tradebot.core.model.events import Filled
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Tier
-from tradebot.core.simulated.account import Account, maintenance
+from tradebot.core.simulated.account import Account
+from tradebot.core.state.margin import maintenance
 
 D = Decimal
 

@@ -20,9 +20,9 @@ from tradebot.core.model.money import ZERO, exact
 from tradebot.core.model.values import MINUTE_MS, Bar, Quote
 from tradebot.core.risk.calm import NEVER, calm_bands
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.loss_limit import LossLimit
 from tradebot.core.risk.monitor import Monitor
 from tradebot.core.state.instrument import InstrumentState
+from tradebot.core.state.loss_limit import LossLimit
 from tradebot.core.state.metrics import Drawdown
 from tradebot.core.state.portfolio import Holding
 from tradebot.core.strategy.ema_cross import EmaCross

@@ -12,18 +12,14 @@ from hypothesis import strategies as st
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import exact
 from tradebot.core.model.times import of_iso
-from tradebot.core.risk.loss_limit import (
-    REACHED,
-    LossLimit,
+from tradebot.core.simulated.account import Account
+from tradebot.core.state.loss_limit import REACHED, LossLimit, day_of, describe, week_of
+from tradebot.core.state.margin import (
     bankruptcy_price,
-    day_of,
-    describe,
     liquidation_price,
     liquidation_risk,
     watch_price,
-    week_of,
 )
-from tradebot.core.simulated.account import Account
 
 D = Decimal
 BTC, XRP = INSTRUMENTS["BTC/USDT"], INSTRUMENTS["XRP/USDT"]

@@ -110,3 +110,11 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+HALF_EVEN = "ROUND_HALF_EVEN"
+
+
+def rounded(value: Decimal | None) -> str | None:
+    """Return a derived figure at 8 decimals as text; None stays None (unknown, not 0)."""
+    return None if value is None else plain(quotient_at_8(value, ONE, HALF_EVEN))

@@ -15,7 +15,7 @@ from tradebot.core.model.money import ONE, ZERO, plain, quotient_at_8
 from tradebot.core.model.swift import swift
 from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Purpose, Side
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.loss_limit import liquidation_risk
+from tradebot.core.state.margin import liquidation_risk
 
 SLIPPAGE_ALLOWANCE = Decimal("0.002")
 """The least slippage a stop is given in the risk sum: 0.2 % of the notional."""

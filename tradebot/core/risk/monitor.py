@@ -11,15 +11,9 @@ from typing import Any
 
 from tradebot.core.model.money import ZERO
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.loss_limit import (
-    REACHED,
-    LossLimit,
-    day_of,
-    liquidation_risk,
-    watch_price,
-    week_of,
-)
 from tradebot.core.state.instrument import InstrumentState
+from tradebot.core.state.loss_limit import REACHED, LossLimit, day_of, week_of
+from tradebot.core.state.margin import liquidation_risk, watch_price
 
 
 class Monitor:

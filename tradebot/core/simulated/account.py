@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 from tradebot.core.model.money import EIGHT, ONE, ZERO, quotient_at_8, to_eight
-from tradebot.core.model.values import Instrument, Side, Tier
+from tradebot.core.model.values import Instrument, Side
+from tradebot.core.state.margin import bankruptcy_price, maintenance, tier_of
 
 _MARGIN_OF_FLOATS = 1e-9
 """Relative allowance that makes a float bound safe against its own rounding."""
@@ -50,20 +51,6 @@ class Position:
     def within_safety(self, low: float, high: float) -> bool:
         """Whether mark prices between ``low`` and ``high`` certainly liquidate nothing."""
         return low > self.safe if self.qty > 0 else high < self.safe
-
-
-def tier_of(instrument: Instrument, notional: Decimal) -> Tier:
-    """Return the margin tier of a notional (USDT); beyond the last cap the last one holds."""
-    for tier in instrument.tiers:
-        if notional <= tier.cap:
-            return tier
-    return instrument.tiers[-1]
-
-
-def maintenance(instrument: Instrument, notional: Decimal) -> Decimal:
-    """Return the maintenance margin, USDT: notional x rate - cum (Binance's bracket formula)."""
-    tier = tier_of(instrument, notional)
-    return notional * tier.rate - tier.cum
 
 
 class Account:
@@ -158,7 +145,7 @@ class Account:
 
     def place(self, symbol: str, qty: Decimal, entry: Decimal, added: Decimal = ZERO) -> None:
         """Set a position as it is, without any cash flow."""
-        fresh = self._bankruptcy(qty, entry, self.leverage(symbol))
+        fresh = bankruptcy_price(qty, entry, self.leverage(symbol))
         bankruptcy = fresh if not added else _moved(fresh, qty, added)
         safe = _safe_bound(self._instruments[symbol], qty, entry, bankruptcy)
         self.positions[symbol] = Position(qty, entry, bankruptcy, safe, abs(entry - fresh), added)
@@ -233,15 +220,6 @@ class Account:
         """The average entry of an enlarged position: half-even at 8 decimals."""
         cost = position.qty * position.entry + signed * price
         return quotient_at_8(cost, position.qty + signed, ROUND_HALF_EVEN)
-
-    @staticmethod
-    def _bankruptcy(qty: Decimal, entry: Decimal, leverage: int) -> Decimal:
-        """Entry x (1 -+ 1 / leverage) at 8 decimals, rounded against us."""
-        if qty > 0:
-            price = quotient_at_8(entry * (leverage - 1), Decimal(leverage), ROUND_FLOOR)
-        else:
-            price = quotient_at_8(entry * (leverage + 1), Decimal(leverage), ROUND_CEILING)
-        return price.quantize(EIGHT)
 
 
 def _moved(bankruptcy: Decimal, qty: Decimal, added: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ from typing import Any
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Bar, Instrument, Quote, Side
-from tradebot.core.risk.loss_limit import LossLimit
+from tradebot.core.state.loss_limit import LossLimit
 from tradebot.core.state.portfolio import Holding
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import Resampler

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tradebot.core.model.effects import CommandDone, Resumed, StopRun
 from tradebot.core.model.events import Command
-from tradebot.core.risk.loss_limit import REACHED
 from tradebot.core.state.halts import Standing, obstacle
+from tradebot.core.state.loss_limit import REACHED
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.shared import Shared
 

@@ -7,8 +7,8 @@ from math import inf
 
 from tradebot.core.model.effects import EquityPoint, Notify
 from tradebot.core.risk.calm import NEVER, Bands, calm_bands
-from tradebot.core.risk.loss_limit import REACHED, LossLimit, describe
 from tradebot.core.state.instrument import InstrumentState
+from tradebot.core.state.loss_limit import REACHED, LossLimit, describe
 from tradebot.core.state.metrics import Drawdown
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.shared import Shared

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tradebot.core.ghost.ghosts import Ghosts
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.digest import Digest
 from tradebot.core.model.effects import (
@@ -39,6 +38,7 @@ from tradebot.core.model.events import (
 from tradebot.core.model.values import HOUR_MS, MarkBar, Order, OrderStatus
 from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.engine import Engine
+from tradebot.core.trading.hypothetical import Hypothetical
 
 Sink = Callable[[Event, Sequence[Effect]], None]
 Record = Callable[[Sequence[Effect]], None]
@@ -76,7 +76,7 @@ class Session:
         record: Record | None = None,
         latched: Callable[[], bool] | None = None,
         clock: Callable[[], float] | None = None,
-        ghosts: Ghosts | None = None,
+        ghosts: Hypothetical | None = None,
     ) -> None:
         self.engine = engine
         self.broker = broker
@@ -152,13 +152,13 @@ class Session:
         if self.ghosts is not None:
             self._tell(self.ghosts.finish(self.engine.now))
 
-    def _show_ghosts(self, ghosts: Ghosts, step: Sequence[MarketEvent]) -> None:
+    def _show_ghosts(self, ghosts: Hypothetical, step: Sequence[MarketEvent]) -> None:
         """Let hypothetical trades see the step, then begin those of the signals it has led to."""
         self._tell(ghosts.advance(step, self.engine.now))
         if self._judged:
             self._judge(ghosts)
 
-    def _judge(self, ghosts: Ghosts) -> None:
+    def _judge(self, ghosts: Hypothetical) -> None:
         judged, self._judged = self._judged, []
         for signal in judged:
             self._tell(ghosts.judge(signal))

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tradebot.core.ghost.ghosts import Ghosts
 from tradebot.core.model.effects import TradeClosed
-from tradebot.core.model.money import plain, quotient_at_8, ratio
+from tradebot.core.model.money import HALF_EVEN, plain, quotient_at_8, ratio, rounded
 from tradebot.core.model.times import iso
-from tradebot.core.risk.usage import exposures, next_entry, uses
 from tradebot.core.strategy.fault import too_early
 from tradebot.core.strategy.resample import timeframe_name
 from tradebot.core.trading.engine import Engine
+from tradebot.core.trading.usage import exposures, next_entry, uses
 
 HUNDRED = Decimal(100)
-HALF_EVEN = "ROUND_HALF_EVEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +65,6 @@ def summarise(
         "halts": engine.halts_seen,
         "refusals": engine.entries.refusals,
     }
-
-
-def ghost_figures(ghosts: Ghosts) -> dict[str, Any]:
-    """Return what a ghost's summary adds: entry signals, profitable ones, accuracy of the closed ones.
-
-    ``ghost_pnl`` is the sum of hypothetical results (USDT) of trades of ``ghost_notional`` each.
-    """
-    closed = Decimal(ghosts.closed)
-    return {
-        "signals": ghosts.signals,
-        "profitable": ghosts.profitable,
-        "accuracy_pct": rounded(ratio(ghosts.profitable * HUNDRED, closed)) if closed else None,
-        "ghost_closed": ghosts.closed,
-        "ghost_unfilled": ghosts.unfilled,
-        "ghost_notional": plain(ghosts.notional),
-        "ghost_pnl": plain(ghosts.pnl),
-    }
-
-
-def rounded(value: Decimal | None) -> str | None:
-    """Return a derived figure at 8 decimals as text; None stays None (unknown, not 0)."""
-    return None if value is None else plain(quotient_at_8(value, Decimal(1), HALF_EVEN))
 
 
 def percentile(ordered: Sequence[float], percent: int) -> str | None:

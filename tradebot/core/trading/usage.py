@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from tradebot.core.model.money import ZERO, ratio
 from tradebot.core.model.values import HOUR_MS
-from tradebot.core.risk.loss_limit import HUNDRED, liquidation_price
+from tradebot.core.state.loss_limit import HUNDRED
+from tradebot.core.state.margin import liquidation_price
 from tradebot.core.trading.engine import Engine
 
 ALERT = Decimal(60)

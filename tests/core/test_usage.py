@@ -10,7 +10,7 @@ from kits.engine_kit import HOUR, LIVE, NOON, XRP, Bare, a_config, long
 from tradebot.core.model.events import PriceSeen
 from tradebot.core.model.money import exact
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.usage import Use, exposures, next_entry, uses
+from tradebot.core.trading.usage import Use, exposures, next_entry, uses
 
 D = Decimal
 
