@@ -181,12 +181,17 @@ def sound(data_dir: Path) -> None:
 
 
 def has_schema(data_dir: Path) -> bool:
-    with contextlib.closing(sqlite3.connect(data_dir / "tradebot.db")) as db:
+    # read only: whoever may write takes the log away when he closes it as the last
+    with contextlib.closing(read_only(data_dir)) as db:
         try:
             (version,) = db.execute("SELECT max(version) FROM migrations").fetchone()
         except sqlite3.OperationalError:
             return False
         return bool(version == schema.MIGRATIONS[-1].version)
+
+
+def read_only(data_dir: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{(data_dir / 'tradebot.db').as_uri()}?mode=ro", uri=True)
 
 
 def nothing(_: Path) -> None:
@@ -290,7 +295,7 @@ def test_while_the_log_is_packed(tmp_path: Path) -> None:
             for run in reader.runs():
                 seqs = [event.seq for event in reader.events(run.id)]
                 assert seqs == list(range(1, len(seqs) + 1))
-        with contextlib.closing(sqlite3.connect(data_dir / "tradebot.db")) as db:
+        with contextlib.closing(read_only(data_dir)) as db:
             assert db.execute("SELECT count(*) FROM blocks").fetchone()[0] >= 2
 
     assert sweep(Scene(made, words, nothing, packed), tmp_path, 4)[0] >= KILLS
@@ -346,7 +351,7 @@ def test_during_a_migration(standing: Path, tmp_path: Path) -> None:
     words = ("close-all", "--yes", "--json", "--data-dir", "DATA")
 
     def steps(data_dir: Path) -> None:
-        with contextlib.closing(sqlite3.connect(data_dir / "tradebot.db")) as db:
+        with contextlib.closing(read_only(data_dir)) as db:
             found = [
                 row[0] for row in db.execute("SELECT version FROM migrations ORDER BY version")
             ]
