@@ -30,7 +30,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.verify import verify
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
-KILLS = 100 if FULL else 6
+KILLS = 100 if FULL else 3
 
 STRATEGY = """
 from pydantic import BaseModel
