@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journal_samples import KEY, T0, WALL, new_run, quote, story
+from kits.journal_samples import KEY, T0, WALL, new_run, quote, story
 
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.rows import Batch
