@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from kits.engine_kit import (
+    ADA,
     LIVE,
     NOON,
     OUT,
@@ -1000,3 +1001,38 @@ def test_what_is_asked_once_is_not_asked_twice_while_an_exit_is_under_way() -> N
     story.later(4_000)
     assert asked(story.later(1_000))[-1] == first.id  # it should have ended long ago
     assert story.placed(X) == [first]
+
+
+def test_a_word_that_an_order_works_does_not_undo_an_end_that_was_announced() -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.update(entry, EXPIRED, filled="10")
+    story.works(entry)
+    assert story.engine.table.live[entry.id].left == 10
+    story.tell(Command(story.now, 1, "halt", "me", "enough"))
+    assert story.cancelled() == []  # what has ended needs no cancel
+    story.fill(entry, "10")
+    assert entry.id in story.engine.table.finished
+
+
+def test_an_exit_that_ended_in_part_is_followed_by_the_rest() -> None:
+    story, first = leaving()
+    story.works(first)
+    story.fill(first, "10")
+    story.later(1_000)
+    story.update(first, EXPIRED)  # the exchange takes no worse price
+    assert story.placed(X)[1].qty == first.qty - 10
+
+
+def test_an_answer_about_another_symbol_tells_nothing_of_this_one() -> None:
+    story = Bare(a_config((ADA, XRP)))
+    story.bar()
+    story.tell(Filled(story.now, stranger(story, venue_id="901")))
+    at = story.now
+    story.tell(OrderSeen(at, ADA, "web-1", WORKING, at, at, venue_id="901"))
+    story.tell(OrderSeen(at, "ETH/USDT", "web-1", WORKING, at, at, venue_id="901"))
+    assert story.halted() == []
+    story.tell(OrderSeen(at, XRP, "web-1", WORKING, at, at, venue_id="901"))
+    assert story.halted() == ["foreign"]

@@ -153,6 +153,7 @@ class Wired(Bare):
         effects = super().tell(event)
         if self.world is not None:
             self.world.take(effects)
+            self.world.check_cover()
         return effects
 
 
@@ -411,9 +412,9 @@ class World:
         assert self.booked == self.delivered, "ledger and fills differ"
         held = sum((f.side.sign * f.qty for f in self.booked.values()), D(0))
         assert engine.books[XRP].holding.qty == held
-        self._check_cover()
+        self.check_cover()
 
-    def _check_cover(self) -> None:
+    def check_cover(self) -> None:
         """What the engine knows to be held has a stop that was confirmed for all of it, or is being closed."""
         engine = self.story.engine
         book = engine.books[XRP]

@@ -292,8 +292,6 @@ class OrderTable:
 
     def short_of(self, symbol: str) -> Decimal:
         """Return what is missing from a symbol's ledger: announced and not yet told by a fill (signed)."""
-        if not self.shorts:
-            return ZERO
         return sum(
             (
                 tracked.order.side.sign * tracked.short
