@@ -209,6 +209,26 @@ def test_ten_days_look_like_a_market() -> None:
     assert correlation(moves["BTC/USDT"], moves["ETH/USDT"]) > 0.7
 
 
+def test_quotes_are_on_the_tick_and_their_touch_has_the_recorded_thin_tail() -> None:
+    """BTC's recorded best sizes: 1 % at most 0.002, 5 % under 0.08, median 2.7, mean 4.2."""
+    market = SimulatedMarket(["BTC/USDT"], 42)
+    quotes = [e for step in taken(market, 120 * STEPS) for e in step if isinstance(e, Quote)]
+    tick, step = INSTRUMENTS["BTC/USDT"].tick, INSTRUMENTS["BTC/USDT"].step
+    sizes = []
+    for quote in quotes:
+        assert quote.exact_bid % tick == quote.exact_ask % tick == 0
+        assert quote.exact_ask > quote.exact_bid
+        for size in (quote.exact_bid_qty, quote.exact_ask_qty):
+            assert size >= step
+            assert size % step == 0
+            sizes.append(float(size))
+    sizes.sort()
+    assert 0.005 < sum(size < 0.002 for size in sizes) / len(sizes) < 0.02
+    assert 0.03 < sum(size < 0.08 for size in sizes) / len(sizes) < 0.07
+    assert 2.4 < median(sizes) < 3.0
+    assert 3.7 < mean(sizes) < 4.5
+
+
 def test_every_regime_comes_and_goes() -> None:
     climate = Climate()
     seen = set()

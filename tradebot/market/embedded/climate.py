@@ -22,7 +22,7 @@ SECONDS = 60
 _ROOT = 1 / sqrt(SECONDS)
 _MEAN_ABS = sqrt(2 / pi)  # of a standard normal
 
-_CALM = -0.20
+_CALM = -0.28
 """Brings the mean square of the volatility factor to 1."""
 
 _DAY = (
@@ -118,8 +118,8 @@ class Climate:
     def _parts(self, draw: Random) -> float:
         """Move the three parts of log volatility on and return their sum."""
         self.fast = 0.80 * self.fast + 0.12 * draw.gauss(0.0, 1.0)
-        self.middle = 0.967 * self.middle + 0.035 * draw.gauss(0.0, 1.0)
-        self.slow = 0.9986 * self.slow + 0.0165 * draw.gauss(0.0, 1.0)
+        self.middle = 0.967 * self.middle + 0.025 * draw.gauss(0.0, 1.0)
+        self.slow = 0.9993 * self.slow + 0.0157 * draw.gauss(0.0, 1.0)
         if draw.random() < _NEWS:
             self.middle += _NEWS_SIZE
         return self.fast + self.middle + self.slow
