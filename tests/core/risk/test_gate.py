@@ -29,6 +29,25 @@ def test_an_order_within_all_limits_is_approved_with_the_epoch() -> None:
     assert verdict.epoch == 4
 
 
+@pytest.mark.parametrize(
+    ("side", "target", "rules"),
+    [
+        (Side.BUY, "100000.1", []),
+        (Side.BUY, "100000", ["target_side"]),
+        (Side.SELL, "99999.9", []),
+        (Side.SELL, "100000", ["target_side"]),
+        (Side.SELL, "0", ["target_side"]),
+    ],
+)
+def test_a_target_is_where_the_price_has_yet_to_go(
+    side: Side, target: str, rules: list[str]
+) -> None:
+    entry = an_entry(price=None, side=side)
+    stop = D(99_000) if side is Side.BUY else D(101_000)
+    with exact():
+        assert rules_of(gate.check(entry, stop, a_desk(), D(target))) == rules
+
+
 LIMITS = Limits.paper()
 
 CASES: list[tuple[str, Order, Decimal | None, dict[str, object], list[str]]] = [

@@ -116,9 +116,13 @@ def initial_margin(notional: Decimal, leverage: int) -> Decimal:
     return quotient_at_8(notional, Decimal(leverage), ROUND_CEILING)
 
 
-def check(order: Order, stop: Decimal | None, desk: GateContext) -> Approved | Refused:
-    """Judge an entry against every admission rule; ``stop`` is where its stop will be placed."""
+def check(
+    order: Order, stop: Decimal | None, desk: GateContext, target: Decimal | None = None
+) -> Approved | Refused:
+    """Judge an entry against every admission rule; ``stop`` and ``target`` are where these will be placed."""
     reasons = [r for rule in RULES if (r := rule(order, stop, desk)) is not None]
+    if target is not None and (fault := _target_fault(order, target, desk)):
+        reasons.append(fault)
     return Refused(tuple(reasons)) if reasons else Approved(order, desk.epoch, SEAL)
 
 
@@ -236,6 +240,17 @@ def _stop_present(order: Order, stop: Decimal | None, desk: GateContext) -> Refu
         text = f"{order.symbol}: stop {plain(stop)} is not {where} the price {plain(nearest)}"
         return Refusal("stop_side", text)
     return _price_fault(stop, desk.instrument)
+
+
+def _target_fault(order: Order, target: Decimal, desk: GateContext) -> Refusal | None:
+    """A target is reached by a rise of a long, a fall of a short: there it must not have come already."""
+    buys = order.side is Side.BUY
+    nearest = desk.price if buys else desk.low
+    if target > 0 and (target > nearest if buys else target < nearest):
+        return None
+    where = "above" if buys else "below"
+    text = f"{order.symbol}: target {plain(target)} is not {where} the price {plain(nearest)}"
+    return Refusal("target_side", text)
 
 
 def _position_value(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
