@@ -36,6 +36,7 @@ def render(
     return rendered(
         Text(title, "bold"),
         _figures(summary),
+        *_rejections(summary),
         "",
         _positions(positions, width),
         "",
@@ -59,12 +60,13 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     rows: list[tuple[str, Any, str, Any]] = [
         ("Starting capital", usd(summary["start_equity"]), "From", moment(summary["from"])),
         ("Current value", usd(summary["equity"]), "To", moment(summary["to"])),
-        ("PnL", pnl, "Fees", usd(summary["fees"])),
+        ("Gross", signed(summary["gross"]), "Fees", usd(summary["fees"])),
+        ("Net (PnL)", pnl, "Funding", signed(summary["funding"])),
         (
             "Completed trades",
             str(summary["completed_trades"]),
-            "Funding",
-            signed(summary["funding"]),
+            "Rejected orders",
+            str(summary["rejections"]),
         ),
         ("Win rate", figure(summary["win_rate_pct"], "%"), "Max drawdown", _drawdown(summary)),
         (
@@ -84,6 +86,14 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _rejections(summary: Mapping[str, Any]) -> list[Text]:
+    """Say what the exchange rejected, and why: a line for each of its codes."""
+    return [
+        Text(f"Rejected by the exchange {row['count']} time(s) ({row['code']}): {row['reason']}")
+        for row in summary["rejected"]
+    ]
 
 
 def _drawdown(summary: Mapping[str, Any]) -> str:

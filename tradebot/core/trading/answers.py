@@ -155,6 +155,8 @@ class Answers:
             return
         before = self._shared.position(book)
         changed = self._table.hear(tracked, update, update.qty)
+        if changed:
+            self._shared.out += self._shared.caveats.hear(update)
         if self._table.strangers:
             self._identify(tracked, update)
         if changed or self._shared.position(book) != before:

@@ -110,17 +110,20 @@ class Entries:
         qty = size(side, tier_of(wish.confidence), price, plan.stop, desk)
         if isinstance(qty, Refusal):
             least = self._entry_order(book, side, smallest(price, desk), price)
-            rest = gate.check(least, plan.stop, desk)
+            rest = gate.check(least, plan.stop, desk, plan.target)
             more = rest.reasons if isinstance(rest, Refused) else ()
             said = ("position_value", "trade_loss")  # what the size was refused for
             reasons = (qty, *(r for r in more if r.rule not in said))
             self._record(book, wish, "refused", reasons)
             return
-        verdict = gate.check(self._entry_order(book, side, qty, price), plan.stop, desk)
+        verdict = gate.check(
+            self._entry_order(book, side, qty, price), plan.stop, desk, plan.target
+        )
         if isinstance(verdict, Refused):
             self._record(book, wish, "refused", verdict.reasons)
             return
         self._record(book, wish, "approved")
+        shared.out += shared.caveats.weigh(side, plan.target, desk)
         book.plan = plan
         tracked = self._table.send(verdict, wish.id)
         tracked.stop, tracked.target = plan.stop, plan.target

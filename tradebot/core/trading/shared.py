@@ -16,6 +16,7 @@ from tradebot.core.state.halts import Halts
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import OrderTable
 from tradebot.core.state.portfolio import Portfolio
+from tradebot.core.trading.caveats import Caveats
 
 TEN_THOUSAND = Decimal(10_000)
 
@@ -45,6 +46,7 @@ class Shared:
     __slots__ = (
         "blocked",
         "books",
+        "caveats",
         "execution",
         "exposure",
         "fees",
@@ -96,6 +98,7 @@ class Shared:
         self.blocked: dict[str, str] = {}
         self.unmet: dict[str, str] = {}
         self.warned: set[str] = set()
+        self.caveats = Caveats()
         self.skew_ms = 0
 
     def position(self, book: InstrumentState) -> Decimal:
@@ -153,6 +156,7 @@ class Shared:
             "blocked": dict(self.blocked),
             "unmet": dict(self.unmet),
             "skew_ms": self.skew_ms,
+            "caveats": self.caveats.export_state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -163,3 +167,4 @@ class Shared:
         self.blocked = dict(state["blocked"])
         self.unmet = dict(state["unmet"])
         self.skew_ms = state["skew_ms"]
+        self.caveats.restore(state.get("caveats", {}))

@@ -56,14 +56,18 @@ def summarise(
         "average_loss": rounded(tally.average_loss()),
         "profit_factor": rounded(tally.profit_factor()),
         "expectancy": rounded(tally.expectancy()),
+        "gross": plain(pnl + engine.portfolio.fees - engine.portfolio.funding),
         "fees": plain(engine.portfolio.fees),
         "funding": plain(engine.portfolio.funding),
+        "net": plain(pnl),
         "max_drawdown": plain(engine.drawdown.deepest),
         "max_drawdown_pct": plain(engine.drawdown.deepest_pct),
         "order_latency_p50_ms": percentile(ordered, 50),
         "order_latency_p99_ms": percentile(ordered, 99),
         "halts": engine.halts_seen,
         "refusals": engine.entries.refusals,
+        "rejections": engine.shared.caveats.total(),
+        "rejected": engine.shared.caveats.rows(),
     }
 
 
@@ -128,7 +132,6 @@ def position_rows(engine: Engine) -> list[dict[str, Any]]:
         price = book.price() or holding.entry
         pnl = holding.qty * (price - holding.entry)
         cost = abs(holding.qty) * holding.entry
-        plan = book.plan
         rows.append(
             {
                 "symbol": book.symbol,
@@ -139,11 +142,19 @@ def position_rows(engine: Engine) -> list[dict[str, Any]]:
                 "price": plain(price),
                 "pnl": plain(pnl),
                 "pnl_pct": rounded(ratio(pnl * HUNDRED, cost)),
-                "stop": None if plan is None or plan.stop is None else plain(plan.stop),
-                "target": None if plan is None or plan.target is None else plain(plan.target),
+                "stop": _trigger(engine, book.stop),
+                "target": _trigger(engine, book.target),
             }
         )
     return rows
+
+
+def _trigger(engine: Engine, order_id: str) -> str | None:
+    """Return where a protective order stands; None when no live order does."""
+    tracked = engine.shared.table.find(order_id)
+    if tracked is None or not tracked.live or tracked.order.trigger is None:
+        return None
+    return plain(tracked.order.trigger)
 
 
 def snapshot(engine: Engine, label: str, speed: float | None) -> dict[str, Any]:
