@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from engine_kit import NOON, XRP, Bare, Played, a_config, long, short
+from kits.engine_kit import NOON, XRP, Bare, Played, a_config, long, short
 
 from tradebot.core.model.effects import Notify
 from tradebot.core.model.values import OrderStatus, Purpose

@@ -6,11 +6,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from kits.sim_script import RULES, Script, table, then
+from kits.sim_script import RULES, T0, Script, table, then
 
 from tradebot.core.model.events import Filled
 from tradebot.core.model.money import exact
-from tradebot.core.model.values import Quote
+from tradebot.core.model.values import MINUTE_MS, Bar, Quote
+from tradebot.core.simulated.quotes import minute_volume
 
 D = Decimal
 
@@ -251,6 +252,43 @@ def test_close_all_now_walks_the_last_quote() -> None:
     script.run(f"{START}\n a sell 7 market\n {Q}")
     assert script.close_all() == ["close-1 buy 5 @ 100.01", "close-2 buy 2 @ 101.03"]
     assert not script.exchange.positions
+
+
+@pytest.mark.parametrize(
+    ("minutes", "volume"),
+    [(1, "100"), (5, "20"), (7, "14.28571428")],  # rounded down
+)
+def test_a_longer_bar_is_taken_evenly_for_the_minute(minutes: int, volume: str) -> None:
+    bar = Bar.of("T/USDT", T0, minutes * MINUTE_MS, ["100", "100", "100", "100", "100"])
+    with exact():
+        assert minute_volume(bar) == D(volume)
+        assert minute_volume(None) == 0
+
+
+def test_nothing_visible_is_never_cheaper_than_little_and_more_never_cheaper_than_less() -> None:
+    paid = []
+    for shown in ("0", "0.001", "0.05", "0.5", "1", "5"):
+        script = Script()
+        script.run(f"{START}\n a buy 1 market\n q 99.99 100.01 5 {shown} 100")
+        fills = [event.fill for event in script.events if isinstance(event, Filled)]
+        paid.append(sum(fill.qty * fill.price for fill in fills))
+    assert paid == sorted(paid, reverse=True)
+    averages = []
+    for qty in ("0.1", "1", "5", "5.001", "6", "10", "20", "30", "50"):
+        script = Script()
+        script.run(f"{START}\n a buy {qty} market\n q 99.99 100.01 5 5 100")
+        fills = [event.fill for event in script.events if isinstance(event, Filled)]
+        averages.append(sum(f.qty * f.price for f in fills) / sum(f.qty for f in fills))
+    assert averages == sorted(averages)
+
+
+def test_a_stop_on_a_thin_touch_costs_no_absurd_price() -> None:
+    told = then(
+        LONG,
+        "s sell 1 stop 99 ro\n q 98.99 99.01 0.05 5 99",
+        # 98.99 - 0.009899 - 9.899 x 0.95/20 = 98.50989...
+    )
+    assert told == ["s sell 0.05 @ 98.99", "s sell 0.95 @ 98.5"]
 
 
 def test_close_all_now_on_an_empty_touch() -> None:
