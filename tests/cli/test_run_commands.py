@@ -105,7 +105,7 @@ def test_killed_and_gone_on(bot: Bot) -> None:
     engine = bot.engine(speed=600)
     bot.end(engine, signal.SIGKILL)
     assert bot.status()["state"] == "interrupted"
-    assert bot.status()["engine"] == "stopped"
+    assert bot.status()["engine"] == "dead"
     done = bot.paper("--for", "2h")
     assert done.data["summary"]["run"] == "paper-0001"
     other = Bot(bot.folder, bot.folder / "straight").paper("--for", "2h")

@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from tradebot.tui import figures
 from tradebot.tui.grid import Grid, GridColumn
+from tradebot.tui.lines import wrap
+from tradebot.tui.painted import Line
 
 
 class Thing(NamedTuple):
@@ -116,9 +119,6 @@ async def test_what_is_scrolled_to_is_drawn() -> None:
         (figures.gain, "0", "+0.00 ="),
         (figures.gain, None, "-"),
         (figures.brief_gain, "-12345.6", "-12,346 ▼"),
-        (figures.price, "98759.512345", "98,759.5"),
-        (figures.price, "0.742112", "0.74211"),
-        (figures.price, None, "-"),
         (figures.quantity, "1E+2", "100"),
         (figures.duration, 59, "59s"),
         (figures.duration, 187, "3m07s"),
@@ -132,6 +132,38 @@ def test_figures(show: Any, value: Any, text: str) -> None:
     assert show(value) == text
 
 
-@pytest.mark.parametrize(("share", "text"), [("0", "░░░░"), ("0.001", "█░░░"), ("9", "████")])
+@pytest.mark.parametrize(
+    ("value", "symbol", "text"),
+    [
+        ("98759.512345", "BTC/USDT", "98,759.5"),
+        ("101413", "BTC/USDT", "101,413.0"),
+        ("0.742112", "ADA/USDT", "0.7421"),
+        ("2.5", "XRP/USDT", "2.5000"),
+        ("3600", "ETH/USDT", "3,600.00"),
+        ("1.5", "UNKNOWN", "1.50000000"),
+        (None, "BTC/USDT", "-"),
+    ],
+)
+def test_prices_have_the_decimals_of_their_tick(value: Any, symbol: str, text: str) -> None:
+    assert figures.price(value, symbol) == text
+
+
+@pytest.mark.parametrize("width", [5, 9, 20, 33])
+def test_lines_are_broken_between_words_and_keep_their_paint(width: int) -> None:
+    line: Line = (
+        ("a long line of text ", "dim"),
+        ("and-a-word-that-never-ends", "warn"),
+        (" x", ""),
+    )
+    rows = wrap([line, ()], width)
+    assert rows[-1] == ()
+    assert all(cell_len("".join(text for text, _ in row).rstrip()) <= width for row in rows)
+    shown = "".join("".join(text for text, _ in row) for row in rows)
+    assert shown.replace(" ", "") == "".join(text for text, _ in line).replace(" ", "")
+    painted = {text.strip(): paint for row in rows for text, paint in row}
+    assert painted.get("long", "dim") == "dim"
+
+
+@pytest.mark.parametrize(("share", "text"), [("0", "····"), ("0.001", "█···"), ("9", "████")])
 def test_a_little_is_not_nothing(share: str, text: str) -> None:
     assert figures.bar(Decimal(share), 4) == text

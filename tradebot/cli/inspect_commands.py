@@ -17,12 +17,18 @@ from tradebot.core.model.errors import UsageError
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import exact, plain, quotient_at_8
 from tradebot.core.model.times import iso
-from tradebot.guard.latch import halt_present
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.journal.snapshots import LimitRow, RiskView, Snapshot
-from tradebot.journal.status import day_pnl, halts_in_force, liveness, midnight, run_state
+from tradebot.journal.status import (
+    day_pnl,
+    dead_words,
+    halts_in_force,
+    liveness,
+    midnight,
+    run_state,
+)
 from tradebot.journal.view import OrderRow, as_json
 
 Row = dict[str, Any]
@@ -82,14 +88,26 @@ def _runs(reader: Reader, options: InspectOptions, config: Config) -> Result:
     owner = lock_owner(config.data_dir())
     runs = reader.runs()[: options.limit]
     rows = [_run_row(run, owner is not None) for run in runs]
-    people = [{**row, **_result(row["summary"])} for row in rows]
+    people = [
+        {**row, **_result(reader, row), "state": _state_word(run, owner is not None)}
+        for run, row in zip(runs, rows, strict=True)
+    ]
     return _rows("runs", rows, options, people=people)
 
 
-def _result(summary: Row | None) -> Row:
-    if summary is None:
+def _result(reader: Reader, row: Row) -> Row:
+    """Return a run's trades and PnL: its summary's, or how it stands where it is not over."""
+    summary = row["summary"]
+    if row["state"] != "running" and summary is not None:
+        return {"trades": summary["completed_trades"], "pnl": summary["pnl"]}
+    shown = reader.snapshot(row["id"])
+    if shown is None:
         return {"trades": None, "pnl": None}
-    return {"trades": summary["completed_trades"], "pnl": summary["pnl"]}
+    return {"trades": shown.completed_trades, "pnl": plain(shown.pnl)}
+
+
+def _state_word(run: RunRow, held: bool) -> str:
+    return "DEAD" if run.state == "running" and not held else run.state
 
 
 def _run_row(run: RunRow, engine: bool) -> Row:
@@ -195,15 +213,19 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "market": run.market,
         "strategy": run.strategy,
         "state": run_state(run, held),
-        "engine": liveness(held, None if shown is None else shown.wall, wall),
+        "engine": liveness(run.state, held, None if shown is None else shown.wall, wall),
         "heartbeat_age_s": None if age is None else round(age, 1),
+        "prices_age_s": None if shown is None else round(max(0, wall - shown.wall) / 1000, 1),
         "time": None if shown is None else iso(shown.at),
         **_figures(reader, shown),
         "halted": bool(halts),
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
         "error": run.error,
     }
-    return Result("status", data, text=None if options.common.json else _status_text(data))
+    if options.common.json:
+        return Result("status", data)
+    dead = dead_words(shown, wall) if data["engine"] == "dead" else ""
+    return Result("status", data, text=_status_text({**data, "dead": dead}))
 
 
 def _figures(reader: Reader, shown: Snapshot | None) -> Row:
@@ -243,13 +265,19 @@ def _status_text(data: Row) -> str:
 
 
 def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
-    from tradebot.cli.tables import figure, moment, percent, signed, usd
+    from tradebot.cli.tables import duration, figure, moment, percent, signed, usd
 
     beat = data["heartbeat_age_s"]
     yield "run", f"{data['run']} ({data['mode']}), {data['state']}"
     yield "market", data["market"]
     yield "strategy", data["strategy"]
-    yield "engine", data["engine"] + ("" if beat is None else f", last heard of {beat:.1f}s ago")
+    if data["dead"]:
+        ways = "`tradebot paper` starts one, `tradebot close-all` closes"
+        yield "engine", f"{data['dead']}: {ways}"
+        yield "prices", f"as they were {duration(int(data['prices_age_s'] or 0))} ago"
+    else:
+        said = "" if beat is None else f", last heard of {beat:.1f}s ago"
+        yield "engine", data["engine"] + said
     yield "market time", moment(data["time"])
     yield "equity", f"{usd(data['equity'])} of {usd(data['start_equity'])} at the start"
     yield (
@@ -272,16 +300,18 @@ def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
     shown = reader.snapshot(run.id)
     risk = RiskView() if shown is None or shown.risk is None else shown.risk
     limits = as_json if options.common.json else _limit_row
+    halts = _halts(risk, config)
+    used = _used if options.common.json else _used_words
     data = {
         "run": run.id,
         "time": None if shown is None else iso(shown.at),
-        "halted": bool(risk.halts) or halt_present(config.data_dir()),
+        "halted": bool(halts),
         "next_entry": None if risk.next_entry is None else iso(risk.next_entry),
-        "loss_today": _used(risk, "day_loss"),
-        "loss_this_week": _used(risk, "week_loss"),
+        "loss_today": used(risk, "day_loss"),
+        "loss_this_week": used(risk, "week_loss"),
         "limits": [limits(row) for row in risk.limits],
         "positions": [as_json(row) for row in risk.positions],
-        "halts": [as_json(row) for row in risk.halts],
+        "halts": halts,
         "refusals": [{"rule": k, "count": v} for k, v in risk.refusals.items()],
     }
     views = {
@@ -297,9 +327,28 @@ def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
     return Result("risk", data, views=views)
 
 
+def _halts(risk: RiskView, config: Config) -> list[Row]:
+    """Return the engine's halts, and the HALT file's where the engine does not know of it yet."""
+    halts = [as_json(row) for row in risk.halts]
+    latched = latched_halt(config.data_dir())
+    if latched is not None and not any(row["reason"] == latched.reason for row in halts):
+        since = None if latched.since is None else iso(latched.since)
+        halts.append({"reason": latched.reason, "since": since, "detail": latched.detail})
+    return halts
+
+
+def _used_words(risk: RiskView, rule: str) -> str | None:
+    used = _used(risk, rule)
+    return None if used is None else f"{Decimal(used):.2f}"
+
+
 def _used(risk: RiskView, rule: str) -> str | None:
     limit = risk.limit(rule)
     return None if limit is None else plain(limit.used)
+
+
+ALLOWED = ("leverage", "positions")
+"""Limits that may be used up to the full: reaching them is normal."""
 
 
 def _limit_row(row: LimitRow) -> Row:
@@ -307,13 +356,13 @@ def _limit_row(row: LimitRow) -> Row:
     rule = row.rule.replace("_", " ")
     pct = row.pct or Decimal(0)
     filled = min(10, int(pct / 10 + Decimal("0.5")))
-    bar = "off" if row.pct is None else f"{'█' * filled}{'░' * (10 - filled)} {pct:.0f}%"
+    bar = "off" if row.pct is None else f"{'█' * filled}{'·' * (10 - filled)} {pct:.0f}%"
     return {
         "rule": f"{row.symbol} {rule}" if row.symbol else rule,
         "used": _amount(row.used, row.unit),
         "limit": _amount(row.cap, row.unit),
         "bar": bar,
-        "state": row.word,
+        "state": "normal" if row.word == "reached" and row.rule in ALLOWED else row.word,
     }
 
 

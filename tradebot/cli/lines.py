@@ -70,7 +70,7 @@ def _signal(signal: SignalJudged) -> tuple[str, str, str] | None:
     if signal.verdict in QUIET:
         return None
     why = "; ".join(signal.refusals) if signal.verdict == "refused" else signal.reason
-    head = f"{signal.side:<5}  {signal.confidence:.2f} at {price(signal.price)}"
+    head = f"{signal.side:<5}  {signal.confidence:.2f} at {price(signal.price, signal.symbol)}"
     return signal.symbol, "signal", f"{head}  {signal.verdict}: {why}"
 
 
@@ -90,13 +90,13 @@ def would(pnl: Decimal) -> str:
 def _fill(booked: FillBooked) -> tuple[str, str, str]:
     fill = booked.fill
     word = "LIQUID." if fill.liquidation else "fill"
-    what = f"{fill.side.value:<5}  {plain(fill.qty)} @ {price(fill.price)}"
+    what = f"{fill.side.value:<5}  {plain(fill.qty)} @ {price(fill.price, fill.symbol)}"
     return fill.symbol, word, f"{what}  fee {fill.fee:.2f}"
 
 
 def _trade(trade: TradeClosed) -> tuple[str, str, str]:
     mark = "▲" if trade.pnl > 0 else "▼" if trade.pnl < 0 else "="
     held = duration((trade.exit_time - trade.entry_time) // 1000)
-    way = f"{price(trade.entry_price)} → {price(trade.exit_price)}"
+    way = f"{price(trade.entry_price, trade.symbol)} → {price(trade.exit_price, trade.symbol)}"
     said = f"{trade.side:<5}  {way}  PnL {trade.pnl:+.2f} {mark}  {trade.exit_reason} after {held}"
     return trade.symbol, "closed", said

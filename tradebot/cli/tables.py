@@ -19,6 +19,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tradebot.core.model.facts import MOST_DECIMALS, PRICE_DECIMALS
 from tradebot.core.model.text import escaped
 
 Row = Mapping[str, Any]
@@ -52,7 +53,10 @@ class Column:
     def text(self, row: Row) -> str:
         """Return the cell's text, ``-`` for what is unknown."""
         value = row.get(self.key)
-        return "-" if value is None else escaped(self.show(value))
+        if value is None:
+            return "-"
+        shown = price(value, row.get("symbol")) if self.show is price else self.show(value)
+        return escaped(shown)
 
 
 def rendered(*parts: RenderableType) -> str:
@@ -171,14 +175,11 @@ def figure(value: str | None, unit: str = "") -> str:
     return "-" if value is None else f"{Decimal(value):,.2f}{unit}"
 
 
-def price(value: str | Decimal | None) -> str:
-    """Return a price with at most six decimals and seven figures: averages and stops carry more."""
+def price(value: str | Decimal | None, symbol: str | None = None) -> str:
+    """Return a price with the decimals of its symbol's tick: averages and stops carry more."""
     if value is None:
         return "-"
-    amount = Decimal(value)
-    decimals = max(0, min(6, 6 - amount.adjusted())) if amount else 0
-    text = f"{amount:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{Decimal(value):.{PRICE_DECIMALS.get(symbol or '', MOST_DECIMALS)}f}"
 
 
 def share(value: float | None) -> str:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from tradebot.core.model.times import iso
 from tradebot.core.model.values import DAY_MS
 from tradebot.journal.rows import RunRow
 from tradebot.journal.snapshots import Snapshot
 from tradebot.journal.view import EquityRow, HaltEvent
 
-Liveness = Literal["running", "hung", "stopped"]
+Liveness = Literal["running", "hung", "stopped", "dead"]
+"""``dead``: it was killed, and nobody watches what it left open; ``stopped``: in order, or it ended."""
 
 HEARTBEAT_MS = 10_000
 """An engine that has written nothing for longer than this is taken to hang."""
@@ -27,14 +29,28 @@ class HaltInForce:
     since: int | None
 
 
-def liveness(held: bool, beat: int | None, wall: int) -> Liveness:
-    """Return whether an engine works on a run: ``held`` is its lock, ``beat`` its last sign of life.
+def liveness(state: str, held: bool, beat: int | None, wall: int) -> Liveness:
+    """Return whether an engine works on a run in this ``state``: ``held`` is its lock, ``beat`` its last sign of life.
 
     Times in UTC milliseconds of the real clock; an engine that has only begun has given no sign yet.
     """
     if not held:
-        return "stopped"
+        return "dead" if state == "running" else "stopped"
     return "running" if beat is None or wall - beat <= HEARTBEAT_MS else "hung"
+
+
+def dead_words(snapshot: Snapshot | None, wall: int) -> str:
+    """Return since when an engine that was killed is dead, and how many positions nobody watches.
+
+    It died after the last thing it wrote; ``wall`` is the real time (UTC milliseconds).
+    """
+    if snapshot is None:
+        return "DEAD"
+    since = iso(snapshot.wall)
+    moment = since[11:16] if wall - snapshot.wall < DAY_MS else since[:16].replace("T", " ")
+    count = len(snapshot.positions)
+    what = f", {count} position{'' if count == 1 else 's'} unwatched" if count else ""
+    return f"DEAD since {moment}Z{what}"
 
 
 def run_state(run: RunRow, held: bool) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 
 from tradebot.app import control
@@ -177,6 +177,8 @@ class TradebotApp(App[Exit]):
         self._halted_at = float("-inf")
         self._asking = False
         self._closes = False
+        self._listed: str | None = None
+        self._stopping = False
         self._aimed = SimulatedRuns()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -239,11 +241,37 @@ class TradebotApp(App[Exit]):
     def paint(self) -> None:
         """Show the newest view on the page that is on screen, beneath whatever dialog."""
         pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        self._tell_dialog()
         if pages and pages[-1].is_mounted:
             try:
                 pages[-1].update_page(self.view, self.setting.clock(), self._said())
             except Exception as error:  # the kill keys must outlive a figure that cannot be shown
                 self.notify(f"{BROKEN}: {type(error).__name__} {error}", severity="error")
+
+    def _tell_dialog(self) -> None:
+        """Let a dialog say what has become of what it is about."""
+        top = self.screen
+        if isinstance(top, CloseAll) and not self._asking:
+            self._asking = True
+            self.run_worker(self._list_again(top), group="kill")
+        elif isinstance(top, AskReason):
+            top.say(self._halt_lines())
+        elif isinstance(top, Question) and top.again == "q":
+            top.say(self._open_lines())
+
+    async def _list_again(self, dialog: CloseAll) -> None:
+        try:
+            dialog.say((await self._holdings()).lines(self.data_dir))
+        finally:
+            self._asking = False
+
+    async def _holdings(self) -> Holdings:
+        """Return what a close-all would close; a journal that hangs must not keep anybody waiting."""
+        reading = asyncio.to_thread(read_holdings, self.data_dir, self._listed)
+        try:
+            return await asyncio.wait_for(reading, ASK_S)
+        except TimeoutError:
+            return Holdings((), "the journal does not answer")
 
     def on_page_shown(self) -> None:
         """Fill a view that has just come to the front."""
@@ -254,7 +282,9 @@ class TradebotApp(App[Exit]):
         if self.doing or self.setting.ended is None:
             return self.doing
         ended = self.setting.ended()
-        return "" if ended is None else f"THE RUN HAS ENDED: {ended}. q leaves."
+        if ended is None or self.view.live:  # it may have been started again elsewhere
+            return ""
+        return f"THE RUN HAS ENDED: {ended}. q leaves."
 
     def say(self, text: str, *, stay: bool = False) -> None:
         """Put a text into the banner; unless it is to stay it goes after a while."""
@@ -324,11 +354,8 @@ class TradebotApp(App[Exit]):
 
     async def _ask_close(self) -> None:
         try:
-            reading = asyncio.to_thread(read_holdings, self.data_dir, self._run_shown)
-            try:
-                holdings = await asyncio.wait_for(reading, ASK_S)
-            except TimeoutError:
-                holdings = Holdings((), "the journal does not answer")
+            self._listed = self._run_shown
+            holdings = await self._holdings()
             dialog = CloseAll(holdings.lines(self.data_dir), self.setting.seconds)
             self._aimed = SimulatedRuns(self._run_shown)
             self.push_screen(dialog, self._answered_close)
@@ -377,10 +404,12 @@ class TradebotApp(App[Exit]):
         if not halts:
             self.notify("Trading is not halted.")
             return
-        lines: list[Line] = [((f"{one.reason}: {one.detail}", ""),) for one in halts]
-        lines.append((("It goes on record: why may entries be made again?", "dim"),))
         review = any(one.reason == "week_loss" for one in halts)
-        self.push_screen(AskReason(lines, review=review), self._resume)
+        self.push_screen(AskReason(self._halt_lines(), review=review), self._resume)
+
+    def _halt_lines(self) -> list[Line]:
+        lines: list[Line] = [((f"{one.reason}: {one.detail}", ""),) for one in self.view.halts]
+        return [*lines, (("It goes on record: why may entries be made again?", "dim"),)]
 
     def _resume(self, reason: Reason | None) -> None:
         if reason is not None:
@@ -393,18 +422,25 @@ class TradebotApp(App[Exit]):
         if not self.view.live:
             self.notify("No engine runs.")
             return
-        lines: list[Line] = [
-            (("The engine stops in order: entries are cancelled, positions and their", ""),),
-            (("stops stay in the journal, and the next start goes on from there.", ""),),
-        ]
+        if self._stopping:
+            self.notify("It is stopping.")
+            return
+        text = "The engine stops in order: entries are cancelled, positions and their stops stay in the"
+        lines: list[Line] = [((f"{text} journal, and the next start goes on from there.", ""),)]
         self.push_screen(Question("STOP", lines, "Stop the engine", again="x"), self._stop)
 
     def _stop(self, yes: bool | None) -> None:
         if yes:
-            request = Request("stop", self.setting.who, "stopped on the screen")
-            path = journal_path(self.data_dir)
-            asked = asyncio.to_thread(control.ask, path, request, ANSWER_S)
-            self.run_worker(self._answer("STOP", asked), group="control")
+            self._stopping = True
+            self.run_worker(self._stop_engine(), group="control")
+
+    async def _stop_engine(self) -> None:
+        request = Request("stop", self.setting.who, "stopped on the screen")
+        path = journal_path(self.data_dir)
+        try:
+            await self._answer("STOP", asyncio.to_thread(control.ask, path, request, ANSWER_S))
+        finally:
+            self._stopping = False
 
     async def _answer(self, what: str, asked: Any) -> None:
         """Say what came of a command."""
@@ -416,6 +452,11 @@ class TradebotApp(App[Exit]):
         else:
             self.notify(said or "the engine has not answered yet", title=what)
         self.look()
+
+    def key_b(self) -> None:
+        """Start an engine from every view, as the banner says, where the last one is dead."""
+        if self.view.engine == "dead" and not isinstance(self.screen, ModalScreen):
+            self.action_start()
 
     def action_start(self) -> None:
         """Start an engine beside this screen, where none runs."""
@@ -436,13 +477,16 @@ class TradebotApp(App[Exit]):
         if asked or not held:
             self.exit(Exit("quit"))
             return
+        self.push_screen(Question("QUIT", self._open_lines(), "Quit", again="q"), self._left)
+
+    def _open_lines(self) -> list[Line]:
+        held = self.view.positions
         names = ", ".join(f"{row.symbol} {row.side} {quantity(row.qty)}" for row in held)
         if self.setting.ended is not None:
             goes = "The engine stops in order; the positions stay, and the next start goes on."
         else:
             goes = "The engine goes on without this screen."
-        lines: list[Line] = [((f"Open: {names}.", "word"),), ((goes, ""),)]
-        self.push_screen(Question("QUIT", lines, "Quit", again="q"), self._left)
+        return [((f"Open: {names or 'nothing any more'}.", "word"),), ((goes, ""),)]
 
     def _left(self, yes: bool | None) -> None:
         if yes:

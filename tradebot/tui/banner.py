@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradebot.journal.status import dead_words
 from tradebot.tui.feed import View, since_text
 from tradebot.tui.figures import clip
 from tradebot.tui.lines import Lines
@@ -30,6 +31,8 @@ def banner_lines(view: View, wall: int, doing: str, width: int) -> list[Line]:
     lines: list[Line] = []
     if doing:
         lines.append(((f" {doing}", "alarm"),))
+    if view.engine == "dead":
+        lines.append(((_dead(view, wall, width), "alarm"),))
     if view.hung(wall):
         text = f" ENGINE HUNG: no sign of life for {view.beat_age(wall):.0f}s."
         lines.append(((f"{text} F9 closes everything without it.", "alarm"),))
@@ -45,6 +48,14 @@ def banner_lines(view: View, wall: int, doing: str, width: int) -> list[Line]:
     if view.problem:
         lines.append(((f" {view.problem}", "warn"),))
     return lines
+
+
+def _dead(view: View, wall: int, width: int) -> str:
+    """Return since when the engine is dead; where room is short the way out stays, not the time."""
+    count = len(view.positions)
+    way = "b starts, F9 closes" if count else "b starts"
+    text = f" ENGINE {dead_words(view.snapshot, wall)}: {way}"
+    return text if len(text) <= width else f" ENGINE DEAD, {count} open: {way}"
 
 
 def _who(reason: str, detail: str) -> str:

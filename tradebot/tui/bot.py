@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +12,8 @@ from textual.binding import Binding, BindingType
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.strategy.resample import timeframe_ms
 from tradebot.journal.rows import RunRow
+from tradebot.journal.snapshots import Snapshot
+from tradebot.journal.status import dead_words
 from tradebot.plugins.strategies import load_strategy
 from tradebot.tui.detail import wrapped
 from tradebot.tui.feed import View
@@ -22,6 +23,9 @@ from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line
 from tradebot.tui.tables import RUNS, ListedRun
+
+WORDS = {"running": "", "hung": "alarm", "dead": "alarm", "stopped": "warn"}
+"""The paint of how the engine is."""
 
 
 class BotPage(Page):
@@ -43,7 +47,7 @@ class BotPage(Page):
 
     def on_mount(self) -> None:
         """Begin with an empty board."""
-        self._shown: tuple[RunRow, ...] = ()
+        self._shown: object = None
         self._rows: list[ListedRun] = []
 
     def tell(self, view: View) -> None:
@@ -51,8 +55,9 @@ class BotPage(Page):
         board = self.query_one("#engine", Lines)
         board.border_title = "Bot"
         board.show(engine_lines(view, board.size.width or 78))
-        if view.runs != self._shown:
-            self._shown, self._rows = view.runs, run_rows(view.runs)
+        shown = (view.runs, view.engine, view.running)
+        if shown != self._shown:
+            self._shown, self._rows = shown, run_rows(view)
         self.query_one(Grid).show(self._rows, "No runs yet: b starts one on the embedded market.")
 
     def on_grid_chosen(self, message: Grid.Chosen) -> None:
@@ -78,7 +83,7 @@ def engine_lines(view: View, width: int) -> list[Line]:
         ]
     strategy = view.config.get("strategy", {})
     return [
-        _pair("engine", _engine(view), "" if view.engine == "running" else "warn"),
+        *wrapped("engine", _engine(view), width, WORDS[view.engine]),
         *wrapped("trading", _trading(view), width, "alarm" if view.halts else "up"),
         _pair("run", f"{run.id} ({run.mode}, {run.venue}), begun {clock(run.started)}Z"),
         *wrapped("market", f"{run.market}, {_speed(view)}", width),
@@ -96,6 +101,9 @@ def _pair(name: str, value: str, paint: str = "") -> Line:
 
 
 def _engine(view: View) -> str:
+    if view.engine == "dead":
+        words = dead_words(view.snapshot, view.wall)
+        return f"{words}; b starts one that goes on with it, F9 closes"
     if view.engine == "stopped":
         return "stopped; b starts one (it goes on with an interrupted run)"
     word = "runs" if view.engine == "running" else "HANGS: F9 closes everything without it"
@@ -139,19 +147,21 @@ def parameters(name: str, given: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in known.items()) or "all at their defaults"
 
 
-def run_rows(runs: Sequence[RunRow]) -> list[ListedRun]:
+def run_rows(view: View) -> list[ListedRun]:
     """Return a row per run, the newest first."""
-    return [_run(run) for run in runs]
+    return [_run(run, view.running.get(run.id), dead=not view.held) for run in view.runs]
 
 
-def _run(run: RunRow) -> ListedRun:
+def _run(run: RunRow, shown: Snapshot | None, *, dead: bool) -> ListedRun:
     summary = run.summary or {}
-    pnl = summary.get("pnl")
+    pnl, trades = summary.get("pnl"), summary.get("completed_trades")
+    if shown is not None:  # it is not over: what was written last of an earlier start is old
+        pnl, trades = shown.pnl, shown.completed_trades
     return ListedRun(
         id=run.id,
-        state=run.state,
+        state="DEAD" if run.state == "running" and dead else run.state,
         started=run.started,
-        trades=summary.get("completed_trades"),
+        trades=trades,
         pnl=None if pnl is None else Decimal(pnl),
         strategy=run.strategy,
         market=run.market,

@@ -16,7 +16,7 @@ from tradebot.journal.view import FillRow, GhostRow, OrderRow, SignalRow, TradeR
 from tradebot.tui.dialog import Dialog
 from tradebot.tui.feed import Feed, trip
 from tradebot.tui.figures import clock, duration, gain, price, quantity, signed, tint, usd
-from tradebot.tui.lines import Lines
+from tradebot.tui.lines import Lines, Wrapped
 from tradebot.tui.painted import Line
 from tradebot.tui.tables import LogRow
 
@@ -59,7 +59,7 @@ class TradeDetail(Details):
         except TradebotError as error:
             made = [((f"the journal cannot be read: {error.message}", "warn"),)]
         if self.is_current:  # it may have been left while this was read
-            self.query_one("#text", Lines).show([*self.lines, *made])
+            self.query_one("#text", Wrapped).say([*self.lines, *made])
 
     def _read(self, feed: Feed) -> list[Line]:
         with Reader(journal_path(feed.data_dir)) as reader:
@@ -85,10 +85,15 @@ class GhostDetail(Details):
 def ghost_lines(ghost: GhostRow) -> list[Line]:
     """Return a hypothetical trade: what was wanted, what the gate said, how it would have gone."""
     lines: list[Line] = [
-        _pair("signal", f"{ghost.side} at {price(ghost.price)}, {clock(ghost.time)}Z"),
+        _pair(
+            "signal", f"{ghost.side} at {price(ghost.price, ghost.symbol)}, {clock(ghost.time)}Z"
+        ),
         _pair("reason", ghost.reason),
         _pair("confid.", _share(ghost.confidence)),
-        _pair("plan", f"stop {price(ghost.stop)}, target {price(ghost.target)}"),
+        _pair(
+            "plan",
+            f"stop {price(ghost.stop, ghost.symbol)}, target {price(ghost.target, ghost.symbol)}",
+        ),
         _pair("verdict", ghost.verdict),
     ]
     for text in ghost.refusals:
@@ -99,8 +104,8 @@ def ghost_lines(ghost: GhostRow) -> list[Line]:
         (),
         ((f"Hypothetical: {usd(ghost.notional)}, {ghost.state}", "title"),),
         _pair("qty", quantity(ghost.qty)),
-        _pair("entry", _dealt(ghost.entry_price, ghost.entry_time)),
-        _pair("exit", _dealt(ghost.exit_price, ghost.exit_time)),
+        _pair("entry", _dealt(ghost.symbol, ghost.entry_price, ghost.entry_time)),
+        _pair("exit", _dealt(ghost.symbol, ghost.exit_price, ghost.exit_time)),
         _pair("held", "-" if held is None else f"{duration(held)}, ended by {ghost.exit_reason}"),
         _pair("PnL", gain(ghost.pnl), tint(ghost.pnl)),
         _pair("costs", f"fees {usd(ghost.fees)}, funding {signed(ghost.funding)}"),
@@ -108,17 +113,17 @@ def ghost_lines(ghost: GhostRow) -> list[Line]:
     ]
 
 
-def _dealt(at_price: Decimal | None, at: int | None) -> str:
+def _dealt(symbol: str, at_price: Decimal | None, at: int | None) -> str:
     """Return a price and its time; a dash for a deal that has not been made."""
-    return "-" if at_price is None else f"{price(at_price)}  at {clock(at)}Z"
+    return "-" if at_price is None else f"{price(at_price, symbol)}  at {clock(at)}Z"
 
 
 def trade_lines(trade: TradeRow) -> list[Line]:
     """Return the trade itself."""
     return [
         _pair("side", f"{trade.side} {quantity(trade.qty)} {trade.symbol}"),
-        _pair("entry", f"{price(trade.entry_price)}  at {clock(trade.entry_time)}Z"),
-        _pair("exit", f"{price(trade.exit_price)}  at {clock(trade.exit_time)}Z"),
+        _pair("entry", f"{price(trade.entry_price, trade.symbol)}  at {clock(trade.entry_time)}Z"),
+        _pair("exit", f"{price(trade.exit_price, trade.symbol)}  at {clock(trade.exit_time)}Z"),
         _pair("held", f"{duration(trade.duration_s)}, closed by {trade.exit_reason}"),
         _pair("PnL", f"{gain(trade.pnl)}  {signed(trade.pnl_pct, '%')}", tint(trade.pnl)),
         _pair("costs", f"fees {usd(trade.fees)}, funding {signed(trade.funding)}"),
@@ -133,10 +138,13 @@ def signal_lines(signal: SignalRow | None) -> list[Line]:
     lines: list[Line] = [
         (),
         ((f"Signal {signal.id}", "title"), (f"  {clock(signal.time)}Z", "dim")),
-        _pair("wanted", f"{signal.side} at {price(signal.price)}"),
+        _pair("wanted", f"{signal.side} at {price(signal.price, signal.symbol)}"),
         _pair("reason", signal.reason),
         _pair("confid.", _share(signal.confidence)),
-        _pair("plan", f"stop {price(signal.stop)}, target {price(signal.target)}"),
+        _pair(
+            "plan",
+            f"stop {price(signal.stop, signal.symbol)}, target {price(signal.target, signal.symbol)}",
+        ),
         _pair("verdict", signal.verdict),
     ]
     for text in signal.refusals:
@@ -151,7 +159,7 @@ def order_lines(orders: list[OrderRow]) -> list[Line]:
     """Return the orders, one or two lines each."""
     lines: list[Line] = [(), ((f"Orders {len(orders)}", "title"),)]
     for row in orders:
-        what, at = row.goal or "-", price(row.at)
+        what, at = row.goal or "-", price(row.at, row.symbol)
         text = (
             f"{what:<7}{row.side or '-':<5}{row.type} {quantity(row.qty)} @ {at}"
             f"  {row.status} {quantity(row.filled)}"
@@ -168,7 +176,7 @@ def fill_lines(fills: list[FillRow]) -> list[Line]:
     for row in fills:
         kind = "LIQUIDATED" if row.liquidation else "maker" if row.maker else "taker"
         text = (
-            f"{row.side:<5}{quantity(row.qty)} @ {price(row.price)}  fee"
+            f"{row.side:<5}{quantity(row.qty)} @ {price(row.price, row.symbol)}  fee"
             f" {usd(row.fee, 4)} {kind}  position {quantity(row.position)}"
         )
         lines.append(((f"{clock(row.time)}  ", "dim"), (text, "")))

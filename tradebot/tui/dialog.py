@@ -8,10 +8,12 @@ from typing import ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
-from tradebot.tui.lines import Lines
+from tradebot.tui.keybar import KeyBar
+from tradebot.tui.lines import Wrapped
 from tradebot.tui.painted import Line
 
 Answer = TypeVar("Answer")
@@ -38,8 +40,16 @@ class Dialog(ModalScreen[Answer]):
         with Vertical(id="frame") as frame:
             frame.border_title = self.heading
             frame.border_subtitle = self.hint
-            yield Lines(self.lines, id="text", classes="auto")
+            yield Wrapped(self.lines, id="text")
             yield from self.below()
+        yield KeyBar(())  # the kill keys of the view below are dimmed with it; these are not
+
+    def say(self, lines: Sequence[Line]) -> None:
+        """Say something else from now on: what it is about has changed."""
+        if list(lines) != self.lines:
+            self.lines = list(lines)
+            for text in self.query(Wrapped):  # none while it is being built, or taken down
+                text.say(self.lines)
 
     def below(self) -> ComposeResult:
         """Yield what stands below the text."""
@@ -74,7 +84,9 @@ class Question(Dialog[bool]):
         """Answer no."""
         self.dismiss(False)
 
-    def on_key(self, event: object) -> None:
-        """Take the key that asked for a yes."""
-        if self.again and getattr(event, "key", "") == self.again:
+    def on_key(self, event: Key) -> None:
+        """Take the key that asked for a yes; the view below must not take it once more."""
+        if self.again and event.key == self.again:
+            event.stop()
+            event.prevent_default()
             self.dismiss(True)

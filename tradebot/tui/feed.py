@@ -18,6 +18,7 @@ from typing import Any
 from tradebot.app.status import engine_of, latched_halt
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.values import Bar
+from tradebot.guard.lock import lock_owner
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
@@ -62,7 +63,7 @@ LOOK_BACK = 60_000
 class View:
     """Everything the screens show, as of ``wall`` (UTC milliseconds of the real clock).
 
-    ``fresh`` is when market time was last seen to move; lists are oldest first. ``ghost`` is of the run, or of one beside it. ``problem`` says in words why there is nothing.
+    ``held`` says that an engine works on some run, ``running`` has the figures of the runs that are not over, ``fresh`` is when market time was last seen to move; lists are oldest first. ``ghost`` is of the run, or of one beside it. ``problem`` says in words why there is nothing.
     """
 
     wall: int
@@ -72,7 +73,9 @@ class View:
     run: RunRow | None = None
     engine: Liveness = "stopped"
     pid: int | None = None
+    held: bool = False
     snapshot: Snapshot | None = None
+    running: dict[str, Snapshot] = field(default_factory=dict)
     fresh: int | None = None
     latch: HaltInForce | None = None
     orders: tuple[OrderRow, ...] = ()
@@ -88,7 +91,7 @@ class View:
     @property
     def live(self) -> bool:
         """Whether an engine works (or hangs) on this run right now."""
-        return self.engine != "stopped"
+        return self.engine in ("running", "hung")
 
     @property
     def at(self) -> int | None:
@@ -247,9 +250,11 @@ class Feed:
             data_dir=self.data_dir,
             runs=runs,
             run=run,
-            engine=liveness(owner is not None, beat, wall),
+            engine=liveness(run.state, owner is not None, beat, wall),
+            held=lock_owner(self.data_dir) is not None,
             pid=None if owner is None else owner.pid,
             snapshot=shown,
+            running=_newest(reader, runs),
             fresh=beat if moved else last.fresh,
             latch=latch,
             config=json.loads(run.config) if changed else last.config,
@@ -295,6 +300,12 @@ class Feed:
         for bar in bars:
             self._bars.setdefault(bar.symbol, deque(maxlen=BARS)).append(bar)
         return {symbol: list(rows) for symbol, rows in self._bars.items()}
+
+
+def _newest(reader: Reader, runs: Sequence[RunRow]) -> dict[str, Snapshot]:
+    """Return how the runs stand that are not over: they have no summary yet."""
+    found = {run.id: reader.snapshot(run.id) for run in runs if run.state == "running"}
+    return {run: shown for run, shown in found.items() if shown is not None}
 
 
 def trip(reader: Reader, trade: TradeRow) -> tuple[SignalRow | None, list[OrderRow], list[FillRow]]:

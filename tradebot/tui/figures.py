@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tradebot.core.model.facts import MOST_DECIMALS, PRICE_DECIMALS
+
 UNKNOWN = "-"
 
 DAY_S = 86_400
+
+EMPTY = "·"
+"""What is left of a bar: nothing that could be taken for a part of it."""
 
 
 def usd(value: str | Decimal | None, places: int = 2) -> str:
@@ -59,13 +64,12 @@ def quantity(value: str | Decimal | None) -> str:
     return UNKNOWN if value is None else f"{Decimal(value):f}"
 
 
-def price(value: str | Decimal | None) -> str:
-    """Return a price in six digits or as many as stand before the point: averages carry eight decimals."""
+def price(value: str | Decimal | None, symbol: str) -> str:
+    """Return a price with the decimals of its symbol's tick: averages carry eight of their own."""
     if value is None:
         return UNKNOWN
-    number = Decimal(value)
-    places = max(0, 6 - max(1, number.adjusted() + 1))
-    return f"{number:,.{min(places, 6)}f}"
+    places = PRICE_DECIMALS.get(symbol, MOST_DECIMALS)
+    return f"{Decimal(value):,.{places}f}"
 
 
 def duration(seconds: float) -> str:
@@ -96,11 +100,11 @@ def clip(text: str, width: int) -> str:
 
 
 def bar(share: Decimal, width: int) -> str:
-    """Return a share of 0 to 1 as a bar of ``width`` characters; more than 1 is a full one."""
+    """Return a share of 0 to 1 as a bar of ``width`` characters; more than 1 is a full one, 0 an empty one."""
     filled = min(width, max(0, int(share * width + Decimal("0.5"))))
     if share > 0 and not filled:
         filled = 1  # a little is not nothing
-    return "█" * filled + "░" * (width - filled)
+    return "█" * filled + EMPTY * (width - filled)
 
 
 def _date(days: int) -> str:

@@ -62,7 +62,7 @@ def read_holdings(data_dir: Path, wanted: str | None = None) -> Holdings:
 def _said(row: PositionRow | OrderRow) -> str:
     if isinstance(row, PositionRow):
         return (
-            f"{row.run}  {row.symbol} {row.side} {quantity(row.qty)} @ {price(row.price)}"
+            f"{row.run}  {row.symbol} {row.side} {quantity(row.qty)} @ {price(row.price, row.symbol)}"
             f"  {gain(row.pnl)}"
         )
     return f"{row.run}  {row.symbol} order {row.side} {quantity(row.qty)} ({row.type})"

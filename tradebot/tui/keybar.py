@@ -11,6 +11,9 @@ from tradebot.tui.painted import Line, Span
 
 KILLS = (("F8", "HALT", "halt"), ("F9", "CLOSE ALL", "close_all"))
 
+FORMS = ("long", "short", "keys")
+"""How the views are named, the widest first; where not even their keys fit they leave, and the kill keys stay."""
+
 Tab = tuple[str, str, str]
 """A view's key, its name and its mode."""
 
@@ -46,31 +49,34 @@ class KeyBar(Lines):
             if text == f"{key} {name}":
                 self.app.call_later(self.app.run_action, action)
         for key, name, mode in self._tabs:
-            if text.strip("[]") in {_label(key, name, short=short) for short in (False, True)}:
+            labels = {_label(key, name, short=short) for short in (False, True)}
+            if text.strip("[]") in {key, *labels}:
                 self.app.call_later(self.app.run_action, f"view('{mode}')")
 
 
 def key_line(tabs: Sequence[Tab], mode: str, width: int) -> Line:
-    """Return the bar for ``width`` columns; where room is short keys stand close, help has its key alone."""
+    """Return the bar for ``width`` columns; where room is short keys stand close, then alone, then leave."""
     kills: list[Span] = []
     for key, name, _ in KILLS:
         kills.append((f" {key} {name}" if not kills else f"  {key} {name} ", "alarm"))
-    room = width - sum(len(text) for text, _ in kills)
-    views = _views(tabs, mode, short=False)
-    if sum(len(text) for text, _ in views) > room:
-        views = _views(tabs, mode, short=True)
-    used = sum(len(text) for text, _ in views)
-    return (*views, (" " * max(1, room - used), ""), *kills)
+    room = width - _width(kills)
+    forms = (_views(tabs, mode, form) for form in FORMS)
+    views: Sequence[Span] = next((form for form in forms if _width(form) <= room), ())
+    return (*views, (" " * (room - _width(views)), ""), *kills)
 
 
-def _views(tabs: Sequence[Tab], mode: str, *, short: bool) -> list[Span]:
+def _width(spans: Sequence[Span]) -> int:
+    return sum(len(text) for text, _ in spans)
+
+
+def _views(tabs: Sequence[Tab], mode: str, form: str) -> list[Span]:
     spans: list[Span] = []
     for key, name, of in tabs:
-        text = _label(key, name, short=short)
+        text = key if form == "keys" else _label(key, name, short=form == "short")
         here = of == mode
         # brackets, not colour alone, say where one is
         spans.append((f"[{text}]" if here else text, "key" if here else "dim"))
-        spans.append(("" if short and here else " ", ""))
+        spans.append(("" if form == "keys" or (form == "short" and here) else " ", ""))
     return spans
 
 

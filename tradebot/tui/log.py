@@ -71,14 +71,14 @@ def _halt(row: HaltEvent) -> LogRow:
 
 
 def _signal(row: SignalRow) -> LogRow:
-    text = f"{row.symbol} {row.side} @ {price(row.price)} {row.verdict}: {row.why}"
+    text = f"{row.symbol} {row.side} @ {price(row.price, row.symbol)} {row.verdict}: {row.why}"
     return _row("s", row.id, row.time, "signal", "dim", text)
 
 
 def _trade(row: TradeRow) -> LogRow:
     paint = "up" if row.pnl > 0 else "down"
     text = (
-        f"{row.symbol} {row.side} {quantity(row.qty)} {price(row.entry_price)} →"
-        f" {price(row.exit_price)} {gain(row.pnl)} ({row.exit_reason})"
+        f"{row.symbol} {row.side} {quantity(row.qty)} {price(row.entry_price, row.symbol)} →"
+        f" {price(row.exit_price, row.symbol)} {gain(row.pnl)} ({row.exit_reason})"
     )
     return _row("t", row.id, row.exit_time, "closed", paint, text)

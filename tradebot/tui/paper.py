@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from tradebot.core.model.money import exact, quotient_at_8
 from tradebot.tui.detail import TradeDetail
 from tradebot.tui.feed import View
-from tradebot.tui.figures import figure, gain, price, signed, tint, usd
+from tradebot.tui.figures import duration, figure, gain, price, signed, tint, usd
 from tradebot.tui.grid import Grid
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
@@ -103,7 +103,11 @@ def summary_lines(view: View) -> list[Line]:
 def _prices(view: View) -> Line:
     spans: list[Span] = []
     for symbol, value in sorted(view.prices.items()):
-        spans += _pair(symbol.partition("/")[0], price(value))
+        spans += _pair(symbol.partition("/")[0], price(value, symbol))
+    shown = view.snapshot
+    if shown is not None and not view.live and view.run is not None and view.run.state != "ended":
+        age = max(0, view.wall - shown.wall) // 1000
+        spans.append((f"as they were {duration(age)} ago", "warn"))
     return tuple(spans)
 
 

@@ -11,10 +11,10 @@ from textual.containers import Container
 from tradebot.core.model.money import plain
 from tradebot.journal.snapshots import LimitRow, LiquidationRow, RiskView
 from tradebot.tui.feed import View, since_text
-from tradebot.tui.figures import UNKNOWN, bar, clock, figure, price, usd
+from tradebot.tui.figures import EMPTY, UNKNOWN, bar, clock, figure, price, usd
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
-from tradebot.tui.painted import Line
+from tradebot.tui.painted import Line, Span
 from tradebot.tui.paper import START
 
 WORDS = {"ok": "", "alert": "warn", "warning": "warn", "reached": "alarm", "off": "dim"}
@@ -62,18 +62,25 @@ def _limit(row: LimitRow, width: int) -> Line:
     who = "" if row.symbol is None else row.symbol.partition("/")[0]
     word, paint = row.word, WORDS.get(row.word, "")
     if word == "reached" and row.rule in ALLOWED:
-        word, paint = "full", ""
+        word, paint = "normal", ""
     if row.pct is None:
         return ((f"{name:<18} {who:<4} ", ""), ("off", "dim"))
     share = row.pct / 100
     text = f"{amount(row.used, row.unit)} of {amount(row.cap, row.unit)}"
     return (
         (f"{name:<18} {who:<4} ", ""),
-        (bar(share, width), "down" if paint == "alarm" else paint or "up"),
+        *_bar(share, width, "down" if paint == "alarm" else paint or "up"),
         (f"{row.pct:>5.0f}%  ", ""),
         (f"{text:<22}", "dim"),
         (word.upper() if word == "reached" else word, paint),
     )
+
+
+def _bar(share: Decimal, width: int, paint: str) -> tuple[Span, Span]:
+    """Return a bar: what is used in its colour, the rest pale."""
+    text = bar(share, width)
+    used = text.rstrip(EMPTY)
+    return (used, paint), (text[len(used) :], "dim")
 
 
 def amount(number: Decimal | None, unit: str) -> str:
@@ -120,7 +127,7 @@ def _liquidation(risk: RiskView) -> list[Line]:
         (
             ("liquid.   ", "dim"),
             (
-                f"{row.symbol} {_liquidated_at(row)}, now {price(row.price)}",
+                f"{row.symbol} {_liquidated_at(row)}, now {price(row.price, row.symbol)}",
                 "",
             ),
             (f"  risk {figure(row.liquidation_risk_pct, '%', 0)}", ""),
@@ -131,7 +138,7 @@ def _liquidation(risk: RiskView) -> list[Line]:
 
 def _liquidated_at(row: LiquidationRow) -> str:
     level = row.liquidation_price
-    return "has no liquidation price" if level is None else f"at {price(level)}"
+    return "has no liquidation price" if level is None else f"at {price(level, row.symbol)}"
 
 
 def _empty(view: View) -> str:

@@ -95,6 +95,8 @@ def _engine(view: View, wall: int, wide: bool) -> list[Span]:
     age = view.beat_age(wall)
     if view.live and age is None:  # it has not written anything yet
         return [gap, ("♥ -" if wide else "♥-", "dim")]
+    if view.engine == "dead":
+        return [gap, ("DEAD", "alarm")]
     if age is None:
         state = "" if view.run is None else view.run.state
         word = "INTERRUPTED" if state in ("running", "interrupted") else state.upper()

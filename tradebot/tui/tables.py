@@ -109,6 +109,11 @@ def shown(get: Amount[R], show: Callable[[Decimal | None], str]) -> Callable[[R]
     return lambda row: (show(get(row)), "")
 
 
+def priced(get: Amount[R], symbol: Callable[[R], str]) -> Callable[[R], Span]:
+    """Return a cell of a price, with the decimals of its symbol."""
+    return lambda row: (price(get(row), symbol(row)), "")
+
+
 def tinted(get: Amount[R], show: Callable[[Decimal | None], str]) -> Callable[[R], Span]:
     """Return a cell of a gain or loss."""
     return lambda row: (show(get(row)), tint(get(row)))
@@ -173,14 +178,14 @@ POSITIONS: tuple[GridColumn[HeldRow], ...] = (
     GridColumn(
         "entry",
         9,
-        shown(lambda row: row.position.entry_price, price),
+        priced(lambda row: row.position.entry_price, lambda row: row.position.symbol),
         lambda row: row.position.entry_price,
         right=True,
     ),
     GridColumn(
         "mark",
         9,
-        shown(lambda row: row.position.price, price),
+        priced(lambda row: row.position.price, lambda row: row.position.symbol),
         lambda row: row.position.price,
         right=True,
     ),
@@ -202,14 +207,14 @@ POSITIONS: tuple[GridColumn[HeldRow], ...] = (
     GridColumn(
         "stop",
         9,
-        shown(lambda row: row.position.stop, price),
+        priced(lambda row: row.position.stop, lambda row: row.position.symbol),
         lambda row: row.position.stop,
         right=True,
     ),
     GridColumn(
         "target",
         9,
-        shown(lambda row: row.position.target, price),
+        priced(lambda row: row.position.target, lambda row: row.position.symbol),
         lambda row: row.position.target,
         right=True,
         rank=5,
@@ -228,7 +233,7 @@ ORDERS: tuple[GridColumn[OrderRow], ...] = (
     GridColumn("side", 4, text_of(lambda row: row.side)),
     GridColumn("type", 11, lambda row: (row.kind, "dim"), rank=2),
     GridColumn("qty", 8, shown(lambda row: row.qty, quantity), lambda row: row.qty, right=True),
-    GridColumn("price", 9, shown(lambda row: row.at, price), right=True),
+    GridColumn("price", 9, priced(lambda row: row.at, lambda row: row.symbol), right=True),
     GridColumn(
         "filled",
         7,
@@ -251,12 +256,16 @@ TRADES: tuple[GridColumn[TradeRow], ...] = (
     GridColumn(
         "entry",
         9,
-        shown(lambda row: row.entry_price, price),
+        priced(lambda row: row.entry_price, lambda row: row.symbol),
         lambda row: row.entry_price,
         right=True,
     ),
     GridColumn(
-        "exit", 9, shown(lambda row: row.exit_price, price), lambda row: row.exit_price, right=True
+        "exit",
+        9,
+        priced(lambda row: row.exit_price, lambda row: row.symbol),
+        lambda row: row.exit_price,
+        right=True,
     ),
     GridColumn("PnL", 9, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
     GridColumn(
@@ -284,7 +293,12 @@ SIGNALS: tuple[GridColumn[SignalRow], ...] = (
     GridColumn("side", 7, side),
     GridColumn("conf.", 5, _confidence, lambda row: row.confidence, right=True, rank=2),
     GridColumn(
-        "price", 9, shown(lambda row: row.price, price), lambda row: row.price, right=True, rank=1
+        "price",
+        9,
+        priced(lambda row: row.price, lambda row: row.symbol),
+        lambda row: row.price,
+        right=True,
+        rank=1,
     ),
     GridColumn("verdict", 10, _verdict),
     GridColumn(
@@ -306,7 +320,7 @@ GHOSTS: tuple[GridColumn[GhostRow], ...] = (
     GridColumn(
         "entry",
         9,
-        shown(lambda row: row.entry_price, price),
+        priced(lambda row: row.entry_price, lambda row: row.symbol),
         lambda row: row.entry_price,
         right=True,
         rank=3,
@@ -314,7 +328,7 @@ GHOSTS: tuple[GridColumn[GhostRow], ...] = (
     GridColumn(
         "exit",
         9,
-        shown(lambda row: row.exit_price, price),
+        priced(lambda row: row.exit_price, lambda row: row.symbol),
         lambda row: row.exit_price,
         right=True,
         rank=4,
@@ -328,7 +342,13 @@ GHOSTS: tuple[GridColumn[GhostRow], ...] = (
 
 SYMBOLS: tuple[GridColumn[SymbolRow], ...] = (
     GridColumn("symbol", 9, text_of(lambda row: row.symbol, "word")),
-    GridColumn("price", 9, shown(lambda row: row.price, price), lambda row: row.price, right=True),
+    GridColumn(
+        "price",
+        9,
+        priced(lambda row: row.price, lambda row: row.symbol),
+        lambda row: row.price,
+        right=True,
+    ),
     GridColumn("trades", 6, text_of(lambda row: row.trades), lambda row: row.trades, right=True),
     GridColumn("won", 7, text_of(lambda row: row.won), right=True),
     GridColumn("PnL", 10, tinted(lambda row: row.pnl, brief_gain), lambda row: row.pnl, right=True),
@@ -369,7 +389,9 @@ def position_rows(
     risk = risk or RiskView()
     liquidation = {
         # without a price there is no liquidation: at 1x a long cannot lose more than it has
-        row.symbol: "none" if row.liquidation_price is None else price(row.liquidation_price)
+        row.symbol: "none"
+        if row.liquidation_price is None
+        else price(row.liquidation_price, row.symbol)
         for row in risk.positions
     }
     used = [row.used for row in risk.limits if row.rule == "leverage"]

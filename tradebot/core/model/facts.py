@@ -10,6 +10,7 @@ Prices and notionals in USDT, quantities in base units, rates as fractions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from tradebot.core.model.values import Fees, Instrument, Tier
@@ -181,3 +182,11 @@ INSTRUMENTS: dict[str, Instrument] = {
     ),
 }
 """The rules of every symbol the bot may trade, by its name for people (``BTC/USDT``)."""
+
+PRICE_DECIMALS: Mapping[str, int] = {
+    symbol: max(0, -int(one.tick.as_tuple().exponent)) for symbol, one in INSTRUMENTS.items()
+}
+"""The decimals a symbol's prices have: those of its tick."""
+
+MOST_DECIMALS = 8
+"""The decimals of an average entry, and of a price whose symbol is not known."""

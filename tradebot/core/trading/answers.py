@@ -19,6 +19,8 @@ from tradebot.core.trading.protection import Protection
 from tradebot.core.trading.reactions import Reactions
 from tradebot.core.trading.shared import Shared
 
+EXTERNAL = "external"
+
 EXIT_WORDS = {Purpose.STOP: "stop", Purpose.TARGET: "target"}
 
 
@@ -35,7 +37,7 @@ OWN_FILLS = (
     OwnFill("adl_autoclose", "adl", "adl"),
     OwnFill("settlement_autoclose-", "settlement", "settled"),
     OwnFill("liquidation-", "liquidation", ""),  # the simulated exchange's
-    OwnFill("close-", "external", ""),
+    OwnFill("close-", EXTERNAL, ""),
 )
 
 
@@ -115,10 +117,13 @@ class Answers:
 
     def _why(self, book: InstrumentState, tracked: TrackedOrder | None, own: OwnFill | None) -> str:
         """Return why a fill happened, in the words of an exit reason."""
+        asked = (
+            self._shared.flattening
+        )  # the simulated exchange closes by itself when it is asked to
         if own is not None:
-            return own.why
+            return (own.why == EXTERNAL and asked) or own.why
         if tracked is None:
-            return "external"
+            return EXTERNAL
         return EXIT_WORDS.get(tracked.order.purpose) or tracked.why or book.closing or "exit"
 
     def _settle(self, book: InstrumentState, before: Decimal, tracked: TrackedOrder | None) -> None:
