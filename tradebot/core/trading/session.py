@@ -147,6 +147,25 @@ class Session:
         if self._judged and self.ghosts is not None:
             self._judge(self.ghosts)
 
+    def replay(self, event: Event) -> None:
+        """Take an event of the log again. What it led to then is done: timers and fingerprints remain.
+
+        That of signals goes by what was journalled.
+        """
+        if isinstance(event, WakeUp):
+            self._timers.pop(event.key, None)
+        for effect in self.engine.process(event):
+            if isinstance(effect, WakeAt):
+                self._timers[effect.key] = effect.at
+            elif not isinstance(effect, StopRun | SignalJudged):
+                self.digest.take(effect)
+        self._next_timer = min(self._timers.values(), default=FAR)
+
+    @property
+    def signals(self) -> int:
+        """How many signals the run's strategies have given."""
+        return self.engine.entries.signals
+
     def finish(self) -> None:
         """Close what is hypothetical: the run is over for good. The shadow account stays as it is."""
         if self.ghosts is not None:
