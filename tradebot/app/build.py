@@ -17,6 +17,7 @@ from tradebot.core.model.values import Fees, Instrument
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import timeframe_ms
+from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.engine import Engine, EngineConfig
 from tradebot.core.trading.session import Record, Session, Sink
 from tradebot.core.trading.shared import Execution
@@ -37,11 +38,12 @@ def make_session(
     clock: Callable[[], float] | None = None,
     timeframe: int | None = None,
     ghost: bool = False,
+    broker: Broker | None = None,
 ) -> Session:
-    """Return engine and exchange, coupled, for bars of ``interval`` milliseconds.
+    """Return engine and broker, coupled, for bars of ``interval`` milliseconds.
 
     ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
-    is a hypothetical trade beside it.
+    is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
@@ -65,12 +67,14 @@ def make_session(
             quotes=quotes,
             leverage=limits.leverage or 1,
             auto_resume=config.risk.auto_resume and config.risk.profile != "live",
+            outside=broker is not None,
         ),
         make_strategy,
     )
     rules = _rules(config, limits.leverage or 1)
-    make_broker = GhostBroker if ghost else SimulatedBroker
-    broker = make_broker(SimExchange(rules, instruments), rules.leverage)
+    if broker is None:
+        make_broker = GhostBroker if ghost else SimulatedBroker
+        broker = make_broker(SimExchange(rules, instruments), rules.leverage)
     ghosts = Ghosts(config.ghost.notional, rules, instruments) if ghost else None
     return Session(
         engine, broker, sink=sink, record=record, latched=latched, clock=clock, ghosts=ghosts

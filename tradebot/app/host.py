@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tradebot import __version__
-from tradebot.app.books import check_books
 from tradebot.app.build import make_session
-from tradebot.app.faults import bar_error
 from tradebot.app.heartbeat import Heartbeat
-from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner, shape, wall_ms
+from tradebot.app.queued import QueueRunner
+from tradebot.app.resume import (
+    changed_keys,
+    import_side,
+    last_bar,
+    load_state,
+    opening_words,
+    previous_runs,
+    replay_tail,
+    warm_all,
+    warm_bars,
+)
+from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner
 from tradebot.app.standing import database
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import TradebotError, UsageError
-from tradebot.core.model.money import exact
-from tradebot.core.model.values import Bar
+from tradebot.core.model.errors import TradebotError
+from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present
@@ -35,11 +43,8 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
 from tradebot.journal.view import as_json
 from tradebot.journal.writer import Journal
-from tradebot.market.feed import Source
+from tradebot.market.feed import Prices, is_wall
 from tradebot.plugins.strategies import StrategySpec
-
-DECISIVE = ("sim", "execution", "risk")
-"""Tables of the configuration that a run which goes on should not change unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,12 @@ class Setup:
 
     ``modes`` are the runs hosted on one feed: paper, ghost, or both.
     ``new`` starts a run even where an interrupted one could go on. ``said`` is told in words what is about
-    to happen, ``observe`` of every event with effects; both on the engine's thread.
+    to happen, ``observe`` of every event with effects; both on the engine's thread. ``broker`` is one
+    outside, for the first mode; without it orders go to the simulated exchange.
     """
 
     config: Config
-    source: Source
+    source: Prices
     spec: StrategySpec
     pace: Pace
     seed: int | None = None
@@ -61,6 +67,7 @@ class Setup:
     said: Callable[[str], None] | None = None
     max_pages: int | None = None
     modes: tuple[str, ...] = ("paper",)
+    broker: Broker | None = None
     clock: Clock = SYSTEM
 
 
@@ -149,9 +156,12 @@ async def opened(
         path = journal_path(data_dir)
         keep = setup.config.log.keep_days
         async with await Journal.open(
-            path, key=key, keep_days=keep, max_pages=setup.max_pages
+            path, key=key, keep_days=keep, max_pages=setup.max_pages, clock=setup.clock
         ) as journal:
-            previous = _previous(path, setup)
+            previous: list[RunRow | None] = [None] * len(setup.modes)
+            if not setup.new:
+                hashed, modes = setup.spec.hash, setup.modes
+                previous = previous_runs(path, setup.source, hashed, modes, setup.said)
             beats = heartbeat or Heartbeat(clock=setup.clock)
             yield await _runner(setup, journal, path, data_dir, previous, beats)
 
@@ -167,35 +177,6 @@ class _Beginning:
     words: list[str] = field(default_factory=list)
 
 
-def _previous(path: Path, setup: Setup) -> list[RunRow | None]:
-    """Return the interrupted run of each mode that can go on.
-
-    Several go on together only if all stand at one place of the feed; else all begin anew.
-    """
-    nothing: list[RunRow | None] = [None] * len(setup.modes)
-    if setup.new:
-        return nothing
-    with Reader(path) as reader:
-        label, hashed = setup.source.label, setup.spec.hash
-        found = [reader.resumable_run(mode, label, hashed) for mode in setup.modes]
-        places = [_place(reader, run) for run in found]
-    if all(place == places[0] for place in places):
-        return found
-    if setup.said is not None:
-        names = ", ".join(run.id for run in found if run is not None)
-        setup.said(f"{names} cannot go on together: they stopped at different places of the market")
-    return nothing
-
-
-def _place(reader: Reader, run: RunRow | None) -> dict[str, Any] | None:
-    """Return where of the feed a run stands; None at its start."""
-    try:
-        state = None if run is None else reader.state(run.id)
-        return None if state is None else dict(state.body["cursor"])
-    except (ValueError, KeyError, TypeError):  # what is forged is told when the run is taken up
-        return None
-
-
 async def _runner(
     setup: Setup,
     journal: Journal,
@@ -206,6 +187,7 @@ async def _runner(
 ) -> tuple[Runner, dict[str, Any] | None]:
     """Begin or take up the runs of all modes; return their runner and the source's cursor."""
     hosted: list[Hosted] = []
+    starts: list[_Beginning] = []
     states: list[dict[str, Any]] = []
     words: list[str] = []
     for mode, before in reversed(list(zip(setup.modes, previous, strict=True))):
@@ -213,18 +195,34 @@ async def _runner(
         start = _Beginning(mode, before, _session(setup, data_dir, mode))
         identity = await _begin(setup, journal, path, data_dir, start, heartbeat)
         beside = mode != setup.modes[0]
+        starts.insert(0, start)
         hosted.insert(0, Hosted(identity, start.session, setup.observe, beside=beside))
         words = start.words + words
         if start.state is not None:
             states.insert(0, start.state.body)
-    runner = Runner(
+    wall = is_wall(setup.source)
+    make = QueueRunner if wall else Runner
+    runner = make(
         hosted, journal, setup.source, data_dir, setup.pace, setup.clock, heartbeat, setup.said
     )
     cursor = runner.restore(states) if states else None
+    if isinstance(runner, QueueRunner):
+        _prepare(runner, path, [start.state for start in starts])
     if setup.said is not None:
         for line in words:
             setup.said(line)
     return runner, cursor
+
+
+def _prepare(runner: QueueRunner, path: Path, states: Sequence[StateRow | None]) -> None:
+    """Bring a runner on a wall clock to where its runs stood; its strategies are fed while it runs."""
+    for run, state in zip(runner.runs, states, strict=True):
+        if state is not None and run.session.broker.outside:
+            replay_tail(path, run.identity.run, run.session, state)
+    runner.prepare()
+    if runner.identity.resumed:
+        runner.warm = warm_bars(path, runner.runs)
+        runner.since = last_bar(path, runner.runs)
 
 
 async def _begin(
@@ -242,11 +240,20 @@ async def _begin(
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
         run = previous.id
-        await journal.vouch(run)
-        start.state = _load(path, run, start.session, heartbeat)
-        await journal.resume_run(run, nonce, wall_ms())
-    start.words.append(_opening(run, start.state, setup.source))
-    keys = [] if start.state is None or previous is None else _changed(previous, setup.config)
+        if (
+            not start.session.broker.outside
+        ):  # else the account is asked, and nothing holds protection up
+            await journal.vouch(run)
+        start.state = load_state(path, run, start.session)
+        if start.state is not None and not is_wall(setup.source):
+            warm_all(path, run, start.session, heartbeat)
+        await journal.resume_run(run, nonce, setup.clock.wall_ms())
+        if count := await import_side(journal, path, run, setup.clock.wall_ms()):
+            start.words.append(
+                f"{count} protective order(s) that had left unrecorded are in the journal"
+            )
+    start.words.append(opening_words(run, start.state, setup.source))
+    keys = [] if start.state is None or previous is None else changed_keys(previous, setup.config)
     if keys:
         start.words.append(f"configured otherwise than before: {', '.join(keys)}")
     digest, resumed = setup.config.digest(), start.state is not None
@@ -263,36 +270,8 @@ def _session(setup: Setup, data_dir: Path, mode: str) -> Session:
         latched=lambda: halt_present(data_dir),
         clock=setup.clock.monotonic,
         ghost=mode == "ghost",
+        broker=setup.broker if mode == setup.modes[0] else None,
     )
-
-
-def _load(path: Path, run: str, session: Session, heartbeat: Heartbeat) -> StateRow | None:
-    """Return the journalled state and feed the strategies the bars that led to it.
-
-    None for a run that was killed before its first commit: it begins again from the start.
-    """
-    with Reader(path) as reader, exact():
-        state = reader.state(run)
-        if state is None:
-            return None
-        if state.body["shape"] != shape(session):
-            raise UsageError(
-                f"{run} was interrupted with another timeframe or other symbols",
-                hint="use the same to go on with it, or --new to start another run",
-            )
-        check_books(reader, run, state.body)
-        for bar in reader.bars(run):
-            _warm(session, bar, run)
-            heartbeat.beat()
-        return state
-
-
-def _warm(session: Session, bar: Bar, run: str) -> None:
-    try:
-        session.engine.warm(bar)
-    except BaseException as error:
-        hint = "mend it, or --new starts another run; `tradebot close-all` closes what is open"
-        raise bar_error(error, bar, f"on a bar that {run} has seen: ", hint) from error
 
 
 def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
@@ -308,27 +287,9 @@ def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
         strategy_hash=setup.spec.hash,
         nonce=nonce,
         instance=instance,
-        wall=wall_ms(),
+        wall=setup.clock.wall_ms(),
         version=__version__,
     )
-
-
-def _changed(previous: RunRow, config: Config) -> list[str]:
-    """Return the keys that decide trades and are not what the run began with."""
-    before, now = json.loads(previous.config), json.loads(config.canonical_json())
-    tables = (*DECISIVE, "ghost") if previous.mode == "ghost" else DECISIVE
-    return [
-        f"{table}.{key}"
-        for table in tables
-        for key in sorted({*before.get(table, {}), *now.get(table, {})})
-        if before.get(table, {}).get(key) != now.get(table, {}).get(key)
-    ]
-
-
-def _opening(run: str, state: StateRow | None, source: Source) -> str:
-    if state is None:
-        return f"{run} begins on {source.label}"
-    return f"{run} was interrupted and goes on, on {source.label}; --new starts another"
 
 
 def closed_trades(config: Config, run: str) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ class Hosted:
         self.effects: list[tuple[int, Effect]] = []
         self._observe = observe
         self._beside = beside
+        self.time: Callable[[], int] = lambda: session.engine.now
         session.sink = self.take
         session.note = self.note
 
@@ -71,17 +72,20 @@ class Hosted:
         if self._observe is not None:
             self._observe(WakeUp(at, "ghosts"), effects)
 
-    def start(self, at: int) -> None:
-        """Tell the engine that the run begins, or goes on, at a market time."""
+    def start(self, at: int, *, passed: bool = False) -> None:
+        """Tell the engine that the run begins, or goes on, at a market time.
+
+        ``passed`` says that time has passed meanwhile; else going on is not yet the next moment.
+        """
         who, now = self.identity, self.session.engine.now
-        at = now if who.resumed and now else max(at, now)  # going on is not yet the next moment
+        at = now if who.resumed and now and not passed else max(at, now)
         self.session.deliver(
             RunStarted(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed)
         )
 
     def command(self, number: int, name: str, who: str, reason: str, review: str = "") -> None:
         """Deliver a person's wish."""
-        now = self.session.engine.now
+        now = max(self.time(), self.session.engine.now)
         self.session.deliver(Command(now, number, name, who, reason, review))
 
     def refuse(self, number: int, why: str) -> None:
@@ -95,13 +99,14 @@ class Hosted:
         first: int | None,
         label: str,
         speed: float | None,
+        wall: int,
         *,
         with_state: bool = True,
     ) -> Batch:
         """Return everything since the last batch, with the state to go on from; begin the next one."""
         batch = Batch(
             run=self.identity.run,
-            wall=wall_ms(),
+            wall=wall,
             events=self.events,
             effects=self.effects,
             snapshot=view(self.session, label, speed),

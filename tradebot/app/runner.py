@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from tradebot.app.faults import stop_error
 from tradebot.app.heartbeat import Heartbeat
@@ -29,7 +29,7 @@ from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.identity import FileWatch
 from tradebot.journal.rows import Batch, CommandRow, RunEnd
 from tradebot.journal.writer import Journal
-from tradebot.market.feed import Source, Step, step_time
+from tradebot.market.feed import Prices, Source, Step, step_time
 
 POLL_S = 0.25
 """Wall seconds between two looks at the commands and the HALT file."""
@@ -96,7 +96,7 @@ class Runner:
         self,
         runs: Sequence[Hosted],
         journal: Journal,
-        source: Source,
+        source: Prices,
         data_dir: Path,
         pace: Pace,
         clock: Clock = SYSTEM,
@@ -118,7 +118,7 @@ class Runner:
         self._told: set[HaltRow] = set()
         self._files = FileWatch(journal.path)
         self._cursor: dict[str, Any] = {}
-        self._born = wall_ms()
+        self._born = clock.wall_ms()
         self._polled = self._clock.monotonic()
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
@@ -198,7 +198,7 @@ class Runner:
                 for run in self.runs:
                     run.session.deliver(bar)
                 self.heartbeat.beat()
-        return self.source.steps(cursor)
+        return cast("Source", self.source).steps(cursor)
 
     def _start(self, at: int) -> None:
         if self.first is None:
@@ -335,7 +335,8 @@ class Runner:
 
     def _batch(self, run: Hosted, with_state: bool) -> Batch:
         label, speed = self.source.label, self.pace.speed
-        return run.take_batch(self._cursor, self.first, label, speed, with_state=with_state)
+        wall = self._clock.wall_ms()
+        return run.take_batch(self._cursor, self.first, label, speed, wall, with_state=with_state)
 
     def _journal_told(self, error: JournalError | None) -> None:
         """Say on every face that the journal cannot be written, or that it can again."""

@@ -266,6 +266,28 @@ class Reader:
         bars = (logged.event for logged in self._log(run, 0, only_bars=True))
         return [bar for bar in bars if symbol in (None, bar.symbol)]
 
+    def last_bar_time(self, run: str) -> int | None:
+        """Return the open time (UTC ms) of the newest bar a run has seen; None before the first."""
+        num = "(SELECT num FROM runs WHERE id = ?)"
+        found = self._rows(
+            f"SELECT payload FROM log WHERE run = {num} AND kind = '{BAR}' ORDER BY seq DESC LIMIT 1",
+            run,
+        )
+        if found:
+            return int(found[0]["payload"].split(",")[1])
+        packed = self._rows(
+            f"SELECT max(first) - 1 AS after FROM blocks WHERE run = {num} AND bars = 1", run
+        )
+        if packed[0]["after"] is None:
+            return None
+        *_, last = self._log(run, packed[0]["after"], only_bars=True)
+        return int(last.event.open_time)
+
+    def stream_bars(self, run: str) -> Iterator[Bar]:
+        """Yield the closed bars a run has seen, in order, an hour of them in memory at a time."""
+        for logged in self._log(run, 0, only_bars=True):
+            yield logged.event
+
     def newest_bars(self, run: str, after: int | None, events: int) -> tuple[int, list[Bar]]:
         """Return the bars logged after event ``after`` and the number of the last event, for the next call.
 
@@ -289,11 +311,15 @@ class Reader:
         """
         return self._log(run, after, only_bars=False)
 
-    def effects(self, run: str) -> Iterator[LoggedEffect]:
-        """Yield every effect of a run, in order (rows about runs and commands are left out)."""
-        return self._effects(
-            run, "AND kind NOT IN ('RunBegun', 'RunResumed', 'RunEnded', 'Command')"
+    def effects(self, run: str, after: int = 0) -> Iterator[LoggedEffect]:
+        """Yield every effect of a run behind audit row ``after``, in order.
+
+        Rows about runs and commands are left out.
+        """
+        which = (
+            f"AND seq > {after:d} AND kind NOT IN ('RunBegun', 'RunResumed', 'RunEnded', 'Command')"
         )
+        return self._effects(run, which)
 
     def _effects(self, run: str, which: str) -> Iterator[LoggedEffect]:
         cursor = self._db.execute(

@@ -5,9 +5,9 @@ A source yields steps and can say where it is, so that an interrupted run goes o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.values import MINUTE_MS, Bar
@@ -20,8 +20,8 @@ HISTORY_BARS = 300
 """Minutes of the embedded market's past that strategies see before the run begins."""
 
 
-class Source(Protocol):
-    """A stream of steps. ``interval`` in milliseconds; ``quotes`` says that it has quotes beside bars."""
+class Prices(Protocol):
+    """What all sources have: ``interval`` in milliseconds; ``quotes`` says that it has quotes beside bars."""
 
     label: str
     symbols: tuple[str, ...]
@@ -31,10 +31,6 @@ class Source(Protocol):
 
     def history(self) -> Iterator[Bar]:
         """Yield the bars before the start, for the strategies only."""
-        ...
-
-    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
-        """Yield the steps after the cursor, from the start without one."""
         ...
 
     def cursor(self) -> dict[str, Any]:
@@ -48,6 +44,36 @@ class Source(Protocol):
     def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:
         """Say what was wrong with the prices so far; ``positions`` are the rows of what is open."""
         ...
+
+
+class Source(Prices, Protocol):
+    """A stream of steps that waits for whoever reads it, and can be wound back to a cursor."""
+
+    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+        """Yield the steps after the cursor, from the start without one."""
+        ...
+
+
+class WallSource(Prices, Protocol):
+    """Prices as they happen: the clock on the wall paces them, and nothing holds them up.
+
+    Its events bear the exchange's times; when the engine is told of them is for the runner to say.
+    """
+
+    wall: Literal[True]
+
+    async def feed(self, put: Callable[[Step], None], since: int | None) -> None:
+        """Hand on steps as they come; returning means that there will be no more.
+
+        ``since`` is the open time (UTC ms) of the newest bar the run has seen: bars after it come first,
+        late as they are. None for a new run.
+        """
+        ...
+
+
+def is_wall(source: Prices) -> TypeGuard[WallSource]:
+    """Whether the wall clock paces a source."""
+    return bool(getattr(source, "wall", False))
 
 
 class FileSource:

@@ -1,0 +1,236 @@
+"""One queue on a wall clock: timers at their time, a silent feed, commands, late bars, a failing journal."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import live_kit as kit
+import pytest
+
+from tradebot.app import queued
+from tradebot.app.host import opened
+from tradebot.app.queued import QueueRunner
+from tradebot.broker.simulated import SimulatedBroker
+from tradebot.core.model.effects import WakeAt
+from tradebot.core.model.errors import ExchangeError
+from tradebot.core.model.events import (
+    FeedStatus,
+    JournalBack,
+    JournalFailed,
+    RunStarted,
+    WakeUp,
+)
+from tradebot.core.model.values import Bar, Quote
+from tradebot.guard.latch import write_halt
+from tradebot.guard.notice import read_notice
+from tradebot.journal.commands import post_command
+from tradebot.journal.reader import Reader
+
+XRP, ADA = "XRP/USDT", "ADA/USDT"
+START = kit.EPOCH + 3 * 3_600_000
+
+
+class Scene:
+    """Some minutes of two symbols on a wall clock, and what the run made of them."""
+
+    def __init__(self, loop: kit.VirtualLoop, data_dir: Path, minutes: int, **named: Any) -> None:
+        self.loop = loop
+        self.data_dir = data_dir
+        self.clock = kit.VirtualClock(loop, START)
+        bars = [
+            kit.swinging(XRP, 2.2, 1, minutes, START),
+            kit.swinging(ADA, 0.7, 2, minutes, START),
+        ]
+        rows = [list(pair) for pair in zip(*bars, strict=True)]
+        outside = named.pop("outside", True)
+        self.broker = kit.StubBroker(self.clock, [XRP, ADA], 1) if outside else None
+        self.feed = kit.LateFeed(self.clock, self.broker, [XRP, ADA], rows)
+        self.said: list[str] = []
+        params = {"fast": 3, "slow": 9}
+        self.setup = kit.late_setup(
+            data_dir,
+            self.feed,
+            self.broker,
+            self.clock,
+            params=params,
+            said=self.said.append,
+            **named,
+        )
+
+    async def run(self, *others: Any) -> Any:
+        async with opened(self.setup) as (runner, cursor):
+            assert isinstance(runner, QueueRunner)
+            self.runner = runner
+            tasks = [asyncio.ensure_future(other(self)) for other in others]
+            self.ending = await runner.main(cursor)
+            for task in tasks:
+                await task
+        return self.ending
+
+    def wish(self, name: str) -> None:
+        """Have a person's command come in."""
+        wish = partial(self.runner.runs[0].command, 0, name, "me", "a test")
+        self.runner._queue.put_nowait(wish)
+
+    def events(self, *kinds: type) -> list[Any]:
+        with Reader(self.data_dir / "tradebot.db") as reader:
+            run = reader.resolve_run(None).id
+            found = [logged.event for logged in reader.events(run)]
+        return [event for event in found if not kinds or isinstance(event, kinds)]
+
+
+def scene(data_dir: Path, minutes: int, *others: Any, prepare: Any = None, **named: Any) -> Scene:
+    async def main(loop: kit.VirtualLoop) -> Scene:
+        made = Scene(loop, data_dir, minutes, **named)
+        if prepare is not None:
+            prepare(made)
+        await made.run(*others)
+        return made
+
+    found = kit.play(main)
+    assert isinstance(found, Scene)
+    return found
+
+
+def test_time_never_goes_back_though_bars_come_late(tmp_path: Path) -> None:
+    found = scene(tmp_path, 20)
+    assert found.ending.state == "ended", found.ending.why
+    events = found.events()
+    ats = [event.at for event in events]
+    assert ats == sorted(ats)
+    late = [e.at - e.exchange_time for e in events if isinstance(e, Bar)]
+    assert len(late) == 40
+    assert all(20 <= lag <= 700 for lag in late)
+    assert all(e.at >= e.exchange_time for e in events if isinstance(e, Quote))
+
+
+def test_a_silent_feed_is_told_and_fires_timers_at_their_time(tmp_path: Path) -> None:
+    due = START + 5 * 60_000 + 30_123
+
+    def quiet(made: Scene) -> None:
+        made.feed.silent = {5}
+
+    async def ask(made: Scene) -> None:
+        await asyncio.sleep(1)
+        made.runner.session._do(WakeAt(f"stop:{XRP}", due))
+
+    found = scene(tmp_path, 8, ask, prepare=quiet)
+    words = found.events(FeedStatus)
+    assert [(word.symbol, word.live) for word in words] == [("", False), (XRP, True), (ADA, True)]
+    fell = words[0].at - (START + 5 * 60_000)
+    assert 0 < fell < 5_700  # 5 s after the last bar of the minute before
+    (woken,) = [event for event in found.events(WakeUp) if event.key == f"stop:{XRP}"]
+    assert woken.at == due
+    quotes = [e.at for e in found.events(Quote)]
+    assert not [at for at in quotes if START + 300_500 < at < START + 360_000]
+
+
+def test_a_paper_run_on_a_wall_clock_trades_on_the_simulated_exchange(tmp_path: Path) -> None:
+    found = scene(tmp_path, 90, outside=False)
+    assert found.ending.state == "ended", found.ending.why
+    assert found.ending.summary["completed_trades"] > 0
+    broker = found.runner.session.broker
+    assert isinstance(broker, SimulatedBroker)
+    assert found.runner.session.engine.portfolio.cash == broker.exchange.cash
+    with Reader(tmp_path / "tradebot.db") as reader:
+        state = reader.state("paper-0001")
+    assert state is not None
+    assert "exchange" in state.body["session"]
+
+
+def test_commands_and_the_halt_file_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued, "POLL_S", 0.25)
+
+    async def people(made: Scene) -> None:
+        await asyncio.sleep(10)
+        write_halt(tmp_path, "looks odd", "eve", clock=made.clock)
+        await asyncio.sleep(1)
+        assert "user" in made.runner.session.engine.halts.reasons
+        post_command(tmp_path / "tradebot.db", "resume", "eve", "fine", clock=made.clock)
+        await asyncio.sleep(1)
+        assert not made.runner.session.engine.halts.reasons
+        post_command(tmp_path / "tradebot.db", "stop", "eve", "home", clock=made.clock)
+
+    found = scene(tmp_path, 3, people)
+    assert found.ending.state == "interrupted"
+    assert "home" in found.ending.why
+    assert found.clock.wall_ms() < START + 60_000
+
+
+def test_the_time_asked_for_ends_it(tmp_path: Path) -> None:
+    found = scene(tmp_path, 30, for_ms=5 * 60_000)
+    assert found.ending.state == "ended"
+    assert 5 * 60_000 <= found.clock.wall_ms() - START < 6 * 60_000
+
+
+def test_a_failing_feed_ends_the_run_in_order(tmp_path: Path) -> None:
+    def breaks(made: Scene) -> None:
+        async def feed(put: Any, since: int | None) -> None:
+            await asyncio.sleep(5)
+            raise ExchangeError("the exchange is away")
+
+        made.feed.feed = feed  # type: ignore[method-assign]
+
+    found = scene(tmp_path, 3, prepare=breaks)
+    assert found.ending.state == "interrupted"
+    assert found.ending.error is not None
+    assert found.ending.error.exit_code == 3
+
+
+def test_a_failing_journal_is_an_event_and_not_the_end(tmp_path: Path) -> None:
+    async def lock(made: Scene) -> None:
+        store = made.runner.journal._store
+        await asyncio.sleep(60)
+        await made.runner.journal._on_thread(lambda: store._db.execute("PRAGMA busy_timeout = 20"))
+        with closing(sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None)) as foreign:
+            foreign.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(90)  # longer than the market would have stood still
+            notice = read_notice(tmp_path)
+            assert notice is not None
+            assert "locked" in notice.text
+        await asyncio.sleep(30)
+        assert read_notice(tmp_path) is None
+
+    found = scene(tmp_path, 6, lock)
+    assert found.ending.state == "ended", found.ending.why
+    (failed,) = found.events(JournalFailed)
+    (back,) = found.events(JournalBack)
+    assert "locked" in failed.detail
+    assert failed.at < back.at
+    assert "protection goes on" in "\n".join(found.said)
+    # nothing that was heard meanwhile is missing from the log
+    quotes = [e.at for e in found.events(Quote) if failed.at < e.at < back.at]
+    assert len(quotes) > 30
+
+
+def test_a_run_that_goes_on_starts_at_once_and_is_warmed_while_it_runs(tmp_path: Path) -> None:
+    first = scene(tmp_path, 40, for_ms=30 * 60_000 + 5_000)
+    assert first.ending.state == "ended"
+    with closing(sqlite3.connect(tmp_path / "tradebot.db")) as db, db:
+        db.execute("UPDATE runs SET state = 'interrupted'")  # as if it had been killed there
+
+    async def main(loop: kit.VirtualLoop) -> Scene:
+        loop.virtual = 40 * 60.0  # ten minutes later
+        made = Scene(loop, tmp_path, 60)
+        made.broker = first.broker
+        await made.run()
+        return made
+
+    found = kit.play(main)
+    starts = found.events(RunStarted)
+    assert [start.resumed for start in starts] == [False, True]
+    # it asks for the bars it has missed, and they are told late
+    assert found.feed.told == [START + 29 * 60_000]
+    missed = [
+        e for e in found.events(Bar) if e.at > starts[1].at and e.exchange_time < starts[1].at
+    ]
+    assert len(missed) >= 18
+    seen = [(e.symbol, e.open_time) for e in found.events(Bar)]
+    assert len(seen) == len(set(seen)) == 120

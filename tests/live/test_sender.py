@@ -1,0 +1,271 @@
+"""What leaves for a broker outside, in which order, and what happens when the journal does not take it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import live_kit as kit
+import pytest
+from test_queue import START, Scene, scene
+
+from tradebot.app import queued
+from tradebot.app.sender import PROTECT_S
+from tradebot.core.model.effects import Halted, Place
+from tradebot.core.model.errors import ExchangeError, JournalError
+from tradebot.core.model.events import JournalFailed, OrderUpdate
+from tradebot.core.model.values import OrderStatus, Purpose
+from tradebot.guard.latch import write_halt
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.reader import Reader
+from tradebot.journal.side import SIDE_FILE, SideRow, append_side, read_side, write_side
+from tradebot.journal.verify import verify
+
+
+def watch_commits(made: Scene) -> list[tuple[str, Any]]:
+    """Note, in order, what was committed and what was handed to the broker."""
+    seen: list[tuple[str, Any]] = []
+    journal, broker = made.runner.journal, made.broker
+    assert broker is not None
+    commit, send = journal.commit, broker.send
+
+    async def committed(*batches: Any, full: bool = False) -> None:
+        await commit(*batches, full=full)
+        places = [e for b in batches for _, e in b.effects if isinstance(e, Place)]
+        seen.extend(("full" if full else "commit", p.approved.order.id) for p in places)
+
+    def sent(approved: Any, at: int) -> Any:
+        seen.append(("send", approved.order.id))
+        return send(approved, at)
+
+    journal.commit = committed  # type: ignore[method-assign]
+    broker.send = sent  # type: ignore[method-assign]
+    return seen
+
+
+def test_every_order_is_on_the_disk_before_it_leaves(tmp_path: Path) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    async def watch(made: Scene) -> None:
+        seen.append(("start", ""))
+        made.seen = watch_commits(made)  # type: ignore[attr-defined]
+
+    found = scene(tmp_path, 120, watch)
+    order = found.seen  # type: ignore[attr-defined]
+    sent = [what for kind, what in order if kind == "send"]
+    assert len(sent) > 6
+    for order_id in sent:
+        assert order.index(("full", order_id)) < order.index(("send", order_id))
+    with Reader(tmp_path / "tradebot.db") as reader:
+        known = {row.id for row in reader.orders("paper-0001")}
+    assert set(sent) <= known
+
+
+def test_the_state_is_saved_once_a_minute_and_the_log_always(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued, "COMMIT_S", 0.25)
+    states: list[bool] = []
+
+    async def watch(made: Scene) -> None:
+        commit = made.runner.journal.commit
+
+        async def counted(*batches: Any, full: bool = False) -> None:
+            states.append(batches[0].state is not None)
+            await commit(*batches, full=full)
+
+        made.runner.journal.commit = counted  # type: ignore[method-assign]
+
+    scene(tmp_path, 60, watch)
+    assert 58 <= sum(states) <= 64
+    assert len(states) > 2 * sum(states)
+
+
+class Holding:
+    """A scene that waits for a position and then lets a test hold the journal up."""
+
+    def __init__(self, hold: Callable[[Scene], Any]) -> None:
+        self.hold = hold
+
+    async def __call__(self, made: Scene) -> None:
+        while not any(book.holding.qty for book in made.runner.session.engine.books.values()):
+            await asyncio.sleep(0.5)
+            if made.clock.wall_ms() > START + 120 * 60_000:
+                raise AssertionError("it never held anything")
+        await asyncio.sleep(20)
+        await self.hold(made)
+
+
+def hang(made: Scene) -> Callable[[], None]:
+    """Have every commit wait until the returned function is called."""
+    gate = asyncio.Event()
+    commit = made.runner.journal.commit
+
+    async def waiting(*batches: Any, full: bool = False) -> None:
+        await gate.wait()
+        await commit(*batches, full=full)
+
+    made.runner.journal.commit = waiting  # type: ignore[method-assign]
+    return gate.set
+
+
+def test_protection_does_not_wait_for_a_journal_that_hangs(tmp_path: Path) -> None:
+    facts: dict[str, Any] = {}
+
+    async def hold(made: Scene) -> None:
+        broker, session = made.broker, made.runner.session
+        assert broker is not None
+        release = hang(made)
+        before, at = len(broker.sent), made.loop.virtual
+        made.wish("close-all")
+        while len(broker.sent) == before:
+            await asyncio.sleep(0.01)
+        facts["waited"] = made.loop.virtual - at
+        facts["sent"] = broker.sent[before:]
+        await asyncio.sleep(3)
+        facts["halts"] = set(session.engine.halts.reasons)
+        facts["held"] = [b.holding.qty for b in session.engine.books.values()]
+        facts["rows"] = read_side(tmp_path / SIDE_FILE)
+        release()
+
+    found = scene(tmp_path, 125, Holding(hold))
+    assert found.ending.state == "ended", found.ending.why
+    assert facts["waited"] <= PROTECT_S + 0.3  # the loop looks round before
+    assert set(facts["halts"]) >= {"user", "journal"}
+    assert facts["held"] == [0, 0]
+    assert facts["rows"][0].place.approved.order.id == facts["sent"][0]
+    assert "not in the journal, sent all the same" in "\n".join(found.said)
+    assert found.events(JournalFailed)
+    # it was all written when the journal came back
+    with Reader(tmp_path / "tradebot.db") as reader:
+        known = {row.id for row in reader.orders("paper-0001")}
+    assert set(facts["sent"]) <= known
+
+
+def test_an_entry_does_not_leave_without_its_record(tmp_path: Path) -> None:
+    async def fail(made: Scene) -> None:
+        commit = made.runner.journal.commit
+
+        async def failing(*batches: Any, full: bool = False) -> None:
+            placed = [e for b in batches for _, e in b.effects if isinstance(e, Place)]
+            if full and not made.broker.sent and placed:  # type: ignore[union-attr]
+                made.runner.journal.commit = commit  # type: ignore[method-assign]
+                raise JournalError("the disk is full")
+            await commit(*batches, full=full)
+
+        made.runner.journal.commit = failing  # type: ignore[method-assign]
+
+    found = scene(tmp_path, 60, fail)
+    words = found.events(OrderUpdate)
+    assert (words[0].status, words[0].reason) == (
+        OrderStatus.REJECTED,
+        "it could not be put on record",
+    )
+    assert found.broker is not None
+    assert words[0].order_id not in found.broker.sent
+    with Reader(tmp_path / "tradebot.db") as reader:
+        effects = [logged.effect for logged in reader.effects("paper-0001")]
+    assert "journal" in {effect.reason for effect in effects if isinstance(effect, Halted)}
+
+
+def test_a_halt_that_comes_while_the_record_is_written_stops_the_entry(tmp_path: Path) -> None:
+    latch: list[str] = []
+
+    async def watch(made: Scene) -> None:
+        commit = made.runner.journal.commit
+
+        async def committed(*batches: Any, full: bool = False) -> None:
+            await commit(*batches, full=full)
+            for batch in batches:
+                for _, effect in batch.effects:
+                    if isinstance(effect, Place) and not effect.approved.order.reduce_only:
+                        latch.append(effect.approved.order.id)
+                        write_halt(tmp_path, "now", "eve", clock=made.clock)
+
+        made.runner.journal.commit = committed  # type: ignore[method-assign]
+
+    found = scene(tmp_path, 60, watch)
+    assert latch
+    assert found.broker is not None
+    assert found.broker.sent == []
+    (first, *_) = [e for e in found.events(OrderUpdate) if e.order_id == latch[0]]
+    assert (first.status, first.reason) == (OrderStatus.REJECTED, "halted before it was sent")
+
+
+def test_an_entry_that_is_cancelled_before_it_left_never_leaves(tmp_path: Path) -> None:
+    async def watch(made: Scene) -> None:
+        session = made.runner.session
+        commit = made.runner.journal.commit
+
+        async def slow(*batches: Any, full: bool = False) -> None:
+            await commit(*batches, full=full)
+            if full:
+                await asyncio.sleep(1)
+
+        made.runner.journal.commit = slow  # type: ignore[method-assign]
+        while not session.engine.table.entries:
+            await asyncio.sleep(0.05)
+        made.wish("halt")
+
+    found = scene(tmp_path, 60, watch)
+    assert found.broker is not None
+    assert found.broker.sent == []
+    assert found.broker.asked["cancel"] == 0
+    words = [e.reason for e in found.events(OrderUpdate)]
+    assert words[0] == "withdrawn before it was sent"
+
+
+def test_a_broker_that_fails_leaves_an_order_unknown(tmp_path: Path) -> None:
+    def breaks(made: Scene) -> None:
+        assert made.broker is not None
+        send = made.broker.send
+
+        def failing(approved: Any, at: int) -> Any:
+            if approved.order.purpose is Purpose.ENTRY and not made.broker.sent:  # type: ignore[union-attr]
+                made.broker.sent.append(approved.order.id)  # type: ignore[union-attr]
+                raise ExchangeError("the connection dropped")
+            return send(approved, at)
+
+        made.broker.send = failing  # type: ignore[method-assign]
+
+    found = scene(tmp_path, 60, prepare=breaks)
+    assert found.ending.state == "ended"
+    unknown = [e for e in found.events(OrderUpdate) if e.status is OrderStatus.UNKNOWN]
+    assert unknown[0].reason == "the connection dropped"
+
+
+def test_the_next_start_imports_the_side_file(tmp_path: Path) -> None:
+    first = scene(tmp_path, 90, for_ms=60 * 60_000)
+    with Reader(tmp_path / "tradebot.db") as reader:
+        places = [e.effect for e in reader.effects("paper-0001") if isinstance(e.effect, Place)]
+    assert first.broker is not None
+    stop = next(place for place in places if place.approved.order.reduce_only)
+    path = tmp_path / SIDE_FILE
+    lost = kit.renamed(stop, "tbabcdef-12345678-9x")
+    append_side(path, [SideRow("paper-0001", 5, 6, stop), SideRow("paper-0001", 7, 8, lost)])
+    append_side(path, [SideRow("paper-0777", 5, 6, stop)])
+    path.write_text(path.read_text() + '{"run": "paper-0001", "at"')  # cut off by a crash
+    with closing(sqlite3.connect(tmp_path / "tradebot.db")) as db, db:
+        db.execute("UPDATE runs SET state = 'interrupted'")
+
+    async def main(loop: kit.VirtualLoop) -> Scene:
+        loop.virtual = 60 * 60.0
+        made = Scene(loop, tmp_path, 70)
+        await made.run()
+        return made
+
+    found = kit.play(main)
+    assert "1 protective order(s) that had left unrecorded are in the journal" in found.said
+    with Reader(tmp_path / "tradebot.db") as reader:
+        known = [row.id for row in reader.orders("paper-0001")]
+    assert known.count("tbabcdef-12345678-9x") == 1
+    assert [row.run for row in read_side(path)] == ["paper-0777"]
+    write_side(path, [])
+    assert not path.exists()
+    key = AuditKey.find(tmp_path)
+    assert key is not None
+    assert [f for f in verify(tmp_path / "tradebot.db", key) if "runs" not in str(f)] == []

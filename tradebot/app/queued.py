@@ -1,0 +1,319 @@
+"""The runner on a wall clock: one queue in, for prices, answers, timers and people.
+
+Where prices come as they happen, or a broker outside answers when it likes, nothing can be made to wait. Tasks
+of one group put what comes into the queue; one consumer stamps it with the engine's time, lets the runs decide
+and hands what they want to their senders. A journal that fails is an event here: protection goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+from tradebot.app.clock import EngineClock
+from tradebot.app.feed_watch import FeedWatch
+from tradebot.app.record import RETRY_S
+from tradebot.app.run import Hosted
+from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
+from tradebot.app.sender import Sender
+from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.events import ClockChecked, Event, JournalBack, JournalFailed, MarketEvent
+from tradebot.core.model.values import Bar, MarkBar, Quote
+from tradebot.core.trading.session import FAR
+from tradebot.guard.latch import halt_present
+from tradebot.guard.notice import clear_notice, write_notice
+from tradebot.journal.side import SIDE_FILE
+from tradebot.market.feed import Step, WallSource
+
+SETTLE_S = 5.0
+"""Seconds that a broker outside has to take the cancels of a stopping run."""
+
+WARM_SLICE = 200
+"""Bars that strategies are fed between two looks at the queue."""
+
+Work = Callable[[], object]
+
+
+@runtime_checkable
+class OutsideBroker(Protocol):
+    """What a broker outside has beside ``Broker``: connections that live as long as the run."""
+
+    async def serve(self, answer: Callable[[Event], None]) -> None:
+        """Hold the connections and hand on every word that comes, until cancelled."""
+        ...
+
+
+class QueueRunner(Runner):
+    """Hosts runs on a source that the wall clock paces.
+
+    ``warm`` feeds strategies of a resumed run, call by call, the bars they must see again before new ones; ``since`` is the
+    open time of the newest of them.
+    """
+
+    warm: Iterator[Work] | None = None
+    since: int | None = None
+
+    def prepare(self) -> None:
+        """Make the queue, the clock and the senders; call it once, inside the loop."""
+        self._wall = cast("WallSource", self.source)
+        self._queue: asyncio.Queue[Work] = asyncio.Queue()
+        self.time = EngineClock(self._clock)
+        self._held: deque[Step] = deque()
+        self._ended = ""
+        self._failed: TradebotError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        side = Path(self._data_dir) / SIDE_FILE
+        self.senders = {
+            run.identity.run: Sender(
+                run, self.record, side, partial(self.answer, run), self._say, self._clock
+            )
+            for run in self.runs
+            if run.session.broker.outside
+        }
+        for run in self.runs:
+            run.time = self.time.now
+
+    # -- what comes in ------------------------------------------------------------------------------
+
+    def put(self, step: Step) -> None:
+        """Take a step of the market."""
+        self._queue.put_nowait(partial(self._on_market, step))
+
+    def answer(self, run: Hosted, event: Event) -> None:
+        """Take a broker's word."""
+        self._queue.put_nowait(partial(self._on_answer, run, event))
+
+    def request_stop(self, why: str) -> None:
+        """Ask for an orderly stop; to be called on the loop's thread."""
+        super().request_stop(why)
+        self._queue.put_nowait(_nothing)
+
+    # -- the loop -----------------------------------------------------------------------------------
+
+    async def _play(self, cursor: dict[str, Any] | None) -> tuple[State, str]:
+        del cursor  # such a source cannot be wound back
+        for run in self.runs:
+            self.time.go_on_from(run.session.engine.now)
+        if not self.identity.resumed:
+            self._feed_history()
+        self._start(self.time.now())
+        pause = 0 if self._wall.quotes else self._wall.interval
+        self._watch = FeedWatch(self._wall.symbols, self.time.now(), pause)
+        async with asyncio.TaskGroup() as group:
+            for name, work in self._works():
+                self._tasks.append(group.create_task(self._guarded(work), name=name))
+            try:
+                ending = await self._consume()
+                await self._settle()
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+        if self._failed is not None:
+            raise self._failed
+        return ending
+
+    def _start(self, at: int) -> None:
+        if self.first is None:
+            self.first = at
+        for run in self.runs:
+            run.start(at, passed=True)
+
+    def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        for run in self.runs:
+            broker = run.session.broker
+            if isinstance(broker, OutsideBroker):
+                yield f"broker of {run.identity.run}", broker.serve(partial(self.answer, run))
+        yield "market", self._feed()
+        yield "commands", self._hear_commands()
+        yield "HALT file", self._see_halts()
+        yield "record", self._keep_record()
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run one of the tasks; what ends it on purpose ends the run in order, not the others in the middle."""
+        try:
+            await work
+        except TradebotError as error:
+            self._failed = self._failed or error
+            self.request_stop(error.message)
+
+    def _feed_history(self) -> None:
+        for bar in self._wall.history():
+            for run in self.runs:
+                run.session.deliver(bar)
+            self.heartbeat.beat()
+
+    async def _consume(self) -> tuple[State, str]:
+        """Take one thing after the other until the run is to end."""
+        while True:
+            self.heartbeat.beat()
+            self._fire_timers()
+            self._send_all()
+            if self._stopping():
+                return "interrupted", self._stop_why
+            if self._ended or self._over(self.time.now()):
+                return "ended", self._ended or "the time asked for has passed"
+            with suppress(asyncio.QueueEmpty, TimeoutError):
+                (await self._next())()
+
+    async def _next(self) -> Work:
+        """Return the next piece of work; QueueEmpty or TimeoutError when something else is due first."""
+        if not self._queue.empty():
+            if self._queue.qsize() % 64 == 0:
+                await asyncio.sleep(0)  # a long queue must not starve those who fill it
+            return self._queue.get_nowait()
+        if self.warm is not None:
+            await asyncio.sleep(0)
+            return self._warm_on
+        due = min(self._next_due(), self.time.now() + round(POLL_S * 1000))
+        return await asyncio.wait_for(self._queue.get(), self.time.seconds_until(due))
+
+    def _next_due(self) -> int:
+        timers = [run.session.next_timer for run in self.runs]
+        return min(*timers, self._watch.next_check, FAR)
+
+    def _fire_timers(self) -> None:
+        """Deliver the timers that are due, whatever the feed does, and tell of a feed that is silent."""
+        now = self.time.now()
+        for run in self.runs:
+            run.session.wake(now + 1)
+        if now >= self._watch.next_check:
+            self._tell_all(self._watch.check(now))
+
+    def _send_all(self) -> None:
+        """Hand what waits in the runs' outboxes to their senders."""
+        for run in self.runs:
+            if run.session.outbox:
+                outbox, run.session.outbox = run.session.outbox, []
+                self.senders[run.identity.run].take(outbox)
+
+    # -- one thing at a time -------------------------------------------------------------------------
+
+    def _on_market(self, step: Step) -> None:
+        if self.warm is not None and any(isinstance(event, Bar) for event in step):
+            self._held.append(step)  # the strategies are not there yet
+            return
+        for event in step:
+            self.time.see(getattr(event, "exchange_time", 0))
+        now = self.time.now()
+        for event in step:
+            self._tell_all(self._watch.see(event.symbol, now))
+        stamped = [_stamped(event, now) for event in step]
+        for run in self.runs:
+            run.session.advance(stamped)
+        self._cursor = self._wall.cursor()
+
+    def _on_answer(self, run: Hosted, event: Event) -> None:
+        if isinstance(event, ClockChecked):
+            self.time.correct(event.offset_ms)
+        run.session.deliver(_told(event, self.time.now()))
+
+    def _tell_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            for run in self.runs:
+                run.session.deliver(event)
+
+    def _warm_on(self) -> None:
+        """Feed the strategies some more of the past; with the last of it, what was held back meanwhile."""
+        assert self.warm is not None
+        for _ in range(WARM_SLICE):
+            found = next(self.warm, None)
+            if found is None:
+                self.warm = None
+                break
+            found()
+        while self.warm is None and self._held:
+            self._on_market(self._held.popleft())
+
+    # -- the tasks ------------------------------------------------------------------------------------
+
+    async def _feed(self) -> None:
+        await self._wall.feed(self.put, self.since)
+        self._queue.put_nowait(self._end_of_feed)
+
+    def _end_of_feed(self) -> None:
+        self._ended = "the data has ended"
+
+    async def _hear_commands(self) -> None:
+        while True:
+            with suppress(JournalError):  # the record says what is wrong with it
+                await self._poll()
+            self._queue.put_nowait(_nothing)
+            await asyncio.sleep(POLL_S)
+
+    async def _see_halts(self) -> None:
+        """Look at the HALT file by itself: a journal that hangs holds the commands up."""
+        while True:
+            if halt_present(self._data_dir):
+                self._halt()
+                self._queue.put_nowait(_nothing)
+            await asyncio.sleep(POLL_S)
+
+    async def _keep_record(self) -> None:
+        """Commit what is due; while that fails, again every second."""
+        while True:
+            await asyncio.sleep(COMMIT_S if self.record.failing is None else RETRY_S)
+            since = self._clock.monotonic() - self.record.committed
+            if since >= IDLE_COMMIT_S or any(run.effects for run in self.runs):
+                await self.record.commit()
+
+    async def _commit(self, patience_s: float | None = None) -> None:
+        """Write everything since the last commit; a failure is told as an event, and raised at the end only."""
+        if patience_s is None:
+            await self.record.commit()
+            return
+        self.record.save_state()
+        await super()._commit(patience_s)
+
+    def _journal_told(self, error: JournalError | None) -> None:
+        """Tell engines and faces that the journal cannot be written, or that it can again."""
+        now = self.time.now()
+        word: Event = JournalBack(now) if error is None else JournalFailed(now, str(error))
+        for run in self.runs:
+            self.answer(run, word)
+        if error is None:
+            clear_notice(self._data_dir)
+            self._say("the journal is written again")
+            return
+        text = f"the journal cannot be written: {error}"
+        write_notice(self._data_dir, text, self._clock)
+        self._say(f"{text}; no entries until it can, protection goes on")
+
+    # -- the end --------------------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """Give brokers outside the time to take the cancels of entries, and their answers the time to come."""
+        outside = [run for run in self.runs if run.session.broker.outside]
+        for run in outside:
+            run.command(0, "stop", "tradebot", self._stop_why or self._ended or "the time is up")
+        until = self._clock.monotonic() + SETTLE_S
+        while outside and self._clock.monotonic() < until:
+            self._send_all()
+            working = any(run.session.engine.table.entries for run in outside)
+            if not working and all(sender.idle for sender in self.senders.values()):
+                return
+            with suppress(TimeoutError):
+                (await asyncio.wait_for(self._queue.get(), COMMIT_S))()
+
+
+def _stamped(event: MarketEvent, now: int) -> MarketEvent:
+    """Return a market event as told now; funding keeps its minute, which is when it was due."""
+    if isinstance(event, Bar | MarkBar | Quote):
+        return event.stamped(now)
+    return replace(event, at=now)
+
+
+def _told(event: Event, now: int) -> Event:
+    """Return an event as told now."""
+    if isinstance(event, Bar | Quote):
+        return event.stamped(now)
+    return replace(event, at=now)
+
+
+def _nothing() -> None:
+    """Do nothing: whoever waits on the queue looks around."""

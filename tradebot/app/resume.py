@@ -1,0 +1,164 @@
+"""Going on with an interrupted run: which one, from which state, and what its strategies must see again.
+
+Where the market waits, strategies are fed first and the run goes on from its last commit. On a wall clock
+the state is restored, the log's tail lived through again, and the run goes on at once: the account is asked and
+protected before the strategies are fed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tradebot.app.books import check_books
+from tradebot.app.faults import bar_error
+from tradebot.app.heartbeat import Heartbeat
+from tradebot.app.run import Hosted, shape
+from tradebot.config import Config
+from tradebot.core.model.effects import Effect, SignalJudged
+from tradebot.core.model.errors import UsageError
+from tradebot.core.model.money import exact
+from tradebot.core.model.values import Bar
+from tradebot.core.trading.replay import replay
+from tradebot.core.trading.session import Session
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import Batch, RunRow, StateRow
+from tradebot.journal.side import SIDE_FILE, read_side, write_side
+from tradebot.journal.writer import Journal
+from tradebot.market.feed import Prices
+
+DECISIVE = ("sim", "execution", "risk")
+"""Tables of the configuration that a run which goes on should not change unnoticed."""
+
+Said = Callable[[str], None]
+Work = Callable[[], object]
+
+
+def previous_runs(
+    path: Path, source: Prices, strategy_hash: str, modes: Sequence[str], said: Said | None
+) -> list[RunRow | None]:
+    """Return the interrupted run of each mode that can go on.
+
+    Several go on together only if all stand at one place of the feed; else all begin anew.
+    """
+    with Reader(path) as reader:
+        found = [reader.resumable_run(mode, source.label, strategy_hash) for mode in modes]
+        places = [_place(reader, run) for run in found]
+    if all(place == places[0] for place in places):
+        return found
+    if said is not None:
+        names = ", ".join(run.id for run in found if run is not None)
+        said(f"{names} cannot go on together: they stopped at different places of the market")
+    return [None] * len(modes)
+
+
+def _place(reader: Reader, run: RunRow | None) -> dict[str, Any] | None:
+    """Return where of the feed a run stands; None at its start."""
+    try:
+        state = None if run is None else reader.state(run.id)
+        return None if state is None else dict(state.body["cursor"])
+    except (ValueError, KeyError, TypeError):  # what is forged is told when the run is taken up
+        return None
+
+
+def load_state(path: Path, run: str, session: Session) -> StateRow | None:
+    """Return the journalled state. None for a run that was killed before its first commit.
+
+    Raises UsageError for a state of other symbols or another timeframe.
+    """
+    with Reader(path) as reader, exact():
+        state = reader.state(run)
+        if state is None:
+            return None
+        if state.body["shape"] != shape(session):
+            raise UsageError(
+                f"{run} was interrupted with another timeframe or other symbols",
+                hint="use the same to go on with it, or --new to start another run",
+            )
+        if not session.broker.outside:
+            check_books(reader, run, state.body)
+    return state
+
+
+def warm_all(path: Path, run: str, session: Session, heartbeat: Heartbeat) -> None:
+    """Feed the strategies every bar the run has seen, from the same first one."""
+    with Reader(path) as reader, exact():
+        for bar in reader.bars(run):
+            warm(session, bar, run)
+            heartbeat.beat()
+
+
+def warm_bars(path: Path, runs: Sequence[Hosted]) -> Iterator[Work]:
+    """Yield one call for each bar that strategies of runs must see again, oldest first per run."""
+    for run in runs:
+        name = run.identity.run
+        with Reader(path) as reader:
+            for bar in reader.stream_bars(name):
+                yield partial(warm, run.session, bar, name)
+
+
+def warm(session: Session, bar: Bar, run: str) -> None:
+    """Feed a bar that the run has seen to its strategy; StrategyError if that raises."""
+    try:
+        session.engine.warm(bar)
+    except BaseException as error:
+        hint = "mend it, or --new starts another run; `tradebot close-all` closes what is open"
+        raise bar_error(error, bar, f"on a bar that {run} has seen: ", hint) from error
+
+
+def replay_tail(path: Path, run: str, session: Session, state: StateRow) -> None:
+    """Live through what was logged behind a restored state, with the strategies off."""
+    with Reader(path) as reader, exact():
+        effects = (logged.effect for logged in reader.effects(run, state.audit_seq))
+        judged = [effect for effect in effects if isinstance(effect, SignalJudged)]
+        events = (logged.event for logged in reader.events(run, state.log_seq))
+        replay(session, events, judged)
+
+
+def last_bar(path: Path, runs: Sequence[Hosted]) -> int | None:
+    """Return the open time (UTC ms) of the newest bar all runs have seen, None before the first."""
+    with Reader(path) as reader:
+        times = [reader.last_bar_time(run.identity.run) for run in runs]
+    known = [time for time in times if time is not None]
+    return min(known) if known and len(known) == len(times) else None
+
+
+async def import_side(journal: Journal, path: Path, run: str, wall: int) -> int:
+    """Put protective orders of a run that left unrecorded into the journal; return how many there were.
+
+    The run must be current. The file goes once nothing of it is missing.
+    """
+    side = path.parent / SIDE_FILE
+    rows = read_side(side)
+    with Reader(path) as reader:
+        known = {order.id for order in reader.orders(run)}
+    mine = [row for row in rows if row.run == run]
+    missing = [row for row in mine if row.place.approved.order.id not in known]
+    if missing:
+        effects: list[tuple[int, Effect]] = [(row.at, row.place) for row in missing]
+        await journal.commit(Batch(run=run, wall=wall, effects=effects), full=True)
+    if mine:
+        write_side(side, [row for row in rows if row.run != run])
+    return len(missing)
+
+
+def changed_keys(previous: RunRow, config: Config) -> list[str]:
+    """Return the keys that decide trades and are not what the run began with."""
+    before, now = json.loads(previous.config), json.loads(config.canonical_json())
+    tables = (*DECISIVE, "ghost") if previous.mode == "ghost" else DECISIVE
+    return [
+        f"{table}.{key}"
+        for table in tables
+        for key in sorted({*before.get(table, {}), *now.get(table, {})})
+        if before.get(table, {}).get(key) != now.get(table, {}).get(key)
+    ]
+
+
+def opening_words(run: str, state: StateRow | None, source: Prices) -> str:
+    """Return the line that says that a run begins, or goes on."""
+    if state is None:
+        return f"{run} begins on {source.label}"
+    return f"{run} was interrupted and goes on, on {source.label}; --new starts another"
