@@ -156,7 +156,7 @@ class StubBroker:
     def send(self, approved: Approved, at: int) -> Sequence[Event]:
         self.asked["send"] += 1
         self.sent.append(approved.order.id)
-        self._later(lambda: self._words(self.exchange.submit(approved.order, self._now())))
+        self._later(lambda: self._words(self._submit(approved.order)))
         return ()
 
     def cancel(self, order: Order, at: int) -> Sequence[Event]:
@@ -203,6 +203,9 @@ class StubBroker:
     def live_through(self, step: Step) -> None:
         """Let the exchange see a step of the market, and tell what it does to orders."""
         self._words(e for e in list(self.exchange.step(step)) if not isinstance(e, Bar | Quote))
+
+    def _submit(self, order: Order) -> Iterable[Event]:
+        return self.exchange.submit(order, self._now())
 
     def _now(self) -> int:
         return self._clock.wall_ms()
