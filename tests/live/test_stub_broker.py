@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,20 @@ import live_kit as kit
 import pytest
 
 from tradebot.app.host import opened
+from tradebot.core.model.values import Bar
+from tradebot.market.files.feed import open_files
 
 HOURS = 6
+
+
+def agree(session: Any, broker: kit.StubBroker, symbols: Sequence[str]) -> None:
+    """The engine's ledger is the exchange's own account, to the last digit."""
+    engine = session.engine
+    assert not engine.halts.reasons
+    assert engine.portfolio.cash == broker.exchange.cash
+    for symbol in symbols:
+        held = broker.exchange.positions.get(symbol)
+        assert engine.portfolio.holding(symbol).qty == (0 if held is None else held.qty)
 
 
 async def trade(
@@ -41,8 +55,30 @@ def test_the_ledger_is_the_exchanges_own_account(tmp_path: Path, seed: int) -> N
     )
     assert ending.state == "ended", ending.why
     assert broker.asked["send"] > 20
-    engine = session.engine
-    assert engine.portfolio.cash == broker.exchange.cash
-    for symbol in symbols:
-        held = broker.exchange.positions.get(symbol)
-        assert engine.portfolio.holding(symbol).qty == (0 if held is None else held.qty)
+    agree(session, broker, symbols)
+
+
+UM = Path(__file__).resolve().parents[3] / "shared" / "data" / "um"
+FIVE = ("BTC/USDT", "ETH/USDT", "ADA/USDT", "SOL/USDT", "XRP/USDT")
+
+
+def may(days: int) -> list[list[Any]]:
+    """The recorded minutes of May 2025, five symbols side by side."""
+    files = [UM / f"{s.replace('/', '')}-1m-2025-05.csv.gz" for s in FIVE]
+    if not all(file.exists() for file in files):
+        pytest.skip("needs ../shared/data: May 2025 of five symbols")
+    steps = islice(open_files(files).steps(), days * 1440)
+    return [[event for event in step if isinstance(event, Bar)] for step in steps]
+
+
+@pytest.mark.parametrize(
+    "days", [1, pytest.param(31, marks=pytest.mark.full)], ids=["a day", "the month"]
+)
+def test_recorded_minutes_are_traded_to_their_end(tmp_path: Path, days: int) -> None:
+    minutes = may(days)
+    ending, broker, session = kit.play(
+        lambda loop: trade(loop, tmp_path, minutes, list(FIVE), 7, 4)
+    )
+    assert ending.state == "ended", ending.why
+    assert ending.summary["completed_trades"] >= 3
+    agree(session, broker, FIVE)
