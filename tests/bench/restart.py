@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "live")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "ADA/USDT", "SOL/USDT", "XRP/USDT")
 PRICES = {
@@ -81,7 +81,7 @@ def measure(master: Path, folder: Path) -> dict[str, Any]:
 
 async def build(folder: Path, minutes: int, quotes: int) -> int:
     """Write the journal of a run that was killed right after its entry had filled."""
-    import live_kit as kit
+    from kits import live_kit as kit
 
     from tradebot.app.host import opened
     from tradebot.core.model.effects import Place
@@ -159,7 +159,7 @@ def told(fill: Any, at: int) -> Any:
 
 
 def setup(folder: Path, feed: Any, broker: Any, clock: Any) -> Any:
-    import live_kit as kit
+    from kits import live_kit as kit
 
     return kit.late_setup(
         folder, feed, broker, clock, params={"fast": 12, "slow": 26},
@@ -222,7 +222,7 @@ class Feed:
 
 async def start(folder: Path, began: float) -> None:
     """Start on the journal, and say when the position was protected and when entries may be made."""
-    import live_kit as kit
+    from kits import live_kit as kit
 
     from tradebot.app.host import opened
     from tradebot.clock import SYSTEM

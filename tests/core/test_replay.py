@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from engine_kit import ADA, OUT, XRP, Played, Scripted, a_config, long, short
+from kits.engine_kit import ADA, OUT, XRP, Played, Scripted, a_config, long, short
 
 from tradebot.core.model.effects import Effect, SignalJudged
 from tradebot.core.model.events import Event

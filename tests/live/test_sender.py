@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import live_kit as kit
 import pytest
-from test_queue import START, Scene, scene
+from kits import live_kit as kit
+from kits.live_scene import START, Scene, scene
 
 from tradebot.app import queued
 from tradebot.app.sender import PROTECT_S

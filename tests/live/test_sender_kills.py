@@ -19,7 +19,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.side import SIDE_FILE, read_side
 from tradebot.journal.verify import verify
 
-HARNESS = Path(__file__).with_name("sender_harness.py")
+HARNESS = Path(__file__).parents[1] / "kits" / "sender_harness.py"
 ROOT = HARNESS.parents[2]
 MINUTES = 150
 NAKED_MS = 5_000

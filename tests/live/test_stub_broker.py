@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import live_kit as kit
 import pytest
+from kits import live_kit as kit
 
 from tradebot.app.host import opened
 from tradebot.core.model.values import Bar

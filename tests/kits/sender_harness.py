@@ -15,9 +15,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import live_kit as kit
+from kits import live_kit as kit
 
 XRP, ADA = "XRP/USDT", "ADA/USDT"
 START = kit.EPOCH + 3 * 3_600_000
