@@ -6,23 +6,21 @@ Tables come as lists of the rows of ``view``. No call holds up the writer.
 from __future__ import annotations
 
 import difflib
-import heapq
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tradebot.core.model import codec
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.values import Bar, OrderStatus
 from tradebot.journal import schema
 from tradebot.journal.faults import faults, missing
+from tradebot.journal.logged import damaged, read_log
 from tradebot.journal.noted import LOST_LOG, has_log, lost, was_written
-from tradebot.journal.pack import BAR, LogRow, unpack
+from tradebot.journal.pack import BAR
 from tradebot.journal.projection import read_fact
 from tradebot.journal.rows import (
     CommandRow,
@@ -51,7 +49,6 @@ _R = TypeVar("_R")
 
 _RUNS = "SELECT * FROM runs ORDER BY coalesce(resumed, started) DESC, num DESC"
 _LIVE = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
-_LOG = "SELECT seq, at, exchange_time, wall, kind, payload FROM log WHERE run = ? AND seq > ?"
 _NOTICES = (
     "SELECT ts, wall, body FROM audit WHERE run = ? AND kind = 'Notify' ORDER BY seq DESC LIMIT ?"
 )
@@ -246,7 +243,7 @@ class Reader:
         try:
             return snapshot_of(run, rows[0]["wall"], json.loads(rows[0]["body"]))
         except _UNFIT as error:
-            raise _damaged(f"the snapshot of {run}", error) from error
+            raise damaged(f"the snapshot of {run}", error) from error
 
     def positions(self, run: str) -> list[PositionRow]:
         """Return the snapshot's open positions, none without a snapshot."""
@@ -330,7 +327,7 @@ class Reader:
             try:
                 effect: Any = read_fact(row["kind"], row["body"])
             except ValueError as error:
-                raise _damaged(f"audit row {row['seq']}", error) from error
+                raise damaged(f"audit row {row['seq']}", error) from error
             yield LoggedEffect(row["seq"], row["ts"], row["wall"], effect)
 
     def bookings(self, run: str) -> Iterator[LoggedEffect]:
@@ -379,7 +376,7 @@ class Reader:
         try:
             return [row_of(cls, row) for row in rows]
         except _UNFIT as error:
-            raise _damaged(f"a row ({cls.__name__})", error) from error
+            raise damaged(f"a row ({cls.__name__})", error) from error
 
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with faults(self.path):
@@ -389,56 +386,13 @@ class Reader:
         num = self._rows("SELECT num FROM runs WHERE id = ?", run)
         if not num:
             raise self._unknown(run)
-        return _read_log(self.path, num[0]["num"], after, only_bars)
+        return read_log(open_readonly, self.path, num[0]["num"], after, only_bars)
 
     def _unknown(self, run: str) -> UsageError:
         known = [row.id for row in self.runs()]
         near = difflib.get_close_matches(run, known, n=1, cutoff=0)
         hint = f"did you mean {near[0]}?" if near else "run tradebot paper first"
         return UsageError(f"there is no run {run}", hint=hint)
-
-
-def read_blocks(db: sqlite3.Connection, num: int, bars: int, after: int) -> Iterator[LogRow]:
-    """Yield the packed rows of a run's bars (1) or other events (0), one block in memory at a time."""
-    cursor = db.execute(
-        "SELECT first, data FROM blocks WHERE run = ? AND bars = ? AND last > ? ORDER BY first",
-        (num, bars, after),
-    )
-    for first, data in cursor:
-        try:
-            rows = list(unpack(data))
-        except (ValueError, zlib.error) as error:
-            raise _damaged(f"the packed log at event {first}", error) from error
-        yield from (row for row in rows if row[0] > after)
-
-
-def _read_log(path: Path, num: int, after: int, only_bars: bool) -> Iterator[LoggedEvent]:
-    with closing(open_readonly(path)) as db, faults(path):
-        db.execute("BEGIN")  # packing in between would move rows from one table to the other
-        packed = [read_blocks(db, num, 1, after)]
-        raw = _LOG
-        if only_bars:
-            raw += f" AND kind = '{BAR}'"
-        else:
-            packed.append(read_blocks(db, num, 0, after))
-        for row in heapq.merge(*packed):
-            yield _logged(*row)
-        for row in db.execute(raw + " ORDER BY seq", (num, after)):
-            yield _logged(*row)
-
-
-def _logged(
-    seq: int, at: int, exchange_time: int, wall: int, kind: str, payload: str
-) -> LoggedEvent:
-    try:
-        event = codec.event_from_payload(kind, at, exchange_time, payload)
-    except ValueError as error:
-        raise _damaged(f"event {seq} of the log", error) from error
-    return LoggedEvent(seq, at, exchange_time, wall, event)
-
-
-def _damaged(what: str, error: Exception) -> JournalError:
-    return JournalError(f"{what} is damaged ({error})", hint="tradebot db verify tells more")
 
 
 def _nothing(path: Path, words: str) -> JournalError:
