@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tradebot.core.model.errors import UsageError
+from tradebot.core.model.errors import TradebotError, UsageError
 
 _KINDS = (
     (stat.S_ISDIR, "a directory", "name a file in it"),
@@ -34,7 +34,11 @@ def kind_of(path: Path) -> tuple[str, str] | None:
 
 
 def check_target(path: Path) -> Path:
-    """Return where a file of this name will be, links followed; UsageError if it could not be written."""
+    """Return where a file of this name will be, links followed.
+
+    UsageError if something is there that is no regular file, or there is no such directory; TradebotError if it
+    cannot be looked at.
+    """
     try:
         target = Path(os.path.realpath(path))
         if os.path.lexists(target):
@@ -61,8 +65,8 @@ def check_target(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a draft that takes the place of ``path``, whole and on disk, when the block ends well.
 
-    Links are followed: the file they lead to is the one replaced, and it keeps its permissions. UsageError for a
-    target that is no regular file or cannot be written; whatever was there stays then.
+    Links are followed: the file they lead to is the one replaced, and it keeps its permissions. Errors as
+    ``check_target``, and TradebotError when it cannot be written; whatever was there stays then.
     """
     target = check_target(path)
     draft = target.with_name(f".{os.getpid()}.{abs(hash(target.name)):x}.new")
@@ -84,7 +88,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8, whole or not at all; UsageError as ``replacing``."""
+    """Write a text as UTF-8, whole or not at all; errors as ``replacing``."""
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -97,9 +101,9 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _unwritable(path: Path, error: OSError | ValueError) -> UsageError:
+def _unwritable(path: Path, error: OSError | ValueError) -> TradebotError:
     why = getattr(error, "strerror", None) or str(error)
-    return UsageError(f"cannot be written: {why}", hint="name another file", file=str(path))
+    return TradebotError(f"cannot be written: {why}", hint="name another file", file=str(path))
 
 
 __all__ = ["check_target", "kind_of", "replacing", "write_text"]

@@ -209,7 +209,7 @@ def test_colours_only_where_they_are_wanted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "said"), [("none/page.html", "does not exist"), (".", "names a directory")]
+    ("target", "said"), [("none/page.html", "does not exist"), (".", "is a directory")]
 )
 def test_a_page_that_cannot_be_written_is_refused_before_the_run(
     capsys: pytest.CaptureFixture[str], file: Path, target: str, said: str

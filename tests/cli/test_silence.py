@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tradebot.__main__ import main
+from tradebot.cli import run_commands
 
 T0 = 1_746_518_400_000  # 2025-05-06T08:00Z
 MINUTE = 60_000
@@ -111,3 +112,81 @@ def test_a_fee_in_percent_is_asked_back(tmp_path: Path, capsys: pytest.CaptureFi
     assert "0.05 is 5 %, and no fee is above 1 %; 0.05 % is written 0.0005" in (
         capsys.readouterr().err
     )
+
+
+def test_a_backtest_points_at_what_has_all_its_trades(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    often = """if self.seen % 9 == 2:
+            return Signal("long", 1.0, stop=bar.close * 0.99)
+        if self.seen % 9 == 5:
+            return Signal("exit", 1.0)"""
+    file = bars(tmp_path / "BTCUSDT-1m-a.csv", list(range(500)))
+    (tmp_path / "often.py").write_text(AT[: AT.index("if self.seen ==")] + often)
+    words = ["backtest", str(file), "--strategy", f"{tmp_path}/often.py:At"]
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert "; --json or --html FILE has all)" in text
+    assert "tradebot trades" not in text
+    hashes = [line.split() for line in text.splitlines()[-3:]]
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["hashes"] == dict(hashes)
+    assert [name for name, _ in hashes] == ["signals", "orders", "fills"]
+
+
+def test_files_at_a_pace_say_how_long_they_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEBOT_DATA_DIR", str(tmp_path / "data"))
+    file = bars(tmp_path / "BTCUSDT-1m-a.csv", list(range(500)))
+    words = ["paper", str(file), "--headless", "--for", "2m", "--set"]
+    assert main([*words, "market.speed=100000"]) == 0
+    assert "--speed max" not in capsys.readouterr().err
+    monkeypatch.setattr(run_commands, "LONG_MS", 1)
+    assert main([*words, "market.speed=1000"]) == 0
+    assert (
+        "2 min of data take 1 min at 1000 market minutes a minute; "
+        "--speed max plays them as fast as they can be read"
+    ) in capsys.readouterr().err
+
+
+def test_what_a_closed_position_made_needless_keeps_its_quantity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEBOT_DATA_DIR", str(tmp_path / "data"))
+    both = AT.replace("stop=bar.close", "target=bar.close * 1.00002, stop=bar.close")
+    (tmp_path / "both.py").write_text(both)
+    file = bars(tmp_path / "BTCUSDT-1m-a.csv", list(range(60)))
+    strategy = f"{tmp_path}/both.py:At"
+    assert main(["paper", str(file), "--headless", "--speed", "max", "--strategy", strategy]) == 0
+    capsys.readouterr()
+    assert main(["orders", "--json"]) == 0
+    orders = json.loads(capsys.readouterr().out)["data"]["orders"]
+    (stop,) = [row for row in orders if row["purpose"] == "s"]
+    assert (stop["status"], stop["reason"]) == ("cancelled", "position closed")
+    assert float(stop["qty"]) > 0
+    for columns, shown in (("120", "cancelled (position closed)"), ("80", "cancelled (position")):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert main(["orders"]) == 0
+        text = capsys.readouterr().out
+        assert shown in text
+        assert stop["qty"] in text
+
+
+def test_runs_over_different_markets_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEBOT_DATA_DIR", str(tmp_path / "data"))
+    for name in ("a", "b"):
+        file = bars(tmp_path / f"BTCUSDT-1m-{name}.csv", list(range(9)))
+        assert main(["paper", str(file), "--headless", "--speed", "max"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "paper-0001", "paper-0002"]) == 2
+    assert "different markets" in capsys.readouterr().err.splitlines()[0]
+
+
+def test_a_password_in_an_address_is_never_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    for url in ("http://me:hunter2@127.0.0.1:1", "http://me:hunter2@example.com", "hunter2@x\x1b"):
+        assert main(["config", "show", "--set", f"exchange.url={url}"]) == 2
+        said = capsys.readouterr()
+        assert "hunter2" not in said.out + said.err

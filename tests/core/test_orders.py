@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradebot.core.model.events import OrderUpdate
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import (
     Fill,
@@ -17,7 +19,7 @@ from tradebot.core.model.values import (
     Side,
     TimeInForce,
 )
-from tradebot.core.state.orders import TRANSITIONS, TrackedOrder
+from tradebot.core.state.orders import CLOSED, TRANSITIONS, TrackedOrder
 
 D = Decimal
 S = OrderStatus
@@ -127,3 +129,21 @@ def test_state_survives_json(path: list[OrderStatus], fills: int) -> None:
             tracked.fill(a_fill("0.5"))
         again = TrackedOrder.restored(json.loads(json.dumps(tracked.export_state())))
         assert again == tracked
+
+
+def test_an_order_that_its_closed_position_made_needless_keeps_its_quantity() -> None:
+    sent = an_order().order
+    for held, reduces, left, end in (
+        (D(0), True, D(0), (S.CANCELLED, None, CLOSED)),
+        (D(1), True, D(0), (S.EXPIRED, D(0), "cut")),
+        (D(0), False, D(0), (S.EXPIRED, D(0), "cut")),
+        (D(0), True, D("0.5"), (S.EXPIRED, D("0.5"), "cut")),
+    ):
+        tracked = TrackedOrder.sent(replace(sent, reduce_only=reduces), 3)
+        update = OrderUpdate(1, sent.symbol, sent.id, S.EXPIRED, 1, 0, "cut", left)
+        told = tracked.understood(update, held)
+        assert (told.status, told.qty, told.reason) == end
+        tracked.move(S.WORKING)
+        assert tracked.move(told.status, told.qty)
+        if held == 0 and reduces and not left:
+            assert (tracked.status, tracked.qty) == (S.CANCELLED, D(1))

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
 from tradebot.app.build import make_session, price_bounds
 from tradebot.app.faults import stop_error
-from tradebot.cli.drawing import check_page, drawn
+from tradebot.cli.drawing import drawn
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.trading.snapshot import Heading, strategy_warnings, trade_row
+from tradebot.disk import check_target
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import StrategySpec, load_strategy
@@ -28,7 +29,8 @@ def backtest(options: RunOptions) -> int:
     """Run a strategy over files, as fast as they can be read; nothing is journalled."""
     config = read_config(options.common, options.flags())
     spec = chosen_strategy(config)
-    check_page(options.html)
+    if options.html is not None:
+        check_target(options.html)  # better before the run than after it
     feed = open_files(options.files, options.symbols, bounds=price_bounds())
     notebook = Notebook(equity=options.plot or options.html is not None)
     session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
@@ -101,7 +103,7 @@ def _result(outcome: BacktestResult, warnings: Sequence[str], options: RunOption
     if not options.common.json:
         from tradebot.cli.summary import render
 
-        text = render(outcome.summary, outcome.positions, trades)
+        text = render(outcome.summary, outcome.positions, trades, outcome.hashes)
     data = {
         "summary": outcome.summary,
         "positions": outcome.positions,

@@ -147,7 +147,13 @@ def _orders(reader: Reader, options: InspectOptions, _: Config) -> Result:
 
 def _order(row: OrderRow) -> Row:
     """Return what people read: a short id, what the order is for, its one price."""
-    return {"short_id": row.number, "at": row.at, "for": row.goal, "type": row.kind}
+    return {
+        "short_id": row.number,
+        "at": row.at,
+        "for": row.goal,
+        "type": row.kind,
+        "status": row.standing,
+    }
 
 
 def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:

@@ -15,7 +15,8 @@ from tradebot.cli.options import QualityOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.core.ghost.quality import DIMENSIONS
-from tradebot.core.model.errors import TradebotError, UsageError
+from tradebot.core.model.errors import UsageError
+from tradebot.disk import replacing, write_text
 from tradebot.journal.reader import Reader
 from tradebot.reports.signal_quality import ghost_runs, quality_report
 
@@ -33,17 +34,15 @@ def quality(options: QualityOptions) -> int:
     with Reader(database(config)) as reader, reader.moment():
         runs = ghost_runs(reader, options.run, every=options.every)
         report = quality_report(reader, runs)
-    warnings = _warnings(report)
+    data: dict[str, Any] = {"quality": report}
+    text = None if options.common.json else quality_text(report)
     if options.html is not None:
         from tradebot.cli.quality_page import page
 
-        with written(options.html) as file:
-            file.write(page(report))
-        warnings.append(f"wrote {options.html}")
-    text = None if options.common.json else quality_text(report)
-    return show(
-        Result("quality", {"quality": report}, warnings, text=text), as_json=options.common.json
-    )
+        write_text(options.html, page(report))
+        data["html"] = str(options.html)
+        text = f"{text}\n\nwrote {options.html}"
+    return show(Result("quality", data, _warnings(report), text=text), as_json=options.common.json)
 
 
 def _warnings(report: Row) -> list[str]:
@@ -213,22 +212,9 @@ def write_csv(columns: Sequence[str], rows: Iterable[Row], target: Path) -> int:
 
 @contextmanager
 def written(target: Path) -> Iterator[TextIO]:
-    """Open a file for text, or the standard output for ``-``; TradebotError when it cannot be."""
+    """Open a file for text, or the standard output for ``-``; it is there whole or not at all."""
     if str(target) == "-":
         yield sys.stdout
         return
-    try:
-        file = target.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    with file:
-        try:
-            yield file
-        except OSError as error:
-            raise _unwritable(target, error) from error
-
-
-def _unwritable(target: Path, error: OSError) -> TradebotError:
-    return TradebotError(
-        f"{target} cannot be written: {error.strerror or error}", hint="name another file"
-    )
+    with replacing(target) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        yield file

@@ -30,7 +30,11 @@ from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.paths import journal_path
 from tradebot.market.feed import FileSource, SimulatedSource, Source
 from tradebot.market.files.feed import open_files
+from tradebot.market.files.findings import duration as in_words
 from tradebot.plugins.aside import prints_aside
+
+LONG_MS = 60_000
+"""Wall time that a user is told of before files are played."""
 
 
 def paper(options: RunOptions) -> int:
@@ -62,7 +66,7 @@ def _paper(options: RunOptions, signals: Signals) -> int:
         new=options.new,
         modes=modes_of(options),
         observe=without_shadow(_observe) if options.mode == "ghost" else _observe,
-        said=_greeting(options, config, source),
+        said=_greeting(options, config, source, _patience(options, config, source)),
     )
     ending = _host(host_setup, options, signals)
     result = ghost_result(_paper_result(ending, source, config), ending, config)
@@ -70,12 +74,30 @@ def _paper(options: RunOptions, signals: Signals) -> int:
     return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
 
 
-def _greeting(options: RunOptions, config: Config, source: Source) -> Callable[[str], None]:
-    """Return what says that a run begins: one line, on a terminal with how to go about it."""
-    if options.headless or options.common.json or not sys.stderr.isatty():
-        return _say
+def _patience(options: RunOptions, config: Config, source: Source) -> list[str]:
+    """Say how long files take at the speed asked for, where that is long; nothing for an endless market."""
+    length, speed = source.length(), config.market.speed
+    if length is None or speed == "max":
+        return []
+    length = min(length, options.duration_ms or length)
+    wall = int(length / speed)
+    if wall < LONG_MS:
+        return []
+    return [
+        (
+            f"{in_words(length)} of data take {in_words(wall)} at {speed} market minutes a minute; "
+            "--speed max plays them as fast as they can be read"
+        )
+    ]
 
-    banner = [f"  {name:<9} {text}" for name, text in _banner(options, config, source)]
+
+def _greeting(
+    options: RunOptions, config: Config, source: Source, patience: list[str]
+) -> Callable[[str], None]:
+    """Return what says that a run begins: one line, on a terminal with how to go about it."""
+    banner = list(patience)
+    if not (options.headless or options.common.json) and sys.stderr.isatty():
+        banner += [f"  {name:<9} {text}" for name, text in _banner(options, config, source)]
 
     def greet(opening: str) -> None:
         _say(opening)
@@ -157,6 +179,6 @@ def _paper_result(ending: Ending, source: Source, config: Config) -> Result:
         str(ending.summary["mode"]),
         data,
         [*source.warnings(ending.positions), *ending.warnings],
-        text=render(ending.summary, ending.positions, trades),
+        text=render(ending.summary, ending.positions, trades, ending.hashes),
         error=ending.error,
     )

@@ -27,6 +27,7 @@ from tradebot.config.template import filled
 from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError, UsageError
 from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
+from tradebot.disk import write_text
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import ParamInfo, describe, list_strategies, load_strategy
@@ -150,17 +151,15 @@ def _check(text: str) -> None:
 
 def _write(target: Path, text: str) -> None:
     """Write the file whole or not at all."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
     except OSError as error:
         raise ConfigError(
             f"cannot be written: {error.strerror}",
             file=str(target),
             hint="choose another place with --config",
         ) from None
+    write_text(target, text)
 
 
 def _written_result(target: Path, values: dict[str, Any]) -> Result:

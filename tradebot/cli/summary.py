@@ -22,15 +22,16 @@ from tradebot.cli.tables import (
 )
 
 NEWEST_TRADES = 20
-"""Rows of the trade history that a summary shows; ``tradebot trades`` shows them all."""
+"""Rows of the trade history that a summary shows."""
 
 
 def render(
     summary: Mapping[str, Any],
     positions: Sequence[Mapping[str, Any]],
     trades: Sequence[Mapping[str, Any]],
+    hashes: Mapping[str, str],
 ) -> str:
-    """Return summary, open positions and the newest trades as text for the terminal."""
+    """Return summary, open positions, the newest trades and the fingerprints as text for the terminal."""
     width = console_of().width
     title = f"{summary['run'] or summary['mode']} · {summary['strategy']} · {summary['market']}"
     return rendered(
@@ -40,7 +41,9 @@ def render(
         "",
         _positions(positions, width),
         "",
-        _trades(trades, width),
+        _trades(trades, summary["run"], width),
+        "",
+        *(Text(f"{name:<8} {hashes[name] or '-'}", "dim") for name in hashes),
     )
 
 
@@ -106,11 +109,13 @@ def _positions(positions: Sequence[Mapping[str, Any]], width: int) -> Table | Te
     return listing("Open positions", POSITIONS, positions, width)
 
 
-def _trades(trades: Sequence[Mapping[str, Any]], width: int) -> Table | Text:
+def _trades(trades: Sequence[Mapping[str, Any]], run: str | None, width: int) -> Table | Text:
     if not trades:
         return Text("No completed trades.", "dim")
     newest = trades[-NEWEST_TRADES:]
     title = "Trade history"
     if len(newest) < len(trades):
-        title += f" (newest {len(newest)} of {len(trades)}; `tradebot trades` shows all)"
+        # of a backtest nothing is journalled: `tradebot trades` would show another run
+        rest = "--json or --html FILE has all" if run is None else "`tradebot trades` shows all"
+        title += f" (newest {len(newest)} of {len(trades)}; {rest})"
     return listing(title, TRADES, newest, width)

@@ -256,7 +256,7 @@ ORDERS = (
     Column("type", "type", rank=3),
     Column("qty", "qty", right=True),
     Column("at", "at", price, right=True),
-    Column("status", "status"),
+    Column("status", "status", words=True),
     Column("filled", "filled", right=True, rank=2),
     Column("average", "average", price, right=True, rank=1),
     Column("reason", "reason", words=True, rank=4),

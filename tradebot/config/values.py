@@ -206,9 +206,14 @@ def hours(value: object) -> tuple[int, ...]:
 
 def loopback_url(value: object) -> str:
     """Parse an http(s) or ws(s) address whose host is this machine; empty for none."""
-    text = word(value).strip()
+    try:
+        text = word(value).strip()
+    except ValueError:
+        raise ValueError("must be an address in printable text") from None
     if not text:
         return ""
+    if "@" in text:  # never repeated: there may be a password in it
+        raise ValueError("must be an address without a user or a password")
     if not _is_loopback(text):
         wanted = "must be a loopback address like http://127.0.0.1:8080"
         raise ValueError(f"{wanted}, got {shown(value)}")

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, cast
 from tradebot.core.model.money import plain
 from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.times import iso, of_iso
+from tradebot.core.state.orders import CLOSED
 
 TIMES = frozenset(("time", "entry_time", "exit_time", "ts", "updated", "since", "next_entry"))
 """Fields that hold a market time, which JSON writes as ISO-8601."""
@@ -88,6 +89,11 @@ class OrderRow:
     def at(self) -> Decimal | None:
         """Its one price: the limit, else the trigger; None for a market order."""
         return self.price if self.price is not None else self.trigger_price
+
+    @property
+    def standing(self) -> str:
+        """Its status, with the reason of one that its closed position made needless."""
+        return f"{self.status} ({self.reason})" if self.reason == CLOSED else self.status
 
     @property
     def number(self) -> str:

@@ -45,6 +45,10 @@ class Prices(Protocol):
         """Say what was wrong with the prices so far; ``positions`` are the rows of what is open."""
         ...
 
+    def length(self) -> int | None:
+        """Return the market time it has, in milliseconds; None for an endless one."""
+        ...
+
 
 class Source(Prices, Protocol):
     """A stream of steps that waits for whoever reads it, and can be wound back to a cursor."""
@@ -122,6 +126,10 @@ class FileSource:
         """Return the share of the files that was read."""
         return self._feed.progress
 
+    def length(self) -> int | None:
+        """Return the market time of the files in milliseconds."""
+        return self._feed.length()
+
     def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:
         """Say what the files lack: bars, symbols from when to when, funding."""
         return self._feed.warnings(self._time + self.interval - 1, positions)
@@ -154,6 +162,10 @@ class SimulatedSource:
         return self._market.cursor()
 
     def progress(self) -> float | None:
+        """Return None: it does not end."""
+        return None
+
+    def length(self) -> int | None:
         """Return None: it does not end."""
         return None
 

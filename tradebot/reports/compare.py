@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradebot.core.model.errors import JournalError
+from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.money import exact, plain
 from tradebot.core.model.times import iso
 from tradebot.journal.paths import journal_path
@@ -96,11 +96,15 @@ class Comparison:
 
 
 def compare(first: RunPlace, second: RunPlace) -> Comparison:
-    """Compare two runs of one journal or of two. UsageError or JournalError when one is not there."""
+    """Compare two runs of one journal or of two. UsageError or JournalError when one is not there,
+    and UsageError when they ran over different markets.
+    """
     with ExitStack() as stack, exact():
         readers = [stack.enter_context(Reader(place.path)) for place in (first, second)]
         places = zip(readers, (first, second), strict=True)
-        one, other = (Half.load(reader, reader.run(place.run)) for reader, place in places)
+        found = [(reader, reader.run(place.run)) for reader, place in places]
+        _refuse_strangers(*(run for _, run in found))
+        one, other = (Half.load(reader, run) for reader, run in found)
         settings = list(_settings(one.run, other.run))
         differences = list(_differences(one, other, settings))
         return Comparison(
@@ -109,6 +113,15 @@ def compare(first: RunPlace, second: RunPlace) -> Comparison:
             hashes=_hashes(one.run, other.run),
             totals=_totals(one, other, differences),
             differences=differences,
+        )
+
+
+def _refuse_strangers(one: RunRow, other: RunRow) -> None:
+    """Runs over different markets decided about different prices: nothing of them can be compared."""
+    if one.market != other.market:
+        raise UsageError(
+            f"{one.id} ran on {one.market}, {other.id} on {other.market}: different markets",
+            hint="compare runs over the same prices; `tradebot runs` lists them",
         )
 
 
@@ -147,8 +160,8 @@ def _sum(rows: Iterable[TradeRow]) -> Decimal:
 
 
 def _settings(one: RunRow, other: RunRow) -> Iterator[Row]:
-    """Yield what the runs were told differently: market, strategy, version, configuration."""
-    for name in ("market", "strategy", "strategy_hash", "version"):
+    """Yield what the runs were told differently: strategy, version, configuration."""
+    for name in ("strategy", "strategy_hash", "version"):
         if getattr(one, name) != getattr(other, name):
             yield {"key": name, FIRST: getattr(one, name), SECOND: getattr(other, name)}
     mine, theirs = _flat(json.loads(one.config)), _flat(json.loads(other.config))
@@ -225,7 +238,6 @@ def _cause(causes: set[str]) -> str:
     named = {
         "strategy_hash": "the strategy or its parameters differ",
         "strategy.timeframe": "the timeframe differs",
-        "market": "the market differs",
     }
     said = [text for key, text in named.items() if key in causes]
     return "; ".join(said) or "the same strategy saw other bars (a gap, or another start)"

@@ -15,10 +15,11 @@ nothing, a late fill is booked all the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from tradebot.core.model.events import OrderUpdate
 from tradebot.core.model.money import ZERO, quotient_at_8
 from tradebot.core.model.values import (
     Fill,
@@ -29,6 +30,9 @@ from tradebot.core.model.values import (
     Side,
     TimeInForce,
 )
+
+CLOSED = "position closed"
+"""Why a stop or a target ends when there is nothing left for it to close."""
 
 _LIVE_STATES = frozenset(status for status in OrderStatus if not status.terminal)
 
@@ -183,6 +187,17 @@ class TrackedOrder:
             return left is not None
         self.status = status
         return True
+
+    def understood(self, update: OrderUpdate, held: Decimal) -> OrderUpdate:
+        """Return the venue's word on the order in ours; ``held`` is the position (signed, base units).
+
+        An order that only reduces, unfilled when its position is closed, was needless: it is cancelled, and
+        keeps the quantity it was sent with.
+        """
+        over = update.status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED) and not update.qty
+        if over and self.order.reduce_only and not self.filled and not held:
+            return replace(update, status=OrderStatus.CANCELLED, qty=None, reason=CLOSED)
+        return update
 
     def fill(self, fill: Fill) -> None:
         """Add an execution."""

@@ -159,6 +159,7 @@ class Answers:
                 self._blame(update.symbol, update.order_id)
             return
         before = self._shared.position(book)
+        update = tracked.understood(update, book.holding.qty)
         changed = self._table.hear(tracked, update, update.qty)
         if changed:
             self._shared.out += self._shared.caveats.hear(update)

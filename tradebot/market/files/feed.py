@@ -90,6 +90,16 @@ class FileFeed:
         """Whether there are recorded funding rates for any symbol (``funding_symbols`` says which)."""
         return bool(self.funding_symbols)
 
+    def length(self) -> int:
+        """Return the market time from the first bar to the end of the last, in milliseconds.
+
+        It looks at the files' ends, for which packed ones are read through once.
+        """
+        ends = [_last_time(file) for file in self._prices]
+        return max([end for end in ends if end is not None], default=self.first_time) + (
+            self.interval - self.first_time
+        )
+
     @property
     def progress(self) -> float:
         """Share of the price files read so far, 0 to 1."""
