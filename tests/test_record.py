@@ -16,6 +16,8 @@ from tradebot.app import runner as runner_module
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.host import PaperHost, Setup, opened
 from tradebot.app.runner import Pace
+from tradebot.app.status import trouble_of
+from tradebot.clock import SYSTEM
 from tradebot.config import load_config
 from tradebot.guard.notice import NOTICE_FILE, read_notice
 from tradebot.journal.audit import AuditKey
@@ -23,6 +25,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.verify import verify
 from tradebot.market.feed import SimulatedSource
 from tradebot.plugins.strategies import load_strategy
+from tradebot.tui.feed import Feed
 
 HOUR = 3_600_000
 
@@ -66,6 +69,10 @@ def test_a_foreign_lock_holds_the_market_up_and_the_run_goes_on_after_it(
         assert notice is not None
         assert "cannot be written" in notice.text
         assert "locked" in notice.text
+        trouble = trouble_of(tmp_path)
+        assert trouble is not None
+        assert "locked" in trouble
+        assert Feed(tmp_path, SYSTEM.wall_ms).read().problem == trouble
         assert not host.wait(1.5)  # it stands, and does not end
         assert host.hung == 0.0
         foreign.execute("ROLLBACK")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tradebot.core.model.times import iso
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.guard.lock import Owner, lock_owner
+from tradebot.guard.notice import read_notice
 from tradebot.journal.rows import RunRow
 from tradebot.journal.status import HaltInForce
 
@@ -16,6 +18,12 @@ LATCHED = "the HALT file is there"
 def engine_of(data_dir: Path, run: RunRow) -> Owner | None:
     """Return the process that works on a run, None for a run that is over or was left by a killed one."""
     return lock_owner(data_dir) if run.state == "running" else None
+
+
+def trouble_of(data_dir: Path) -> str | None:
+    """Return what an engine says that cannot write its journal, or that died of it; None without a word."""
+    notice = read_notice(data_dir)
+    return None if notice is None else f"since {iso(notice.since)} {notice.text}"
 
 
 def latched_halt(data_dir: Path) -> HaltInForce | None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradebot.app.standing import database
-from tradebot.app.status import engine_of, latched_halt
+from tradebot.app.status import engine_of, latched_halt, trouble_of
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import ListShape, Result, show
 from tradebot.cli.settings import read_config
@@ -226,6 +226,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         **_figures(reader, shown),
         "halted": bool(halts),
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
+        "trouble": trouble_of(config.data_dir()),
         "error": run.error,
     }
     if options.common.json:
@@ -296,6 +297,8 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
     yield "open", f"{data['open_positions']} position(s)"
     halts = "; ".join(f"{row['reason']} ({row['detail']})" for row in data["halts"])
     yield "trading", f"HALTED: {halts}" if data["halted"] else "armed"
+    if data["trouble"]:
+        yield "trouble", data["trouble"]
     if data["error"]:
         yield "error", data["error"]
 

@@ -10,12 +10,12 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradebot.app.status import engine_of, latched_halt
+from tradebot.app.status import engine_of, latched_halt, trouble_of
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.values import Bar
 from tradebot.guard.lock import lock_owner
@@ -226,7 +226,9 @@ class Feed:
             if not runs:
                 raise JournalError("there is no run yet")
             run = runs[0] if self.pinned is None else reader.run(self.pinned)
-            return self._view(reader, runs, run, wall, latch)
+            view = self._view(reader, runs, run, wall, latch)
+        trouble = trouble_of(self.data_dir)
+        return view if trouble is None else replace(view, problem=trouble)
 
     def _view(
         self,
