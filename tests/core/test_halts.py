@@ -81,6 +81,11 @@ def test_every_reason_the_core_halts_for_is_in_the_table() -> None:
     assert {own.halt for own in OWN_FILLS} - {""} <= HALTS.keys()
 
 
+def test_readme_says_what_each_halt_means() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert [name for name in HALTS if f"`{name}`" not in readme] == []
+
+
 def test_halt_and_close_leave_in_the_call_that_sees_the_limit_reached() -> None:
     story = Bare(a_config(limits=HURT))
     story.opened()
