@@ -87,8 +87,8 @@ SHARED_NAMES = {
 }
 """Names that several classes have for a reason."""
 
-CLASHES = {"Account", "Clock", "Holding", "Limits", "OrderChanged"}
-"""Names that are still to be told apart (the venue's and the bot's own); none may be added."""
+CLASHES = {"Account"}
+"""Names that are still to be told apart; none may be added."""
 
 
 def test_a_name_is_one_class() -> None:

@@ -15,11 +15,11 @@ from kits.venue_kit import BTC, ETH, START, make_venue, row
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Quote
-from tradebot.venue.bus import AccountChanged, AlgoChanged, Happening, OrderChanged
+from tradebot.venue.bus import AccountChanged, AlgoChanged, Happening, OrderNews
 from tradebot.venue.call import Call
 from tradebot.venue.clock import HandClock
 from tradebot.venue.errors import VenueError
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.routes import ROUTES
 from tradebot.venue.settings import AccountScript, Settings
 
@@ -52,7 +52,7 @@ class Books(RuleBasedStateMachine):
         self.venue.start()
 
     def hear(self, event: Happening) -> None:
-        if isinstance(event, OrderChanged):
+        if isinstance(event, OrderNews):
             self.told.setdefault(event.order.id, []).append(event.order.status)
         elif isinstance(event, AccountChanged):
             for change in event.balances:
@@ -65,7 +65,7 @@ class Books(RuleBasedStateMachine):
 
     def ask(self, method: str, path: str, **values: object) -> Any:
         """What a signed request answers; a refusal answers None."""
-        params = Params.of({name: str(value) for name, value in values.items()})
+        params = RequestParams.of({name: str(value) for name, value in values.items()})
         call = Call(method, path, self.clock.now(), 0.0, params=params)
         try:
             return ROUTES[method, path].handler(self.venue, call)

@@ -12,7 +12,7 @@ from tradebot.core.model.values import HOUR_MS
 from tradebot.venue.call import Call
 from tradebot.venue.clock import HandClock
 from tradebot.venue.core import Venue
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.routes import ROUTES
 from tradebot.venue.settings import AccountScript, Settings
 
@@ -20,7 +20,7 @@ HOURS = 24 if os.environ.get("TRADEBOT_FULL") == "1" else 3
 
 
 def ask(venue: Venue, method: str, path: str, text: str) -> None:
-    call = Call(method, path, venue.clock.now(), 0.0, params=Params(text, ""))
+    call = Call(method, path, venue.clock.now(), 0.0, params=RequestParams(text, ""))
     call.route = ROUTES[method, path]
     call.route.handler(venue, call)
 

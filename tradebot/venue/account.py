@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from tradebot.core.model.money import ZERO, ratio, to_eight
 from tradebot.venue.bus import AccountChanged, BalanceChange, Bus
-from tradebot.venue.clock import Clock
-from tradebot.venue.holdings import Holding
+from tradebot.venue.clock import VenueClock
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.income import Income, IncomeBook
 from tradebot.venue.ledger import Ledger
 from tradebot.venue.listings import Listings
@@ -24,11 +24,11 @@ _BNB_DISCOUNT = Decimal("0.9")
 _BNB_PRICE = Decimal(600)
 
 
-class Account:
+class VenueAccount:
     """Wallets by asset, one-way position rows by symbol, modes."""
 
     def __init__(
-        self, settings: Settings, listings: Listings, bus: Bus, ledger: Ledger, clock: Clock
+        self, settings: Settings, listings: Listings, bus: Bus, ledger: Ledger, clock: VenueClock
     ) -> None:
         script = settings.account
         self._settings = settings
@@ -36,7 +36,7 @@ class Account:
         self._ledger = ledger
         self._clock = clock
         self._listings = listings
-        self._holdings: dict[str, Holding] = {}
+        self._holdings: dict[str, VenueHolding] = {}
         self._types = {
             listing.symbol: script.margin_types.get(listing.name, script.margin_type)
             for listing in listings
@@ -85,17 +85,17 @@ class Account:
 
     # Positions
 
-    def holding(self, symbol: str) -> Holding:
+    def holding(self, symbol: str) -> VenueHolding:
         """Return the one-way row of a symbol; it is made when it is first asked for."""
         row = self._holdings.get(symbol)
         if row is None:
             listing = self._listings.by_symbol[symbol]
-            row = Holding(listing, leverage=self._settings.account.leverage)
+            row = VenueHolding(listing, leverage=self._settings.account.leverage)
             row.margin_type = self._types[symbol]
             self._holdings[symbol] = row
         return row
 
-    def holdings(self) -> list[Holding]:
+    def holdings(self) -> list[VenueHolding]:
         """Return the one-way rows made so far."""
         return list(self._holdings.values())
 
@@ -164,7 +164,7 @@ class Account:
             return ZERO
         return sum((row.wallet for row in self._holdings.values()), ZERO)
 
-    def tell_margin(self, row: Holding) -> None:
+    def tell_margin(self, row: VenueHolding) -> None:
         """Publish that margin was moved to or from a position."""
         self.tell("MARGIN_TRANSFER", [self._change("USDT", ZERO)], [row])
 
@@ -172,7 +172,7 @@ class Account:
         self,
         reason: str,
         changes: Sequence[BalanceChange],
-        rows: Iterable[Holding],
+        rows: Iterable[VenueHolding],
         *,
         symbol: str = "",
     ) -> None:

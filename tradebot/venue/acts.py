@@ -18,7 +18,7 @@ from tradebot.core.model.events import Event, FundingRate
 from tradebot.core.model.money import ZERO, exact
 from tradebot.venue.bus import ConfigChanged, MarginCalled
 from tradebot.venue.errors import VenueError
-from tradebot.venue.holdings import Holding
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.income import TYPES
 from tradebot.venue.listings import Listing
 from tradebot.venue.orders import VenueOrder
@@ -219,7 +219,7 @@ class Acts:
         leverage: Any = 20,
     ) -> None:
         """Put a hedge leg or a cross position on the account; it can only be closed."""
-        row = Holding(
+        row = VenueHolding(
             self._listing(symbol),
             side,
             Decimal(str(qty)),

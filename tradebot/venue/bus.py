@@ -17,7 +17,7 @@ from tradebot.core.model.values import Quote
 
 if TYPE_CHECKING:
     from tradebot.venue.algo import AlgoOrder
-    from tradebot.venue.holdings import Holding
+    from tradebot.venue.holdings import VenueHolding
     from tradebot.venue.orders import VenueOrder, VenueTrade
 
 
@@ -58,7 +58,7 @@ Tick: TypeAlias = Quote | Trade | Depth | FundingRate
 
 
 @dataclass(frozen=True, slots=True)
-class OrderChanged:
+class OrderNews:
     """``what``: NEW, TRADE, CANCELED, EXPIRED, CALCULATED, AMENDMENT. ``order`` is a snapshot."""
 
     at: int
@@ -84,7 +84,7 @@ class AccountChanged:
     at: int
     reason: str
     balances: tuple[BalanceChange, ...]
-    holdings: tuple[Holding, ...]
+    holdings: tuple[VenueHolding, ...]
     symbol: str = ""
 
 
@@ -112,7 +112,7 @@ class MarginCalled:
 
     at: int
     cross: Decimal
-    holdings: tuple[Holding, ...]
+    holdings: tuple[VenueHolding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Liquidated:
 
 
 UserEvent: TypeAlias = (
-    OrderChanged | AccountChanged | AlgoChanged | ConfigChanged | MarginCalled | ListenKeyExpired
+    OrderNews | AccountChanged | AlgoChanged | ConfigChanged | MarginCalled | ListenKeyExpired
 )
 Happening: TypeAlias = UserEvent | Tick | Liquidated
 Listener: TypeAlias = Callable[[Happening], None]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -48,7 +48,7 @@ class Call:
     began: float
     request: web.Request | None = None
     api_key: str | None = None
-    params: Params = field(default_factory=lambda: Params("", ""))
+    params: RequestParams = field(default_factory=lambda: RequestParams("", ""))
     route: Route | None = None
     faults: list[str] = field(default_factory=list)
     chosen: list[Rule] = field(default_factory=list)
@@ -94,14 +94,14 @@ class Route:
     path: str
     handler: Handler
     security: str = NONE
-    weight: int | Callable[[Params], int] = 1
-    orders: int | Callable[[Params], int] = 0
+    weight: int | Callable[[RequestParams], int] = 1
+    orders: int | Callable[[RequestParams], int] = 0
     matching: bool = False
 
-    def weight_of(self, params: Params) -> int:
+    def weight_of(self, params: RequestParams) -> int:
         """Return the weight of one request."""
         return self.weight if isinstance(self.weight, int) else self.weight(params)
 
-    def orders_of(self, params: Params) -> int:
+    def orders_of(self, params: RequestParams) -> int:
         """Return how many orders one request counts for."""
         return self.orders if isinstance(self.orders, int) else self.orders(params)

@@ -37,7 +37,7 @@ class Timer:
             action()
 
 
-class Clock(Protocol):
+class VenueClock(Protocol):
     """Venue time in UTC milliseconds, and timers in it."""
 
     def now(self) -> int:
@@ -114,7 +114,7 @@ class WallClock:
         self.offset += ms
 
 
-async def sleep(clock: Clock, ms: float) -> None:
+async def sleep(clock: VenueClock, ms: float) -> None:
     """Wait for ``ms`` milliseconds of venue time."""
     woken = asyncio.get_running_loop().create_future()
 

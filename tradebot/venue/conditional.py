@@ -8,16 +8,16 @@ from decimal import Decimal
 from tradebot.core.model.money import ZERO, exact, floor_to
 from tradebot.core.model.values import Quote
 from tradebot.venue import filters
-from tradebot.venue.account import Account
+from tradebot.venue.account import VenueAccount
 from tradebot.venue.algo import CONDITIONAL_TYPES, MAX_OPEN, AlgoOrder, AlgoRecords
-from tradebot.venue.bus import AccountChanged, AlgoChanged, Bus, Happening, OrderChanged
-from tradebot.venue.clock import Clock
+from tradebot.venue.bus import AccountChanged, AlgoChanged, Bus, Happening, OrderNews
+from tradebot.venue.clock import VenueClock
 from tradebot.venue.errors import VenueError
 from tradebot.venue.ledger import Ledger
 from tradebot.venue.listings import TIMES_IN_FORCE, Listing
 from tradebot.venue.matching import Desk
 from tradebot.venue.orders import VenueOrder
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.placing import Entry
 from tradebot.venue.prices import Market
 from tradebot.venue.settings import Settings
@@ -34,12 +34,12 @@ class AlgoService:
         self,
         settings: Settings,
         market: Market,
-        account: Account,
+        account: VenueAccount,
         desk: Desk,
         entry: Entry,
         bus: Bus,
         ledger: Ledger,
-        clock: Clock,
+        clock: VenueClock,
     ) -> None:
         self._settings = settings
         self._market = market
@@ -57,7 +57,7 @@ class AlgoService:
 
     # Requests
 
-    def place(self, params: Params) -> AlgoOrder:
+    def place(self, params: RequestParams) -> AlgoOrder:
         """Check a new algo order and take it."""
         algo = self._read(params)
         self._check(algo)
@@ -70,7 +70,7 @@ class AlgoService:
             self.befalls(algo)
         return algo
 
-    def _read(self, params: Params) -> AlgoOrder:
+    def _read(self, params: RequestParams) -> AlgoOrder:
         if filters.need_choice(params, "algoType", ("CONDITIONAL",), -1130) != "CONDITIONAL":
             raise VenueError(-1130, name="algoType")
         listing = filters.need_listing(params, self._market.listings)
@@ -103,7 +103,7 @@ class AlgoService:
         self._read_prices(params, algo)
         return algo
 
-    def _read_closing(self, params: Params, algo: AlgoOrder, *, hedge: bool) -> None:
+    def _read_closing(self, params: RequestParams, algo: AlgoOrder, *, hedge: bool) -> None:
         algo.close_position = params.flag("closePosition")
         if not algo.close_position:
             algo.reduce_only = filters.reduce_only(params, hedge=hedge)
@@ -116,7 +116,7 @@ class AlgoService:
         if algo.type not in ("STOP_MARKET", "TAKE_PROFIT_MARKET"):
             raise VenueError(-1106, name="closeposition")
 
-    def _read_prices(self, params: Params, algo: AlgoOrder) -> None:
+    def _read_prices(self, params: RequestParams, algo: AlgoOrder) -> None:
         board = self._market.board(algo.listing.symbol)
         if algo.type == "TRAILING_STOP_MARKET":
             self._read_trailing(params, algo)
@@ -132,7 +132,7 @@ class AlgoService:
             filters.check_price(algo.listing, algo.price)
             filters.check_percent(board, algo.side, algo.price)
 
-    def _read_trailing(self, params: Params, algo: AlgoOrder) -> None:
+    def _read_trailing(self, params: RequestParams, algo: AlgoOrder) -> None:
         params.need("callbackRate")
         algo.callback = params.decimal("callbackRate") or ZERO
         if not _LEAST_CALLBACK <= algo.callback <= _MOST_CALLBACK:
@@ -171,7 +171,7 @@ class AlgoService:
             if other.close_position and same and stops:
                 raise VenueError(-4130)
 
-    def cancel(self, params: Params) -> AlgoOrder:
+    def cancel(self, params: RequestParams) -> AlgoOrder:
         """Cancel one that has not triggered."""
         algo = self.find(params, missing=-2011)
         if not algo.waiting:
@@ -186,7 +186,7 @@ class AlgoService:
             self.end(algo, "CANCELED")
         return len(waiting)
 
-    def find(self, params: Params, *, missing: int) -> AlgoOrder:
+    def find(self, params: RequestParams, *, missing: int) -> AlgoOrder:
         """Return the algo order a request names, or refuse with ``missing``."""
         algo_id, client_id = params.whole("algoId"), params.text("clientAlgoId")
         if algo_id is None and client_id is None:
@@ -315,7 +315,7 @@ class AlgoService:
                 if not row.qty:
                     self._end_closers(row.listing, row.position_side)
             return
-        if not isinstance(event, OrderChanged) or not event.order.algo_id:
+        if not isinstance(event, OrderNews) or not event.order.algo_id:
             return
         algo = self.records.by_child.get(event.order.id)
         if algo is None:

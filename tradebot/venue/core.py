@@ -12,17 +12,17 @@ from typing import Protocol
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Quote
-from tradebot.venue.account import Account
+from tradebot.venue.account import VenueAccount
 from tradebot.venue.acts import Acts
 from tradebot.venue.bus import Bus, ConfigChanged, Tick
-from tradebot.venue.clock import Clock
+from tradebot.venue.clock import VenueClock
 from tradebot.venue.conditional import AlgoService
 from tradebot.venue.errors import VenueError
 from tradebot.venue.fates import Fates
 from tradebot.venue.faults import Faults
-from tradebot.venue.holdings import Holding
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.ledger import Ledger
-from tradebot.venue.limits import Limits
+from tradebot.venue.limits import RequestLimits
 from tradebot.venue.listen_keys import ListenKeys
 from tradebot.venue.listings import Listing, Listings
 from tradebot.venue.margin_calls import MarginCalls
@@ -68,7 +68,7 @@ class Venue:
     def __init__(
         self,
         feed: PriceFeed,
-        clock: Clock,
+        clock: VenueClock,
         settings: Settings | None = None,
         *,
         ledger: Path | None = None,
@@ -85,7 +85,7 @@ class Venue:
         self.bus = Bus()
         self.listings = _listings(feed, settings)
         self.market = Market(self.listings, self.bus, feed.history, trades=feed.trades)
-        self.account = Account(settings, self.listings, self.bus, self.ledger, clock)
+        self.account = VenueAccount(settings, self.listings, self.bus, self.ledger, clock)
         self.desk = Desk(settings, self.market, self.account, self.bus, self.ledger, clock)
         self.entry = Entry(self.market, self.account, self.desk, clock, self.rng)
         self.algos = AlgoService(
@@ -99,7 +99,9 @@ class Venue:
             clock,
         )
         self.margin_calls = MarginCalls(self.account, self.desk, self.bus, clock)
-        self.limits = Limits(clock, patience=settings.patience, retry_after=settings.retry_after)
+        self.limits = RequestLimits(
+            clock, patience=settings.patience, retry_after=settings.retry_after
+        )
         script = settings.account
         key, secret = make_key(self.rng), make_key(self.rng)
         self.credentials = Credentials(script.key or key, script.secret or secret)
@@ -129,7 +131,7 @@ class Venue:
         for put in script.positions:
             listing = self.listings.by_name[put.name]
             self.desk.put(
-                Holding(
+                VenueHolding(
                     listing,
                     put.position_side,
                     put.qty,

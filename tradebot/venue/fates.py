@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.core.model.money import ZERO
 from tradebot.venue.algo import AlgoOrder
-from tradebot.venue.bus import Happening, OrderChanged
+from tradebot.venue.bus import Happening, OrderNews
 from tradebot.venue.errors import VenueError
 from tradebot.venue.kinds import ORDER, STOP
 from tradebot.venue.orders import VenueOrder
@@ -93,7 +93,7 @@ class Fates:
             raise VenueError(-4118)
 
     def _hear(self, event: Happening) -> None:
-        if not self._late or not isinstance(event, OrderChanged) or event.what != "CANCELED":
+        if not self._late or not isinstance(event, OrderNews) or event.what != "CANCELED":
             return
         seconds = self._late.pop(event.order.id, None)
         if seconds is None:

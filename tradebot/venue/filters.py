@@ -12,7 +12,7 @@ from tradebot.core.model.money import plain
 from tradebot.venue.algo import CONDITIONAL_TYPES
 from tradebot.venue.errors import VenueError
 from tradebot.venue.listings import TIMES_IN_FORCE, Listing, Listings
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.prices import Board
 
 SIDES = ("BUY", "SELL")
@@ -35,7 +35,7 @@ GOOD_TILL_LEAST_MS = 600_000
 GOOD_TILL_MOST = 253_402_300_799_000
 
 
-def need_listing(params: Params, listings: Listings) -> Listing:
+def need_listing(params: RequestParams, listings: Listings) -> Listing:
     """Return the listing of a symbol that has to be there."""
     params.need("symbol")
     name = params.symbol()
@@ -45,12 +45,12 @@ def need_listing(params: Params, listings: Listings) -> Listing:
     return listing
 
 
-def may_listing(params: Params, listings: Listings) -> Listing | None:
+def may_listing(params: RequestParams, listings: Listings) -> Listing | None:
     """Return the listing of a symbol, None when none was sent."""
     return need_listing(params, listings) if params.text("symbol") is not None else None
 
 
-def need_choice(params: Params, name: str, among: tuple[str, ...], code: int) -> str:
+def need_choice(params: RequestParams, name: str, among: tuple[str, ...], code: int) -> str:
     """Return one of the given words; the parameter has to be there."""
     params.need(name)
     value = params.choice(name, among, code)
@@ -67,7 +67,7 @@ def check_status(listing: Listing) -> None:
     raise VenueError(-4141)
 
 
-def order_type(params: Params) -> str:
+def order_type(params: RequestParams) -> str:
     """Return the type of a regular order; conditional ones belong to the algo service (-4120)."""
     kind = params.need("type")
     if kind in CONDITIONAL_TYPES:
@@ -77,7 +77,7 @@ def order_type(params: Params) -> str:
     return kind
 
 
-def time_in_force(params: Params, kind: str) -> str:
+def time_in_force(params: RequestParams, kind: str) -> str:
     """Return the time in force: LIMIT has to say it, MARKET must not."""
     value = params.choice("timeInForce", TIMES_IN_FORCE, -1115)
     if kind == "MARKET":
@@ -89,7 +89,7 @@ def time_in_force(params: Params, kind: str) -> str:
     return value
 
 
-def good_till(params: Params, tif: str, now: int) -> int:
+def good_till(params: RequestParams, tif: str, now: int) -> int:
     """Return when a GTD order ends, 0 for any other."""
     value = params.whole("goodTillDate")
     if tif != "GTD":
@@ -101,7 +101,7 @@ def good_till(params: Params, tif: str, now: int) -> int:
     return value
 
 
-def position_side(params: Params, *, hedge: bool) -> str:
+def position_side(params: RequestParams, *, hedge: bool) -> str:
     """Return the position side; it has to fit the account's mode (-4061)."""
     value = params.choice("positionSide", POSITION_SIDES, -4060)
     if hedge != (value in ("LONG", "SHORT")):
@@ -109,7 +109,7 @@ def position_side(params: Params, *, hedge: bool) -> str:
     return value or "BOTH"
 
 
-def reduce_only(params: Params, *, hedge: bool) -> bool:
+def reduce_only(params: RequestParams, *, hedge: bool) -> bool:
     """Return whether the order only reduces; hedge mode knows no such parameter."""
     if hedge and params.text("reduceOnly") is not None:
         raise VenueError(-1106, name="reduceonly")
@@ -186,7 +186,7 @@ def matched_price(board: Board, side: str, match: str) -> Decimal:
     return quote.exact_bid - away
 
 
-def price_match(params: Params) -> str:
+def price_match(params: RequestParams) -> str:
     """Return ``priceMatch``; it does not go with a price."""
     value = params.choice("priceMatch", PRICE_MATCHES, -1130) or "NONE"
     if value != "NONE" and params.text("price") is not None:
@@ -194,7 +194,7 @@ def price_match(params: Params) -> str:
     return value
 
 
-def limit_price(params: Params, board: Board, side: str, match: str) -> Decimal:
+def limit_price(params: RequestParams, board: Board, side: str, match: str) -> Decimal:
     """Return a limit order's price, its own or the matched one, checked."""
     if match != "NONE":
         return matched_price(board, side, match)
@@ -206,7 +206,7 @@ def limit_price(params: Params, board: Board, side: str, match: str) -> Decimal:
     return price
 
 
-def need_qty(params: Params, listing: Listing, *, market: bool) -> Decimal:
+def need_qty(params: RequestParams, listing: Listing, *, market: bool) -> Decimal:
     """Return the quantity, which has to be there, checked."""
     params.need("quantity")
     qty = params.decimal("quantity")
@@ -215,7 +215,7 @@ def need_qty(params: Params, listing: Listing, *, market: bool) -> Decimal:
     return qty
 
 
-def refuse(params: Params, *names: str) -> None:
+def refuse(params: RequestParams, *names: str) -> None:
     """Refuse parameters that do not belong to the request."""
     for name in names:
         if params.text(name) is not None:

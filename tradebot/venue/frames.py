@@ -19,10 +19,10 @@ from tradebot.venue.bus import (
     ConfigChanged,
     ListenKeyExpired,
     MarginCalled,
-    OrderChanged,
+    OrderNews,
     UserEvent,
 )
-from tradebot.venue.holdings import Holding
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.orders import VenueOrder, VenueTrade
 from tradebot.venue.payloads import average, money
 
@@ -55,10 +55,10 @@ class Frame:
 def user_frames(event: UserEvent, now: int) -> Iterator[Frame]:
     """Yield the messages that tell a user event, in the order in which Binance sends them."""
     match event:
-        case OrderChanged(what="TRADE", order=order, trade=VenueTrade() as trade):
+        case OrderNews(what="TRADE", order=order, trade=VenueTrade() as trade):
             yield _order_frame("TRADE_LITE", _trade_lite(order, trade, now), event)
             yield _order_frame("ORDER_TRADE_UPDATE", _order_update(event, now), event)
-        case OrderChanged():
+        case OrderNews():
             yield _order_frame("ORDER_TRADE_UPDATE", _order_update(event, now), event)
         case AccountChanged():
             yield Frame(
@@ -78,7 +78,7 @@ def user_frames(event: UserEvent, now: int) -> Iterator[Frame]:
             yield Frame(PRIVATE, "listenKeyExpired", body)
 
 
-def _order_frame(name: str, body: Body, event: OrderChanged) -> Frame:
+def _order_frame(name: str, body: Body, event: OrderNews) -> Frame:
     order = event.order
     return Frame(PRIVATE, name, body, event.what, order.listing.name, order.client_id)
 
@@ -106,7 +106,7 @@ def _trade_lite(order: VenueOrder, trade: VenueTrade, now: int) -> Body:
     }
 
 
-def _order_update(event: OrderChanged, now: int) -> Body:
+def _order_update(event: OrderNews, now: int) -> Body:
     at = event.at if event.trade is None else event.trade.time
     order = _order(event.order, event.what, event.trade, at)
     return {"e": "ORDER_TRADE_UPDATE", "T": at, "E": now, "o": order}
@@ -180,7 +180,7 @@ def _account_update(event: AccountChanged, now: int) -> Body:
     return {"e": "ACCOUNT_UPDATE", "T": event.at, "E": now, "a": account}
 
 
-def _position(row: Holding) -> Body:
+def _position(row: VenueHolding) -> Body:
     listing = row.listing
     isolated = row.margin_type == "isolated"
     return {

@@ -10,7 +10,7 @@ from tradebot.venue.listings import Listing
 
 
 @dataclass(slots=True)
-class Holding:
+class VenueHolding:
     """One position row. ``qty`` signed (base units), ``entry`` average price (USDT, 8 decimals).
 
     ``margin_type`` is ``isolated`` or ``cross``, ``wallet`` the isolated wallet, ``realised`` the sum of
@@ -68,6 +68,6 @@ class Holding:
         self.realised += realised
         return realised
 
-    def snapshot(self) -> Holding:
+    def snapshot(self) -> VenueHolding:
         """Return the row as it is now."""
         return replace(self)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tradebot.core.model.money import plain
-from tradebot.venue.clock import Clock
+from tradebot.venue.clock import VenueClock
 
 Row = dict[str, Any]
 
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 class Ledger:
     """Writes rows to a file, keeps them in memory (``keep``), and shows them to listeners."""
 
-    def __init__(self, clock: Clock, path: Path | None = None, *, keep: bool = False) -> None:
+    def __init__(self, clock: VenueClock, path: Path | None = None, *, keep: bool = False) -> None:
         self._clock = clock
         self._file: TextIO | None = None if path is None else path.open("w", encoding="utf-8")
         self._keep = keep

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tradebot.core.model.values import DAY_MS, MINUTE_MS
-from tradebot.venue.clock import Clock
+from tradebot.venue.clock import VenueClock
 from tradebot.venue.errors import VenueError
 from tradebot.venue.listings import ORDERS_PER_10_S, ORDERS_PER_MINUTE, WEIGHT_PER_MINUTE
 
@@ -38,10 +38,10 @@ class Window:
         return self.length - now % self.length
 
 
-class Limits:
+class RequestLimits:
     """The counters of the one address and the one account the venue has."""
 
-    def __init__(self, clock: Clock, *, patience: int = 10, retry_after: bool = False) -> None:
+    def __init__(self, clock: VenueClock, *, patience: int = 10, retry_after: bool = False) -> None:
         self._clock = clock
         self._patience = patience
         self._ignored = 0

@@ -6,7 +6,7 @@ from random import Random
 
 from tradebot.core.model.values import HOUR_MS
 from tradebot.venue.bus import Bus, ListenKeyExpired
-from tradebot.venue.clock import Clock
+from tradebot.venue.clock import VenueClock
 from tradebot.venue.errors import VenueError
 from tradebot.venue.settings import make_key
 
@@ -14,7 +14,7 @@ from tradebot.venue.settings import make_key
 class ListenKeys:
     """The key that opens the user stream; it dies an hour after it was last asked for or extended."""
 
-    def __init__(self, bus: Bus, clock: Clock, rng: Random) -> None:
+    def __init__(self, bus: Bus, clock: VenueClock, rng: Random) -> None:
         self._bus = bus
         self._clock = clock
         self._rng = rng

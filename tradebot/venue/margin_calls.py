@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradebot.core.model.money import exact
-from tradebot.venue.account import Account
+from tradebot.venue.account import VenueAccount
 from tradebot.venue.bus import Bus, MarginCalled
-from tradebot.venue.clock import Clock
-from tradebot.venue.holdings import Holding
+from tradebot.venue.clock import VenueClock
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.matching import Desk
 
 CALL_AT = Decimal("0.8")
@@ -18,7 +18,7 @@ CALL_AT = Decimal("0.8")
 class MarginCalls:
     """Looks at a symbol's isolated position after each of its quotes."""
 
-    def __init__(self, account: Account, desk: Desk, bus: Bus, clock: Clock) -> None:
+    def __init__(self, account: VenueAccount, desk: Desk, bus: Bus, clock: VenueClock) -> None:
         self._account = account
         self._desk = desk
         self._bus = bus
@@ -40,6 +40,6 @@ class MarginCalls:
             self._bus.publish(MarginCalled(self._clock.now(), cross, (row.snapshot(),)))
 
 
-def _is_near(row: Holding) -> bool:
+def _is_near(row: VenueHolding) -> bool:
     with exact():
         return row.maintenance >= (row.wallet + row.unrealised) * CALL_AT

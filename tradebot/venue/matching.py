@@ -24,11 +24,11 @@ from tradebot.core.model.values import (
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.simulated.pricing import Pricing
 from tradebot.core.state.margin import maintenance
-from tradebot.venue.account import Account
-from tradebot.venue.bus import Bus, Liquidated, OrderChanged
-from tradebot.venue.clock import Clock
+from tradebot.venue.account import VenueAccount
+from tradebot.venue.bus import Bus, Liquidated, OrderNews
+from tradebot.venue.clock import VenueClock
 from tradebot.venue.errors import VenueError
-from tradebot.venue.holdings import Holding
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.ledger import Ledger
 from tradebot.venue.orders import OrderRecords, VenueOrder, VenueTrade
 from tradebot.venue.prices import Market
@@ -49,7 +49,7 @@ _LEG_MONEY = Decimal("1e12")
 class Leg:
     """A scripted position with the exchange it is closed on."""
 
-    holding: Holding
+    holding: VenueHolding
     exchange: SimExchange
 
 
@@ -60,10 +60,10 @@ class Desk:
         self,
         settings: Settings,
         market: Market,
-        account: Account,
+        account: VenueAccount,
         bus: Bus,
         ledger: Ledger,
-        clock: Clock,
+        clock: VenueClock,
     ) -> None:
         self._settings = settings
         self._market = market
@@ -361,11 +361,11 @@ class Desk:
 
     def _tell(self, order: VenueOrder, what: str, trade: VenueTrade | None = None) -> None:
         self._ledger.write("order", event=what, **_order_row(order))
-        self._bus.publish(OrderChanged(self._clock.now(), what, order.snapshot(), trade))
+        self._bus.publish(OrderNews(self._clock.now(), what, order.snapshot(), trade))
 
     # Positions
 
-    def holding(self, symbol: str, position_side: str = "BOTH") -> Holding:
+    def holding(self, symbol: str, position_side: str = "BOTH") -> VenueHolding:
         """Return the live row of a position."""
         leg = self.legs.get((symbol, position_side))
         if leg is not None:
@@ -381,7 +381,7 @@ class Desk:
             if symbol is None or name == symbol:
                 self._refresh(leg.holding, leg)
 
-    def _refresh(self, holding: Holding, leg: Leg | None) -> None:
+    def _refresh(self, holding: VenueHolding, leg: Leg | None) -> None:
         symbol = holding.listing.symbol
         exchange = self.exchange if leg is None else leg.exchange
         holding.mark = self._market.board(symbol).mark
@@ -395,7 +395,7 @@ class Desk:
             holding.liquidation = liquidation_price(holding)
             holding.maintenance = maintenance(holding.listing.instrument, abs(holding.notional))
 
-    def put(self, holding: Holding) -> None:
+    def put(self, holding: VenueHolding) -> None:
         """Put a scripted position on the account: a hedge leg, or a cross one."""
         symbol = holding.listing.symbol
         instruments = {symbol: holding.listing.instrument}
@@ -432,7 +432,7 @@ class Desk:
             return self._account.wallet - margins
 
 
-def liquidation_price(holding: Holding) -> Decimal:
+def liquidation_price(holding: VenueHolding) -> Decimal:
     """Return the mark at which margin + unrealised = maintenance, 0 where there is none (isolated only).
 
     Binance's formula for an isolated position: ``(wallet + cum - qty x entry) / (|qty| x rate - qty)``.

@@ -18,7 +18,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,19}")
 _LARGEST = 2**63 - 1
 
 
-class Params:
+class RequestParams:
     """Parameters of one request by name. A name that was sent twice is refused (-1101) when read."""
 
     def __init__(self, query: str, body: str) -> None:
@@ -29,7 +29,7 @@ class Params:
         self.signed = "".join(signed)
 
     @classmethod
-    def of(cls, values: dict[str, str]) -> Params:
+    def of(cls, values: dict[str, str]) -> RequestParams:
         """Return parameters given by name, as one order of a batch has them."""
         params = cls("", "")
         params.values = values

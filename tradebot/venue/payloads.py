@@ -10,7 +10,7 @@ from tradebot.core.model.money import ZERO, exact, plain, ratio
 from tradebot.venue.algo import AlgoOrder
 from tradebot.venue.bus import Trade
 from tradebot.venue.candles import Candle, close_of
-from tradebot.venue.holdings import Holding
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.income import Income
 from tradebot.venue.listings import Listing, max_notional
 from tradebot.venue.orders import VenueOrder, VenueTrade
@@ -302,12 +302,12 @@ def algo_row(algo: AlgoOrder) -> Body:
 # Positions and balances
 
 
-def initial_margin(row: Holding) -> Decimal:
+def initial_margin(row: VenueHolding) -> Decimal:
     """Return the initial margin of a position: notional / leverage."""
     return ratio(abs(row.notional), Decimal(row.leverage))
 
 
-def position_risk(row: Holding) -> Body:
+def position_risk(row: VenueHolding) -> Body:
     """Return a row of ``v3/positionRisk``."""
     listing = row.listing
     margin = initial_margin(row)
@@ -339,7 +339,7 @@ def position_risk(row: Holding) -> Body:
     }
 
 
-def position_risk_v2(row: Holding) -> Body:
+def position_risk_v2(row: VenueHolding) -> Body:
     """Return a row of ``v2/positionRisk``, which every symbol has."""
     listing = row.listing
     now = position_risk(row)
@@ -365,7 +365,7 @@ def position_risk_v2(row: Holding) -> Body:
     }
 
 
-def account_position(row: Holding) -> Body:
+def account_position(row: VenueHolding) -> Body:
     """Return a position as ``v3/account`` lists it."""
     now = position_risk(row)
     return {
@@ -382,7 +382,7 @@ def account_position(row: Holding) -> Body:
     }
 
 
-def account_position_v2(row: Holding) -> Body:
+def account_position_v2(row: VenueHolding) -> Body:
     """Return a position as ``v2/account`` lists it, which every symbol has."""
     now = position_risk(row)
     return {

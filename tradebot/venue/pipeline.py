@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tradebot.clock import SYSTEM
 from tradebot.venue.call import Answer, Call, Dropped, Route
 from tradebot.venue.errors import VenueError
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.security import check_time
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Pipeline:
         if answer is not None:
             return answer
         try:
-            call.params = Params(query, _text(await read_body()))
+            call.params = RequestParams(query, _text(await read_body()))
         except VenueError as refusal:
             return self._refused(call, refusal)
         answer = await faults.before_handling(call)

@@ -7,13 +7,13 @@ from random import Random
 
 from tradebot.core.model.money import ZERO
 from tradebot.venue import filters
-from tradebot.venue.account import Account
-from tradebot.venue.clock import Clock, Timer
+from tradebot.venue.account import VenueAccount
+from tradebot.venue.clock import Timer, VenueClock
 from tradebot.venue.errors import VenueError
 from tradebot.venue.listings import Listing, max_notional
 from tradebot.venue.matching import Desk
 from tradebot.venue.orders import VenueOrder
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.prices import Board, Market
 
 MOST_CHANGES = 10_000
@@ -28,7 +28,7 @@ class Entry:
     """Checks and places regular orders."""
 
     def __init__(
-        self, market: Market, account: Account, desk: Desk, clock: Clock, rng: Random
+        self, market: Market, account: VenueAccount, desk: Desk, clock: VenueClock, rng: Random
     ) -> None:
         self._market = market
         self._account = account
@@ -41,7 +41,7 @@ class Entry:
         """Return an id for an order that came without one."""
         return "".join(self._rng.choice(_LETTERS) for _ in range(22))
 
-    def read(self, params: Params) -> VenueOrder:
+    def read(self, params: RequestParams) -> VenueOrder:
         """Read and check an order; nothing is placed."""
         listing = filters.need_listing(params, self._market.listings)
         board = self._market.board(listing.symbol)
@@ -74,7 +74,7 @@ class Entry:
         self._read_price(params, board, order)
         return order
 
-    def _read_price(self, params: Params, board: Board, order: VenueOrder) -> None:
+    def _read_price(self, params: RequestParams, board: Board, order: VenueOrder) -> None:
         if order.type == "MARKET":
             filters.refuse(params, "price")
             return
@@ -155,7 +155,7 @@ class Entry:
         if order.open:
             self._desk.cancel(order, status="EXPIRED", reason="its time was over")
 
-    def find(self, params: Params, *, missing: int) -> VenueOrder:
+    def find(self, params: RequestParams, *, missing: int) -> VenueOrder:
         """Return the order a request names, or refuse with ``missing`` (-2011 or -2013)."""
         listing = filters.need_listing(params, self._market.listings)
         order_id, client_id = params.whole("orderId"), params.text("origClientOrderId")
@@ -167,7 +167,7 @@ class Entry:
             raise VenueError(missing)
         return order
 
-    def cancel(self, params: Params) -> VenueOrder:
+    def cancel(self, params: RequestParams) -> VenueOrder:
         """Cancel a working order."""
         order = self.find(params, missing=-2011)
         if not order.open:
@@ -182,7 +182,7 @@ class Entry:
             self._desk.cancel(order)
         return len(orders)
 
-    def amend(self, params: Params) -> VenueOrder:
+    def amend(self, params: RequestParams) -> VenueOrder:
         """Change quantity and price of a working limit order."""
         order = self.find(params, missing=-2013)
         filters.need_choice(params, "side", filters.SIDES, -1117)

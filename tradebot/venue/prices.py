@@ -18,7 +18,7 @@ from tradebot.core.model.money import ZERO, floor_to
 from tradebot.core.model.values import HOUR_MS, Bar, MarkBar, Quote
 from tradebot.venue.bus import Bus, Depth, Tick, Trade
 from tradebot.venue.candles import Candle, Candles
-from tradebot.venue.clock import Clock, Timer
+from tradebot.venue.clock import Timer, VenueClock
 from tradebot.venue.listings import Listing, Listings
 
 FUNDING_MS = 8 * HOUR_MS
@@ -220,7 +220,7 @@ def _take_depth(board: Board, change: Depth) -> None:
 class Player:
     """Plays a feed on the clock: each tick at its own time, those that are due in one go."""
 
-    def __init__(self, feed: PriceFeed, clock: Clock, take: Callable[[Tick], None]) -> None:
+    def __init__(self, feed: PriceFeed, clock: VenueClock, take: Callable[[Tick], None]) -> None:
         self._ticks = iter(feed.ticks())
         self._clock = clock
         self._take = take

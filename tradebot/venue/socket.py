@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tradebot.core.model.values import DAY_MS, MINUTE_MS
-from tradebot.venue.clock import Clock, Timer
+from tradebot.venue.clock import Timer, VenueClock
 
 PING_MS = 3 * MINUTE_MS
 PONG_WITHIN_MS = 10 * MINUTE_MS
@@ -44,7 +44,7 @@ class Connection:
     def __init__(
         self,
         number: int,
-        clock: Clock,
+        clock: VenueClock,
         changed: Callable[[Connection], None],
         *,
         category: str = "",

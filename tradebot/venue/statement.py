@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from tradebot.core.model.money import ZERO, exact
-from tradebot.venue.account import Account
-from tradebot.venue.holdings import Holding
+from tradebot.venue.account import VenueAccount
+from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.matching import Desk
 from tradebot.venue.payloads import (
     account_position,
@@ -26,19 +26,19 @@ ALIAS = "SgsRfWmYuXsR"
 class Statement:
     """Wallets by asset and position rows; money in USDT."""
 
-    account: Account
-    rows: tuple[Holding, ...]
+    account: VenueAccount
+    rows: tuple[VenueHolding, ...]
     free: Decimal
 
     @classmethod
-    def of(cls, account: Account, desk: Desk) -> Statement:
+    def of(cls, account: VenueAccount, desk: Desk) -> Statement:
         """Look at the account now."""
         desk.refresh()
         legs = [leg.holding for leg in desk.legs.values()]
         return cls(account, (*account.holdings(), *legs), desk.free)
 
     @property
-    def held(self) -> list[Holding]:
+    def held(self) -> list[VenueHolding]:
         """Rows with a position."""
         return [row for row in self.rows if row.qty]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tradebot.venue import filters
 from tradebot.venue.algo import KEPT_MS
 from tradebot.venue.call import SIGNED, Call, Route
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.payloads import algo_answer, algo_row
 from tradebot.venue.routes.orders import WEEK_MS
 
@@ -78,7 +78,7 @@ def cancel_open(venue: Venue, call: Call) -> Any:
     return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
-def _by_symbol(params: Params) -> int:
+def _by_symbol(params: RequestParams) -> int:
     return 1 if params.values.get("symbol") else 40
 
 

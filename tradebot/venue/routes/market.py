@@ -11,7 +11,7 @@ from tradebot.venue.call import Call, Route
 from tradebot.venue.candles import INTERVALS
 from tradebot.venue.errors import VenueError
 from tradebot.venue.listings import Listing, exchange_info
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.payloads import (
     agg_trade,
     book_ticker,
@@ -60,7 +60,7 @@ def mark_klines(venue: Venue, call: Call) -> Any:
     return [mark_kline(candle, interval) for candle in board.marks.of(interval, start, end, limit)]
 
 
-def _span(params: Params) -> tuple[str, int | None, int | None, int]:
+def _span(params: RequestParams) -> tuple[str, int | None, int | None, int]:
     interval = filters.need_choice(params, "interval", tuple(INTERVALS), -1120)
     limit = params.between("limit", 1, _MOST_KLINES, 500)
     return interval, params.whole("startTime"), params.whole("endTime"), limit
@@ -190,15 +190,15 @@ def open_interest(venue: Venue, call: Call) -> Any:
     }
 
 
-def _board(venue: Venue, params: Params) -> Board:
+def _board(venue: Venue, params: RequestParams) -> Board:
     return venue.market.board(filters.need_listing(params, venue.listings).symbol)
 
 
-def _past(venue: Venue, params: Params) -> Board:
+def _past(venue: Venue, params: RequestParams) -> Board:
     return venue.market.past(filters.need_listing(params, venue.listings).symbol)
 
 
-def _one_or_all(venue: Venue, params: Params, of: Any) -> Any:
+def _one_or_all(venue: Venue, params: RequestParams, of: Any) -> Any:
     listing: Listing | None = filters.may_listing(params, venue.listings)
     if listing is not None:
         return of(venue.market.board(listing.symbol))
@@ -206,7 +206,7 @@ def _one_or_all(venue: Venue, params: Params, of: Any) -> Any:
     return [body for body in bodies if body]
 
 
-def _kline_weight(params: Params) -> int:
+def _kline_weight(params: RequestParams) -> int:
     limit = params.values.get("limit", "")
     count = int(limit) if limit.isdecimal() and len(limit) < 6 else 500
     if count < 100:
@@ -214,7 +214,7 @@ def _kline_weight(params: Params) -> int:
     return 2 if count < 500 else 5 if count <= 1000 else 10
 
 
-def _depth_weight(params: Params) -> int:
+def _depth_weight(params: RequestParams) -> int:
     limit = params.values.get("limit", "500")
     count = int(limit) if limit.isdecimal() and len(limit) < 6 else 500
     return 2 if count <= 50 else 5 if count <= 100 else 10 if count <= 500 else 20

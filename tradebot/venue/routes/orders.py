@@ -10,7 +10,7 @@ from tradebot.venue import filters
 from tradebot.venue.call import SIGNED, Call, Route
 from tradebot.venue.errors import VenueError
 from tradebot.venue.orders import VenueOrder
-from tradebot.venue.params import Params
+from tradebot.venue.params import RequestParams
 from tradebot.venue.payloads import order_ack, order_answer, order_row, trade_row
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def place(venue: Venue, call: Call) -> Any:
     return _place(venue, call.params)
 
 
-def _place(venue: Venue, params: Params) -> Any:
+def _place(venue: Venue, params: RequestParams) -> Any:
     order = venue.entry.place(venue.entry.read(params))
     if params.values.get("newOrderRespType") == "RESULT":
         return _answer(venue, order)
@@ -120,7 +120,7 @@ def user_trades(venue: Venue, call: Call) -> Any:
     return [trade_row(trade) for trade in chosen]
 
 
-def _week(venue: Venue, params: Params) -> tuple[int | None, int | None]:
+def _week(venue: Venue, params: RequestParams) -> tuple[int | None, int | None]:
     """Return ``startTime`` and ``endTime``, at most seven days apart (-1127); one gives the other."""
     start, end = params.whole("startTime"), params.whole("endTime")
     if start is not None and end is not None:
@@ -143,7 +143,7 @@ def place_batch(venue: Venue, call: Call) -> Any:
 def amend_batch(venue: Venue, call: Call) -> Any:
     """Change up to five orders."""
 
-    def change(venue: Venue, params: Params) -> Any:
+    def change(venue: Venue, params: RequestParams) -> Any:
         return _answer(venue, venue.entry.amend(params))
 
     return [_tried(venue, change, row) for row in _batch(call.params)]
@@ -157,7 +157,7 @@ def cancel_batch(venue: Venue, call: Call) -> Any:
     key = "orderId" if name == "orderIdList" else "origClientOrderId"
     rows = [{"symbol": symbol, key: str(value)} for value in _list(params, name, MOST_IN_CANCEL)]
 
-    def end(venue: Venue, one: Params) -> Any:
+    def end(venue: Venue, one: RequestParams) -> Any:
         return _answer(venue, venue.entry.cancel(one))
 
     return [_tried(venue, end, row) for row in rows]
@@ -165,19 +165,19 @@ def cancel_batch(venue: Venue, call: Call) -> Any:
 
 def _tried(venue: Venue, carry_out: Any, row: dict[str, str]) -> Any:
     try:
-        return carry_out(venue, Params.of(row))
+        return carry_out(venue, RequestParams.of(row))
     except VenueError as refusal:
         return refusal.body
 
 
-def _batch(params: Params) -> list[dict[str, str]]:
+def _batch(params: RequestParams) -> list[dict[str, str]]:
     rows = _list(params, "batchOrders", MOST_IN_BATCH)
     if not all(isinstance(row, dict) for row in rows):
         raise VenueError(-1130, name="batchOrders")
     return [{str(k): _word(v) for k, v in row.items()} for row in rows]
 
 
-def _list(params: Params, name: str, most: int) -> list[Any]:
+def _list(params: RequestParams, name: str, most: int) -> list[Any]:
     try:
         rows = json.loads(params.need(name))
     except (ValueError, RecursionError):
@@ -194,7 +194,7 @@ def _word(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def batch_size(params: Params) -> int:
+def batch_size(params: RequestParams) -> int:
     """Return how many orders a batch counts for."""
     try:
         rows = json.loads(params.values.get("batchOrders", "[]"))
@@ -238,11 +238,11 @@ def _answer(venue: Venue, order: VenueOrder) -> Any:
     return order_answer(order, old_fields=venue.settings.old_fields)
 
 
-def _force_weight(params: Params) -> int:
+def _force_weight(params: RequestParams) -> int:
     return 20 if params.values.get("symbol") else 50
 
 
-def _by_symbol(params: Params) -> int:
+def _by_symbol(params: RequestParams) -> int:
     return 1 if params.values.get("symbol") else 40
 
 
