@@ -15,8 +15,9 @@ from tradebot.config import Config, load_config
 from tradebot.core.ghost.ghosts import Ghosts
 from tradebot.market.feed import SimulatedSource, Step
 from tradebot.plugins.strategies import load_strategy
-from tradebot.tui.app import FIRST, Exit, Setting, TradebotApp
+from tradebot.tui.app import FIRST, TradebotApp
 from tradebot.tui.banner import Banner
+from tradebot.tui.setting import Exit, Setting
 from tradebot.tui.status import StatusRow
 
 START = 1_767_600_000_000

@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 from tradebot.core.ghost.quality import SMALL, Quality
 from tradebot.journal.reader import Reader
 from tradebot.reports.signal_quality import Gauge, figures_row, ghost_runs, quality_report
-from tradebot.tui.app import Exit, TradebotApp
+from tradebot.tui.app import TradebotApp
 from tradebot.tui.detail import GhostDetail
 from tradebot.tui.feed import Feed, View
 from tradebot.tui.figures import signed, usd
@@ -29,6 +29,7 @@ from tradebot.tui.keybar import KILLS, KeyBar, key_line
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import TABS
 from tradebot.tui.painted import Line
+from tradebot.tui.setting import Exit
 from tradebot.tui.tables import outcome
 
 Compare = Callable[..., bool]

@@ -11,11 +11,11 @@ from textual.widgets import Button
 
 from tradebot.guard.latch import halt_present, read_halts, write_halt
 from tradebot.journal.reader import Reader
-from tradebot.tui.app import Exit
 from tradebot.tui.closing import FIRST_S, HELD_S, CloseAll
 from tradebot.tui.grid import Grid
 from tradebot.tui.page import TABS, FilterBox
 from tradebot.tui.reason import AskReason
+from tradebot.tui.setting import Exit
 
 
 async def settle(pilot: Pilot[Exit], seconds: float = 0.3) -> None:

@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from tradebot.guard.latch import halt_present
 from tradebot.journal.view import HaltEvent
-from tradebot.tui.app import BROKEN, Exit, TradebotApp, keys_markdown
+from tradebot.tui.app import BROKEN, TradebotApp, keys_markdown
 from tradebot.tui.banner import banner_lines
 from tradebot.tui.bot import BotPage
 from tradebot.tui.feed import Feed, View
@@ -28,6 +28,7 @@ from tradebot.tui.page import Page
 from tradebot.tui.painted import Line
 from tradebot.tui.plot import PricePlot
 from tradebot.tui.plots import PlotPage
+from tradebot.tui.setting import Exit
 from tradebot.tui.status import status_line
 
 SIZES = [(80, 24), (120, 40)]

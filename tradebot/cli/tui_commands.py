@@ -28,7 +28,7 @@ from tradebot.guard.lock import PID_FILE, lock_owner
 from tradebot.plugins.aside import prints_aside
 
 if TYPE_CHECKING:
-    from tradebot.tui.app import Exit
+    from tradebot.tui.setting import Exit
 
 READY_S = 0.02
 """Seconds between two looks at whether the engine has begun its run."""
@@ -56,7 +56,8 @@ def tui(common: Common, run: str | None) -> int:
         raise UsageError(
             "the screens need a terminal", hint="`tradebot status` and the others print instead"
         )
-    from tradebot.tui.app import Setting, show
+    from tradebot.tui.app import show
+    from tradebot.tui.setting import Setting
 
     if run is not None:
         _check_run(config, run)
@@ -85,7 +86,8 @@ def run_with_screen(
         with prints_aside():
             until_ended(host, signals)
         return
-    from tradebot.tui.app import Setting, show
+    from tradebot.tui.app import show
+    from tradebot.tui.setting import Setting
 
     setting = Setting(
         config,

@@ -7,10 +7,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -19,8 +18,6 @@ from textual.theme import Theme
 
 from tradebot.app import control
 from tradebot.app.target import Request, SimulatedRuns
-from tradebot.clock import SYSTEM
-from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
 from tradebot.journal.paths import journal_path
 from tradebot.tui.account import AccountPage
@@ -40,6 +37,7 @@ from tradebot.tui.paper import PaperPage
 from tradebot.tui.plots import PlotPage
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.risk import RiskPage
+from tradebot.tui.setting import Exit, Setting
 from tradebot.tui.signals import SignalsPage
 from tradebot.tui.terminal import Outlet, TerminalDriver, alone
 
@@ -81,35 +79,6 @@ BROKEN = "this view cannot be drawn"
 
 FIRST = "reading the journal"
 """What is said until the first look is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """Why the screen was left. ``direct``: the engine of this process hangs and must be closed without it."""
-
-    why: Literal["quit", "signal", "direct"]
-    signal: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What the app is told once.
-
-    ``who`` goes on record with every command. ``clock`` is the real time in UTC milliseconds, ``seconds``
-    one that only goes forward. ``ended`` says in words how the engine of this process ended, None while it
-    runs; it is itself None where the engine is another process, ``hung`` for how many seconds it has made no
-    progress. ``start`` starts an engine beside this one. ``listen`` takes who is to be told of signals.
-    """
-
-    config: Config
-    who: str
-    run: str | None = None
-    clock: Callable[[], int] = SYSTEM.wall_ms
-    seconds: Callable[[], float] = SYSTEM.monotonic
-    ended: Callable[[], str | None] | None = None
-    start: Callable[[], str] | None = None
-    hung: Callable[[], float] | None = None
-    listen: Callable[[Callable[[int], None]], None] | None = None
 
 
 def _view_keys() -> list[BindingType]:

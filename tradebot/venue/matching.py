@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from tradebot.core.model.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate
-from tradebot.core.model.money import ONE, ZERO, exact, floor_to, quotient_at_8
+from tradebot.core.model.money import ONE, ZERO, exact, floor_to
 from tradebot.core.model.values import (
     Fill,
-    Order,
     OrderStatus,
-    OrderType,
     Quote,
     Side,
-    TimeInForce,
 )
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.simulated.pricing import Pricing
@@ -33,14 +30,17 @@ from tradebot.venue.ledger import Ledger
 from tradebot.venue.orders import OrderRecords, VenueOrder, VenueTrade
 from tradebot.venue.prices import Market
 from tradebot.venue.settings import Settings
+from tradebot.venue.translation import (
+    fill_row,
+    largest,
+    liquidation_price,
+    order_row,
+    refusal,
+    side_of,
+    simulated_order,
+    take_cut,
+)
 
-_TIFS = {
-    "GTC": TimeInForce.GTC,
-    "GTD": TimeInForce.GTC,
-    "IOC": TimeInForce.IOC,
-    "FOK": TimeInForce.IOC,
-    "GTX": TimeInForce.GTX,
-}
 _LEG_MONEY = Decimal("1e12")
 """What a leg's own exchange has to work with; its cash is never looked at."""
 
@@ -106,10 +106,10 @@ class Desk:
         bound = self._bounded(order) if order.type == "MARKET" else order.qty
         order.key = self._next_key()
         with exact():
-            reports = exchange.submit(_core_order(order, bound), self._clock.now())
+            reports = exchange.submit(simulated_order(order, bound), self._clock.now())
         first = reports[0]
         if isinstance(first, OrderUpdate) and first.status is OrderStatus.REJECTED:
-            raise _refusal(first, order)
+            raise refusal(first, order)
         if isinstance(first, OrderUpdate) and first.qty is not None and bound == order.qty:
             order.qty = first.qty
         self.records.add(order)
@@ -133,7 +133,7 @@ class Desk:
         part = replace(order, key=self._next_key(), qty=qty, type="MARKET", executed=ZERO)
         self._by_key[part.key] = order
         with exact():
-            reports = exchange.submit(_core_order(part, qty), self._clock.now())
+            reports = exchange.submit(simulated_order(part, qty), self._clock.now())
         self._book((report for report in reports if isinstance(report, Filled)), leg)
 
     def cancel(self, order: VenueOrder, *, status: str = "CANCELED", reason: str = "") -> None:
@@ -153,14 +153,14 @@ class Desk:
         with exact():
             exchange.cancel(order.listing.symbol, order.key, now)
             order.key, order.qty, order.price = self._next_key(), qty, price
-            reports = exchange.submit(_core_order(order, order.left), now)
+            reports = exchange.submit(simulated_order(order, order.left), now)
         first = reports[0]
         if isinstance(first, OrderUpdate) and first.status is OrderStatus.REJECTED:
             _, order.qty, order.price = old
             self._resubmit(order, exchange)
-            raise _refusal(first, order)
+            raise refusal(first, order)
         self._by_key[order.key] = order
-        _take_cut(order, first)
+        take_cut(order, first)
         order.updated = now
         order.amended += 1
         self._tell(order, "AMENDMENT")
@@ -170,8 +170,8 @@ class Desk:
         order.key = self._next_key()
         self._by_key[order.key] = order
         with exact():
-            reports = exchange.submit(_core_order(order, order.left), self._clock.now())
-        _take_cut(order, reports[0])
+            reports = exchange.submit(simulated_order(order, order.left), self._clock.now())
+        take_cut(order, reports[0])
         self._book(reports[1:], self._leg(order))
 
     def _next_key(self) -> str:
@@ -187,7 +187,7 @@ class Desk:
         quote = board.quote
         if quote is None:
             return order.qty
-        side = _side(order)
+        side = side_of(order)
         buys = side is Side.BUY
         bound = order.listing.market_take_bound
         limit = board.mark * (ONE + bound if buys else ONE - bound)
@@ -208,7 +208,7 @@ class Desk:
                 worst = self.pricing.beyond_touch(side, price, extra, size, tick)
             return worst <= limit if buys else worst >= limit
 
-        return shown + _largest(order.qty - shown, step, within)
+        return shown + largest(order.qty - shown, step, within)
 
     # Market
 
@@ -268,7 +268,7 @@ class Desk:
             order.status = "FILLED" if order.executed == order.qty else "PARTIALLY_FILLED"
         self.records.settle(order)
         self.records.trades.append(trade)
-        self._ledger.write("fill", **_fill_row(order, trade))
+        self._ledger.write("fill", **fill_row(order, trade))
         changes = self._account.book_trade(trade, liquidation=forced)
         what = "CALCULATED" if order.client_id.startswith(("autoclose-", "settlement")) else "TRADE"
         self._tell(order, what, trade)
@@ -360,7 +360,7 @@ class Desk:
         self._account.tell("FUNDING_FEE", changes, shown, symbol=holding.listing.name)
 
     def _tell(self, order: VenueOrder, what: str, trade: VenueTrade | None = None) -> None:
-        self._ledger.write("order", event=what, **_order_row(order))
+        self._ledger.write("order", event=what, **order_row(order))
         self._bus.publish(OrderNews(self._clock.now(), what, order.snapshot(), trade))
 
     # Positions
@@ -430,103 +430,3 @@ class Desk:
         with exact():
             margins = sum((p.margin for p in self.exchange.positions.values()), ZERO)
             return self._account.wallet - margins
-
-
-def liquidation_price(holding: VenueHolding) -> Decimal:
-    """Return the mark at which margin + unrealised = maintenance, 0 where there is none (isolated only).
-
-    Binance's formula for an isolated position: ``(wallet + cum - qty x entry) / (|qty| x rate - qty)``.
-    """
-    if not holding.qty or holding.margin_type != "isolated":
-        return ZERO
-    for tier in holding.listing.instrument.tiers:
-        size = abs(holding.qty)
-        below = size * tier.rate - holding.qty
-        above = holding.wallet + tier.cum - holding.qty * holding.entry
-        price = quotient_at_8(above, below, ROUND_HALF_EVEN) if below else ZERO
-        if size * price <= tier.cap:
-            return max(price, ZERO)
-    return ZERO
-
-
-def _largest(most: Decimal, step: Decimal, within: object) -> Decimal:
-    """Return the largest multiple of ``step`` up to ``most`` that is ``within``, by halving."""
-    assert callable(within)
-    low, high = 0, int(most // step)
-    if within(high * step):
-        return most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if within(middle * step):
-            low = middle
-        else:
-            high = middle - 1
-    return low * step
-
-
-def _take_cut(order: VenueOrder, answer: Event) -> None:
-    """Take over the quantity a reduce-only order was cut to when it was sent."""
-    if isinstance(answer, OrderUpdate) and answer.qty is not None:
-        order.qty = order.executed + answer.qty
-
-
-def _side(order: VenueOrder) -> Side:
-    return Side.BUY if order.side == "BUY" else Side.SELL
-
-
-def _core_order(order: VenueOrder, qty: Decimal) -> Order:
-    limit = order.type == "LIMIT"
-    closes = order.position_side != "BOTH" or order.reduce_only
-    return Order(
-        id=order.key,
-        symbol=order.listing.symbol,
-        side=_side(order),
-        type=OrderType.LIMIT if limit else OrderType.MARKET,
-        qty=qty,
-        price=order.price if limit else None,
-        tif=_TIFS[order.tif] if limit else TimeInForce.GTC,
-        reduce_only=closes,
-    )
-
-
-def _refusal(update: OrderUpdate, order: VenueOrder) -> VenueError:
-    """Binance's answer for the simulated exchange's refusal."""
-    limit = order.listing.instrument.min_notional
-    return VenueError(update.code, limit=limit)
-
-
-def _order_row(order: VenueOrder) -> dict[str, object]:
-    return {
-        "symbol": order.listing.name,
-        "order": order.id,
-        "client": order.client_id,
-        "side": order.side,
-        "type": order.type,
-        "tif": order.tif,
-        "qty": order.qty,
-        "price": order.price,
-        "reduce_only": order.reduce_only,
-        "position_side": order.position_side,
-        "status": order.status,
-        "executed": order.executed,
-        "algo": order.algo_id,
-        "foreign": order.foreign,
-        "reason": order.reason,
-    }
-
-
-def _fill_row(order: VenueOrder, trade: VenueTrade) -> dict[str, object]:
-    return {
-        "symbol": trade.listing.name,
-        "trade": trade.id,
-        "order": trade.order_id,
-        "client": order.client_id,
-        "side": trade.side,
-        "qty": trade.qty,
-        "price": trade.price,
-        "fee": trade.fee,
-        "fee_asset": trade.fee_asset,
-        "realised": trade.realised,
-        "maker": trade.maker,
-        "position_side": trade.position_side,
-    }

@@ -1,0 +1,39 @@
+"""What the screens are told once, and why they were left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tradebot.clock import SYSTEM
+from tradebot.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Why the screen was left. ``direct``: the engine of this process hangs and must be closed without it."""
+
+    why: Literal["quit", "signal", "direct"]
+    signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the app is told once.
+
+    ``who`` goes on record with every command. ``clock`` is the real time in UTC milliseconds, ``seconds``
+    one that only goes forward. ``ended`` says in words how the engine of this process ended, None while it
+    runs; it is itself None where the engine is another process, ``hung`` for how many seconds it has made no
+    progress. ``start`` starts an engine beside this one. ``listen`` takes who is to be told of signals.
+    """
+
+    config: Config
+    who: str
+    run: str | None = None
+    clock: Callable[[], int] = SYSTEM.wall_ms
+    seconds: Callable[[], float] = SYSTEM.monotonic
+    ended: Callable[[], str | None] | None = None
+    start: Callable[[], str] | None = None
+    hung: Callable[[], float] | None = None
+    listen: Callable[[Callable[[int], None]], None] | None = None
