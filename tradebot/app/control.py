@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.app.standing import act, journal_of
-from tradebot.app.target import Account, Request, latch, may_run
+from tradebot.app.target import ExchangeAccount, Request, latch, may_run
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import (
     AlreadyRunningError,
@@ -147,7 +147,7 @@ def see_closed(
     data_dir: Path, request: Request, wait_s: float, told: Told = lambda _: None
 ) -> Closed:
     """Close what the request's target holds, once the latch is set; see ``close_all``."""
-    if isinstance(request.target, Account):
+    if isinstance(request.target, ExchangeAccount):
         raise LeftoverError(
             f"trading is halted, but what {request.target} holds cannot be told: this version has no"
             " connection to an exchange",

@@ -34,7 +34,7 @@ class SimulatedRuns:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ExchangeAccount:
     """The account at an exchange, demo or live: what it holds only the exchange can tell."""
 
     environment: str
@@ -44,7 +44,7 @@ class Account:
         return f"the {self.environment} account"
 
 
-Target: TypeAlias = SimulatedRuns | Account
+Target: TypeAlias = SimulatedRuns | ExchangeAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ def choose_target(
             hint="either --account, or --run or --paper",
         )
     if account is not None:
-        return Account(account)
+        return ExchangeAccount(account)
     if run is None and not paper and environment in ACCOUNTS and any(map(env.get, KEYS)):
-        return Account(environment)
+        return ExchangeAccount(environment)
     return SimulatedRuns(run)
 
 
@@ -92,7 +92,9 @@ def latch(data_dir: Path, request: Request) -> None:
     """
     reason = request.reason or "no reason given"
     if request.name == "close-all":
-        account = request.target.environment if isinstance(request.target, Account) else None
+        account = (
+            request.target.environment if isinstance(request.target, ExchangeAccount) else None
+        )
         write_halt(data_dir, reason, request.who, "close-all", request.run, account)
     else:
         write_halt(data_dir, reason, request.who)
