@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
-from textual.theme import Theme
 
 from tradebot.app import control
 from tradebot.app.target import Request, SimulatedRuns
@@ -40,6 +39,7 @@ from tradebot.tui.risk import RiskPage
 from tradebot.tui.setting import Exit, Setting
 from tradebot.tui.signals import SignalsPage
 from tradebot.tui.terminal import Outlet, TerminalDriver, alone
+from tradebot.tui.theme import LABEL, THEME
 
 LOOK_S = 0.5
 """Seconds between two looks at the journal."""
@@ -56,24 +56,6 @@ SAID_S = 10.0
 
 AGAIN_S = 1.0
 """A second F8 within this is the same one: the key repeats."""
-
-LABEL = "#8b949e"
-"""The colour of what only names a figure."""
-
-THEME = Theme(
-    name="tradebot",
-    primary="#58a6ff",
-    secondary="#8b949e",
-    success="#3fb950",
-    warning="#e3b341",
-    error="#ff6161",
-    accent="#58a6ff",
-    foreground="#d6dde6",
-    background="#0d1117",
-    surface="#161b22",
-    panel="#1c2330",
-)
-
 
 BROKEN = "this view cannot be drawn"
 
