@@ -32,7 +32,7 @@ SETTINGS = [
 GUARDS = {
     "gate": ("tradebot.core.risk.gate", None),
     "sizing": ("tradebot.core.risk.sizing", None),
-    "watch": ("tradebot.core.trading.engine", "Engine._value"),
+    "watch": ("tradebot.core.trading.reactions", "Reactions.value"),
     "monitor": ("tradebot.core.state.loss_limit", None),
 }
 """Where risk is worked out: a module's public functions, or one method."""
