@@ -88,11 +88,11 @@ def project(seq: int, run: str, ts: int, wall: int, fact: Fact) -> list[Statemen
         case TradeReopened():
             return _reopened(run, fact)
         case GhostOpened():
-            return [_haunted(run, wall, fact)]
+            return [_ghost_opened(run, wall, fact)]
         case GhostClosed():
-            return _laid(seq, run, wall, fact)
+            return _ghost_closed(seq, run, wall, fact)
         case RunBegun() | RunResumed() | RunEnded():
-            return _lived(run, wall, fact)
+            return _run_changed(run, wall, fact)
         case _:
             return _noted(seq, run, wall, fact)
 
@@ -213,7 +213,7 @@ def _reopened(run: str, trade: TradeReopened) -> list[Statement]:
     return [(outcome, (None, run, *key)), ("DELETE FROM trades WHERE run = ? AND id = ?", key)]
 
 
-def _haunted(run: str, wall: int, ghost: GhostOpened) -> Statement:
+def _ghost_opened(run: str, wall: int, ghost: GhostOpened) -> Statement:
     row = (
         *(run, ghost.signal, ghost.symbol, ghost.side, plain(ghost.notional), plain(ghost.qty)),
         *("open", ghost.at, *[None] * 12, ghost.at, wall),
@@ -226,7 +226,7 @@ _LAID = """UPDATE ghosts SET qty = ?, state = ?, entry_time = ?, entry_price = ?
     exit_reason = ?, closed = ?, ts = ?, wall = ? WHERE run = ? AND signal = ?"""
 
 
-def _laid(seq: int, run: str, wall: int, ghost: GhostClosed) -> list[Statement]:
+def _ghost_closed(seq: int, run: str, wall: int, ghost: GhostClosed) -> list[Statement]:
     """Return what ends a hypothetical trade; one that never was has no figures."""
     key = (run, ghost.signal)
     if ghost.entry_time is None or ghost.exit_time is None:
@@ -244,7 +244,7 @@ def _laid(seq: int, run: str, wall: int, ghost: GhostClosed) -> list[Statement]:
     return [(_LAID, (plain(ghost.qty), *figures, *end, *key)), (outcome, (pnl, *key))]
 
 
-def _lived(run: str, wall: int, fact: RunBegun | RunResumed | RunEnded) -> list[Statement]:
+def _run_changed(run: str, wall: int, fact: RunBegun | RunResumed | RunEnded) -> list[Statement]:
     nonce = "INSERT INTO nonces VALUES (?, ?, ?)"
     match fact:
         case RunBegun():

@@ -182,9 +182,9 @@ class Curve:
         if day == self.day:
             self.today += pnl
         else:
-            self._turn(day, pnl)
+            self._begin_day(day, pnl)
 
-    def _turn(self, day: int, pnl: float) -> None:
+    def _begin_day(self, day: int, pnl: float) -> None:
         if day < self.day:
             raise ValueError(f"day {day} comes after day {self.day}: outcomes go by closing time")
         if self.first < 0:

@@ -206,7 +206,7 @@ class HypotheticalTrade:
         if self._position is not None:
             self._seen.clear()
             self._note(*_extent(group))
-            self._lie_down()
+            self._fall_asleep()
         else:  # the bar it was left in: what the monitor saw of it, and the fills
             for price in self._seen:
                 self._note(price, price)
@@ -227,7 +227,7 @@ class HypotheticalTrade:
             self._hear_all(self._exchange.step(group))
             self._seen.clear()
 
-    def _lie_down(self) -> None:
+    def _fall_asleep(self) -> None:
         """Sleep if only stops and targets rest. A trade whose level was met once stays awake: what
         was triggered may be waiting for volume.
         """

@@ -99,12 +99,12 @@ class SMA:
         block.append(x)
         self._head += x
         if len(block) == self.period:
-            return self._turn()
+            return self._close_block()
         if self._full:
             self.value = (self._tails[len(block)] + self._head) / self.period
         return self.value
 
-    def _turn(self) -> float:
+    def _close_block(self) -> float:
         """Close the block: its sums from each place to its end serve the next windows."""
         self.value = self._head / self.period
         self._tails = list(accumulate(reversed(self._block)))[::-1]
@@ -249,7 +249,7 @@ class Bollinger:
         self._head = _joined(self._head, (1, x, 0.0))
         if len(values) == self.period:
             whole = self._head
-            self._turn()
+            self._close_block()
         elif self._tails:
             whole = _joined(self._tails[len(values)], self._head)
         else:
@@ -260,7 +260,7 @@ class Bollinger:
         self.lower = self.middle - self.width * self.deviation
         return self.middle
 
-    def _turn(self) -> None:
+    def _close_block(self) -> None:
         """Close the block: its moments from each place to its end serve the next windows."""
         singles: list[_Moments] = [(1, x, 0.0) for x in reversed(self._values)]
         self._tails = list(accumulate(singles, _joined))[::-1]

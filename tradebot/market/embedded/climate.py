@@ -92,7 +92,7 @@ class Climate:
         Returns the volatility factor and the common return of each second.
         """
         draw = Random(f"{seed}/climate/{minute}")
-        self._turn(draw)
+        self._pass_regime(draw)
         regime = REGIMES[self.regime]
         volatility = exp(_CALM + regime.volatility + _hour(minute) + self._parts(draw))
         drift = regime.drift + (self.anchor - self.level) * regime.pull + _swell(since)
@@ -105,7 +105,7 @@ class Climate:
         self.fast += 0.07 * (min(6.0, abs(moved) / volatility) - _MEAN_ABS)
         return volatility, returns
 
-    def _turn(self, draw: Random) -> None:
+    def _pass_regime(self, draw: Random) -> None:
         self.left -= 1
         if self.left >= 0:
             return
