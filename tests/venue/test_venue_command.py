@@ -217,16 +217,50 @@ def test_bad_input_is_one_line_with_the_way_out(
         assert all(part in err for part in parts), said
 
 
-def test_a_port_in_use_is_said_and_nothing_starts() -> None:
+def test_a_port_in_use_is_said_and_nothing_starts(tmp_path: Path) -> None:
+    earlier = write(tmp_path / "earlier.jsonl", "an earlier record\n")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = run("--port", str(port))
-    assert done.returncode == 2
+        done = run("--port", str(port), "--ledger", earlier)
+        none = run("--port", str(port), "--ledger", tmp_path / "none.jsonl")
+    assert (done.returncode, none.returncode) == (2, 2)
+    assert earlier.read_text(encoding="utf-8") == "an earlier record\n"
+    assert not (tmp_path / "none.jsonl").exists()
     assert done.stdout == ""
     assert f"port {port} cannot be opened" in done.stderr
     assert "--port 0" in done.stderr
+
+
+FAULTS = [
+    ('do = "reet"', ["fault[1].do", "no fault 'reet'", "did you mean reset?"]),
+    (
+        'do = "delay"\nms = 5\nprobability = 1.5',
+        ["fault[1].probability", "1.5 is no probability", "between 0 and 1"],
+    ),
+    (
+        'do = "delay"\nms = 5\npath = "/fapi/v1/ordr"',
+        ["fault[1].path", "no request has the path /fapi/v1/ordr", "did you mean /fapi/v1/order?"],
+    ),
+    ('do = "delay"\nms = 5\nmehtod = "GET"', ["fault[1].mehtod", "did you mean method?"]),
+    ('do = "drop"\nevent = "ORDER_UPDATE"', ["fault[1].event", "did you mean ORDER_TRADE_UPDATE?"]),
+    ('do = "delay"', ["fault[1].ms", "delay needs it"]),
+    ('do = "act"\nact = "liquidat"', ["fault[1].act", "did you mean liquidate?"]),
+]
+
+
+@pytest.mark.parametrize(("rule", "parts"), FAULTS)
+def test_bad_faults_end_the_installed_command(rule: str, parts: list[str], tmp_path: Path) -> None:
+    earlier = write(tmp_path / "earlier.jsonl", "an earlier record\n")
+    path = write(tmp_path / "faults.toml", f'[[fault]]\ndo = "reset"\n[[fault]]\n{rule}\n')
+    done = run("--faults", path, "--ledger", earlier, "--for", "10ms")
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    line, *more = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert more == [] or (len(more) == 1 and more[0].lstrip().startswith("hint")), done.stderr
+    assert all(part in done.stderr for part in ["faults.toml", *parts]), done.stderr
+    assert earlier.read_text(encoding="utf-8") == "an earlier record\n"
 
 
 async def ask(url: str, path: str) -> Any:

@@ -31,6 +31,7 @@ def lived(path: Path, seed: int) -> bytes:
     account = AccountScript(margin_type="isolated", leverage=5)
     settings = Settings(seed=seed, account=account)
     venue = Venue(simulated_feed((BTC,), seed, clock.now()), clock, settings, ledger=path)
+    venue.ledger.begin()
     venue.start()
     stop = "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=STOP_MARKET&closePosition=true"
     for _ in range(HOURS * 2):

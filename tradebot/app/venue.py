@@ -75,11 +75,12 @@ async def _run(setup: VenueSetup, tell: Tell) -> Ending:
     _check_symbols(script, feed)
     settings = Settings(seed=setup.seed, account=script)
     rules = [] if setup.faults is None else load_rules(setup.faults, PATHS)
-    venue = Venue(feed, clock, settings, ledger=_ledger(setup.ledger), timed=True, rules=rules)
+    venue = Venue(feed, clock, settings, ledger=setup.ledger, timed=True, rules=rules)
     server = Server(venue, setup.port)
     try:
         _start(venue)
         await server.start()
+        _begin_ledger(venue, setup.ledger)
         tell(_opening(venue, server))
         venue.ledger.listen(tell)
         _flush_often(venue)
@@ -120,11 +121,10 @@ def _check_host(host: str) -> None:
         )
 
 
-def _ledger(path: Path | None) -> Path | None:
-    if path is None:
-        return None
+def _begin_ledger(venue: Venue, path: Path | None) -> None:
+    """Begin the record's file, once nothing else can fail: an earlier record outlives a start that fails."""
     try:
-        path.open("w", encoding="utf-8").close()
+        venue.ledger.begin()
     except OSError as error:
         raise UsageError(
             f"cannot be written: {error.strerror}",
@@ -132,7 +132,6 @@ def _ledger(path: Path | None) -> Path | None:
             key="--ledger",
             hint="name a file in a directory that exists",
         ) from None
-    return path
 
 
 def _check_symbols(script: AccountScript, feed: PriceFeed) -> None:

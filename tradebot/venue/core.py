@@ -61,7 +61,7 @@ PATHS = frozenset(path for _, path in ROUTES)
 class Venue:
     """One running venue; prices move once ``start`` was called.
 
-    ``ledger`` is the file of its record, ``keep`` keeps that in memory too, ``timed`` adds how long each
+    ``ledger`` is the file of its record (see ``Ledger.begin``), ``keep`` keeps that in memory too, ``timed`` adds how long each
     request took (us): real time, and so not the same twice. ``rules`` are the faults from the start.
     """
 

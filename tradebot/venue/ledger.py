@@ -20,14 +20,26 @@ Row = dict[str, Any]
 
 
 class Ledger:
-    """Writes rows to a file, keeps them in memory (``keep``), and shows them to listeners."""
+    """Writes rows to a file, keeps them in memory (``keep``), and shows them to listeners.
+
+    The file is begun (and what was in it lost) by ``begin`` only; rows before wait for that.
+    """
 
     def __init__(self, clock: VenueClock, path: Path | None = None, *, keep: bool = False) -> None:
         self._clock = clock
-        self._file: TextIO | None = None if path is None else path.open("w", encoding="utf-8")
+        self._path = path
+        self._file: TextIO | None = None
+        self._early: list[str] = []
         self._keep = keep
         self.rows: list[Row] = []
         self._listeners: list[Callable[[Row], None]] = []
+
+    def begin(self) -> None:
+        """Open the file and write what waits for it; OSError when it cannot be written."""
+        if self._path is not None:
+            self._file = self._path.open("w", encoding="utf-8")
+            self._file.writelines(self._early)
+            self._early = []
 
     def listen(self, listener: Callable[[Row], None]) -> None:
         """Show every later row to a listener."""
@@ -38,8 +50,12 @@ class Ledger:
         row: Row = {"at": self._clock.now(), "kind": kind, **fields}
         if self._keep:
             self.rows.append(row)
-        if self._file is not None:
-            self._file.write(json.dumps(row, default=_plain, separators=(",", ":")) + "\n")
+        if self._path is not None:
+            line = json.dumps(row, default=_plain, separators=(",", ":")) + "\n"
+            if self._file is None:
+                self._early.append(line)
+            else:
+                self._file.write(line)
         for listener in self._listeners:
             listener(row)
 
@@ -56,7 +72,7 @@ class Ledger:
         """Finish the file."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+            self._path = self._file = None
 
 
 def _plain(value: object) -> str:
