@@ -111,7 +111,8 @@ def test_a_symbol_is_read_alone(desk: Desk) -> None:
 def test_an_order_is_looked_up(desk: Desk) -> None:
     (seen,) = desk.broker.look_up(LookUp(XRP, "tb-2s"), desk.time)
     assert isinstance(seen, OrderSeen)
-    assert (seen.status, seen.filled) == (OrderStatus.WORKING, D(0))
+    # what is left may have been cut, so it does not say what was filled; fills were told
+    assert (seen.status, seen.filled) == (OrderStatus.WORKING, None)
     (gone,) = desk.broker.look_up(LookUp(XRP, "tb-9e"), desk.time)
     assert isinstance(gone, OrderSeen)
     assert gone.status is None
