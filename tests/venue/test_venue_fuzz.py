@@ -13,7 +13,7 @@ from kits.venue_kit import Desk, running
 from tradebot.venue.call import NONE
 from tradebot.venue.routes import ROUTES
 
-COUNT = 10_000 if os.environ.get("TRADEBOT_FULL") == "1" else 600
+COUNT = 6_000 if os.environ.get("TRADEBOT_FULL") == "1" else 600
 
 NAMES = [
     "symbol",

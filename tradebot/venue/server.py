@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import UsageError
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
     from tradebot.venue.core import Venue
 
 LOOPBACK = "127.0.0.1"
+
+_LOG = logging.getLogger(__name__)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether an error is the venue's: what is no HTTP is answered with 400 and no matter."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_LOG.addFilter(_is_ours)
 
 
 class Server:
@@ -33,6 +45,7 @@ class Server:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_LOG,
             handle_signals=False,
             shutdown_timeout=0.1,
             max_line_size=LARGEST_BODY,

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +90,16 @@ class Connection:
         self._woken.set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serve the client until the end."""
-        await self._socket.prepare(request)
+        """Serve the client until the end, whoever makes it and however."""
+        try:
+            await self._socket.prepare(request)
+        except ConnectionError:  # it went before it was answered
+            return web.Response()
+        with suppress(ConnectionError):
+            await self._serve(request)
+        return self._socket
+
+    async def _serve(self, request: web.Request) -> None:
         self._set_timers()
         writer = asyncio.create_task(self._write(request))
         try:
@@ -100,7 +109,6 @@ class Connection:
             writer.cancel()
             for timer in self._timers:
                 timer.cancel()
-        return self._socket
 
     def _set_timers(self) -> None:
         now = self._clock.now()
@@ -179,7 +187,9 @@ class Connection:
         self._carry_out(asked.get("method"), asked.get("params"), asked.get("id"))
 
     def _carry_out(self, method: object, params: object, number: object) -> None:
-        if method not in _METHODS:
+        if not isinstance(method, str | None):
+            self._refuse(2, "Invalid request: method must be a string", number)
+        elif method not in _METHODS:
             words = ", ".join(f"`{word}`" for word in _METHODS)
             text = f"Invalid request: unknown variant `{method}`, expected one of {words}"
             self._refuse(2, text, number)

@@ -92,6 +92,11 @@ class Streams:
             self._by_name.setdefault(name, {})[number] = connection
         self._cadence.follow(self._by_name)
 
+    @property
+    def count(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
     def wanted(self, name: str) -> bool:
         """Whether anybody listens to a stream."""
         return name in self._by_name
