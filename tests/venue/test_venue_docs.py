@@ -1,0 +1,41 @@
+"""What docs/venue.md says of faults and codes is what there is."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from tradebot.venue.core import PATHS
+from tradebot.venue.errors import MESSAGES
+from tradebot.venue.kinds import KINDS
+from tradebot.venue.rules import load_rules
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "venue.md").read_text(encoding="utf-8")
+
+
+def part(title: str) -> str:
+    return TEXT.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_fault_is_in_the_table_and_no_other() -> None:
+    rows = [line.split("|")[1] for line in part("Faults").splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(KINDS)
+
+
+def test_the_codes_that_are_never_answered() -> None:
+    never, scripted = part("Codes that it never answers by itself").split("An `answer`")
+    assert not {int(code) for code in re.findall(r"-\d{4}", never)} & set(MESSAGES)
+    told = scripted.split("An `error`")[1]
+    assert {int(code) for code in re.findall(r"-\d{4}", told)} < set(MESSAGES)
+
+
+def test_the_faults_file_of_the_readme_is_one(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    texts = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    (text,) = (text for text in texts if "fault" in tomllib.loads(text))
+    (tmp_path / "faults.toml").write_text(text, encoding="utf-8")
+    assert [rule.do for rule in load_rules(tmp_path / "faults.toml", PATHS)] == [
+        "accept_then_timeout"
+    ]
