@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Coroutine
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from tradebot.core.model.errors import UsageError
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Quote
 from tradebot.venue.bus import AccountChanged, AlgoChanged, Happening, OrderNews
-from tradebot.venue.call import Call
+from tradebot.venue.call import Answer, Call, Dropped
 from tradebot.venue.clock import HandClock
 from tradebot.venue.errors import VenueError
 from tradebot.venue.params import RequestParams
@@ -28,10 +29,39 @@ EXAMPLES, STEPS = (1000, 60) if FULL else (40, 40)
 
 PRICES = {"BTCUSDT": (BTC, 76900, Decimal("0.1")), "ETHUSDT": (ETH, 2500, Decimal("0.01"))}
 FINAL = ("FILLED", "CANCELED", "EXPIRED")
+ENDED = ("CANCELED", "FINISHED", "REJECTED", "EXPIRED")
+LAST_DIGIT = Decimal("0.0001")
+"""Messages cut entry prices to fewer decimals than REST."""
 names = st.sampled_from(sorted(PRICES))
 sides = st.sampled_from(["BUY", "SELL"])
 lots = st.integers(1, 40)
 offsets = st.integers(-300, 300)
+
+
+class Heard:
+    """What a listener knows of the account from the messages of the user stream alone."""
+
+    def __init__(self) -> None:
+        self.wallet = Decimal(5000)
+        self.positions: dict[str, tuple[Decimal, Decimal]] = {}
+        self.orders: dict[int, tuple[str, Decimal]] = {}
+        self.algos: dict[int, str] = {}
+
+    def row(self, row_: dict[str, Any]) -> None:
+        if row_["kind"] != "stream" or row_["stream"] != "private" or row_.get("withheld"):
+            return
+        body = row_["body"]
+        if row_["event"] == "ORDER_TRADE_UPDATE":
+            order = body["o"]
+            self.orders[order["i"]] = (order["X"], Decimal(order["z"]))
+        elif row_["event"] == "ALGO_UPDATE":
+            self.algos[body["o"]["aid"]] = body["o"]["X"]
+        elif row_["event"] == "ACCOUNT_UPDATE":
+            for balance in body["a"]["B"]:
+                if balance["a"] == "USDT":
+                    self.wallet = Decimal(balance["wb"])
+            for held in body["a"]["P"]:
+                self.positions[held["s"]] = (Decimal(held["pa"]), Decimal(held["ep"]))
 
 
 class Books(RuleBasedStateMachine):
@@ -48,7 +78,9 @@ class Books(RuleBasedStateMachine):
         self.positions: dict[str, Decimal] = {}
         self.algos: dict[int, str] = {}
         self.count = 0
+        self.heard = Heard()
         self.venue.bus.subscribe(self.hear)
+        self.venue.ledger.listen(self.heard.row)
         self.venue.start()
 
     def hear(self, event: Happening) -> None:
@@ -291,12 +323,119 @@ class Books(RuleBasedStateMachine):
             row_["algoId"]: row_["algoStatus"]
             for row_ in self.ask("GET", "/fapi/v1/openAlgoOrders")
         }
-        ended = ("CANCELED", "FINISHED", "REJECTED", "EXPIRED")
-        assert algos == {i: state for i, state in self.algos.items() if state not in ended}
+        assert algos == {i: state for i, state in self.algos.items() if state not in ENDED}
         risk = {row_["symbol"]: row_ for row_ in self.ask("GET", "/fapi/v3/positionRisk")}
         assert {name: Decimal(row_["positionAmt"]) for name, row_ in risk.items()} == {
             name: qty for name, qty in self.positions.items() if qty
         }
+
+    def teardown(self) -> None:
+        """With faults off, whoever heard every message knows what REST shows."""
+        heard = self.heard
+        account = self.ask("GET", "/fapi/v3/account")
+        assert Decimal(account["totalWalletBalance"]) == heard.wallet
+        risk = self.ask("GET", "/fapi/v3/positionRisk")
+        held = {name: told for name, told in heard.positions.items() if told[0]}
+        assert {r["symbol"] for r in risk} == set(held)
+        for shown in risk:
+            qty, entry = held[shown["symbol"]]
+            assert Decimal(shown["positionAmt"]) == qty
+            assert abs(Decimal(shown["entryPrice"]) - entry) < LAST_DIGIT
+        assert {
+            r["orderId"]: (r["status"], Decimal(r["executedQty"]))
+            for r in self.ask("GET", "/fapi/v1/openOrders")
+        } == {i: told for i, told in heard.orders.items() if told[0] not in FINAL}
+        for order in self.venue.desk.records.by_id.values():
+            assert heard.orders[order.id] == (order.status, order.executed)
+        assert {
+            r["algoId"]: r["algoStatus"] for r in self.ask("GET", "/fapi/v1/openAlgoOrders")
+        } == {i: told for i, told in heard.algos.items() if told not in ENDED}
+
+
+FAULTS: list[dict[str, Any]] = [
+    {"do": "accept_then_close", "method": "POST"},
+    {"do": "accept_then_garbage"},
+    {"do": "error", "code": -1007},
+    {"do": "error", "code": -1008},
+    {"do": "unavailable"},
+    {"do": "rate_limited", "method": "DELETE"},
+    {"do": "fields_left_out", "fields": ["orderId", "status"]},
+    {"do": "drop", "event": "ORDER_TRADE_UPDATE"},
+    {"do": "duplicate", "stream": "private"},
+    {"do": "late", "stream": "private", "ms": 10, "to_ms": 5000},
+    {"do": "reorder", "stream": "private", "window_ms": 2000},
+    {"do": "freeze", "stream": "private", "seconds": 30},
+    {"do": "fill_in_parts", "parts": ["0.001", "0.05", "0.002"], "at_s": [0, 1, 30]},
+    {"do": "fill_nothing"},
+    {"do": "late_fill"},
+    {"do": "stop_rejected_later"},
+    {"do": "stop_rejected_later", "told": False},
+    {"do": "stop_vanishes", "seconds": 2},
+    {"do": "stop_blind", "seconds": 5},
+    {"do": "stop_filled_short"},
+    {"do": "stop_child_expires"},
+    {"do": "stop_rejected_on_trigger"},
+    {"do": "stops_need_position"},
+    {"do": "takes_block"},
+]
+
+
+def at_once(steps: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns that waits for nothing."""
+    try:
+        steps.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("it waits")
+
+
+class FaultyBooks(Books):
+    """The same walk under faults: what is answered and told may be wrong, the books may not."""
+
+    @rule(rows=st.lists(st.sampled_from(FAULTS), max_size=5), chance=st.sampled_from([0.2, 0.6, 1]))
+    def break_things(self, rows: list[dict[str, Any]], chance: float) -> None:
+        moments = ("stops_need_position", "takes_block")
+        self.venue.faults.set(
+            [r if r["do"] in moments else {**r, "probability": chance} for r in rows]
+        )
+
+    def ask(self, method: str, path: str, **values: object) -> Any:
+        """A look is the plain one; what changes something goes by way of the faults."""
+        if method == "GET":
+            return super().ask(method, path, **values)
+        params = RequestParams.of({name: str(value) for name, value in values.items()})
+        call = Call(method, path, self.clock.now(), 0.0, params=params)
+        faults = self.venue.faults
+        with suppress(Dropped):
+            answer = at_once(faults.before_handling(call))
+            if answer is None:
+                answer = Answer(200, super().ask(method, path, **values))
+            return at_once(faults.after_handling(call, answer)).body
+        return None
+
+    @invariant()
+    def orders_have_one_end(self) -> None:
+        trades = self.venue.desk.records.trades
+        for order in self.venue.desk.records.by_id.values():
+            executed = sum((t.qty for t in trades if t.order_id == order.id), ZERO)
+            assert executed == order.executed <= order.qty
+            assert self.told[order.id][-1] == order.status
+            assert (order.executed == order.qty) == (order.status == "FILLED")
+
+    @invariant()
+    def streams_and_rest_tell_the_same(self) -> None:
+        """What is hidden aside, lists show what the venue has."""
+        shown = {row_["orderId"] for row_ in self.ask("GET", "/fapi/v1/openOrders")}
+        assert shown == {order.id for order in self.venue.desk.records.open()}
+        stops = {row_["algoId"] for row_ in self.ask("GET", "/fapi/v1/openAlgoOrders")}
+        assert stops == {a.id for a in self.venue.algos.records.open() if not a.hidden}
+        risk = {row_["symbol"]: row_ for row_ in self.ask("GET", "/fapi/v3/positionRisk")}
+        assert {name: Decimal(row_["positionAmt"]) for name, row_ in risk.items()} == {
+            name: qty for name, qty in self.positions.items() if qty
+        }
+
+    def teardown(self) -> None:
+        """Who listens knows nothing for certain here."""
 
 
 Books.TestCase.settings = settings(
@@ -308,4 +447,8 @@ Books.TestCase.settings = settings(
     print_blob=False,
     suppress_health_check=list(HealthCheck),
 )
+FaultyBooks.TestCase.settings = settings(
+    Books.TestCase.settings, max_examples=EXAMPLES if FULL else 20
+)
 TestBooks = Books.TestCase
+TestFaultyBooks = FaultyBooks.TestCase
