@@ -49,8 +49,9 @@ class Sleepy:
 class Terminal:
     """A command on a pty of its own, 24 by 80."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
-        command = [sys.executable, "-m", "tradebot", *words]
+    def __init__(self, folder: Path, *words: str, script: str = "") -> None:
+        run = [script] if script else ["-m", "tradebot"]
+        command = [sys.executable, *run, *words]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
@@ -311,3 +312,60 @@ def test_without_a_terminal_there_is_no_screen(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "terminal" in done.stderr
     assert "tradebot status" in done.stderr
+
+
+BAD_BYTES = (
+    b"\x1b[M \xe0\x30",
+    b"\x1b[M#\xff\xff",
+    b"\xe9\xff\xfe",
+    b"\x1b[M",
+    b"\xe0",
+    b"\x1b[<999999;q",
+)
+
+
+def test_bad_bytes_are_dropped_and_the_engine_goes_on(terminal: Open, tmp_path: Path) -> None:
+    paper = terminal("paper")
+    paper.until(b"SIMULATED MARKET")
+    for data in BAD_BYTES:
+        paper.press(data)
+        paper.read(0.4)
+    before = beat(tmp_path)
+    paper.until_true(lambda: beat(tmp_path) > before, 15, "heartbeat")
+    paper.press(b"6")
+    paper.until(b"ema_cross")  # the keys still work
+    paper.press(b"q")
+    paper.read(0.5)
+    if not paper.ended():
+        paper.press(b"q")  # a position may be open: it asks
+    assert paper.code() == 0
+    assert b"Traceback" not in paper.out
+    assert state(tmp_path) == "interrupted"
+
+
+CRASHES = """
+from tradebot.tui.terminal import TerminalDriver
+
+def broken(*_):
+    raise RuntimeError("the screen cannot go on")
+
+TerminalDriver.run_input_thread = broken
+from tradebot.__main__ import main
+raise SystemExit(main())
+"""
+
+
+def test_a_screen_that_ends_by_itself_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(CRASHES)
+    paper = Terminal(tmp_path, "paper", "--data-dir", "data", script="broken.py")
+    try:
+        assert paper.code(30) == 1
+        said = paper.out.split(LEFT)[-1]
+        assert b"the screen ended by itself; the engine was stopped in order" in said
+        assert b"Traceback" not in paper.out
+        assert paper.cooked()
+        assert state(tmp_path) == "interrupted"
+        log = (tmp_path / "data" / "engine.log").read_text()
+        assert "the screen cannot go on" in log
+    finally:
+        paper.close()
