@@ -344,9 +344,11 @@ def test_bad_bytes_are_dropped_and_the_engine_goes_on(terminal: Open, tmp_path: 
 
 
 CRASHES = """
+import time
 from tradebot.tui.terminal import TerminalDriver
 
 def broken(*_):
+    time.sleep(4)  # the engine has begun by then, on a busy machine too
     raise RuntimeError("the screen cannot go on")
 
 TerminalDriver.run_input_thread = broken
