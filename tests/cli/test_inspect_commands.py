@@ -160,19 +160,18 @@ def test_nothing_yet_says_what_to_do(tmp_path: Path, view: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("value", "symbol", "text"),
     [
-        ("98655.60000000", "98655.6"),
-        ("3657.9531212307243", "3657.953"),
-        ("0.74123456789", "0.741235"),
-        ("100166.8", "100166.8"),
-        ("0", "0"),
-        ("100", "100"),
-        (None, "-"),
+        ("98655.60000000", "BTC/USDT", "98655.6"),
+        ("101413", "BTC/USDT", "101413.0"),
+        ("3657.9531212307243", "ETH/USDT", "3657.95"),
+        ("0.74123456789", "ADA/USDT", "0.7412"),
+        ("0.74123456789", None, "0.74123457"),
+        (None, "BTC/USDT", "-"),
     ],
 )
-def test_prices(value: str | None, text: str) -> None:
-    assert tables.price(value) == text
+def test_prices(value: str | None, symbol: str | None, text: str) -> None:
+    assert tables.price(value, symbol) == text
 
 
 @pytest.mark.parametrize(
