@@ -60,7 +60,7 @@ async def test_bad_targets(journal: Journal, path: Path, tmp_path: Path) -> None
             backup(path, path, force=force)
         with pytest.raises(JournalError, match="is a directory"):
             backup(path, tmp_path, force=force)
-    with pytest.raises(JournalError, match="cannot be opened"):
+    with pytest.raises(JournalError, match="cannot use the file"):
         backup(path, tmp_path / "none" / "copy.db")
     with pytest.raises(JournalError, match="no journal yet"):
         backup(tmp_path / "none.db", tmp_path / "copy.db")
