@@ -42,13 +42,13 @@ def test_a_wrong_result_is_said_and_fails(tmp_path: Path) -> None:
         [sys.executable, BENCH / "phase.py", "make", path, "400"], capture_output=True, check=True
     )
     assert b"400" in made.stdout
-    # the engine floors quantities to the step of its facts; a price this low makes the reference differ
+    # the engine floors quantities to the step of its facts; a price this high makes the reference differ
     lines = path.read_text().splitlines()
-    cheap = [lines[0]]
+    dear = [lines[0]]
     for line in lines[1:]:
         time, *prices, volume = line.split(",")
-        cheap.append(",".join([time, *(f"{float(p) / 45_000_000:.12f}" for p in prices), volume]))
-    path.write_text("\n".join(cheap) + "\n")
+        dear.append(",".join([time, *(f"{float(p) * 90:.2f}" for p in prices), volume]))
+    path.write_text("\n".join(dear) + "\n")
     done = subprocess.run(
         [sys.executable, BENCH / "bench1.py", "--data", path, "--runs", "1", "--json"],
         capture_output=True,

@@ -341,6 +341,7 @@ async def small(path, **named):
 Journal.open = small
 from tradebot.app import runner
 runner.BATCH_EVENTS = 500
+runner.PATIENCE_S = 2.0  # a minute, for people
 sys.exit(main(sys.argv[2:]))
 """
 

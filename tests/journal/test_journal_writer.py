@@ -95,7 +95,8 @@ async def test_numbers_go_on_after_a_resume(path: Path) -> None:
             assert reader.run(run).state == "interrupted"
             assert "without a word" in str(reader.run(run).error)
         await journal.resume_run(run, "n2", WALL)
-        await journal.commit(Batch(run, WALL, [WakeUp(T0 + 70_000, "k")], story(T0 + 70_000)))
+        more = Batch(run, WALL, [WakeUp(T0 + 70_000, "k")], story(T0 + 70_000), {"engine": 2})
+        await journal.commit(more)
         with Reader(path) as reader:
             assert [logged.seq for logged in reader.events(run)] == [1, 2, 3, 4]
     assert verify(path, KEY) == []

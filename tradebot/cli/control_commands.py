@@ -83,9 +83,14 @@ def _halt(
 def _close_all(
     options: ControlOptions, data_dir: Path, request: Request, failed: dict[Path, JournalError]
 ) -> Result:
-    """Close by the engine if it answers, else without it. Exit code 0 only when flat."""
+    """Close by the engine if it answers, else without it. Exit code 0 only when flat.
+
+    A directory that takes no latch and holds no journal proves nothing: it may be the wrong one.
+    """
     from tradebot.app import control as control_of
 
+    if failed and not may_run(data_dir) and control_of.never_used(data_dir):
+        raise failed[data_dir]
     closed = control_of.see_closed(data_dir, request, options.wait_s)
     return _closed(closed, [str(error) for error in failed.values()])
 
