@@ -25,6 +25,7 @@ from tradebot.core.state.portfolio import Portfolio
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.journal.verify import Finding, verify
+from tradebot.journal.view import as_json
 
 ROOT = Path(__file__).resolve().parents[1]
 HARNESS = Path(__file__).parent / "kits" / "crash_harness.py"
@@ -195,7 +196,9 @@ def evidence(data_dir: Path) -> dict[str, Any]:
         }
         for table, aside in TABLES.items():
             rows = getattr(reader, table)(run.id)
-            found[table] = [{k: v for k, v in row.items() if k not in aside} for row in rows]
+            found[table] = [
+                {k: v for k, v in as_json(row).items() if k not in aside} for row in rows
+            ]
     tidy = nameless(found)
     assert isinstance(tidy, dict)
     return tidy
@@ -229,7 +232,8 @@ def compare(have: Any, want: Any, where: str) -> Iterator[str]:
 
 def nameless(found: dict[str, Any]) -> Any:
     """Take instance and nonce out of order ids: each start has its own."""
-    return json.loads(re.sub(r"tb[a-z0-9]{6}-[0-9a-f]{8}-", "tb-", json.dumps(found)))
+    text = re.sub(r"tb[a-z0-9]{6}-[0-9a-f]{8}", "tb", json.dumps(found))
+    return json.loads(re.sub(r'"instance": "[a-z0-9]{6}"', '"instance": ""', text))
 
 
 def chances(straight: Straight, per_point: int) -> list[Kill]:

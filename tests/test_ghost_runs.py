@@ -25,12 +25,14 @@ from tradebot.app.host import PaperHost, Setup
 from tradebot.app.runner import Ending, Pace
 from tradebot.app.standing import act
 from tradebot.app.target import Request
+from tradebot.broker.ghost import GhostBroker
 from tradebot.cli.quality_commands import write_csv
 from tradebot.config import load_config
 from tradebot.core.ghost.ghosts import Ghosts
 from tradebot.core.ghost.trade import HypotheticalTrade
 from tradebot.core.model.money import exact
 from tradebot.core.simulated import SimExchange
+from tradebot.core.state.order_table import OrderTable
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading
 from tradebot.guard.latch import write_halt
@@ -379,10 +381,10 @@ def _is_module(thing: object) -> bool:
 
 def test_by_type_orders_go_to_the_simulated_exchange_only(files: list[Path]) -> None:
     """The core imports no network (a contract of the import linter), and what takes orders is of it."""
-    hints = typing.get_type_hints(Session.__init__)
-    assert hints["exchange"] is SimExchange
+    assert typing.get_type_hints(GhostBroker.__init__)["exchange"] is SimExchange
     assert SimExchange.__module__.startswith("tradebot.core.")
     session = ghost_session(files)
+    assert type(session.broker) is GhostBroker
     with exact():
         for step in open_files(files).steps():
             session.advance(step)
@@ -393,7 +395,8 @@ def test_by_type_orders_go_to_the_simulated_exchange_only(files: list[Path]) -> 
         for thing in found
         if any(hasattr(thing, name) for name in ("submit", "send", "place_order", "create_order"))
     }
-    assert senders == {SimExchange}
+    # the order table's ``send`` asks for an order to be sent: an effect
+    assert senders == {SimExchange, GhostBroker, OrderTable}
 
 
 def test_by_running_it_no_connection_is_opened(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tradebot.app import runner
 from tradebot.app.host import PaperHost, Setup, closed_trades
 from tradebot.app.runner import Ending, Pace
 from tradebot.config import load_config
@@ -136,7 +137,10 @@ def test_a_strategy_that_raises_leaves_its_stop_and_says_so_again(tmp_path: Path
         assert reader.run("paper-0001").state == "interrupted"
 
 
-def test_a_full_disk_ends_the_run_and_keeps_what_was_written(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_run_and_keeps_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "PATIENCE_S", 2.0)  # a minute, for people
     ending = run(setup_of(tmp_path, for_ms=24 * HOUR, max_pages=90))
     assert ending.state == "interrupted"
     assert ending.error is not None

@@ -41,7 +41,9 @@ class Emptied(ast.NodeTransformer):
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-        """Point to the idle copies; drop every other import of the bot."""
+        """Point to the idle copies; drop every other import of the bot but what options are read with."""
+        if node.module == "tradebot.core.model.text":
+            return node
         if not (node.module or "").startswith("tradebot"):
             return node
         copies = [name for name in node.names if name.name in SOURCES]
