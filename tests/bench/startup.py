@@ -18,7 +18,14 @@ import measure
 HEAVY = ("ccxt", "textual", "aiohttp", "pydantic", "sqlite3", "aiosqlite")
 TARGET = 1.3
 
-SOURCES = ("app", "arguments")
+SOURCES = (
+    "app",
+    "arguments",
+    "signatures.inspect",
+    "signatures.setup",
+    "signatures.trade",
+    "signatures.venue",
+)
 PACKAGE = "tradebot.cli"
 
 BOT = "import sys; from tradebot.__main__ import main; sys.exit(main({words!r}))"
@@ -35,17 +42,22 @@ class Emptied(ast.NodeTransformer):
     """Leaves signatures, decorators and help; drops what functions do and what they would need."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        """Keep the docstring of a body only."""
+        """Keep the docstring of a body only, and whole what makes one signature of two commands."""
+        if node.name in ("run_options", "takes_run_options"):
+            return node
         said = ast.get_docstring(node)
         node.body = [ast.Expr(ast.Constant(said))] if said else [ast.Pass()]
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         """Point to the idle copies; drop every other import of the bot but what options are read with."""
-        if node.module == "tradebot.core.model.text":
+        if node.module in ("tradebot.core.model.text", f"{PACKAGE}.options"):
             return node
         if not (node.module or "").startswith("tradebot"):
             return node
+        inner = (node.module or "").removeprefix(f"{PACKAGE}.")
+        if inner in SOURCES:
+            return ast.ImportFrom(f"idle.{inner}", node.names, 0)
         copies = [name for name in node.names if name.name in SOURCES]
         return ast.ImportFrom("idle", copies, 0) if copies else None
 
@@ -54,13 +66,17 @@ def write_idle(folder: Path) -> None:
     """Write the package ``idle`` into a folder."""
     package = folder / "idle"
     package.mkdir()
-    (package / "__init__.py").touch()
+    (package / "signatures").mkdir()
+    for folder_ in (package, package / "signatures"):
+        (folder_ / "__init__.py").touch()
     for name in SOURCES:
         spec = importlib.util.find_spec(f"{PACKAGE}.{name}")
         assert spec is not None
         assert spec.origin is not None
         tree = Emptied().visit(ast.parse(Path(spec.origin).read_text()))
-        (package / f"{name}.py").write_text(ast.unparse(ast.fix_missing_locations(tree)))
+        (package / f"{name.replace('.', '/')}.py").write_text(
+            ast.unparse(ast.fix_missing_locations(tree))
+        )
 
 
 def main() -> None:
