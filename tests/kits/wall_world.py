@@ -150,6 +150,7 @@ class World:
         self.time = START + self.draw.randrange(24 * 7) * 3_600_000
         self.second = 0
         self.starts = 0
+        self.funded: set[tuple[str, int]] = set()
         self.commands = 0
         self.session = self._session()
         self._start()
@@ -225,6 +226,12 @@ class World:
         if self.exchange.positions.get(symbol) is None:
             return
         at = max(self.time, self.session.engine.now)
+        if (
+            symbol,
+            at,
+        ) == self.funded:  # an exchange pays once a moment, and the ledger books it once
+            return
+        self.funded = symbol, at
         rate = D(self.draw.choice(("0.0001", "-0.02", "0.02")))
         self.session.advance([FundingRate(at, symbol, rate)])
 

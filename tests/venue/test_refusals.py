@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from kits.venue_kit import BTC, START, Desk, row, running
@@ -387,28 +389,25 @@ async def test_sending_time_and_matching_time_are_both_looked_at() -> None:
         assert (await desk.raw.plain("GET", "/fapi/v3/account", wide))[1]["code"] == -1130
 
 
-class Slow:
-    """Lets six seconds of venue time pass before a request is handled."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    async def before_reading(self, call: object) -> None:
-        return None
-
-    async def before_handling(self, call: object) -> None:
-        self._desk.clock.advance(6000)
-
-    async def after_handling(self, call: object, answer: object) -> object:
-        return answer
+async def late(desk: Desk, asked: Coroutine[Any, Any, tuple[int, Any]]) -> tuple[int, Any]:
+    """Let six seconds of venue time pass while a request is on its way."""
+    task = asyncio.create_task(asked)
+    while not desk.venue.ledger.of("fault")[-1:] and not task.done():
+        await asyncio.sleep(0.005)
+    for _ in range(60):
+        await asyncio.sleep(0.01)
+        if task.done():
+            break
+        desk.clock.advance(1000)
+    return await task
 
 
 async def test_an_order_that_was_on_its_way_too_long_is_refused_by_the_matching_engine() -> None:
     async with running() as desk:
-        desk.venue.faults = Slow(desk)  # type: ignore[assignment]
-        status, body = await post(desk, ORDER)
+        desk.venue.faults.set([{"do": "delay", "method": "POST", "ms": 6000}])
+        status, body = await late(desk, post(desk, ORDER))
         assert (status, body["code"]) == (400, -5028)
-        status, body = await post(desk, STOP, "/fapi/v1/algoOrder")
+        status, body = await late(desk, post(desk, STOP, "/fapi/v1/algoOrder"))
         assert status == 200, body  # the algo service has no such check
 
 
