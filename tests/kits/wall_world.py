@@ -226,12 +226,10 @@ class World:
         if self.exchange.positions.get(symbol) is None:
             return
         at = max(self.time, self.session.engine.now)
-        if (
-            symbol,
-            at,
-        ) == self.funded:  # an exchange pays once a moment, and the ledger books it once
+        minute = (symbol, at // 60_000)
+        if minute in self.funded:  # one payment a minute: the ledger books it once
             return
-        self.funded = symbol, at
+        self.funded.add(minute)
         rate = D(self.draw.choice(("0.0001", "-0.02", "0.02")))
         self.session.advance([FundingRate(at, symbol, rate)])
 
