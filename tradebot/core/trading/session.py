@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.digest import Digest
@@ -249,6 +249,8 @@ class Session:
                 return broker.read_account(now)
             case Countdown(symbol, ms):
                 return broker.countdown(symbol, ms, now)
+            case _:
+                assert_never(effect)
 
     def _place(self, approved: Approved) -> Sequence[Event]:
         """Send an approved order, unless it may open something and trading was halted since."""
