@@ -1,7 +1,8 @@
-"""Files of the user's: which may be read, and how one is written so that nobody ever sees half of it.
+"""Files: which may be read, and how every one is written so that nobody ever sees half of it.
 
 Only regular files are read and written. A pipe, a device or a socket under a file's name is refused by its kind:
-reading one may never end, and a rename would put a file in its place.
+reading one may never end, and a rename would put a file in its place. What is written is on the disk before its
+name appears, so it survives a kill and a power cut; files of our own nobody else may read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tradebot.core.model.errors import TradebotError, UsageError
+from tradebot.core.model.errors import JournalError, TradebotError, UsageError
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+
+OURS = ("tradebot.", "HALT", "instance", "audit.", "close-all.jsonl", "engine.log")
+"""How names begin that a data directory of ours may hold: with others in it, its mode is theirs."""
 
 _KINDS = (
     (stat.S_ISDIR, "a directory", "name a file in it"),
@@ -31,6 +38,9 @@ def kind_of(path: Path) -> tuple[str, str] | None:
     """
     mode = path.stat().st_mode
     return next(((name, hint) for is_kind, name, hint in _KINDS if is_kind(mode)), None)
+
+
+# Files of the user's
 
 
 def check_target(path: Path) -> Path:
@@ -62,24 +72,24 @@ def check_target(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
     """Yield a draft that takes the place of ``path``, whole and on disk, when the block ends well.
 
-    Links are followed: the file they lead to is the one replaced, and it keeps its permissions. Errors as
-    ``check_target``, and TradebotError when it cannot be written; whatever was there stays then.
+    Links are followed: the file they lead to is the one replaced. It gets ``mode``; None: the permissions of
+    the one that was there. Errors as ``check_target``, and TradebotError when it cannot be written; whatever
+    was there stays then.
     """
     target = check_target(path)
-    draft = target.with_name(f".{os.getpid()}.{abs(hash(target.name)):x}.new")
+    draft = _draft_of(target)
     try:
         draft.unlink(missing_ok=True)
         yield draft
         with suppress(FileNotFoundError):
-            draft.chmod(stat.S_IMODE(target.stat().st_mode))
+            draft.chmod(stat.S_IMODE(target.stat().st_mode) if mode is None else mode)
         _sync(draft)
         check_target(target)  # what came there meanwhile may be no file
         os.replace(draft, target)
-        if hasattr(os, "O_DIRECTORY"):
-            _sync(target.parent)
+        sync_directory(target.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -93,6 +103,69 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+# Files of our own
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Turn the block's OSError into a JournalError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(
+            f"cannot use the file: {error.strerror or error}",
+            hint="check that the directory exists and that you may write to it",
+            file=str(path),
+        ) from error
+
+
+def private_directory(path: Path) -> None:
+    """Make a directory, and what is missing above it, for its owner alone whatever the umask.
+
+    One that is there is closed to others where it is the user's and holds nothing but our files.
+    """
+    for missing in reversed([part for part in (path, *path.parents) if not part.exists()]):
+        with suppress(FileExistsError):
+            missing.mkdir(mode=DIRECTORY_MODE)
+    if _is_ours(path):
+        with suppress(OSError):
+            path.chmod(DIRECTORY_MODE)
+
+
+def private_file(path: Path, *, make: bool = False) -> None:
+    """Close a file to others; with ``make``, make an empty one first where there is none.
+
+    Nothing happens where it is not there, or is not the user's. OSError when it cannot be made.
+    """
+    if make:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
+    with suppress(OSError):
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) != FILE_MODE:
+            path.chmod(FILE_MODE)
+
+
+def create_durably(path: Path, text: str) -> None:
+    """Create a file with its text complete and on disk; FileExistsError if it exists."""
+    with _private_draft(path, text) as draft:
+        os.link(draft, path)  # unlike a rename, never replaces
+    sync_directory(path.parent)
+
+
+def replace_durably(path: Path, text: str) -> None:
+    """Give a file this text, whole or not at all, on disk when it returns."""
+    with _private_draft(path, text) as draft:
+        os.replace(draft, path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Force a directory's entries to disk, where the system lets one open a directory."""
+    if hasattr(os, "O_DIRECTORY"):
+        _sync(path)
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -101,9 +174,37 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def _private_draft(path: Path, text: str) -> Iterator[Path]:
+    draft = _draft_of(path)
+    draft.unlink(missing_ok=True)
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield draft
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _draft_of(path: Path) -> Path:
+    """Return a name beside the file for what is not whole yet, short enough for any file system."""
+    return path.with_name(f"{path.name[:50]}.{os.getpid()}.new")
+
+
+def _is_ours(path: Path) -> bool:
+    with suppress(OSError):
+        if stat.S_IMODE(path.stat().st_mode) == DIRECTORY_MODE:
+            return False  # nothing to do
+        owner = getattr(os, "geteuid", lambda: 0)()
+        names = [entry.name for entry in os.scandir(path)]
+        return path.stat().st_uid == owner and all(name.startswith(OURS) for name in names)
+    return False
+
+
 def _unwritable(path: Path, error: OSError | ValueError) -> TradebotError:
     why = getattr(error, "strerror", None) or str(error)
     return TradebotError(f"cannot be written: {why}", hint="name another file", file=str(path))
-
-
-__all__ = ["check_target", "kind_of", "replacing", "write_text"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 from kits.journal_samples import KEY, T0, WALL, ask, new_run, quote, story
 
-from tradebot.core.model.errors import JournalError
-from tradebot.journal.backup import backup
+from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.journal.backup import backup, restore
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch
 from tradebot.journal.verify import verify
@@ -58,9 +59,13 @@ async def test_bad_targets(journal: Journal, path: Path, tmp_path: Path) -> None
     for force in (False, True):
         with pytest.raises(JournalError, match="overwrite the journal itself"):
             backup(path, path, force=force)
-        with pytest.raises(JournalError, match="is a directory"):
+        with pytest.raises(UsageError, match="is a directory"):
             backup(path, tmp_path, force=force)
-    with pytest.raises(JournalError, match="cannot use the file"):
+        os.mkfifo(tmp_path / f"pipe{force}")
+        with pytest.raises(UsageError, match="is a pipe"):
+            backup(path, tmp_path / f"pipe{force}", force=force)
+        assert (tmp_path / f"pipe{force}").is_fifo()
+    with pytest.raises(UsageError, match="a directory that does not exist"):
         backup(path, tmp_path / "none" / "copy.db")
     with pytest.raises(JournalError, match="no journal yet"):
         backup(tmp_path / "none.db", tmp_path / "copy.db")
@@ -74,3 +79,32 @@ async def test_a_copy_is_a_journal_to_write_on(
     async with await Journal.open(tmp_path / "copy.db", key=KEY) as copy:
         await copy.resume_run(run, "n2", WALL)
     assert verify(tmp_path / "copy.db", KEY) == []
+
+
+async def test_a_link_is_followed_and_the_copy_is_the_owners_alone(
+    journal: Journal, path: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.db"
+    old.write_text("older")
+    old.chmod(0o644)
+    (tmp_path / "link").symlink_to("old.db")
+    backup(path, tmp_path / "link", force=True)
+    assert (tmp_path / "link").is_symlink()
+    assert verify(old, KEY) == []
+    assert old.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_journal_behind_a_link_is_put_back_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "tradebot.db"
+    path.symlink_to(tmp_path / "disk" / "real.db")
+    async with await Journal.open(path, key=KEY) as journal:
+        await journal.begin_run(new_run())
+    backup(path, tmp_path / "copy.db")
+    async with await Journal.open(path, key=KEY) as journal:
+        await journal.begin_run(new_run("n2"))
+    kept = restore(path, tmp_path / "copy.db", KEY)
+    assert path.is_symlink()
+    assert kept is not None
+    assert [len(ask(one, "SELECT id FROM runs")) for one in (path, kept)] == [1, 2]

@@ -9,7 +9,7 @@ import string
 from pathlib import Path
 
 from tradebot.core.model.errors import JournalError
-from tradebot.guard.durable import create_durably, on_disk, private_directory
+from tradebot.disk import create_durably, on_disk, private_directory
 
 INSTANCE_FILE = "instance"
 

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.text import cleaned
-from tradebot.guard.durable import (
+from tradebot.disk import (
     FILE_MODE,
     on_disk,
     private_directory,

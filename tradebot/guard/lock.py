@@ -18,14 +18,14 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from tradebot.core.model.errors import AlreadyRunningError
-from tradebot.guard import registry
-from tradebot.guard.durable import (
+from tradebot.disk import (
     FILE_MODE,
     on_disk,
     private_directory,
     private_file,
     replace_durably,
 )
+from tradebot.guard import registry
 from tradebot.guard.process import holds_lock, process_start
 
 LOCK_FILE = "tradebot.lock"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tradebot.clock import SYSTEM, Clock
-from tradebot.guard.durable import replace_durably
+from tradebot.disk import replace_durably
 
 NOTICE_FILE = "tradebot.notice"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import platformdirs
 
-from tradebot.guard.durable import private_directory, replace_durably
+from tradebot.disk import private_directory, replace_durably
 
 
 def state_dir() -> Path:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
+from tradebot.disk import create_durably, private_directory
 from tradebot.journal.faults import faults
-from tradebot.journal.files import create_durably, private_directory
 from tradebot.journal.paths import journal_path
 
 GENESIS = "0" * 64

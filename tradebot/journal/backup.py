@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError
+from tradebot.disk import FILE_MODE, check_target, private_file, replacing
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.faults import faults
-from tradebot.journal.files import private_database, sync_directory, sync_file
 from tradebot.journal.noted import Noted, write_noted
 from tradebot.journal.reader import Reader, open_readonly
 from tradebot.journal.verify import verify
@@ -21,27 +21,18 @@ def backup(path: Path, target: Path, *, force: bool = False) -> None:
     """Copy the journal to ``target``, checked and on disk; a half copy never bears that name.
 
     ``force`` replaces an existing file. Raises JournalError when the target exists, is the journal
-    itself, cannot be written, or the copy does not pass ``PRAGMA integrity_check``.
+    itself, or the copy does not pass ``PRAGMA integrity_check``; the errors of ``disk.replacing`` when it is
+    no file or cannot be written.
     """
-    with closing(open_readonly(path)) as source, faults(target):
-        _refuse(path, target, force)
-        draft = target.with_name(f"{target.name}.{os.getpid()}.part")
-        draft.unlink(missing_ok=True)
-        private_database(draft)
-        try:
+    with closing(open_readonly(path)) as source:
+        _refuse(path, check_target(target), force)
+        with replacing(target, FILE_MODE) as draft, faults(target):
             _copy(source, draft)
-            sync_file(draft)
-            os.replace(draft, target)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_directory(target.absolute().parent)
 
 
 def _refuse(path: Path, target: Path, force: bool) -> None:
     if not target.exists():
         return
-    if target.is_dir():
-        raise JournalError("the target is a directory", hint="name a file", file=str(target))
     if target.samefile(path):
         raise JournalError(
             "the backup would overwrite the journal itself",
@@ -55,6 +46,7 @@ def _refuse(path: Path, target: Path, force: bool) -> None:
 
 
 def _copy(source: sqlite3.Connection, draft: Path) -> None:
+    private_file(draft, make=True)
     with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
         # All pages in one step: a step-wise copy starts over whenever the engine writes.
         source.backup(copy)
@@ -73,19 +65,11 @@ def restore(path: Path, source: Path, key: AuditKey, clock: Clock = SYSTEM) -> P
     for a backup that is none, does not verify, or was written with another key.
     """
     _check_backup(path, source, key)
-    draft = path.with_name(f"{path.name}.restoring")
-    with faults(path):
-        draft.unlink(missing_ok=True)
-        private_database(draft)
-        try:
-            with closing(open_readonly(source)) as db:
-                _copy(db, draft)
-            sync_file(draft)
-            kept = _set_aside(path, path.with_name(f"{path.name}.before-{clock.wall_ms()}"))
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_directory(path.parent)
+    there = Path(os.path.realpath(path))
+    with replacing(there, FILE_MODE) as draft, faults(path):
+        with closing(open_readonly(source)) as db:
+            _copy(db, draft)
+        kept = _set_aside(there, there.with_name(f"{there.name}.before-{clock.wall_ms()}"))
     with Reader(path) as reader:
         head = reader.head()
     if head is not None:  # from now on this is the newest there is

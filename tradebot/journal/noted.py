@@ -17,8 +17,8 @@ from pathlib import Path
 import platformdirs
 
 from tradebot.core.model.errors import JournalError
+from tradebot.disk import private_directory, replace_durably
 from tradebot.journal.audit import KEY_FILE, AuditKey
-from tradebot.journal.files import private_directory, replace_durably
 from tradebot.journal.rows import Head
 
 RESTORE = "`tradebot db restore FILE` puts a backup back; or move what is left away to start anew"

@@ -16,10 +16,10 @@ from tradebot.core.model import codec
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Command
 from tradebot.core.model.values import Quote
+from tradebot.disk import private_directory, private_file
 from tradebot.journal import schema
 from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.faults import faults
-from tradebot.journal.files import private_database, private_directory
 from tradebot.journal.noted import LOST_LOG, Noted, has_log, lost, read_noted, write_noted
 from tradebot.journal.opening import check
 from tradebot.journal.pack import drop_old, is_due, pack_hour
@@ -99,7 +99,9 @@ class Store:
         """
         with faults(self.path):
             private_directory(self.path.parent)
-            private_database(self.path)
+            for name in (self.path.name, f"{self.path.name}-wal", f"{self.path.name}-shm"):
+                # SQLite would make it readable for all
+                private_file(self.path.with_name(name), make=name == self.path.name)
             db = sqlite3.connect(
                 self.path, isolation_level=None, timeout=self._busy_ms / 1000, cached_statements=256
             )
