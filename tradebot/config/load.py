@@ -19,8 +19,9 @@ from pydantic import BaseModel, ValidationError
 from tradebot.config.lines import key_lines, line_of
 from tradebot.config.model import Config, written
 from tradebot.config.origin import DEFAULT, Origin
-from tradebot.config.values import Text, nearest
+from tradebot.config.values import Text
 from tradebot.core.model.errors import ConfigError
+from tradebot.core.model.spelling import nearest, question
 from tradebot.disk import kind_of
 
 FILE_NAME = "bot.toml"
@@ -198,7 +199,7 @@ def _unknown(key: str, item: Given) -> ConfigError | None:
         return _problem(key, item.origin, "unknown key", hint)
     close = _nearest_key(key)
     what = "section" if isinstance(item.value, dict) else "key"
-    hint = f"did you mean {close}?" if close else "`tradebot config show` lists every key"
+    hint = question(close) if close else "`tradebot config show` lists every key"
     return _problem(key, item.origin, f"unknown {what}", hint)
 
 

@@ -7,15 +7,15 @@ file, types are meant.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from tradebot.core.model.money import plain
+from tradebot.core.model.spelling import nearest, question
 from tradebot.core.model.text import escaped
 from tradebot.core.risk.ceilings import SYMBOLS
 
@@ -45,12 +45,6 @@ def of_text(text: str) -> Any:
         return tomllib.loads(f"value = {text}", parse_float=Decimal)["value"]
     except (ValueError, ArithmeticError, RecursionError):  # no TOML, or no number Python can hold
         return str(text)
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word most like ``word``, None if none is."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
 
 
 def shown(value: object) -> str:
@@ -145,8 +139,8 @@ def choice(*known: str) -> Parser:
         if isinstance(value, str) and value in known:
             return str(value)
         close = nearest(value, known) if isinstance(value, str) else None
-        meant = f'; did you mean "{close}"?' if close else ""
-        raise ValueError(f"must be one of {', '.join(known)}; got {shown(value)}{meant}")
+        asked = f"; {question(close)}" if close else ""
+        raise ValueError(f"must be one of {', '.join(known)}; got {shown(value)}{asked}")
 
     return parse
 
@@ -194,8 +188,8 @@ def symbol(value: object) -> str:
     if name in SYMBOLS:
         return name
     close = nearest(name, SYMBOLS)
-    meant = f"did you mean {close}? " if close else ""
-    raise ValueError(f"unknown symbol {shown(value)}; {meant}known: {', '.join(SYMBOLS)}")
+    asked = f"{question(close)} " if close else ""
+    raise ValueError(f"unknown symbol {shown(value)}; {asked}known: {', '.join(SYMBOLS)}")
 
 
 def hours(value: object) -> tuple[int, ...]:

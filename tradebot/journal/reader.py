@@ -5,7 +5,6 @@ Tables come as lists of the rows of ``view``. No call holds up the writer.
 
 from __future__ import annotations
 
-import difflib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.core.model.spelling import meant
 from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.values import Bar, OrderStatus
 from tradebot.journal import schema
@@ -390,8 +390,7 @@ class Reader:
 
     def _unknown(self, run: str) -> UsageError:
         known = [row.id for row in self.runs()]
-        near = difflib.get_close_matches(run, known, n=1, cutoff=0)
-        hint = f"did you mean {near[0]}?" if near else "run tradebot paper first"
+        hint = meant(run, known, "run tradebot paper first", like=0)
         return UsageError(f"there is no run {run}", hint=hint)
 
 

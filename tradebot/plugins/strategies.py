@@ -17,7 +17,6 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -25,6 +24,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
+from tradebot.core.model.spelling import meant
 from tradebot.core.strategy.fault import spoken
 from tradebot.core.strategy.protocol import StrategyClass
 from tradebot.disk import kind_of
@@ -203,8 +203,7 @@ def _installed() -> dict[str, str]:
 
 def _unknown_name(spec: str) -> ConfigError:
     known = sorted({*BUILT_IN, *_installed()})
-    close = get_close_matches(spec, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else "a file is named as FILE.py:CLASS"
+    hint = meant(spec, known, "a file is named as FILE.py:CLASS")
     return ConfigError(
         f'unknown strategy "{spec}"; known: {", ".join(known)}', key=NAME_KEY, hint=hint
     )
@@ -299,10 +298,7 @@ def _class_in(module: ModuleType, name: str, file: Path, error: type[TradebotErr
     classes = [
         n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__
     ]
-    close = get_close_matches(name, classes, n=1)
-    hint = (
-        f"did you mean {close[0]}?" if close else f"classes in it: {', '.join(classes) or 'none'}"
-    )
+    hint = meant(name, classes, f"classes in it: {', '.join(classes) or 'none'}")
     raise error(
         f'no class "{name}" in the strategy\'s file', key=NAME_KEY, file=str(file), hint=hint
     )
@@ -378,10 +374,10 @@ def _together(problems: list[ConfigError]) -> ConfigError:
 
 
 def _unknown_param(name: str, key: str, known: set[str]) -> ConfigError:
-    close = get_close_matches(key, sorted(known), n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
     return ConfigError(
-        f"strategy {name} has no such parameter", key=f"{PARAMS_KEY}.{key}", hint=hint
+        f"strategy {name} has no such parameter",
+        key=f"{PARAMS_KEY}.{key}",
+        hint=meant(key, sorted(known)),
     )
 
 

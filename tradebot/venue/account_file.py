@@ -37,12 +37,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from tradebot.core.model.errors import ConfigError
 from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.spelling import meant
 from tradebot.core.model.values import Instrument
 from tradebot.venue.listings import Listing, list_symbol
 from tradebot.venue.settings import AccountScript, ForeignOrder, ScriptedPosition
@@ -179,10 +179,8 @@ class _Reader:
     def _known(self, table: Mapping[str, Any], names: tuple[str, ...], key: str) -> None:
         for name in table:
             if name not in names:
-                near = get_close_matches(name, names, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
                 where = f"{key}.{name}" if key else name
-                raise self._bad("there is no such key", where, hint)
+                raise self._bad("there is no such key", where, meant(name, names))
 
     def _rows(self, table: dict[str, Any], name: str) -> list[tuple[dict[str, Any], str]]:
         rows = table.get(name, [])

@@ -10,12 +10,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.events import Event, FundingRate
 from tradebot.core.model.money import ZERO, exact
+from tradebot.core.model.spelling import meant
 from tradebot.venue.bus import ConfigChanged, MarginCalled
 from tradebot.venue.errors import VenueError
 from tradebot.venue.holdings import VenueHolding
@@ -47,12 +47,12 @@ class Acts:
         """Refuse an act or a parameter that does not exist, with the nearest that does."""
         names = cls.names()
         if name not in names:
-            raise UsageError(f"there is no act {name!r}", hint=_nearest(name, names), key="act")
+            raise UsageError(f"there is no act {name!r}", hint=meant(name, names), key="act")
         parameters = list(inspect.signature(getattr(cls, name)).parameters)[1:]
         for word in words:
             if word not in parameters:
                 raise UsageError(
-                    f"{name} takes no {word!r}", hint=_nearest(word, parameters), key=word
+                    f"{name} takes no {word!r}", hint=meant(word, parameters), key=word
                 )
         for parameter in list(inspect.signature(getattr(cls, name)).parameters.values())[1:]:
             if parameter.default is inspect.Parameter.empty and parameter.name not in words:
@@ -152,7 +152,7 @@ class Acts:
         """Book another row of income in USDT: REFERRAL_KICKBACK, INSURANCE_CLEAR and the like."""
         if kind not in TYPES:
             raise UsageError(
-                f"there is no income {kind}", hint=_nearest(kind, list(TYPES)), key="kind"
+                f"there is no income {kind}", hint=meant(kind, list(TYPES)), key="kind"
             )
         moved = Decimal(str(amount))
         with exact():
@@ -321,7 +321,7 @@ class Acts:
         listing = self._venue.listings.by_name.get(name)
         if listing is None:
             known = list(self._venue.listings.by_name)
-            raise UsageError(f"{symbol} is not listed", hint=_nearest(name, known), key="symbol")
+            raise UsageError(f"{symbol} is not listed", hint=meant(name, known), key="symbol")
         return listing
 
     def _order(self, symbol: str, client_id: str) -> VenueOrder:
@@ -331,8 +331,3 @@ class Acts:
         if order is None:
             raise ValueError(f"there is no order {client_id}")
         return order
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"

@@ -23,12 +23,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from tradebot.core.model.errors import ConfigError, UsageError
+from tradebot.core.model.spelling import meant
 from tradebot.venue.acts import Acts
 from tradebot.venue.kinds import (
     ARRIVAL,
@@ -131,7 +131,7 @@ def make_rule(row: Mapping[str, Any], paths: Collection[str]) -> Rule:
     """Check one rule. UsageError with the key, what is wrong and the nearest that exists."""
     do = row.get("do")
     if not isinstance(do, str) or do not in KINDS:
-        raise _bad(f"there is no fault {do!r}", "do", nearest(str(do), KINDS))
+        raise _bad(f"there is no fault {do!r}", "do", meant(str(do), KINDS))
     kind = KINDS[do]
     when = _AT if kind.target == MOMENT else _WHEN
     where = _WHERE[kind.target]
@@ -152,7 +152,7 @@ def make_rule(row: Mapping[str, Any], paths: Collection[str]) -> Rule:
 
 def _check_act(words: dict[str, Any]) -> None:
     if "act" not in words:
-        raise _bad("is missing", "act", nearest("", Acts.names()))
+        raise _bad("is missing", "act", meant("", Acts.names()))
     Acts.check(str(words["act"]), {k: v for k, v in words.items() if k != "act"})
 
 
@@ -161,7 +161,7 @@ def _check_words(
 ) -> None:
     for name, value in words.items():
         if name not in kind.words:
-            raise _bad(f"{do} takes no such key", name, nearest(name, [*kind.words, *others, "do"]))
+            raise _bad(f"{do} takes no such key", name, meant(name, [*kind.words, *others, "do"]))
         allowed = kind.among.get(name)
         if allowed and value not in allowed:
             raise _bad(f"{value!r} is not known", name, f"known: {', '.join(allowed)}")
@@ -226,24 +226,16 @@ def _check_where(rule: Rule, paths: Collection[str]) -> None:
             raise _bad(f"{method} is no method", "method", f"known: {', '.join(_METHODS)}")
         pattern = where.get("path")
         if pattern is not None and not any(fnmatchcase(path, pattern) for path in paths):
-            raise _bad(
-                f"no request has the path {pattern}", "path", nearest(pattern, sorted(paths))
-            )
+            raise _bad(f"no request has the path {pattern}", "path", meant(pattern, sorted(paths)))
     if rule.kind.target == STREAM:
         stream = where.get("stream")
         if stream is not None and not any(fnmatchcase(name, stream) for name in STREAMS):
             raise _bad(f"there is no stream {stream}", "stream", f"known: {', '.join(STREAMS)}")
         event = where.get("event")
         if event is not None and not any(fnmatchcase(e, event.partition("/")[0]) for e in EVENTS):
-            raise _bad(f"there is no event {event}", "event", nearest(event, EVENTS))
+            raise _bad(f"there is no event {event}", "event", meant(event, EVENTS))
         if event is not None and "/" not in event:
             where["event"] = f"{event}/*"
-
-
-def nearest(word: str, known: Collection[str]) -> str:
-    """Return the hint for a word that does not exist."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
 
 
 def _bad(what: str, key: str, hint: str, path: Path | None = None) -> UsageError:
