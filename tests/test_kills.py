@@ -62,10 +62,15 @@ class Scene:
 
 
 def run_quietly(words: tuple[str, ...], data_dir: Path) -> int:
-    """Run the command line in this process, without its output."""
-    with open(os.devnull, "w", encoding="utf-8") as nothing:
-        sys.stdout = sys.stderr = nothing
+    """Run the command line in this process; its output goes into the file ``said``."""
+    with open(said(data_dir), "w", encoding="utf-8") as out:
+        sys.stdout = sys.stderr = out
         return main([word.replace("DATA", str(data_dir)) for word in words])
+
+
+def said(data_dir: Path) -> Path:
+    """Return where the last command's output is, for whoever looks for the cause of a failure."""
+    return data_dir.parent / "said"
 
 
 class Count:
@@ -120,13 +125,13 @@ def forked(words: tuple[str, ...], data_dir: Path, deadly: int, report: Path) ->
     return 0
 
 
-def died(pid: int) -> bool:
+def died(pid: int, data_dir: Path) -> bool:
     """Wait for a child; True if it was killed, False if it came to its end."""
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
         return True
-    assert os.WEXITSTATUS(status) in (0, 6), os.WEXITSTATUS(status)
+    assert os.WEXITSTATUS(status) in (0, 6), said(data_dir).read_text()
     return False
 
 
@@ -136,7 +141,7 @@ def sweep(scene: Scene, folder: Path, seed: int) -> tuple[int, int]:
     report = folder / "passed"
     data_dir = fresh(scene, folder)
     began = time.monotonic()
-    assert not died(forked(scene.words, data_dir, 0, report))
+    assert not died(forked(scene.words, data_dir, 0, report), data_dir)
     took, points = time.monotonic() - began, int(report.read_text())
     scene.at_the_end(data_dir)
     dead = tries = 0
@@ -151,12 +156,12 @@ def sweep(scene: Scene, folder: Path, seed: int) -> tuple[int, int]:
             time.sleep(draw.uniform(0, took))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not died(pid):
+        if not died(pid, data_dir):
             continue
         dead += 1
         sound(data_dir)
         scene.after_kill(data_dir)
-        assert not died(forked(scene.words, data_dir, 0, report))
+        assert not died(forked(scene.words, data_dir, 0, report), data_dir)
         sound(data_dir)
         scene.at_the_end(data_dir)
     print(f"{dead} kills at {points} points and between, none left harm")  # noqa: T201 - the count
@@ -225,7 +230,7 @@ def standing(tmp_path: Path) -> Path:
             code = run_quietly(words, data_dir)
         finally:
             os._exit(code)
-    assert not died(pid)
+    assert not died(pid, data_dir)
     with Reader(data_dir / "tradebot.db") as reader:
         assert len(reader.positions("paper-0001")) == 2
         assert reader.run("paper-0001").state == "interrupted"
@@ -365,5 +370,5 @@ def test_the_points_are_many(standing: Path, tmp_path: Path) -> None:
     report = tmp_path / "passed"
     data_dir = fresh(Scene(standing, (), nothing, nothing), tmp_path)
     words = ("close-all", "--yes", "--json", "--data-dir", "DATA")
-    assert not died(forked(words, data_dir, 0, report))
+    assert not died(forked(words, data_dir, 0, report), data_dir)
     assert int(report.read_text()) > 60
