@@ -79,7 +79,7 @@ async def test_which_run(journal: Journal, path: Path) -> None:
 async def test_the_run_to_go_on_with(journal: Journal, path: Path) -> None:
     runs = [await journal.begin_run(new_run(f"n{i}", wall=WALL + i)) for i in range(3)]
     with Reader(path) as reader:
-        same = ("paper", "SIMULATED MARKET", "5a")
+        same = ("paper", "SIMULATED MARKET", "5a", "local")
         assert reader.resumable_run(*same) is None
         await journal.end_run(runs[0], "interrupted", None, None, WALL)
         await journal.end_run(runs[1], "interrupted", None, None, WALL)
@@ -87,8 +87,9 @@ async def test_the_run_to_go_on_with(journal: Journal, path: Path) -> None:
         found = reader.resumable_run(*same)
         assert found is not None
         assert found.id == runs[1]
-        assert reader.resumable_run("paper", "SIMULATED MARKET", "other") is None
-        assert reader.resumable_run("ghost", "SIMULATED MARKET", "5a") is None
+        assert reader.resumable_run("paper", "SIMULATED MARKET", "other", "local") is None
+        assert reader.resumable_run(*same[:3], "demo") is None
+        assert reader.resumable_run("ghost", "SIMULATED MARKET", "5a", "local") is None
 
 
 async def test_tables(journal: Journal, path: Path) -> None:

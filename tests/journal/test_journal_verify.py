@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -256,6 +257,60 @@ async def test_an_older_state_goes_on_nowhere(path: Path) -> None:
         with pytest.raises(JournalError, match="is older than what it did"):
             await journal.vouch(run)
     assert "state" in kinds(verify(path, KEY))
+
+
+OUTSIDE_EDITS = {
+    "DELETE FROM log WHERE seq = 3": "of the log behind the state of paper-0001 1 events are gone",
+    "DELETE FROM state": "the state of paper-0001 is gone",
+    "UPDATE state SET body = replace(body, '1', '2')": "was changed, or written without the key",
+}
+
+
+async def write_outside(path: Path, lag_ms: int = 60_000) -> None:
+    """A run with a broker outside: its state is saved, and more is logged behind it."""
+    async with await Journal.open(path, key=KEY) as journal:
+        run = await journal.begin_run(new_run(venue="demo"))
+        for i, late in enumerate((0, lag_ms // 2, lag_ms)):
+            quotes: list[Any] = [quote(T0 + 2 * i), quote(T0 + 2 * i + 1)]
+            state = {"n": 1} if i == 0 else None
+            await journal.commit(Batch(run, WALL + late, quotes, story(T0 + i), state))
+
+
+async def test_the_state_of_a_run_outside_may_lag_by_what_the_log_holds(path: Path) -> None:
+    await write_outside(path)
+    assert verify(path, KEY) == []
+    async with await Journal.open(path, key=KEY) as journal:
+        await journal.vouch("paper-0001")
+    assert verify(path, KEY) == []
+
+
+@pytest.mark.parametrize("sql", OUTSIDE_EDITS)
+async def test_what_a_run_outside_goes_on_from_is_guarded(path: Path, sql: str) -> None:
+    await write_outside(path)
+    alter(path, sql)
+    found = [finding.text for finding in verify(path, KEY) if finding.kind in ("state", "holds")]
+    if "DELETE FROM state" in sql:  # what is not there is found by the list of what there is
+        assert found
+    else:
+        assert any(OUTSIDE_EDITS[sql] in text for text in found)
+    async with await Journal.open(path, key=KEY) as journal:
+        with pytest.raises(JournalError, match=OUTSIDE_EDITS[sql]):
+            await journal.vouch("paper-0001")
+
+
+async def test_an_older_state_of_a_run_outside_is_found(path: Path) -> None:
+    await write_outside(path, lag_ms=121_000)
+    assert [f.text for f in verify(path, KEY)] == [
+        "the state of paper-0001 is older than it may be (121 s)"
+    ]
+
+
+async def test_a_packed_log_behind_the_state_is_no_gap(path: Path) -> None:
+    await write_outside(path)
+    async with await Journal.open(path, key=KEY) as journal:
+        await journal.resume_run("paper-0001", "n2", WALL)
+        await journal.end_run("paper-0001", "ended", None, None, WALL)
+    assert verify(path, KEY) == []
 
 
 @pytest.mark.parametrize("sql", EDITS)

@@ -366,7 +366,8 @@ def late_setup(
     config = load_config(None, {}, (), flags)
     spec = load_strategy(strategy, config.base_dir, params or {})
     pace = Pace(1.0, named.pop("for_ms", None))
-    return Setup(config, source, spec, pace, broker=broker, clock=clock, **named)
+    venue = "local" if broker is None else "stub"
+    return Setup(config, source, spec, pace, broker=broker, venue=venue, clock=clock, **named)
 
 
 def swinging(symbol: str, price: float, seed: int, count: int, start: int = EPOCH) -> list[Bar]:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from kits import live_kit as kit
 from kits.live_scene import START, Scene, scene
 
 from tradebot.app import queued
+from tradebot.app.record import Record
 from tradebot.app.sender import PROTECT_S
 from tradebot.core.model.effects import Halted, Place
 from tradebot.core.model.errors import ExchangeError, JournalError
@@ -22,6 +24,7 @@ from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.guard.latch import write_halt
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
+from tradebot.journal.rows import Batch
 from tradebot.journal.side import SIDE_FILE, SideRow, append_side, read_side, write_side
 from tradebot.journal.verify import verify
 
@@ -83,6 +86,67 @@ def test_the_state_is_saved_once_a_minute_and_the_log_always(
     scene(tmp_path, 60, watch)
     assert 58 <= sum(states) <= 64
     assert len(states) > 2 * sum(states)
+
+
+def test_verify_beside_a_running_engine_finds_nothing(tmp_path: Path) -> None:
+    lags: list[int] = []
+
+    async def look(made: Scene) -> None:
+        key = AuditKey.find(tmp_path)
+        assert key is not None
+        for _ in range(20):
+            await asyncio.sleep(95.0)
+            assert verify(tmp_path / "tradebot.db", key) == []
+            with closing(sqlite3.connect(tmp_path / "tradebot.db")) as db:
+                lags.extend(
+                    db.execute("SELECT (SELECT max(wall) FROM log) - wall FROM state").fetchone()
+                )
+
+    scene(tmp_path, 60, look)
+    assert max(lags) > 10_000  # it does lag
+
+
+class Twisted:
+    """Two clocks that do not go together."""
+
+    monotonic_s = 0.0
+    wall = START
+
+    def wall_ms(self) -> int:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.monotonic_s
+
+    def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("monotonic_s", "wall_ms", "due"),
+    [
+        *[(1, 1_000, False), (59, 59_000, False), (60, 60_000, True), (60, 5_000, True)],
+        *[(5, 8 * 3_600_000, True), (5, -1_000, True)],  # it slept; its clock was set back
+    ],
+)
+async def test_a_state_is_due_by_either_clock(monotonic_s: int, wall_ms: int, due: bool) -> None:
+    clock, states = Twisted(), []
+
+    async def commit(*batches: Batch, full: bool = False) -> None:
+        del full
+        states.append(batches[0].state is not None)
+
+    outside = SimpleNamespace(session=SimpleNamespace(broker=SimpleNamespace(outside=True)))
+    record = Record(
+        SimpleNamespace(commit=commit),  # type: ignore[arg-type]
+        [outside],  # type: ignore[list-item]
+        lambda _, with_state: Batch("r", clock.wall, state={} if with_state else None),
+        clock,
+    )
+    assert await record.commit()
+    clock.monotonic_s, clock.wall = float(monotonic_s), START + wall_ms
+    assert await record.commit()
+    assert states == [True, due]
 
 
 class Holding:

@@ -54,7 +54,7 @@ class Setup:
     ``modes`` are the runs hosted on one feed: paper, ghost, or both.
     ``new`` starts a run even where an interrupted one could go on. ``said`` is told in words what is about
     to happen, ``observe`` of every event with effects; both on the engine's thread. ``broker`` is one
-    outside, for the first mode; without it orders go to the simulated exchange.
+    outside, for the first mode, and ``venue`` its name; without it orders go to the simulated exchange.
     """
 
     config: Config
@@ -68,7 +68,14 @@ class Setup:
     max_pages: int | None = None
     modes: tuple[str, ...] = ("paper",)
     broker: Broker | None = None
+    venue: str = "local"
     clock: Clock = SYSTEM
+
+    def venue_of(self, mode: str) -> str:
+        """Return where the orders of a mode go."""
+        if mode == "ghost":
+            return "none"
+        return self.venue if mode == self.modes[0] else "local"
 
 
 class PaperHost:
@@ -160,7 +167,8 @@ async def opened(
         ) as journal:
             previous: list[RunRow | None] = [None] * len(setup.modes)
             if not setup.new:
-                hashed, modes = setup.spec.hash, setup.modes
+                hashed = setup.spec.hash
+                modes = {mode: setup.venue_of(mode) for mode in setup.modes}
                 previous = previous_runs(path, setup.source, hashed, modes, setup.said)
             beats = heartbeat or Heartbeat(clock=setup.clock)
             yield await _runner(setup, journal, path, data_dir, previous, beats)
@@ -278,7 +286,7 @@ def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
     config = setup.config
     return NewRun(
         mode=mode,
-        venue="none" if mode == "ghost" else "local",
+        venue=setup.venue_of(mode),
         market=setup.source.label,
         seed=setup.seed,
         config=config.canonical_json(),

@@ -28,8 +28,8 @@ Failed = Callable[[JournalError | None], None]
 class Record:
     """The commits of the runs of one process. ``batch`` makes a run's, with its state or without.
 
-    ``outside`` says that a broker is: then most commits hold no state. ``failing`` is the error of the last
-    commit, None where it stood.
+    Of a run with a broker outside most commits hold no state. ``failing`` is the error of the last commit,
+    None where it stood.
     """
 
     def __init__(
@@ -46,9 +46,8 @@ class Record:
         self._batch = batch
         self._clock = clock
         self._told = told
-        self._outside = any(run.session.broker.outside for run in runs)
         self._turn = asyncio.Lock()
-        self._saved = -STATE_S
+        self._saved: tuple[float, int] | None = None
         self.committed = clock.monotonic()
 
     async def commit(self, *, full: bool = False) -> bool:
@@ -57,8 +56,10 @@ class Record:
         ``full`` waits for the disk itself. Several may be asked for at once: they take turns.
         """
         async with self._turn:
-            with_state = not self._outside or self._is_state_due()
-            batches = [self._batch(run, with_state) for run in self._runs]
+            due = self._is_state_due()
+            batches = [
+                self._batch(run, due or not run.session.broker.outside) for run in self._runs
+            ]
             try:
                 await self._journal.commit(*batches, full=full)
             except JournalError as error:
@@ -66,17 +67,22 @@ class Record:
                 self._note(error)
                 return False
             self.committed = self._clock.monotonic()
-            if with_state:
-                self._saved = self.committed
+            if due:
+                self._saved = self.committed, self._clock.wall_ms()
             self._note(None)
             return True
 
     def _is_state_due(self) -> bool:
-        return self._clock.monotonic() - self._saved >= STATE_S
+        """Whether a minute has passed by either clock: one may be set, the other stands while a machine sleeps."""
+        if self._saved is None:
+            return True
+        since, wall = self._saved
+        passed = self._clock.wall_ms() - wall
+        return self._clock.monotonic() - since >= STATE_S or not 0 <= passed < STATE_S * 1000
 
     def save_state(self) -> None:
         """Have the next commit hold the state, whenever it was saved last."""
-        self._saved = -STATE_S
+        self._saved = None
 
     def _give_back(self, batches: Sequence[Batch]) -> None:
         for run, batch in zip(self._runs, batches, strict=True):

@@ -8,7 +8,7 @@ protected before the strategies are fed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,17 @@ Work = Callable[[], object]
 
 
 def previous_runs(
-    path: Path, source: Prices, strategy_hash: str, modes: Sequence[str], said: Said | None
+    path: Path, source: Prices, strategy_hash: str, modes: Mapping[str, str], said: Said | None
 ) -> list[RunRow | None]:
-    """Return the interrupted run of each mode that can go on.
+    """Return the interrupted run of each mode that can go on; ``modes`` say where their orders go.
 
     Several go on together only if all stand at one place of the feed; else all begin anew.
     """
     with Reader(path) as reader:
-        found = [reader.resumable_run(mode, source.label, strategy_hash) for mode in modes]
+        found = [
+            reader.resumable_run(mode, source.label, strategy_hash, venue)
+            for mode, venue in modes.items()
+        ]
         places = [_place(reader, run) for run in found]
     if all(place == places[0] for place in places):
         return found

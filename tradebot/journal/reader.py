@@ -127,11 +127,13 @@ class Reader:
         """Return the run started or resumed last (of a mode); None if there is none."""
         return next((run for run in self.runs() if mode in (None, run.mode)), None)
 
-    def resumable_run(self, mode: str, market: str, strategy_hash: str) -> RunRow | None:
-        """Return the newest interrupted run of the same mode, market label and strategy hash."""
-        wanted = ("interrupted", mode, market, strategy_hash)
-        same = (r for r in self.runs() if (r.state, r.mode, r.market, r.strategy_hash) == wanted)
-        return next(same, None)
+    def resumable_run(
+        self, mode: str, market: str, strategy_hash: str, venue: str
+    ) -> RunRow | None:
+        """Return the newest interrupted run of the same mode, market label, strategy hash and venue."""
+        wanted = ("interrupted", mode, market, strategy_hash, venue)
+        told = ((r, (r.state, r.mode, r.market, r.strategy_hash, r.venue)) for r in self.runs())
+        return next((run for run, said in told if said == wanted), None)
 
     def resolve_run(self, run: str | None) -> RunRow:
         """Return the named run, or the newest; UsageError, or JournalError when there is none yet."""

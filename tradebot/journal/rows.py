@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.events import Event
 
+IN_PROCESS = ("local", "none")
+"""Venues that are a part of the engine: the simulated exchange, and none at all. Every other is outside."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """A run about to begin. ``config`` is JSON text; ``wall`` in UTC milliseconds of the real clock.
+
+    ``venue`` is where its orders go: local, none, or the name of an exchange outside.
 
     ``nonce`` must never have been used in this journal; ``strategy`` is the name, ``strategy_hash``
     the sha256 that binds evidence to its source and parameters.

@@ -10,7 +10,7 @@ import sqlite3
 from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey
-from tradebot.journal.rows import Head
+from tradebot.journal.rows import IN_PROCESS, Head
 
 HOLDS = "holds"
 """The row of ``meta`` with the signature over the lists."""
@@ -21,6 +21,9 @@ _LISTS = (
     "SELECT run, bars, first, mac FROM blocks ORDER BY run, bars, first",
     "SELECT version, name, wall FROM migrations ORDER BY version",
 )
+
+LAG_MS = 120_000
+"""The most that a log may reach beyond the state of a run with a broker outside: that is saved every minute."""
 
 LIFE = ("RunBegun", "RunResumed", "RunEnded")
 """Kinds of audit rows about a run's life, which no state has to follow."""
@@ -68,7 +71,11 @@ def contains(db: sqlite3.Connection, head: Head) -> bool:
 
 
 def check_state(db: sqlite3.Connection, key: AuditKey, run: str) -> str | None:
-    """Return in words why a simulated run cannot go on from its state; None when it can."""
+    """Return in words why a run cannot go on from its state; None when it can.
+
+    A simulated run's state holds all it did. One with a broker outside saves it now and then, and lives
+    through the log behind it again: that must be all there, and not reach further than a state may lag.
+    """
     row = db.execute(
         "SELECT run, log_seq, audit_seq, wall, body, mac FROM state WHERE run = ?", (run,)
     ).fetchone()
@@ -82,8 +89,30 @@ def check_state(db: sqlite3.Connection, key: AuditKey, run: str) -> str | None:
     *content, mac = row
     if mac != sign_state(key, (content[0], content[1], content[2], content[3], content[4])):
         return f"the state of {run} was changed, or written without the key"
+    if _is_outside(db, run):
+        return _check_tail(db, run, content[1], content[3])
     if content[2] < last:
         return f"the state of {run} is older than what it did ({content[2]} < {last})"
+    return None
+
+
+def _is_outside(db: sqlite3.Connection, run: str) -> bool:
+    row = db.execute("SELECT venue FROM runs WHERE id = ?", (run,)).fetchone()
+    return row is not None and row[0] not in IN_PROCESS
+
+
+def _check_tail(db: sqlite3.Connection, run: str, log_seq: int, wall: int) -> str | None:
+    """Return in words what is wrong with the log behind a state saved at ``wall`` (UTC ms)."""
+    (num,) = db.execute("SELECT num FROM runs WHERE id = ?", (run,)).fetchone()
+    packed = "SELECT coalesce(max(last), 0) FROM blocks WHERE run = ?"
+    start = max(log_seq, *db.execute(packed, (num,)).fetchone())
+    count, newest, until = db.execute(
+        "SELECT count(*), max(seq), max(wall) FROM log WHERE run = ? AND seq > ?", (num, start)
+    ).fetchone()
+    if count and count != newest - start:
+        return f"of the log behind the state of {run} {newest - start - count} events are gone"
+    if count and until - wall > LAG_MS:
+        return f"the state of {run} is older than it may be ({(until - wall) // 1000} s)"
     return None
 
 
