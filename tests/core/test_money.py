@@ -15,6 +15,7 @@ from tradebot.core.model.money import (
     plain,
     quotient_at_8,
     ratio,
+    rounded,
 )
 
 D = Decimal
@@ -64,6 +65,14 @@ def test_quotient_agrees_with_rational_arithmetic(a: Decimal, b: Decimal, roundi
         ROUND_HALF_EVEN: round(scaled),
     }[rounding]
     assert Fraction(got) == Fraction(expected, 10**8)
+
+
+@given(prices, prices.filter(lambda d: d != 0), st.integers(0, 40))
+def test_a_ratio_of_any_size_can_be_reported(a: Decimal, b: Decimal, smaller: int) -> None:
+    """All 60 digits of a ratio may lie behind the eighth decimal: a used share of a limit near nothing."""
+    with exact():
+        share = ratio(a.scaleb(-smaller), b)
+        assert abs(Fraction(rounded(share) or "") - Fraction(share)) <= Fraction(1, 2 * 10**8)
 
 
 def test_ratio_rounds_where_a_report_needs_it() -> None:

@@ -34,9 +34,16 @@ _ROUND = Context(
     rounding=ROUND_HALF_EVEN,
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
+_WIDE = Context(
+    prec=3 * PRECISION,
+    rounding=ROUND_HALF_EVEN,
+    traps=[Inexact, InvalidOperation, DivisionByZero, Overflow],
+)
+"""For what is left of a division: of a small ratio it has all its digits, and some more."""
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+TWO = Decimal(2)
 EIGHT = Decimal("0.00000001")
 """Exponent of average entry and bankruptcy prices: 8 decimals."""
 
@@ -76,7 +83,7 @@ def ratio(numerator: Decimal, denominator: Decimal) -> Decimal:
 def quotient_at_8(numerator: Decimal, denominator: Decimal, rounding: str) -> Decimal:
     """Return ``numerator / denominator`` at 8 decimals, rounded once in the given direction."""
     scaled = numerator.scaleb(8)
-    count, rest = divmod(scaled, denominator)
+    count, rest = _WIDE.divmod(scaled, denominator)
     if rest:
         positive = (rest > 0) == (denominator > 0)
         if rounding == ROUND_CEILING:
@@ -84,7 +91,7 @@ def quotient_at_8(numerator: Decimal, denominator: Decimal, rounding: str) -> De
         elif rounding == ROUND_FLOOR:
             count -= 0 if positive else 1
         else:
-            twice = abs(rest) * 2
+            twice = _WIDE.multiply(abs(rest), TWO)
             size = abs(denominator)
             if twice > size or (twice == size and count % 2):
                 count += 1 if positive else -1
