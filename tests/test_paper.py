@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tradebot.app import runner
+from tradebot.app.control import close_all
 from tradebot.app.host import PaperHost, Setup, closed_trades
 from tradebot.app.runner import Ending, Pace
+from tradebot.app.target import Request
 from tradebot.config import load_config
 from tradebot.core.model.errors import AlreadyRunningError, StrategyError, UsageError
 from tradebot.guard.lock import InstanceLock
@@ -76,6 +79,25 @@ def test_the_time_asked_for_counts_the_whole_run(tmp_path: Path) -> None:
     went_on = run(setup_of(tmp_path / "two"))
     assert went_on.summary["to"] == straight.summary["to"]
     assert went_on.summary["from"] == straight.summary["from"]
+
+
+def test_the_deepest_drawdown_follows_from_the_equity_rows(tmp_path: Path) -> None:
+    """Stopped, closed without an engine, or ended: the rows say what the summary says, to the last digit."""
+    sets = ("risk.profile=bench",)
+    run(setup_of(tmp_path, *sets, for_ms=3 * HOUR, seed=3))
+    run(setup_of(tmp_path, *sets, for_ms=4 * HOUR, seed=4, speed=60.0), stop="at once")
+    run(setup_of(tmp_path, *sets, for_ms=4 * HOUR, seed=4))
+    run(setup_of(tmp_path, *sets, seed=5, speed=6000.0, for_ms=4 * HOUR, symbols=["ETH/USDT"]))
+    close_all(tmp_path, Request("close-all", "me", "home"), 5)
+    with Reader(tmp_path / "tradebot.db") as reader:
+        for one in reader.runs():
+            rows = reader.equity(one.id)
+            deepest = max((row.drawdown for row in rows), default=Decimal(0))
+            falls = [row.drawdown * 100 / (row.equity + row.drawdown) for row in rows]
+            assert one.summary is not None
+            assert Decimal(one.summary["max_drawdown"]) == deepest > 0
+            assert Decimal(one.summary["max_drawdown_pct"]) == round(max(falls), 8)
+            assert any(row.why == "low" for row in rows)
 
 
 def test_another_configuration_is_told(tmp_path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.wandering import START, bars, quotes
 
 import tradebot.core.trading.reactions as reactions_module
 from tradebot.app.build import make_session
@@ -17,7 +16,7 @@ from tradebot.core.model.effects import Effect
 from tradebot.core.model.events import Command, Event, RunStarted
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import ZERO, exact
-from tradebot.core.model.values import MINUTE_MS, Bar, Quote
+from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.core.risk.calm import NEVER, calm_bands
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import Monitor
@@ -29,7 +28,6 @@ from tradebot.core.strategy.ema_cross import EmaCross
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
 
-START = 1_748_736_000_000  # 2025-06-01, a Sunday: the week turns on the way
 CASH = Decimal(10_000)
 
 
@@ -128,36 +126,6 @@ def test_an_account_without_limits_still_has_its_peak_and_its_fall() -> None:
 
 
 # -- the whole engine, with and without -----------------------------------------------------------
-
-
-def bars(seed: int, symbols: list[str], count: int) -> Iterator[list[Bar]]:
-    draw = random.Random(seed)
-    prices = dict.fromkeys(symbols, 3000.0)
-    for minute in range(count):
-        step = []
-        for symbol in symbols:
-            path = [prices[symbol]]
-            for _ in range(4):
-                path.append(path[-1] * (1 + draw.gauss(0.0, 0.002)))
-            prices[symbol] = path[-1]
-            numbers = (path[1], max(path[1:]), min(path[1:]), path[-1], 1000.0)
-            text = [f"{number:.1f}" for number in numbers]
-            step.append(Bar.of(symbol, START + minute * MINUTE_MS, MINUTE_MS, text))
-        yield step
-
-
-def quotes(steps: Iterator[list[Bar]]) -> Iterator[list[Quote] | list[Bar]]:
-    for step in steps:
-        for second in range(0, 60, 20):
-            yield [quote_in(bar, second) for bar in step]
-        yield step
-
-
-def quote_in(bar: Bar, second: int) -> Quote:
-    mark = bar.open + (bar.close - bar.open) * second / 60
-    text = [f"{mark + away:.1f}" for away in (-0.4, 0.5)] + ["50", "50", f"{mark:.2f}"]
-    at = bar.open_time + second * 1000
-    return Quote(bar.symbol, at, at, text, float(text[4]))
 
 
 def lived(seed: int, symbols: list[str], *, short: bool, quoted: bool, profile: str) -> object:

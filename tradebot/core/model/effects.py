@@ -219,7 +219,10 @@ class TradeReopened:
 @swift
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """Equity, cash (wallet of cash flows) and drawdown from the peak at a moment; ``why`` is trade, hour or day."""
+    """Equity, cash (wallet of cash flows) and drawdown from the peak at a moment; ``why`` is trade, hour, day or low.
+
+    A low is where a fall went deeper than all before it, in USDT or in percent of its peak.
+    """
 
     at: int
     equity: Decimal

@@ -12,7 +12,7 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
-from tradebot.core.model.effects import Effect, Notify, StopRun
+from tradebot.core.model.effects import Effect, EquityPoint, Notify, StopRun
 from tradebot.core.model.events import (
     CashMoved,
     Command,
@@ -186,6 +186,7 @@ class Engine:
                 self._on_wake_up(key)
             case Command():
                 self.commands.take(event)
+                self.shared.out.extend(self.reactions.take_lows())
             case RunStarted():
                 self._on_start(event)
             case _:
@@ -347,6 +348,10 @@ class Engine:
         """The equity's peak and falls, as of the last price."""
         return self.reactions.drawdown
 
+    def take_lows(self) -> list[EquityPoint]:
+        """Return the lows of the equity curve that no point has told of yet, once each."""
+        return self.reactions.take_lows()
+
     @property
     def halts_seen(self) -> int:
         """How many halts the run has had."""
@@ -374,6 +379,7 @@ class Engine:
             "halts": self.halts.export_state(),
             **self.trades.export_state(),
             "drawdown": self.drawdown.export_state(),
+            "lows": self.reactions.export_lows(),
             "books": {symbol: book.export_state() for symbol, book in self.books.items()},
             "orders": self.table.export_state(),
             "entries": self.entries.export_state(),
@@ -393,6 +399,7 @@ class Engine:
         self.portfolio.restore(state["portfolio"])
         self.halts.restore(state["halts"])
         self.drawdown.restore(state["drawdown"])
+        self.reactions.restore_lows(state.get("lows", []))
         for symbol, book in self.books.items():
             book.holding = self.portfolio.holding(symbol)
             book.restore(state["books"][symbol], self.config.limits.trade_loss)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import inf
+from typing import Any
 
 from tradebot.core.model.effects import EquityPoint, Notify
 from tradebot.core.risk.calm import NEVER, Bands, calm_bands
@@ -27,12 +28,13 @@ class Reactions:
     equity as it was.
     """
 
-    __slots__ = ("_drawdown", "_exits", "_shared", "calm", "equity", "late")
+    __slots__ = ("_drawdown", "_exits", "_lows", "_shared", "calm", "equity", "late")
 
     def __init__(self, shared: Shared, exits: Exits, start: Decimal) -> None:
         self._shared = shared
         self._exits = exits
         self._drawdown = Drawdown(start)
+        self._lows: list[EquityPoint] = []
         self.equity = start
         self.calm: Bands = NEVER
         self.late = False
@@ -80,13 +82,13 @@ class Reactions:
         if self.late:
             self.late = False
             self.equity = self._shared.exposure.equity()
-            self._drawdown.see(self.equity)
+            self._look(self.equity)
 
     def see_equity(self) -> None:
         """Take the equity as it is now, and react in this very call if a loss limit is reached."""
         self.late = False
         self.equity = equity = self._shared.exposure.equity()
-        self._drawdown.see(equity)
+        self._look(equity)
         watch = self._shared.watch
         if watch.floor is None or equity > watch.floor:
             return
@@ -99,11 +101,53 @@ class Reactions:
         self._drawdown.shift(amount)
 
     def point(self, why: str, at: int) -> None:
-        """Note a point of the equity curve."""
-        drawdown = self.drawdown.now
-        self._shared.out.append(
-            EquityPoint(at, self.equity, self._shared.portfolio.cash, drawdown, why)
-        )
+        """Note a point of the equity curve, and before it the lows it had since the last one."""
+        drawdown, out = self.drawdown.now, self._shared.out
+        here = (self.equity, drawdown)
+        out.extend(low for low in self.take_lows() if (low.equity, low.drawdown) != here)
+        out.append(EquityPoint(at, self.equity, self._shared.portfolio.cash, drawdown, why))
+
+    def take_lows(self) -> list[EquityPoint]:
+        """Return, once each, where the equity stood in falls deeper than all before, in USDT or in percent.
+
+        With them the deepest drawdown follows from the points alone: the greatest of theirs in USDT, and in
+        percent of equity + drawdown, the peak.
+        """
+        self.catch_up()
+        lows, self._lows = self._lows, []
+        return lows
+
+    def export_lows(self) -> list[list[Any]]:
+        """Return the lows not told yet as JSON values."""
+        return [
+            [low.at, str(low.equity), str(low.cash), str(low.drawdown), low.why]
+            for low in self._lows
+        ]
+
+    def restore_lows(self, lows: list[list[Any]]) -> None:
+        """Take over ``export_lows``' values."""
+        self._lows = [
+            EquityPoint(at, Decimal(equity), Decimal(cash), Decimal(drawdown), why)
+            for at, equity, cash, drawdown, why in lows
+        ]
+
+    def _look(self, equity: Decimal) -> None:
+        falls = self._drawdown
+        deepest, in_percent = falls.deepest, falls.deepest_pct
+        falls.see(equity)
+        if falls.deepest is not deepest or falls.deepest_pct is not in_percent:
+            self._fallen(equity)
+
+    def _fallen(self, equity: Decimal) -> None:
+        """Keep the low until a point is noted; those it is deeper than both ways are no lows any more."""
+        now, shared = self._drawdown.now, self._shared
+        peak = self._drawdown.peak
+        self._lows = [
+            low
+            for low in self._lows
+            if low.drawdown > now or low.drawdown * peak > now * (low.equity + low.drawdown)
+        ]
+        self._lows.append(EquityPoint(shared.now, equity, shared.portfolio.cash, now, "low"))
 
     def _lost(self, ladder: LossLimit, value: Decimal, book: InstrumentState | None) -> None:
         """A loss limit reached a step: an alert, or the reaction (close the trade; or halt and flatten)."""

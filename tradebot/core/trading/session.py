@@ -167,7 +167,11 @@ class Session:
         return self.engine.entries.signals
 
     def finish(self) -> None:
-        """Close what is hypothetical: the run is over for good. The shadow account stays as it is."""
+        """The run is over for good: tell the curve's last lows, and close what is hypothetical.
+
+        The shadow account stays as it is.
+        """
+        self._tell(self.engine.take_lows())
         if self.ghosts is not None:
             self._tell(self.ghosts.finish(self.engine.now))
 
