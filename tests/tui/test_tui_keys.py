@@ -60,6 +60,22 @@ async def test_f8_held_down_is_one_halt(data_dir: Path) -> None:
         assert len(read_halts(data_dir)) == 1
 
 
+async def test_f8_is_tried_again_after_one_that_failed(data_dir: Path) -> None:
+    app = make_app(data_dir)
+    async with app.run_test() as pilot:
+        await loaded(pilot)
+        away = data_dir.rename(data_dir.parent / "away")
+        data_dir.write_text("no directory")
+        await pilot.press("f8")
+        await settle(pilot)
+        assert "HALT FAILED" in banner(app)
+        data_dir.unlink()
+        away.rename(data_dir)
+        await pilot.press("f8")
+        await settle(pilot)
+        assert len(read_halts(data_dir)) == 1
+
+
 async def test_f9_shows_what_will_be_closed_and_cancels(data_dir: Path) -> None:
     app = make_app(data_dir)
     async with app.run_test(size=(80, 24)) as pilot:

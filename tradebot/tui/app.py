@@ -55,7 +55,10 @@ SAID_S = 10.0
 """Seconds for which the outcome of a kill key stays in the banner."""
 
 AGAIN_S = 1.0
-"""A second F8 within this is the same one: the key repeats."""
+"""An F8 within this after another is the same one, held down; not after one that failed."""
+
+FIRST_PRESS = float("-inf")
+"""No F8 came before, or none that halted."""
 
 BROKEN = "this view cannot be drawn"
 
@@ -125,7 +128,7 @@ class TradebotApp(App[Exit]):
         self.view = View(setting.clock(), self.data_dir, FIRST)
         self.doing = ""
         self._wake = asyncio.Event()
-        self._halted_at = float("-inf")
+        self._halted_at = FIRST_PRESS
         self._asking = False
         self._closes = False
         self._listed: str | None = None
@@ -267,10 +270,9 @@ class TradebotApp(App[Exit]):
 
     def action_halt(self) -> None:
         """Halt, without asking: it is reversible."""
-        now = self.setting.seconds()
-        if now - self._halted_at < AGAIN_S:
+        before, self._halted_at = self._halted_at, self.setting.seconds()
+        if self._halted_at - before < AGAIN_S:
             return
-        self._halted_at = now
         self.say("HALTING", stay=True)
         self.run_worker(self._halt(), group="kill")
 
@@ -281,6 +283,7 @@ class TradebotApp(App[Exit]):
             asked = asyncio.to_thread(control.halt, self.data_dir, request, ANSWER_S, self._latched)
             said = await asked
         except TradebotError as error:
+            self._halted_at = FIRST_PRESS
             self.say(f"HALT FAILED: {error}", stay=True)
         else:
             self._unsay("HALTING")
