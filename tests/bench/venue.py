@@ -191,6 +191,8 @@ async def rates(seconds: int) -> dict[str, Any]:
             ]
             url = f"{opening['url']}/stream?streams={'/'.join(names)}"
             heard: dict[str, int] = {}
+            last: dict[tuple[str, str], int] = {}
+            lost = 0
             lags: list[float] = []
             memory: list[float] = []
             async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
@@ -199,10 +201,15 @@ async def rates(seconds: int) -> dict[str, Any]:
                 async for message in socket:
                     now = time.perf_counter()
                     body = json.loads(message.data)["data"]
-                    heard[body["e"]] = heard.get(body["e"], 0) + 1
-                    if body["e"] == "bookTicker" and now > end - 5:
+                    event, symbol = body["e"], body["s"]
+                    heard[event] = heard.get(event, 0) + 1
+                    number = body["u"] if event == "bookTicker" else body.get("t")
+                    if number is not None:  # touches and trades are numbered without a gap
+                        lost += number - last.get((event, symbol), number - 1) - 1
+                        last[event, symbol] = number
+                    if event == "bookTicker" and now > end - 5:
                         lags.append(time.time() * 1000 - body["T"])
-                    if heard[body["e"]] % 20_000 == 0:
+                    if event == "markPriceUpdate" and now > begun + 15 * (1 + len(memory)):
                         memory.append(rss_mb(process.pid))
                     if now > end:
                         break
@@ -211,9 +218,10 @@ async def rates(seconds: int) -> dict[str, Any]:
         "seconds": seconds,
         "messages": heard,
         "messages_per_s": round(sum(heard.values()) / seconds),
+        "lost": lost,
         "lag_ms": spread(lags),
         "core_pct": round(share * 100, 1),
-        "memory_mb": [round(memory[0], 1), round(memory[-1], 1)] if memory else [],
+        "memory_mb": [round(memory[0], 1), round(max(memory), 1), round(memory[-1], 1)],
     }
 
 
@@ -243,6 +251,7 @@ async def measure(repeats: int, minutes: float) -> dict[str, Any]:
     runs.sort(key=lambda run: run["own_ms"]["median"])
     return {
         "orders": runs[len(runs) // 2],
+        "own_medians_ms": [run["own_ms"]["median"] for run in runs],
         "rates": await rates(round(minutes * 60)),
         "burst": await burst(),
     }
@@ -255,7 +264,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    asyncio.run(measure(asked.repeats, asked.minutes))
+    found = asyncio.run(measure(asked.repeats, asked.minutes))
+    if asked.json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    for name, values in found.items():
+        sys.stdout.write(f"{name}: {json.dumps(values)}\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class AlgoOrder:
     """One algo order. ``qty`` is 0 with ``close_position``; prices in USDT, times UTC ms.
 
     ``child_id`` is the regular order's id, 0 before the trigger; ``filled`` and ``average`` are the child's.
-    ``served_from``/``hidden``: a query says it does not exist before then, or at all (faults).
+    ``hidden``: look-ups and lists say that it does not exist (faults).
     ``extreme`` follows a trailing stop's market. ``share`` of its child fills (None: as the market has it);
     one that is ``doomed`` is rejected when it triggers (faults).
     """
@@ -68,7 +68,6 @@ class AlgoOrder:
     filled: Decimal = ZERO
     average: Decimal = ZERO
     reason: str = ""
-    served_from: int = 0
     hidden: bool = False
     extreme: Decimal = ZERO
     share: Decimal | None = None
@@ -158,9 +157,9 @@ class AlgoRecords:
         return self._by_client.get(client_id or "")
 
     def served(self, algo_id: int | None, client_id: str | None, now: int) -> AlgoOrder | None:
-        """As ``find``, but as ``algoOrder`` serves it: not hidden, not too new, not long ended."""
+        """As ``find``, but as ``algoOrder`` serves it: not hidden, not long ended."""
         algo = self.find(algo_id, client_id)
-        if algo is None or algo.hidden or now < algo.served_from:
+        if algo is None or algo.hidden:
             return None
         if not algo.open and now - algo.updated > SERVED_AFTER_END_MS:
             return None

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tradebot.venue.params import RequestParams
+from tradebot.venue.ledger import to_json
+from tradebot.venue.params import NO_PARAMS, RequestParams
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -24,6 +25,10 @@ class Answer:
     raw: bytes | None = None
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        """Return the bytes that are sent."""
+        return to_json(self.body).encode() if self.raw is None else self.raw
 
 
 class Dropped(Exception):
@@ -48,7 +53,7 @@ class Call:
     began: float
     request: web.Request | None = None
     api_key: str | None = None
-    params: RequestParams = field(default_factory=lambda: RequestParams("", ""))
+    params: RequestParams = NO_PARAMS
     route: Route | None = None
     faults: list[str] = field(default_factory=list)
     chosen: list[Rule] = field(default_factory=list)

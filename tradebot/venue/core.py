@@ -62,7 +62,7 @@ class Venue:
     """One running venue; prices move once ``start`` was called.
 
     ``ledger`` is the file of its record (see ``Ledger.begin``), ``keep`` keeps that in memory too, ``timed`` adds how long each
-    request took (us): real time, and so not the same twice. ``rules`` are the faults from the start.
+    request took (us) and writes the record after the answer: real time, and so not the same twice. ``rules`` are the faults from the start.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Venue:
         self.clock = clock
         self.feed = feed
         self.rng = Random(f"{settings.seed}/venue")
-        self.ledger = Ledger(clock, ledger, keep=keep)
+        self.ledger = Ledger(clock, ledger, keep=keep, later=timed)
         self.bus = Bus()
         self.listings = _listings(feed, settings)
         self.market = Market(self.listings, self.bus, feed.history, trades=feed.trades)

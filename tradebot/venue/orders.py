@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from operator import attrgetter
 
 from tradebot.core.model.money import ZERO, quotient_at_8
 from tradebot.core.model.values import DAY_MS
@@ -74,7 +75,11 @@ class VenueOrder:
 
     def snapshot(self) -> VenueOrder:
         """Return the order as it is now."""
-        return replace(self)
+        return VenueOrder(*_FIELDS(self))
+
+
+_FIELDS = attrgetter(*VenueOrder.__slots__)
+"""All of an order at once: ``replace`` takes five times as long, and every event has a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)

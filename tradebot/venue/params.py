@@ -37,18 +37,19 @@ class RequestParams:
 
     def _take(self, text: str) -> str:
         """Read a query string or form, and return it without its signature."""
+        decode = unquote_plus if "%" in text or "+" in text else str
         kept = []
         for part in text.split("&") if text else ():
             raw, _, value = part.partition("=")
-            name = unquote_plus(raw)
+            name = decode(raw)
             if name == "signature":
-                self.signature = unquote_plus(value)
+                self.signature = decode(value)
                 continue
             kept.append(part)
             if name in self.values:
                 self.twice = name
             elif name:
-                self.values[name] = unquote_plus(value)
+                self.values[name] = decode(value)
         return "&".join(kept)
 
     def check(self) -> None:
@@ -134,3 +135,7 @@ class RequestParams:
         if value is not None and value not in among:
             raise VenueError(code, name=name)
         return value
+
+
+NO_PARAMS = RequestParams("", "")
+"""What a request has before it was read."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from tradebot.venue.core import Venue
 
 LARGEST_BODY = 64 * 1024
-_UNSEEN = "_venue"
-"""Requests under this prefix are the venue's own and no part of the protocol."""
 
 
 class Pipeline:
@@ -25,12 +23,12 @@ class Pipeline:
         self._venue = venue
         self._routes = routes
 
-    async def run(self, call: Call, query: str, read_body: Any) -> Answer:
+    async def run(self, call: Call, query: str, read_body: Any) -> tuple[Answer, bytes]:
         """Carry a call out and write it down. ``Dropped`` when a fault ended the connection."""
         answer: Answer | None = None
         try:
             answer = await self._pass(call, query, read_body)
-            return answer
+            return answer, answer.encoded()
         except Dropped as end:
             call.faults.append(end.how)
             raise
@@ -76,8 +74,8 @@ class Pipeline:
         orders = route.orders_of(call.params)
         if orders:
             venue.limits.count_orders(orders)
-        if route.matching:
-            check_time(call, venue.clock.now(), code=-5028)
+        if route.matching and (now := venue.clock.now()) != call.arrived:
+            check_time(call, now, code=-5028)
         return route.handler(venue, call)
 
     def _headers(self, call: Call) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 A feed yields ticks in order of time. ``Market`` takes one at a time, keeps what the public calls
 answer from, and publishes it. Where a feed has quotes only, a trade is made from each of them; where it
-has no mark, the mark is the mid and ``mark_label`` says so.
+has no mark, the mark is the mid and its label says so.
 """
 
 from __future__ import annotations
@@ -117,7 +117,6 @@ class Market:
         self._history = history
         self.listings = listings
         self.boards = {listing.symbol: Board(listing, trades_given=trades) for listing in listings}
-        self.mark_label = ""
 
     @staticmethod
     def funding_due(now: int) -> int:

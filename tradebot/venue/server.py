@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from aiohttp.http import HttpProcessingError
 
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import UsageError
-from tradebot.venue.call import Answer, Call, Dropped
+from tradebot.venue.call import Call, Dropped
 from tradebot.venue.errors import VenueError
 from tradebot.venue.own import OWN, answer_own
 from tradebot.venue.pipeline import LARGEST_BODY
@@ -106,14 +105,20 @@ class Server:
             api_key=request.headers.get("X-MBX-APIKEY"),
         )
         try:
-            answer = await self._venue.pipeline.run(
+            answer, body = await self._venue.pipeline.run(
                 call, request.rel_url.raw_query_string, _reader(request)
             )
         except Dropped:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
-        return _response(answer)
+        return web.Response(
+            status=answer.status,
+            body=body,
+            content_type=answer.content_type,
+            charset="utf-8" if answer.raw is None else None,
+            headers=answer.headers,
+        )
 
 
 def _reader(request: web.Request):  # type: ignore[no-untyped-def]
@@ -124,20 +129,3 @@ def _reader(request: web.Request):  # type: ignore[no-untyped-def]
             raise VenueError(-1102, name="body") from None
 
     return read
-
-
-def _response(answer: Answer) -> web.Response:
-    if answer.raw is not None:
-        return web.Response(
-            status=answer.status,
-            body=answer.raw,
-            content_type=answer.content_type,
-            headers=answer.headers,
-        )
-    return web.Response(
-        status=answer.status,
-        body=json.dumps(answer.body, separators=(",", ":")).encode(),
-        content_type="application/json",
-        charset="utf-8",
-        headers=answer.headers,
-    )

@@ -7,7 +7,6 @@ unknown listenKey nothing, without a word: where the exchange's answer is not kn
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from tradebot.core.model.values import Quote
 from tradebot.venue.bus import Depth, Happening, Liquidated, Trade
 from tradebot.venue.cadence import Cadence
 from tradebot.venue.frames import Frame, user_frames
+from tradebot.venue.ledger import to_json
 from tradebot.venue.socket import GOING_AWAY, Connection
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Streams:
             connection.names.clear()
             self._index(connection)
             del self._connections[connection.number]
-            self._note("closed", connection)
+            self._note("closed", connection, **({"why": connection.why} if connection.why else {}))
 
     def _connect(self, request: web.Request) -> Connection:
         found = _PATH.match(request.path)
@@ -105,7 +105,7 @@ class Streams:
         """End the connections of a category ("" for all); return how many there were."""
         chosen = [c for c in self._connections.values() if not category or _kind(c) == category]
         for connection in chosen:
-            connection.close(code)
+            connection.close(code, why="a fault")
         return len(chosen)
 
     # Messages
@@ -135,7 +135,7 @@ class Streams:
     def _deliver(self, frame: Frame) -> None:
         listeners = self._listeners(frame)
         if listeners:
-            plain = json.dumps(frame.body, separators=(",", ":"))
+            plain = to_json(frame.body)
             for connection, name in listeners:
                 text = f'{{"stream":"{name}","data":{plain}}}' if connection.combined else plain
                 connection.put(text)
@@ -161,13 +161,14 @@ class Streams:
             fields["withheld"] = True
         self._venue.ledger.write("stream", **fields)
 
-    def _note(self, what: str, connection: Connection) -> None:
+    def _note(self, what: str, connection: Connection, **more: str) -> None:
         self._venue.ledger.write(
             "venue",
             what=f"stream {what}",
             connection=connection.number,
             category=_kind(connection),
             names=["(listenKey)" if LIKELY_KEY.match(n) else n for n in connection.names],
+            **more,
         )
 
 

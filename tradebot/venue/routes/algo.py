@@ -41,11 +41,10 @@ def open_orders(venue: Venue, call: Call) -> Any:
     params = call.params
     listing = filters.may_listing(params, venue.listings)
     wanted = params.whole("algoId")
-    now = venue.clock.now()
     return [
         algo_row(algo)
         for algo in venue.algos.records.open(None if listing is None else listing.name)
-        if not algo.hidden and now >= algo.served_from and wanted in (None, algo.id)
+        if not algo.hidden and wanted in (None, algo.id)
     ]
 
 
