@@ -371,12 +371,12 @@ FAULTS: list[dict[str, Any]] = [
     {"do": "stop_rejected_later"},
     {"do": "stop_rejected_later", "told": False},
     {"do": "stop_vanishes", "seconds": 2},
-    {"do": "stop_blind", "seconds": 5},
+    {"do": "algo_blind", "seconds": 5},
     {"do": "stop_filled_short"},
     {"do": "stop_child_expires"},
     {"do": "stop_rejected_on_trigger"},
     {"do": "stops_need_position"},
-    {"do": "takes_block"},
+    {"do": "algo_take_blocks"},
 ]
 
 
@@ -394,7 +394,7 @@ class FaultyBooks(Books):
 
     @rule(rows=st.lists(st.sampled_from(FAULTS), max_size=5), chance=st.sampled_from([0.2, 0.6, 1]))
     def break_things(self, rows: list[dict[str, Any]], chance: float) -> None:
-        moments = ("stops_need_position", "takes_block")
+        moments = ("stops_need_position", "algo_take_blocks")
         self.venue.faults.set(
             [r if r["do"] in moments else {**r, "probability": chance} for r in rows]
         )

@@ -15,8 +15,9 @@ from kits.venue_ear import Ear, ear, listen_key, names
 from kits.venue_kit import Desk, row, running
 
 from tradebot.core.model.errors import UsageError
-from tradebot.venue.core import PATHS
 from tradebot.venue.kinds import KINDS
+from tradebot.venue.reach import Reach
+from tradebot.venue.routes import ROUTES
 from tradebot.venue.rules import make_rule
 
 BUY = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.002"
@@ -420,7 +421,7 @@ async def test_a_stop_that_vanishes_and_one_that_is_not_shown() -> None:
         assert await stop_states(desk) == (-2013, [])
         desk.clock.advance(10_000)  # the price falls through it
         assert await trades(desk) == ["0.002"]
-    async with faulty({"do": "stop_blind", "seconds": 40}) as desk:
+    async with faulty({"do": "algo_blind", "seconds": 40}) as desk:
         await desk.raw.send("POST", ORDER, BUY)
         await desk.raw.send("POST", "/fapi/v1/algoOrder", STOP)
         assert await stop_states(desk) == (-2013, [])
@@ -448,11 +449,11 @@ async def test_a_stop_that_triggers_badly(
         assert (await trades(desk))[1:] == filled
 
 
-async def test_stops_need_a_position_and_takes_block() -> None:
+async def test_stops_need_a_position_and_algo_take_blocks() -> None:
     async with faulty({"do": "stops_need_position"}) as desk:
         _, body = await desk.raw.send("POST", "/fapi/v1/algoOrder", STOP)
         assert body["code"] == -2022
-    async with faulty({"do": "takes_block"}) as desk:
+    async with faulty({"do": "algo_take_blocks"}) as desk:
         await desk.raw.send("POST", ORDER, BUY)
         take = STOP.replace("STOP_MARKET", "TAKE_PROFIT_MARKET").replace("76000.0", "79000.0")
         await desk.raw.send("POST", "/fapi/v1/algoOrder", take)
@@ -543,11 +544,34 @@ async def test_the_venues_own_requests() -> None:
         ({"do": "act", "act": "liquidate"}, "symbol", ""),
         ({"do": "act", "act": "liquidate", "symbl": "BTCUSDT"}, "symbl", "symbol"),
         ({"do": "skew", "ms": 1.5, "at": 3}, "at", "at_s"),
+        ({"do": "skew", "ms": 1.5}, "ms", "write"),
+        ({"do": "reset", "probability": 0}, "probability", "above 0"),
+        ({"do": "reset", "from_s": float("nan")}, "from_s", "finite"),
+        ({"do": "reset", "method": "DELETE", "path": "/fapi/v1/klines"}, "method", "takes GET"),
+        ({"do": "delay", "ms": 5, "symbol": "BTCUSD"}, "symbol", "BTCUSDT"),
+        ({"do": "delay", "ms": 5, "client_id": "a b"}, "client_id", "letters"),
+        ({"do": "delay", "ms": 100, "to_ms": 50}, "to_ms", "longest"),
+        ({"do": "drop", "stream": "private", "event": "bookTicker"}, "stream", "public"),
+        ({"do": "drop", "event": "ORDER_TRADE_UPDATE/FILLED"}, "event", "known"),
+        ({"do": "drop", "event": "ALGO_UPDATE/TRIGERED"}, "event", "TRIGGERED"),
+        ({"do": "fill_nothing", "type": "STOP_MARKET"}, "type", "MARKET"),
+        ({"do": "stop_vanishes", "seconds": 1, "side": "SHORT"}, "side", "SELL"),
+        ({"do": "error", "code": -7}, "code", "answer"),
+        ({"do": "error", "code": "-1007"}, "code", "answer"),
+        ({"do": "error", "code": -1007, "executed": "yes"}, "executed", "true"),
+        ({"do": "answer", "status": 99}, "status", "200"),
+        ({"do": "disconnect", "code": 1005}, "code", "1006"),
+        ({"do": "disconnect_all", "category": "all"}, "category", "private"),
+        ({"do": "duplicate", "copies": 0}, "copies", "at least"),
+        ({"do": "fields_left_out", "fields": "avgPrice"}, "fields", "write"),
+        ({"do": "stop_filled_short", "share": 2}, "share", "between"),
+        ({"do": "act", "act": "liquidate", "symbol": "BTCUSD"}, "symbol", "BTCUSDT"),
+        ({"do": "act", "act": "transfer", "amount": "much"}, "amount", "write"),
     ],
 )
 def test_rules_that_are_none(row_: dict[str, Any], key: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        make_rule(row_, PATHS)
+        make_rule(row_, Reach(frozenset(ROUTES), frozenset(["BTCUSDT"])))
     assert caught.value.key == key
     assert hint in (caught.value.hint or "")
 

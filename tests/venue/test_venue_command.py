@@ -149,6 +149,25 @@ def recording(path: Path, stamps: list[int], *, cut: int = 0) -> Path:
     return path
 
 
+ACCOUNTS = [
+    ('[[symbols]]\nsymbol = "TINY/USDT"\ntick = "0"', ["symbols[0].tick", "not above 0"]),
+    ('[[symbols]]\nsymbol = "/USDT"', ["symbols[0].symbol", "ABC/USDT"]),
+    ('[[positions]]\nsymbol = "BTCUSDT"\nqty = "0"\nentry = "5"', ["positions[0].qty"]),
+    ('[[positions]]\nsymbol = "BTCUSDT"\nqty = "1"\nentry = "0"', ["positions[0].entry"]),
+    (
+        '[[positions]]\nsymbol = "BTCUSDT"\nside = "SHORT"\nqty = "-1"\nentry = "5"',
+        ["positions[0].side", "hedge = false"],
+    ),
+    (
+        'hedge = true\n[[positions]]\nsymbol = "BTCUSDT"\nside = "SHORT"\nqty = "1"\nentry = "5"',
+        ["positions[0].qty", "a short below"],
+    ),
+    ("[permissions]\nenableWithdrawal = true", ["did you mean enableWithdrawals?"]),
+    ("[permissions]\nenableWithdrawals = 1", ["permissions.enableWithdrawals", "true or false"]),
+    ('[assets]\nUSDT = "5"', ["assets.USDT", "wallet"]),
+]
+
+
 def test_bad_input_is_one_line_with_the_way_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,6 +206,11 @@ def test_bad_input_is_one_line_with_the_way_out(
         (["--account", write(tmp_path / "b.toml", "walet = 5")], ["b.toml", "walet", "wallet"]),
         (["--account", write(tmp_path / "c.toml", "wallet = [")], ["c.toml", "TOML"]),
         (["--account", tmp_path / "d.toml"], ["d.toml"]),
+        (["--account", recording(tmp_path / "e.bin", [1])], ["e.bin", "TOML"]),
+        (
+            ["--account", write(tmp_path / "i.toml", "leverage = 100")],
+            ["leverage", "ADA/USDT", "75"],
+        ),
         (
             ["--account", write(tmp_path / "e.toml", "[leverages]\nDOGEUSDT = 5")],
             ["leverages", "DOGEUSDT"],
@@ -207,6 +231,9 @@ def test_bad_input_is_one_line_with_the_way_out(
         ),
         (["--ledger", tmp_path / "no" / "l.jsonl"], ["l.jsonl", "--ledger"]),
     ]
+    for number, (text, parts) in enumerate(ACCOUNTS):
+        file = write(tmp_path / f"account{number}.toml", text)
+        cases.append((["--account", file], [file.name, *parts]))
     for words, parts in cases:
         code = main(["venue", "--for", "10ms", *map(str, words)])
         out, err = capsys.readouterr()
@@ -215,6 +242,37 @@ def test_bad_input_is_one_line_with_the_way_out(
         assert err.startswith("error: "), said
         assert len(err.splitlines()) <= 2, said
         assert all(part in err for part in parts), said
+
+
+def test_prices_that_go_bad_on_the_way_end_it_with_the_line(tmp_path: Path) -> None:
+    """What is wrong far inside a file is said when it is reached, and nobody trades on frozen prices."""
+    text = LINE.format(ns=1) + LINE.format(ns=2) + "3 {broken}\n" + LINE.format(ns=4)
+    done = run("--recording", write(tmp_path / "bad.jsonl", text), "--for", "30s")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "bad.jsonl:3: is no message of a stream" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fault_may_happen_at_the_start(tmp_path: Path) -> None:
+    rule = '[[fault]]\ndo = "act"\nact = "transfer"\namount = "5"\n'
+    with started("--faults", write(tmp_path / "f.toml", rule), "--for", "60s") as (_, opening):
+        state = asyncio.run(ask(opening["url"], "/_venue/state"))
+    assert state["wallets"] == {"USDT": "1005"}
+
+
+def test_prices_of_a_symbol_that_is_made_up(tmp_path: Path) -> None:
+    prices = "at_s,symbol,bid,ask,mark\n0,TINY/USDT,0.0000012,0.0000013,0.0000012\n"
+    symbol = (
+        '[[symbols]]\nsymbol = "TINY/USDT"\ntick = "0.0000001"\nstep = "1"\nmin_notional = "500"\n'
+    )
+    account = write(tmp_path / "a.toml", symbol)
+    script = write(tmp_path / "prices.csv", prices)
+    with started(script, "--account", account, "--for", "60s") as (_, opening):
+        book = asyncio.run(ask(opening["url"], "/fapi/v1/ticker/bookTicker?symbol=TINYUSDT"))
+        info = asyncio.run(ask(opening["url"], "/fapi/v1/exchangeInfo"))
+    assert (book["bidPrice"], book["askPrice"]) == ("0.0000012", "0.0000013")
+    assert [row["symbol"] for row in info["symbols"]] == ["TINYUSDT"]
 
 
 def test_a_port_in_use_is_said_and_nothing_starts(tmp_path: Path) -> None:

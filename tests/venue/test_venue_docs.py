@@ -6,9 +6,10 @@ import re
 import tomllib
 from pathlib import Path
 
-from tradebot.venue.core import PATHS
 from tradebot.venue.errors import MESSAGES
 from tradebot.venue.kinds import KINDS
+from tradebot.venue.reach import Reach
+from tradebot.venue.routes import ROUTES
 from tradebot.venue.rules import load_rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ def test_the_faults_file_of_the_readme_is_one(tmp_path: Path) -> None:
     texts = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     (text,) = (text for text in texts if "fault" in tomllib.loads(text))
     (tmp_path / "faults.toml").write_text(text, encoding="utf-8")
-    assert [rule.do for rule in load_rules(tmp_path / "faults.toml", PATHS)] == [
+    reach = Reach(frozenset(ROUTES), frozenset(["BTCUSDT"]))
+    assert [rule.do for rule in load_rules(tmp_path / "faults.toml", reach)] == [
         "accept_then_timeout"
     ]

@@ -126,7 +126,7 @@ def test_a_price_script_is_read_and_played(tmp_path: Path) -> None:
         "at_s,symbol,bid,ask,mark\n0,BTC/USDT,100.0,100.1,100.0\n1.5,BTC/USDT,99.0,99.1,99.5\n",
         encoding="utf-8",
     )
-    feed = ScriptFeed(read_script(file), START)
+    feed = ScriptFeed(read_script(file, INSTRUMENTS), START)
     ticks = list(feed.ticks())
     assert [tick.at - START for tick in ticks] == [0, 1500]
     assert isinstance(ticks[1], Quote)
@@ -142,6 +142,12 @@ def test_a_price_script_is_read_and_played(tmp_path: Path) -> None:
         ("at_s,symbol,bid,ask,mark\n0,BTC/USDT,1,NaN,1\n", 2, "no number"),
         ("at_s,symbol,bid,ask,mark\n0,BTC/USDT,2,1,1\n", 2, "bid < ask"),
         ("at_s,symbol,bid,ask,mark\n1,BTC/USDT,1,2,1\n0,BTC/USDT,1,2,1\n", 3, "before"),
+        ("at_s,symbol,bid,ask,mark\n-1,BTC/USDT,1,2,1\n", 2, "before the start"),
+        ("at_s,symbol,bid,ask,mark\n0,DOGE/USDT,1,2,1\n", 2, "'DOGE/USDT' is not listed"),
+        ("at_s,symbol,bid,ask,mark\n0,BTCUSDT,1,2,1\n", 2, "'BTCUSDT' is not listed"),
+        ("at_s,symbol,bid,ask,mark\n0,BTC/USDT,1.05,2,1\n", 2, "1.05 is no multiple of the tick"),
+        ("at_s,symbol,bid,ask,mark,bid_qty\n0,BTC/USDT,1,2,1,0\n", 2, "0 is not above 0"),
+        ("at_s,symbol,bid,ask,mark,ask_qty\n0,BTC/USDT,1,2,1,much\n", 2, "'much' is no number"),
     ],
 )
 def test_a_bad_script_is_said_with_its_line(
@@ -150,7 +156,7 @@ def test_a_bad_script_is_said_with_its_line(
     file = tmp_path / "script.csv"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=says) as caught:
-        read_script(file)
+        read_script(file, INSTRUMENTS)
     assert caught.value.line == line
 
 

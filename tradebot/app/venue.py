@@ -21,7 +21,7 @@ from tradebot.market.embedded.market import SimulatedMarket
 from tradebot.market.files.feed import FileFeed, open_files
 from tradebot.venue.account_file import load_account
 from tradebot.venue.clock import WallClock
-from tradebot.venue.core import PATHS, Venue
+from tradebot.venue.core import Venue
 from tradebot.venue.errors import VenueError
 from tradebot.venue.path import BarFeed
 from tradebot.venue.prices import PriceFeed
@@ -71,16 +71,18 @@ async def _run(setup: VenueSetup, tell: Tell) -> Ending:
     ended = _hear_signals()
     clock = WallClock(0 if setup.start is None else setup.start - SYSTEM.wall_ms())
     script = _account(setup.account)
-    feed = open_feed(setup, clock.now())
+    feed = open_feed(setup, clock.now(), _listed(script))
     _check_symbols(script, feed)
     settings = Settings(seed=setup.seed, account=script)
-    rules = [] if setup.faults is None else load_rules(setup.faults, PATHS)
-    venue = Venue(feed, clock, settings, ledger=setup.ledger, timed=True, rules=rules)
+    venue = Venue(feed, clock, settings, ledger=setup.ledger, timed=True)
+    rules = [] if setup.faults is None else load_rules(setup.faults, venue.reach)
     server = Server(venue, setup.port)
     try:
         _start(venue)
         await server.start()
         _begin_ledger(venue, setup.ledger)
+        for rule in rules:
+            venue.faults.add(rule)
         tell(_opening(venue, server))
         venue.ledger.listen(tell)
         _flush_often(venue)
@@ -134,8 +136,13 @@ def _begin_ledger(venue: Venue, path: Path | None) -> None:
         ) from None
 
 
+def _listed(script: AccountScript) -> dict[str, Instrument]:
+    """All symbols that can have prices: the known ones and those the account makes up."""
+    return INSTRUMENTS | {listing.symbol: listing.instrument for listing in script.made_up}
+
+
 def _check_symbols(script: AccountScript, feed: PriceFeed) -> None:
-    """Refuse account rows of symbols that have no prices."""
+    """Refuse account rows of symbols that have no prices, and a leverage that one of those has not."""
     shown = {symbol.replace("/", "") for symbol in feed.symbols}
     rows = [("positions", row.name) for row in script.positions]
     rows += [("orders", row.name) for row in script.orders]
@@ -146,6 +153,12 @@ def _check_symbols(script: AccountScript, feed: PriceFeed) -> None:
             raise UsageError(
                 f"{name} has no prices here", key=key, hint=f"there are {', '.join(sorted(shown))}"
             )
+    listed = _listed(script)
+    for symbol in feed.symbols:
+        most = listed[symbol].tiers[0].max_leverage
+        if script.leverage > most:
+            hint = f"{symbol} allows {most} at most: write [leverages] for the others"
+            raise UsageError(f"{script.leverage} is too high", key="leverage", hint=hint)
 
 
 def _usage(error: TradebotError) -> UsageError:
@@ -172,10 +185,22 @@ def _hear_signals() -> asyncio.Future[Ending]:
     """Return what is told of the first signal that ends the venue."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Ending] = loop.create_future()
+    loop.set_exception_handler(lambda loop, context: _hear_failure(loop, context, ended))
     loop.add_signal_handler(signal.SIGINT, _end, ended, "interrupted")
     loop.add_signal_handler(signal.SIGTERM, _end, ended, "terminated")
     loop.add_signal_handler(signal.SIGHUP, _end, ended, "terminated")
     return ended
+
+
+def _hear_failure(
+    loop: asyncio.AbstractEventLoop, context: dict[str, Any], ended: asyncio.Future[Ending]
+) -> None:
+    """End the venue where its prices end in bad data: the line that is wrong is said as at the start."""
+    error = context.get("exception")
+    if not isinstance(error, TradebotError):
+        loop.default_exception_handler(context)
+    elif not ended.done():
+        ended.set_exception(error)
 
 
 def _end(ended: asyncio.Future[Ending], how: Ending) -> None:
@@ -191,7 +216,9 @@ def _flush_often(venue: Venue) -> None:
 # Prices
 
 
-def open_feed(setup: VenueSetup, now: int) -> PriceFeed:
+def open_feed(
+    setup: VenueSetup, now: int, listed: Mapping[str, Instrument] = INSTRUMENTS
+) -> PriceFeed:
     """Return the price feed that was asked for, beginning at ``now`` (UTC ms)."""
     if setup.recording is not None:
         if setup.files:
@@ -203,7 +230,7 @@ def open_feed(setup: VenueSetup, now: int) -> PriceFeed:
     if not files:
         return simulated_feed(setup.symbols or tuple(INSTRUMENTS), setup.seed, now)
     if len(files) == 1 and _is_script(files[0]):
-        return ScriptFeed(read_script(files[0]), now, label=f"price script {files[0].name}")
+        return ScriptFeed(read_script(files[0], listed), now, label=f"price script {files[0].name}")
     return file_feed(files, setup.symbols, now, aligned=setup.start is not None)
 
 

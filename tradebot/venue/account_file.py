@@ -45,7 +45,7 @@ from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.spelling import meant
 from tradebot.core.model.values import Instrument
 from tradebot.venue.listings import Listing, list_symbol
-from tradebot.venue.settings import AccountScript, ForeignOrder, ScriptedPosition
+from tradebot.venue.settings import PERMISSIONS, AccountScript, ForeignOrder, ScriptedPosition
 
 _TOP = (
     "key",
@@ -67,6 +67,7 @@ _TOP = (
 _POSITION = ("symbol", "side", "qty", "entry", "margin_type", "leverage")
 _ORDER = ("symbol", "side", "qty", "price", "client_id", "position_side", "reduce_only")
 _SYMBOL = ("symbol", "tick", "step", "min_qty", "max_qty", "min_notional", "status")
+_PAIR = re.compile(r"[A-Z0-9]{1,15}/[A-Z]{2,5}")
 _SECRET = re.compile(r"[A-Za-z0-9]{64}")
 _TYPES = ("isolated", "cross")
 _STATUSES = ("TRADING", "TRADING_HALT", "PENDING_TRADING", "SETTLING", "CLOSE", "BREAK")
@@ -77,7 +78,7 @@ def load_account(path: Path) -> AccountScript:
     """Read an account file. ConfigError with file and key and the way out."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"is no TOML: {error}", file=str(path)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
@@ -93,11 +94,12 @@ class _Reader:
     def account(self, table: dict[str, Any]) -> AccountScript:
         self._known(table, _TOP, "")
         default = AccountScript()
+        hedge = self._flag(table, "hedge")
         return AccountScript(
             key=self._secret(table, "key"),
             secret=self._secret(table, "secret"),
             wallet=self._money(table, "wallet", default.wallet),
-            assets={k: self._amount(v, f"assets.{k}") for k, v in self._table(table, "assets")},
+            assets=self._assets(table),
             leverage=self._whole(table.get("leverage", 20), "leverage"),
             leverages={
                 k: self._whole(v, f"leverages.{k}") for k, v in self._table(table, "leverages")
@@ -107,24 +109,43 @@ class _Reader:
                 k: self._word(v, _TYPES, f"margin_types.{k}")
                 for k, v in self._table(table, "margin_types")
             },
-            hedge=self._flag(table, "hedge"),
+            hedge=hedge,
             multi_assets=self._flag(table, "multi_assets"),
             fee_burn=self._flag(table, "fee_burn"),
-            positions=tuple(self._position(*row) for row in self._rows(table, "positions")),
+            positions=tuple(self._position(*row, hedge) for row in self._rows(table, "positions")),
             orders=tuple(self._order(*row) for row in self._rows(table, "orders")),
             made_up=tuple(self._symbol(*row) for row in self._rows(table, "symbols")),
-            permissions={k: bool(v) for k, v in self._table(table, "permissions")},
+            permissions=self._permissions(table),
         )
 
-    def _position(self, row: dict[str, Any], key: str) -> ScriptedPosition:
+    def _assets(self, table: dict[str, Any]) -> dict[str, Decimal]:
+        assets = {k: self._amount(v, f"assets.{k}") for k, v in self._table(table, "assets")}
+        if "USDT" in assets:
+            raise self._bad("USDT has a key of its own", "assets.USDT", 'write wallet = "1000"')
+        return assets
+
+    def _permissions(self, table: dict[str, Any]) -> dict[str, bool]:
+        rows = dict(self._table(table, "permissions"))
+        for name in rows:
+            if name not in PERMISSIONS:
+                raise self._bad(
+                    "there is no such permission", f"permissions.{name}", meant(name, PERMISSIONS)
+                )
+        return {name: self._flag(rows, name, f"permissions.{name}") for name in rows}
+
+    def _position(self, row: dict[str, Any], key: str, hedge: bool) -> ScriptedPosition:
         self._known(row, _POSITION, key)
         side = self._word(row.get("side", "BOTH"), ("BOTH", "LONG", "SHORT"), f"{key}.side")
+        if hedge != (side != "BOTH"):
+            hint = "sides are LONG and SHORT in hedge mode, BOTH without it"
+            wrong = f"{side} does not go with hedge = {str(hedge).lower()}"
+            raise self._bad(wrong, f"{key}.side", hint)
         kind = self._word(row.get("margin_type", "cross"), _TYPES, f"{key}.margin_type")
         return ScriptedPosition(
             name=self._name(row, key),
             position_side=side,
-            qty=self._number(row.get("qty"), f"{key}.qty"),
-            entry=self._amount(row.get("entry"), f"{key}.entry"),
+            qty=self._signed(row.get("qty"), side, f"{key}.qty"),
+            entry=self._above_zero(row.get("entry"), f"{key}.entry"),
             margin_type=kind,
             leverage=self._whole(row.get("leverage", 20), f"{key}.leverage"),
         )
@@ -146,7 +167,7 @@ class _Reader:
     def _symbol(self, row: dict[str, Any], key: str) -> Listing:
         self._known(row, _SYMBOL, key)
         symbol = str(row.get("symbol", ""))
-        if symbol.count("/") != 1:
+        if not _PAIR.fullmatch(symbol):
             raise self._bad(f"{symbol!r} is no symbol", f"{key}.symbol", "write it as ABC/USDT")
         status = self._word(row.get("status", "TRADING"), _STATUSES, f"{key}.status")
         return list_symbol(self._instrument(symbol, row, key), status=status)
@@ -154,7 +175,7 @@ class _Reader:
     def _instrument(self, symbol: str, row: dict[str, Any], key: str) -> Instrument:
         base = INSTRUMENTS.get(symbol)
         given: dict[str, Any] = {
-            name: self._amount(row[name], f"{key}.{name}")
+            name: self._above_zero(row[name], f"{key}.{name}")
             for name in ("tick", "step", "min_qty", "max_qty", "min_notional")
             if name in row
         }
@@ -214,15 +235,30 @@ class _Reader:
             )
         return number
 
+    def _above_zero(self, value: Any, key: str) -> Decimal:
+        number = self._number(value, key)
+        if number <= 0:
+            raise self._bad(f"{number} is not above 0", key, 'write it as "0.01"')
+        return number
+
+    def _signed(self, value: Any, side: str, key: str) -> Decimal:
+        number = self._number(value, key)
+        if not number or (side == "LONG" and number < 0) or (side == "SHORT" and number > 0):
+            hint = "a long is above 0, a short below"
+            raise self._bad(f"{number} is no position {side}", key, hint)
+        return number
+
     def _whole(self, value: Any, key: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise self._bad(f"{value!r} is no whole number above 0", key, "write it as 20")
         return value
 
-    def _flag(self, table: dict[str, Any], name: str) -> bool:
+    def _flag(self, table: dict[str, Any], name: str, key: str = "") -> bool:
         value = table.get(name, False)
         if not isinstance(value, bool):
-            raise self._bad(f"{value!r} is neither true nor false", name, "write true or false")
+            raise self._bad(
+                f"{value!r} is neither true nor false", key or name, "write true or false"
+            )
         return value
 
     def _word(self, value: Any, among: tuple[str, ...], key: str) -> str:

@@ -26,6 +26,10 @@ from tradebot.venue.orders import VenueOrder
 if TYPE_CHECKING:
     from tradebot.venue.core import Venue
 
+_NUMBERS = frozenset(
+    ("amount", "qty", "price", "rate", "mark", "entry", "left", "leverage", "seconds")
+)
+
 
 class Acts:
     """The acts of one venue. Symbols are Binance's names, numbers may be text; UsageError on nonsense."""
@@ -54,6 +58,8 @@ class Acts:
                 raise UsageError(
                     f"{name} takes no {word!r}", hint=meant(word, parameters), key=word
                 )
+        for word in _NUMBERS & words.keys():
+            _check_number(word, words[word])
         for parameter in list(inspect.signature(getattr(cls, name)).parameters.values())[1:]:
             if parameter.default is inspect.Parameter.empty and parameter.name not in words:
                 raise UsageError(f"{name} needs {parameter.name}", key=parameter.name)
@@ -331,3 +337,12 @@ class Acts:
         if order is None:
             raise ValueError(f"there is no order {client_id}")
         return order
+
+
+def _check_number(name: str, value: Any) -> None:
+    try:
+        finite = value is not True and value is not False and Decimal(str(value)).is_finite()
+    except InvalidOperation:
+        finite = False
+    if not finite:
+        raise UsageError(f"{value!r} is no number", hint='write it as "0.01"', key=name)

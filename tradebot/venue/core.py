@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -31,8 +30,8 @@ from tradebot.venue.orders import VenueOrder
 from tradebot.venue.pipeline import Pipeline
 from tradebot.venue.placing import Entry
 from tradebot.venue.prices import Market, Player, PriceFeed
+from tradebot.venue.reach import Reach
 from tradebot.venue.routes import ROUTES
-from tradebot.venue.rules import Rule
 from tradebot.venue.security import Credentials
 from tradebot.venue.settings import Settings, make_key
 from tradebot.venue.statement import Statement
@@ -54,15 +53,11 @@ class Door(Protocol):
         ...
 
 
-PATHS = frozenset(path for _, path in ROUTES)
-"""The paths of all requests."""
-
-
 class Venue:
     """One running venue; prices move once ``start`` was called.
 
     ``ledger`` is the file of its record (see ``Ledger.begin``), ``keep`` keeps that in memory too, ``timed`` adds how long each
-    request took (us) and writes the record after the answer: real time, and so not the same twice. ``rules`` are the faults from the start.
+    request took (us) and writes the record after the answer: real time, and so not the same twice.
     """
 
     def __init__(
@@ -74,7 +69,6 @@ class Venue:
         ledger: Path | None = None,
         keep: bool = False,
         timed: bool = False,
-        rules: Sequence[Rule] = (),
     ) -> None:
         self.timed = timed
         self.settings = settings = settings or Settings()
@@ -107,11 +101,10 @@ class Venue:
         self.credentials = Credentials(script.key or key, script.secret or secret)
         self.listen_keys = ListenKeys(self.bus, clock, self.rng)
         self.server: Door | None = None
-        self.paths = PATHS
         self.fates = Fates(self)
         self.streams = Streams(self)
-        self.faults = Faults(self, rules)
         self.acts = Acts(self)
+        self.faults = Faults(self)
         self.pipeline = Pipeline(self, ROUTES)
         self._player = Player(feed, clock, self.take)
         self._settled: dict[str, int] = {}
@@ -220,6 +213,11 @@ class Venue:
         self.desk.refresh(listing.symbol)
         row = self.desk.holding(listing.symbol)
         self.account.tell_margin(row)
+
+    @property
+    def reach(self) -> Reach:
+        """What fault rules can meet here."""
+        return Reach(frozenset(ROUTES), frozenset(self.listings.by_name))
 
     def statement(self) -> Statement:
         """Return the account as it is now."""

@@ -121,7 +121,7 @@ class Fates:
                 self._later(float(words["seconds"]), lambda: self._reject(algo, told=told))
             case "stop_vanishes":
                 self._later(float(words["seconds"]), lambda: self._vanish(algo))
-            case "stop_blind":
+            case "algo_blind":
                 algo.hidden = True
                 self._later(float(words["seconds"]), lambda: _show(algo))
             case "stop_filled_short":

@@ -44,14 +44,12 @@ _EXECUTED_BY_CODE = (-1006, -1007)
 class Faults:
     """The rules of one venue at work. Steps into requests (``Interceptor``) and messages (``StreamFaults``)."""
 
-    def __init__(self, venue: Venue, rules: Sequence[Rule] = ()) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._rng = Random(f"{venue.settings.seed}/faults")
         self._start = venue.clock.now()
         self._frozen: dict[str, int] = {}
         self.rules: list[Rule] = []
-        for rule in rules:
-            self.add(rule)
 
     def add(self, rule: Rule) -> None:
         """Let a rule hold from now on."""
@@ -65,7 +63,7 @@ class Faults:
 
     def set(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Replace all rules by others, as ``POST /_venue/faults`` does; UsageError leaves the old ones."""
-        made = [make_rule(row, self._venue.paths) for row in rows]
+        made = [make_rule(row, self._venue.reach) for row in rows]
         self.rules, self._frozen = [], {}
         for rule in made:
             self.add(rule)
@@ -240,7 +238,7 @@ class Faults:
                 venue.streams.close(str(words["category"]), int(words["code"]))
             case "stops_need_position":
                 venue.algos.needs_position = bool(words["on"])
-            case "takes_block":
+            case "algo_take_blocks":
                 venue.fates.takes_block = bool(words["on"])
 
 

@@ -84,7 +84,7 @@ KINDS: dict[str, FaultKind] = {
         STOP, "take it as NEW, reject it later", {"seconds": 1.5, "told": True}
     ),
     "stop_vanishes": FaultKind(STOP, "let it disappear without a word", {"seconds": REQUIRED}),
-    "stop_blind": FaultKind(
+    "algo_blind": FaultKind(
         STOP, "it is there, but look-ups and lists do not show it", {"seconds": REQUIRED}
     ),
     "stop_filled_short": FaultKind(STOP, "its child fills a share only", {"share": 0.5}),
@@ -93,7 +93,7 @@ KINDS: dict[str, FaultKind] = {
     "stops_need_position": FaultKind(
         MOMENT, "refuse reduce-only stops without a position", {"on": True}
     ),
-    "takes_block": FaultKind(MOMENT, "untriggered takes count for -4118", {"on": True}),
+    "algo_take_blocks": FaultKind(MOMENT, "untriggered takes count for -4118", {"on": True}),
     "skew": FaultKind(MOMENT, "set the venue's clock wrong by so much", {"ms": REQUIRED}),
     "disconnect_all": FaultKind(
         MOMENT, "end connections of a category (all without one)", {"category": "", "code": 1006}

@@ -48,8 +48,11 @@ class RecordingFeed:
     def ticks(self) -> Iterator[Tick]:
         """Yield the events in the order they were received."""
         with _opened(self._path) as lines:
-            for line in lines:
-                tick = self._tick(json.loads(line.split(" ", 1)[1]))
+            for number, line in enumerate(lines, start=1):
+                try:
+                    tick = self._tick(json.loads(line.split(" ", 1)[1]))
+                except (ValueError, KeyError, TypeError, ArithmeticError):
+                    raise _bad(self._path, number, "is no message of a stream") from None
                 if tick is not None:
                     yield tick
 

@@ -41,6 +41,8 @@ from tradebot.venue.kinds import (
     STREAM,
     FaultKind,
 )
+from tradebot.venue.reach import Reach, check_where
+from tradebot.venue.words import bad, check_number, check_share, check_words
 
 _WHEN = ("nth", "from_s", "to_s", "probability", "times")
 _AT = ("at_s", "every_s", "times")
@@ -52,25 +54,6 @@ _WHERE = {
     STOP: ("symbol", "client_id", "type", "side"),
     MOMENT: (),
 }
-STREAMS = ("private", "market", "public")
-EVENTS = (
-    "ORDER_TRADE_UPDATE",
-    "TRADE_LITE",
-    "ACCOUNT_UPDATE",
-    "ALGO_UPDATE",
-    "MARGIN_CALL",
-    "ACCOUNT_CONFIG_UPDATE",
-    "listenKeyExpired",
-    "kline",
-    "markPriceUpdate",
-    "bookTicker",
-    "trade",
-    "aggTrade",
-    "depthUpdate",
-    "24hrMiniTicker",
-    "forceOrder",
-)
-_METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 @dataclass(slots=True)
@@ -103,8 +86,8 @@ class Rule:
         return self.times is not None and self.applied >= self.times
 
 
-def load_rules(path: Path, paths: Collection[str]) -> list[Rule]:
-    """Read a faults file; ``paths`` are those of the venue's requests. ConfigError names file and key."""
+def load_rules(path: Path, reach: Reach) -> list[Rule]:
+    """Read a faults file; ``reach`` is what rules can meet. ConfigError names file and key."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -113,132 +96,84 @@ def load_rules(path: Path, paths: Collection[str]) -> list[Rule]:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
     for name in table:
         if name != "fault":
-            raise _bad("there is no such table", name, "rules are written [[fault]]", path)
+            raise _in_file("there is no such table", name, path)
     rows = table.get("fault", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _bad("is no list of tables", "fault", "rules are written [[fault]]", path)
+        raise _in_file("is no list of tables", "fault", path)
     rules = []
     for number, row in enumerate(rows):
         try:
-            rules.append(make_rule(row, paths))
+            rules.append(make_rule(row, reach))
         except UsageError as error:
             key = f"fault[{number}].{error.key}" if error.key else f"fault[{number}]"
             raise ConfigError(error.message, file=str(path), key=key, hint=error.hint) from None
     return rules
 
 
-def make_rule(row: Mapping[str, Any], paths: Collection[str]) -> Rule:
+def make_rule(row: Mapping[str, Any], reach: Reach) -> Rule:
     """Check one rule. UsageError with the key, what is wrong and the nearest that exists."""
     do = row.get("do")
     if not isinstance(do, str) or do not in KINDS:
-        raise _bad(f"there is no fault {do!r}", "do", meant(str(do), KINDS))
+        raise bad(f"there is no fault {do!r}", "do", meant(str(do), KINDS))
     kind = KINDS[do]
     when = _AT if kind.target == MOMENT else _WHEN
     where = _WHERE[kind.target]
     words = {k: v for k, v in row.items() if k not in ("do", *when, *where)}
     if do == "act":
-        _check_act(words)
+        _check_act(words, reach)
     else:
-        _check_words(do, kind, words, (*when, *where))
+        _check_names(do, kind, words, (*when, *where))
+        check_words(do, kind, words)
         words = {**kind.words, **words}
     rule = Rule(do, kind, {k: str(row[k]) for k in where if k in row}, words)
     for name in when:
         if name in row:
-            setattr(rule, name, _number(name, row[name]))
+            _check_time(name, row[name])
+            setattr(rule, name, row[name])
     _check_when(rule)
-    _check_where(rule, paths)
+    check_where(rule.where, kind.target, reach)
     return rule
 
 
-def _check_act(words: dict[str, Any]) -> None:
+def _check_act(words: dict[str, Any], reach: Reach) -> None:
     if "act" not in words:
-        raise _bad("is missing", "act", meant("", Acts.names()))
+        raise bad("is missing", "act", meant("", Acts.names()))
     Acts.check(str(words["act"]), {k: v for k, v in words.items() if k != "act"})
+    symbol = str(words.get("symbol", ""))
+    if symbol and symbol.replace("/", "") not in reach.symbols:
+        raise bad(f"{symbol} is not listed", "symbol", meant(symbol, sorted(reach.symbols)))
 
 
-def _check_words(
+def _check_names(
     do: str, kind: FaultKind, words: Mapping[str, Any], others: Collection[str]
 ) -> None:
-    for name, value in words.items():
+    for name in words:
         if name not in kind.words:
-            raise _bad(f"{do} takes no such key", name, meant(name, [*kind.words, *others, "do"]))
-        allowed = kind.among.get(name)
-        if allowed and value not in allowed:
-            raise _bad(f"{value!r} is not known", name, f"known: {', '.join(allowed)}")
-        if (
-            isinstance(kind.words[name], float)
-            or name in ("seconds", "to_ms", "window_ms")
-            or (name == "ms" and not (do == "skew" and type(value) is int))
-        ):
-            _number(name, value)
+            raise bad(f"{do} takes no such key", name, meant(name, [*kind.words, *others, "do"]))
     for name, default in kind.words.items():
         if default is REQUIRED and name not in words:
-            raise _bad(f"{do} needs it", name, f"{do}: {kind.about}")
-    if do == "fill_in_parts":
-        _check_parts(words)
+            raise bad(f"{do} needs it", name, f"{do}: {kind.about}")
 
 
-def _check_parts(words: Mapping[str, Any]) -> None:
-    parts, at = words["parts"], words["at_s"]
-    lists = isinstance(parts, list) and isinstance(at, list)
-    if not lists or len(parts) != len(at) or not parts:
-        raise _bad(
-            "needs as many times as parts", "parts", 'parts = ["0.001", "0.002"], at_s = [0, 3]'
-        )
-    for value in at:
-        _number("at_s", value)
-    for value in parts:
-        try:
-            good = float(value) > 0
-        except (TypeError, ValueError):
-            good = False
-        if not good:
-            raise _bad(f"{value!r} is no quantity", "parts", 'write them as "0.001"')
-
-
-def _number(name: str, value: Any) -> Any:
-    whole = name in ("nth", "times")
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        what = "whole number" if whole else "number"
-        raise _bad(f"{value!r} is no {what}", name, f"write it as {1 if whole else 1.5}")
-    if value < (1 if whole else 0):
-        raise _bad(f"{value} is too small", name, f"at least {1 if whole else 0}")
-    if name == "probability" and value > 1:
-        raise _bad(f"{value} is no probability", name, "between 0 and 1")
-    return value
+def _check_time(name: str, value: Any) -> None:
+    if name == "probability":
+        check_share(name, value)
+    elif name in ("nth", "times"):
+        check_number(name, value, whole=True, least=1)
+    else:
+        check_number(name, value)
 
 
 def _check_when(rule: Rule) -> None:
     if rule.to_s is not None and rule.to_s <= rule.from_s:
-        raise _bad(f"ends at {rule.to_s} s before it begins", "to_s", "later than from_s")
+        raise bad(f"ends at {rule.to_s} s before it begins", "to_s", "later than from_s")
     if rule.nth is not None and rule.times is not None and rule.times > 1:
-        raise _bad("nth and times above 1 contradict each other", "times", "leave one of them out")
+        raise bad("nth and times above 1 contradict each other", "times", "leave one of them out")
+    if rule.probability == 0:
+        raise bad("the rule can never apply", "probability", "above 0, or leave the rule out")
     if rule.kind.target == MOMENT and rule.at_s is None:
         rule.at_s = 0.0
 
 
-def _check_where(rule: Rule, paths: Collection[str]) -> None:
-    """Refuse a rule that nothing can ever fit."""
-    where = rule.where
-    if rule.kind.target in (ARRIVAL, REQUEST):
-        method = where.get("method")
-        if method is not None and method not in _METHODS:
-            raise _bad(f"{method} is no method", "method", f"known: {', '.join(_METHODS)}")
-        pattern = where.get("path")
-        if pattern is not None and not any(fnmatchcase(path, pattern) for path in paths):
-            raise _bad(f"no request has the path {pattern}", "path", meant(pattern, sorted(paths)))
-    if rule.kind.target == STREAM:
-        stream = where.get("stream")
-        if stream is not None and not any(fnmatchcase(name, stream) for name in STREAMS):
-            raise _bad(f"there is no stream {stream}", "stream", f"known: {', '.join(STREAMS)}")
-        event = where.get("event")
-        if event is not None and not any(fnmatchcase(e, event.partition("/")[0]) for e in EVENTS):
-            raise _bad(f"there is no event {event}", "event", meant(event, EVENTS))
-        if event is not None and "/" not in event:
-            where["event"] = f"{event}/*"
-
-
-def _bad(what: str, key: str, hint: str, path: Path | None = None) -> UsageError:
-    if path is not None:
-        return ConfigError(what, key=key, hint=hint, file=str(path))
-    return UsageError(what, key=key, hint=hint)
+def _in_file(what: str, key: str, path: Path) -> ConfigError:
+    return ConfigError(what, key=key, hint="rules are written [[fault]]", file=str(path))

@@ -13,6 +13,22 @@ from tradebot.venue.listings import Listing
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
+PERMISSIONS: dict[str, bool] = {
+    "ipRestrict": True,
+    "enableReading": True,
+    "enableWithdrawals": False,
+    "enableInternalTransfer": False,
+    "enableMargin": False,
+    "enableFutures": True,
+    "permitsUniversalTransfer": False,
+    "enableVanillaOptions": False,
+    "enableFixApiTrade": False,
+    "enableFixReadOnly": False,
+    "enableSpotAndMarginTrading": False,
+    "enablePortfolioMarginTrading": False,
+}
+"""What the API key may do unless the account says otherwise: reading and futures, from one address."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptedPosition:

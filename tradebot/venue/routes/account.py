@@ -13,6 +13,7 @@ from tradebot.venue.errors import VenueError
 from tradebot.venue.income import TYPES
 from tradebot.venue.listings import Listing, leverage_bracket, max_notional, rate_limits
 from tradebot.venue.payloads import income_row
+from tradebot.venue.settings import PERMISSIONS
 
 if TYPE_CHECKING:
     from tradebot.venue.core import Venue
@@ -235,21 +236,11 @@ def income(venue: Venue, call: Call) -> Any:
 
 def permissions(venue: Venue, call: Call) -> Any:  # noqa: ARG001
     """Return what the API key may do: reading and futures, bound to an address."""
+    given = PERMISSIONS | venue.settings.account.permissions
     return {
-        "ipRestrict": True,
+        "ipRestrict": given["ipRestrict"],
         "createTime": 1_700_000_000_000,
-        "enableReading": True,
-        "enableWithdrawals": False,
-        "enableInternalTransfer": False,
-        "enableMargin": False,
-        "enableFutures": True,
-        "permitsUniversalTransfer": False,
-        "enableVanillaOptions": False,
-        "enableFixApiTrade": False,
-        "enableFixReadOnly": False,
-        "enableSpotAndMarginTrading": False,
-        "enablePortfolioMarginTrading": False,
-        **venue.settings.account.permissions,
+        **{name: allowed for name, allowed in given.items() if name != "ipRestrict"},
     }
 
 
