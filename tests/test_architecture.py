@@ -78,6 +78,18 @@ def _only_declares(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return (node.end_lineno or 0) - body.lineno + 1 <= LONGEST // 2
 
 
+METHODS = 25
+TRADING = [path for path in FILES if path.parent == PACKAGE / "core" / "trading"]
+
+
+@pytest.mark.parametrize("path", TRADING, ids=lambda p: p.name)
+def test_no_class_of_the_engine_does_everything(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            methods = [part.name for part in node.body if isinstance(part, ast.FunctionDef)]
+            assert len(methods) <= METHODS, f"{node.name} has {len(methods)}"
+
+
 SHARED_NAMES = {
     "Params": "every strategy's own parameters, by CONTRACT's name for them",
 }

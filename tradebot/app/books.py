@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
-from typing import Any
 
 from tradebot.core.model.effects import CashBooked, FillBooked, FundingBooked
 from tradebot.core.model.errors import JournalError
@@ -16,13 +15,14 @@ from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Side
 from tradebot.core.state.portfolio import Portfolio
 from tradebot.journal.reader import Reader
+from tradebot.journal.rows import StateRow
 
 
-def check_books(reader: Reader, run: str, body: dict[str, Any]) -> None:
-    """Raise JournalError unless cash (USDT) and quantities of a state follow from the audit trail."""
+def check_books(reader: Reader, run: str, state: StateRow) -> None:
+    """Raise JournalError unless cash (USDT) and quantities of a state follow from the audit trail up to it."""
     portfolio = Portfolio(ZERO, ())
-    portfolio.restore(body["session"]["engine"]["portfolio"])
-    cash, held = _added_up(reader, run, portfolio.start)
+    portfolio.restore(state.body["session"]["engine"]["portfolio"])
+    cash, held = _added_up(reader, run, portfolio.start, state.audit_seq)
     differing = _differences(portfolio, cash, held)
     if differing:
         raise JournalError(
@@ -32,9 +32,13 @@ def check_books(reader: Reader, run: str, body: dict[str, Any]) -> None:
         )
 
 
-def _added_up(reader: Reader, run: str, cash: Decimal) -> tuple[Decimal, dict[str, Decimal]]:
+def _added_up(
+    reader: Reader, run: str, cash: Decimal, until: int
+) -> tuple[Decimal, dict[str, Decimal]]:
     held: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     for logged in reader.bookings(run):
+        if logged.seq > until:
+            break
         match logged.effect:
             case FillBooked(fill=fill):
                 signed = fill.qty if fill.side is Side.BUY else -fill.qty

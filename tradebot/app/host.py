@@ -23,6 +23,7 @@ from tradebot.app.resume import (
     opening_words,
     previous_runs,
     replay_tail,
+    try_tail,
     warm_all,
     warm_bars,
 )
@@ -30,7 +31,7 @@ from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner
 from tradebot.app.standing import database
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
@@ -70,6 +71,11 @@ class Setup:
     broker: Broker | None = None
     venue: str = "local"
     clock: Clock = SYSTEM
+
+    @property
+    def outside(self) -> bool:
+        """Whether an account outside is traded: it must be protected whatever the journal is like."""
+        return self.broker is not None and self.broker.outside
 
     def venue_of(self, mode: str) -> str:
         """Return where the orders of a mode go."""
@@ -163,7 +169,12 @@ async def opened(
         path = journal_path(data_dir)
         keep = setup.config.log.keep_days
         async with await Journal.open(
-            path, key=key, keep_days=keep, max_pages=setup.max_pages, clock=setup.clock
+            path,
+            key=key,
+            keep_days=keep,
+            max_pages=setup.max_pages,
+            clock=setup.clock,
+            strict=not setup.outside,
         ) as journal:
             previous: list[RunRow | None] = [None] * len(setup.modes)
             if not setup.new:
@@ -243,16 +254,14 @@ async def _begin(
 ) -> Identity:
     """Make a run current: a new one, or an interrupted one with its state loaded."""
     nonce, instance = secrets.token_hex(4), instance_id(data_dir)
+    doubts = [error.message for error in journal.doubts] if start.session.broker.outside else []
+    if start.previous is not None:
+        doubts += await _take_up(setup, journal, path, data_dir, start)
     previous = start.previous
     if previous is None:
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
         run = previous.id
-        if (
-            not start.session.broker.outside
-        ):  # else the account is asked, and nothing holds protection up
-            await journal.vouch(run)
-        start.state = load_state(path, run, start.session)
         if start.state is not None and not is_wall(setup.source):
             warm_all(path, run, start.session, heartbeat)
         await journal.resume_run(run, nonce, setup.clock.wall_ms())
@@ -264,8 +273,32 @@ async def _begin(
     keys = [] if start.state is None or previous is None else changed_keys(previous, setup.config)
     if keys:
         start.words.append(f"configured otherwise than before: {', '.join(keys)}")
+    start.words += [f"{doubt}; no entries, protection goes on" for doubt in doubts]
     digest, resumed = setup.config.digest(), start.state is not None
-    return Identity(run, start.mode, setup.spec.name, digest, instance, nonce, resumed)
+    doubt = "; ".join(doubts)
+    return Identity(run, start.mode, setup.spec.name, digest, instance, nonce, resumed, doubt)
+
+
+async def _take_up(
+    setup: Setup, journal: Journal, path: Path, data_dir: Path, start: _Beginning
+) -> list[str]:
+    """Load the state of the run that is to go on; return why that cannot be done where an account is traded.
+
+    Then another run begins, and what is held is what the exchange says. Raises JournalError for a simulated run.
+    """
+    assert start.previous is not None
+    run = start.previous.id
+    try:
+        await journal.vouch(run)
+        start.state = load_state(path, run, start.session)
+        if start.state is not None and start.session.broker.outside:
+            try_tail(path, run, _session(setup, data_dir, start.mode), start.state)
+    except JournalError as error:
+        if not start.session.broker.outside:
+            raise
+        start.previous = start.state = None
+        return [error.message]
+    return []
 
 
 def _session(setup: Setup, data_dir: Path, mode: str) -> Session:

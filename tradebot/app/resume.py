@@ -19,7 +19,7 @@ from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.run import Hosted, shape
 from tradebot.config import Config
 from tradebot.core.model.effects import Effect, SignalJudged
-from tradebot.core.model.errors import UsageError
+from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Bar
 from tradebot.core.trading.replay import replay
@@ -70,7 +70,8 @@ def _place(reader: Reader, run: RunRow | None) -> dict[str, Any] | None:
 def load_state(path: Path, run: str, session: Session) -> StateRow | None:
     """Return the journalled state. None for a run that was killed before its first commit.
 
-    Raises UsageError for a state of other symbols or another timeframe.
+    Raises UsageError for a state of other symbols or another timeframe, JournalError for one whose money does
+    not follow from the audit trail.
     """
     with Reader(path) as reader, exact():
         state = reader.state(run)
@@ -81,8 +82,7 @@ def load_state(path: Path, run: str, session: Session) -> StateRow | None:
                 f"{run} was interrupted with another timeframe or other symbols",
                 hint="use the same to go on with it, or --new to start another run",
             )
-        if not session.broker.outside:
-            check_books(reader, run, state.body)
+        check_books(reader, run, state)
     return state
 
 
@@ -119,6 +119,20 @@ def replay_tail(path: Path, run: str, session: Session, state: StateRow) -> None
         judged = [effect for effect in effects if isinstance(effect, SignalJudged)]
         events = (logged.event for logged in reader.events(run, state.log_seq))
         replay(session, events, judged)
+
+
+def try_tail(path: Path, run: str, trial: Session, state: StateRow) -> None:
+    """Live through the log's tail on a session of no consequence; JournalError where that cannot be done.
+
+    The newest part of the log is not signed: what somebody wrote there must not keep an engine from protecting.
+    """
+    try:
+        with exact():
+            trial.restore(state.body["session"])
+        replay_tail(path, run, trial, state)
+    except Exception as error:  # whatever was written there
+        words = f"the log behind the state of {run} cannot be lived through again"
+        raise JournalError(f"{words} ({type(error).__name__}: {error})", file=str(path)) from error
 
 
 def last_bar(path: Path, runs: Sequence[Hosted]) -> int | None:

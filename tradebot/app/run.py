@@ -22,7 +22,10 @@ Observer = Callable[[Event, Sequence[Effect]], None]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who runs: the run, its strategy in words, and what goes into ``RunStarted``."""
+    """Who runs: the run, its strategy in words, and what goes into ``RunStarted``.
+
+    ``doubt`` says what is wrong with the journal that an account's run starts on.
+    """
 
     run: str
     mode: str
@@ -31,6 +34,7 @@ class Identity:
     instance: str
     nonce: str
     resumed: bool
+    doubt: str = ""
 
 
 class Hosted:
@@ -80,7 +84,9 @@ class Hosted:
         who, now = self.identity, self.session.engine.now
         at = now if who.resumed and now and not passed else max(at, now)
         self.session.deliver(
-            RunStarted(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed)
+            RunStarted(
+                *(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed, who.doubt)
+            )
         )
 
     def command(self, number: int, name: str, who: str, reason: str, review: str = "") -> None:

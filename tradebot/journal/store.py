@@ -20,8 +20,8 @@ from tradebot.disk import private_directory, private_file
 from tradebot.journal import schema
 from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.faults import faults
-from tradebot.journal.noted import LOST_LOG, Noted, has_log, lost, read_noted, write_noted
-from tradebot.journal.opening import check
+from tradebot.journal.noted import Noted, has_log, write_noted
+from tradebot.journal.opening import check, find_doubts
 from tradebot.journal.pack import drop_old, is_due, pack_hour
 from tradebot.journal.projection import Fact, fact_body, project
 from tradebot.journal.rows import (
@@ -78,6 +78,7 @@ class Store:
         busy_ms: int,
         clock: Clock = SYSTEM,
         quick: bool = False,
+        strict: bool = True,
     ) -> None:
         self._clock = clock
         self.path = path
@@ -89,7 +90,8 @@ class Store:
         self._hosted: dict[str, _Hosted] = {}
         self._leftovers: list[int] = []
         self._sealing = True
-        self._quick = quick
+        self._quick, self._strict = quick, strict
+        self.doubts: list[JournalError] = []
         self._db: sqlite3.Connection
 
     def connect(self) -> sqlite3.Connection:
@@ -164,7 +166,7 @@ class Store:
             hosted = self._hosted.pop(run)
             if (
                 fact.state == "ended"
-            ):  # an interrupted run goes on soon, and quitting should be quick
+            ):  # an interrupted one goes on soon, and quitting should be quick
                 self._quietly(self._pack_all, hosted)
         return self._head
 
@@ -229,8 +231,9 @@ class Store:
         version = schema.schema_version(db, self.path)  # before anything is written to it
         if version:
             check(db, self.path, self.key, quick=self._quick)
-        elif (noted := read_noted(self.path, self.key)) and noted.open and not had_log:
-            raise lost(self.path, LOST_LOG)
+        self.doubts = find_doubts(db, self.path, self.key, empty=not version, had_log=had_log)
+        if self.doubts and self._strict:
+            raise self.doubts[0]
         (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":  # without it readers would hold up the writer
             raise JournalError(
@@ -256,7 +259,7 @@ class Store:
             self._seal()
 
     def vouch(self, run: str) -> None:
-        """Raise JournalError unless a simulated run's journalled state is genuine, and its newest."""
+        """Raise JournalError unless a run's journalled state is genuine, and its newest."""
         with faults(self.path):
             wrong = check_state(self._db, self.key, run)
         if wrong is not None:
@@ -266,7 +269,7 @@ class Store:
         """Bring everything into the one file and note its head: the log is not needed any more."""
         with faults(self.path):
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        if self._head.seq:
+        if self._head.seq and not self.doubts:
             write_noted(self.path, self.key, Noted(self._head, open=False))
 
     def _seal(self) -> None:
@@ -276,6 +279,10 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", seal)
 
     def _note(self) -> None:
+        if (
+            self.doubts
+        ):  # what contradicts the note is found again at every start, until it is mended
+            return
         write_noted(self.path, self.key, Noted(self._head, open=True))
 
     def _load_head(self) -> None:
@@ -314,7 +321,9 @@ class Store:
 
     def _write_head(self, head: Head, why: str, wall: int) -> None:
         mac = sign_head(self.key, head, why, wall)
-        self._db.execute("INSERT INTO heads VALUES (?, ?, ?, ?, ?)", (*_pair(head), why, wall, mac))
+        self._db.execute(
+            "INSERT INTO heads VALUES (?, ?, ?, ?, ?)", (head.seq, head.hash, why, wall, mac)
+        )
         self._seal()
 
     def _host(self, run: str, num: int) -> None:
@@ -359,7 +368,7 @@ class Store:
 
     def _append_facts(self, run: str, wall: int, facts: Iterable[tuple[int, Fact]]) -> Head:
         """Append to the chain and bring the tables up to date; return the new head, not yet kept."""
-        seq, prev = _pair(self._head)
+        seq, prev = self._head.seq, self._head.hash
         for ts, fact in facts:
             seq += 1
             row = (seq, run, ts, wall, type(fact).__name__, fact_body(fact))
@@ -439,7 +448,3 @@ def _life_of(end: RunEnd, at: int) -> tuple[str, int, RunEnded]:
         raise ValueError(f"a run ends as ended or interrupted, not as {end.state}")
     text = None if end.summary is None else codec.canonical(end.summary)
     return end.run, at, RunEnded(end.state, end.error, text)
-
-
-def _pair(head: Head) -> tuple[int, str]:
-    return head.seq, head.hash

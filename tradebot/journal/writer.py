@@ -54,14 +54,25 @@ class Journal:
         busy_ms: int = BUSY_MS,
         clock: Clock = SYSTEM,
         quick: bool = False,
+        strict: bool = True,
     ) -> Journal:
         """Open the file, made and migrated as needed; runs left running become interrupted.
 
         ``max_pages`` bounds the file (4 KiB pages). Raises SchemaError for another program's or a
         newer database, JournalError for a corrupt, locked, cut or unwritable one and for a wrong key.
-        ``quick`` leaves out the look at every page: a close-all does not wait for it.
+        ``quick`` leaves out the look at every page: a close-all does not wait for it. Without ``strict`` one that
+        was cut, or whose heads are not as signed, is opened all the same and ``doubts`` say why not: an account
+        must be protected.
         """
-        store = Store(path, key, keep_days=keep_days, busy_ms=busy_ms, clock=clock, quick=quick)
+        store = Store(
+            path,
+            key,
+            keep_days=keep_days,
+            busy_ms=busy_ms,
+            clock=clock,
+            quick=quick,
+            strict=strict,
+        )
         journal = cls(store, await _connect(store))
         if max_pages is not None:
             await journal.limit_pages(max_pages)
@@ -71,6 +82,11 @@ class Journal:
     def path(self) -> Path:
         """The journal's file."""
         return self._store.path
+
+    @property
+    def doubts(self) -> tuple[JournalError, ...]:
+        """What a journal that was opened without ``strict`` is not opened for otherwise."""
+        return tuple(self._store.doubts)
 
     @property
     def maintenance_error(self) -> JournalError | None:
@@ -109,7 +125,7 @@ class Journal:
         return await self._on_thread(self._store.end_runs, ends, wall)
 
     async def vouch(self, run: str) -> None:
-        """Raise JournalError unless a simulated run's state is genuine and its newest: before it goes on."""
+        """Raise JournalError unless a run's state is genuine and its newest: before it goes on."""
         await self._on_thread(self._store.vouch, run)
 
     async def publish_head(self, why: str, wall: int) -> Head:

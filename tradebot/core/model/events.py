@@ -17,7 +17,11 @@ from tradebot.core.model.values import Bar, Fill, MarkBar, OrderStatus, Quote
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The first event of every start, a resumed one too. ``nonce`` is never used twice."""
+    """The first event of every start, a resumed one too. ``nonce`` is never used twice.
+
+    ``doubt`` says what is wrong with the journal of a run whose broker is outside: then no entry is made. Where
+    it is not resumed either, nobody knows what was: the account is taken over as the venue has it.
+    """
 
     at: int
     run: str
@@ -25,6 +29,7 @@ class RunStarted:
     nonce: str
     config_hash: str
     resumed: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

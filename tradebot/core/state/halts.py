@@ -62,7 +62,16 @@ HALTS: Mapping[str, HaltReason] = {
         HaltReason("ledger", "executions are missing", until="executions are still missing"),
         HaltReason("exit", "exits are refused", until="a position is still being closed"),
         HaltReason("config", "the account is set otherwise", until="the account is set otherwise"),
-        HaltReason("journal", "the journal takes no commits", until="the journal takes no commits"),
+        HaltReason(
+            "stop_path",
+            "stops were lost twice in an hour",
+            until="a position still has no stop in place",
+        ),
+        HaltReason(
+            "journal",
+            "the journal takes no commits, or is not as it was signed",
+            until="the journal is not in order",
+        ),
         HaltReason("foreign", "somebody else trades on the account"),
         HaltReason("instance", "another tradebot trades on the account"),
         HaltReason("liquidated", "the exchange liquidated a position"),

@@ -129,7 +129,10 @@ class OrderTable:
 
     def adopt(self, read: OrderRead) -> None:
         """Take up an order of ours that was read from the venue and is on no record."""
+        purpose = _purpose_of(read)
         kind = OrderType.LIMIT if read.trigger is None else OrderType.STOP_MARKET
+        if read.trigger is not None and purpose is Purpose.TARGET:
+            kind = OrderType.TAKE_PROFIT_MARKET
         order = Order(
             id=read.order_id,
             symbol=read.symbol,
@@ -139,7 +142,7 @@ class OrderTable:
             price=read.price,
             trigger=read.trigger,
             reduce_only=read.reduce_only,
-            purpose=Purpose.EXIT if read.reduce_only else Purpose.ENTRY,
+            purpose=purpose,
         )
         tracked = TrackedOrder.sent(order, 0, self.now)
         tracked.heard_at = self.now
@@ -412,6 +415,15 @@ class OrderTable:
         self.strangers = [Stranger(restored_fill(fill), at) for fill, at in state["strangers"]]
         self.sent = state["sent"]
         self.prefix = state["prefix"]
+
+
+def _purpose_of(read: OrderRead) -> Purpose:
+    """Return why an order was sent: its id ends with that; what it may do counts more than what it is called."""
+    if not read.reduce_only:
+        return Purpose.ENTRY
+    letter = read.order_id[-1:]
+    closing = (Purpose.STOP, Purpose.TARGET)
+    return next((purpose for purpose in closing if purpose.value == letter), Purpose.EXIT)
 
 
 def _patience(waited: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,22 +12,19 @@ from tradebot.core.model.effects import (
     AccountCompared,
     CashBooked,
     FundingBooked,
-    Notify,
     ReadBack,
     Reconcile,
 )
 from tradebot.core.model.events import (
-    AccountConfigRead,
     AccountRead,
     AccountSnapshot,
-    Baseline,
     CashMoved,
     FundingPaid,
 )
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import ANSWER_MS, FAR, LEDGER_MS
-from tradebot.core.trading.answers import of_another
+from tradebot.core.trading.answers import TAKEN_OVER, Answers, of_another
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.reactions import Reactions
 from tradebot.core.trading.shared import Shared
@@ -61,10 +58,13 @@ class Accounts:
     account was last asked for because of either, ``_reconciled_at`` when it was last read whole (UTC ms).
     """
 
-    def __init__(self, shared: Shared, reactions: Reactions, exits: Exits) -> None:
+    def __init__(
+        self, shared: Shared, reactions: Reactions, exits: Exits, answers: Answers
+    ) -> None:
         self._shared = shared
         self._reactions = reactions
         self._exits = exits
+        self._answers = answers
         self._doubts: dict[str, Doubt] = {}
         self._missing: dict[str, tuple[str, int, int]] = {}
         self._asked_at = 0
@@ -76,6 +76,8 @@ class Accounts:
         """Book funding once and hold the position to its limits."""
         shared = self._shared
         line = event.id or f"funding:{event.symbol}:{event.exchange_time}"
+        if event.exchange_time <= shared.past:
+            return
         if self._is_beyond_memory(line, event.exchange_time):
             return
         if not shared.portfolio.fund(event.symbol, event.exchange_time, event.amount, line):
@@ -94,22 +96,24 @@ class Accounts:
     def take_cash(self, event: CashMoved) -> None:
         """Book any other cash line once; a commission that a fill has told of is in the fill."""
         shared = self._shared
+        if event.exchange_time <= shared.past:
+            return
         if event.trade_id:
             if not shared.portfolio.knows_trade(event.symbol, event.trade_id):
                 self._expect(event)
             return
         if self._is_beyond_memory(event.id, event.exchange_time):
             return
-        if not shared.portfolio.move(event.id, event.exchange_time, event.amount):
+        self._move(event)
+
+    def _move(self, line: CashMoved) -> None:
+        shared = self._shared
+        if not shared.portfolio.move(line.id, line.exchange_time, line.amount):
             return
-        shared.out.append(
-            CashBooked(
-                *(shared.now, event.id, event.kind, event.symbol, event.amount),
-                event.exchange_time,
-            )
-        )
-        if event.kind == TRANSFER:
-            self._reactions.shift(event.amount)
+        booked = (shared.now, line.id, line.kind, line.symbol, line.amount, line.exchange_time)
+        shared.out.append(CashBooked(*booked))
+        if line.kind == TRANSFER:
+            self._reactions.shift(line.amount)
         self._reactions.see_equity()
 
     def _is_beyond_memory(self, line: str, time: int) -> bool:
@@ -156,6 +160,8 @@ class Accounts:
         names = [event.symbol] if event.symbol else list(shared.books)
         books = [shared.books[name] for name in names if name in shared.books]
         held = {position.symbol: position.qty for position in event.positions}
+        if shared.past == FAR and not event.symbol:
+            self._take_over(event)
         for book in books:
             self._compare_position(book, held.get(book.symbol, ZERO), event.asked)
         self._compare_orders(books, event)
@@ -168,6 +174,28 @@ class Accounts:
         self._conclude()
         for book in books:
             self._exits.pursue(book)
+
+    def _take_over(self, event: AccountRead) -> None:
+        """Nobody here knows what was: the run begins with the account as it was read.
+
+        First the orders, so that a stop that stands is kept; then the positions, which are protected at once;
+        then the wallet.
+        """
+        shared, time = self._shared, event.exchange_time
+        shared.past = time
+        held = [read for read in event.positions if read.qty and read.symbol in shared.books]
+        for read in held:
+            shared.books[read.symbol].read = read.qty
+        for order in (*event.orders, *event.algo_orders):
+            if shared.table.find(order.order_id, order.symbol, order.venue_id) is None:
+                self._judge_stranger(order)
+        for read in held:
+            self._answers.take_over(shared.books[read.symbol], read, time)
+        if event.wallet is not None and (rest := event.wallet - self.ledger_wallet()):
+            name = f"{TAKEN_OVER}-{time}"
+            self._move(CashMoved(shared.now, name, TRANSFER, "", rest, time))
+        count = f"{len(held)} position(s)"
+        shared.warn(f"the account was taken over as the exchange has it: {count}")
 
     def _compare_position(self, book: InstrumentState, read: Decimal, asked: int) -> None:
         if book.moved_at >= asked:  # it has moved since: what was read is old
@@ -215,7 +243,7 @@ class Accounts:
             shared.halt("foreign", f"order {name} on {order.symbol} is none of this run's")
         else:  # a closing order may be all that protects: it goes with the position
             shared.table.adopt(order)
-            if not order.reduce_only or not shared.position(book):
+            if not order.reduce_only or not (shared.position(book) or book.read):
                 shared.table.cancel(order.order_id, "nobody here knew of it")
 
     def _weigh(self, subject: str, text: str, asked: int, symbol: str) -> None:
@@ -241,44 +269,6 @@ class Accounts:
             self._shared.unmet["account"] = "; ".join(texts)
         else:
             self._shared.unmet.pop("account", None)
-
-    # -- how the account is set ------------------------------------------------------------------------
-
-    def take_config(self, event: AccountConfigRead) -> None:
-        """Halt while the account is not set as limits and margins are worked out."""
-        faults = list(self._config_faults(event))
-        if faults:
-            self._shared.unmet["config"] = "; ".join(faults)
-            self._shared.halt("config", "; ".join(faults))
-        else:
-            self._shared.unmet.pop("config", None)
-
-    def _config_faults(self, event: AccountConfigRead) -> Iterator[str]:
-        if event.hedged:
-            yield "the account is in hedge mode; one-way is needed"
-        if event.multi_assets:
-            yield "the account is in multi-assets mode; single-asset is needed"
-        for item in event.symbols:
-            if item.symbol not in self._shared.books:
-                continue
-            if item.leverage != self._shared.watch.leverage:
-                wanted = self._shared.watch.leverage
-                yield f"{item.symbol} is set to {item.leverage}x instead of {wanted}x"
-            if not item.isolated or item.auto_margin:
-                yield f"{item.symbol} is not on isolated margin of a fixed amount"
-
-    def take_baseline(self, event: Baseline) -> None:
-        """Take over what the equity was when day and week began; entries wait while nobody knows."""
-        shared = self._shared
-        if shared.watch.rebase(event.day_start, event.day, event.week_start, event.week):
-            shared.blocked.pop("baseline", None)
-            text = f"equity at the start of the day {event.day}, of the week {event.week}"
-            shared.out.append(Notify(shared.now, "info", text))
-            self._reactions.see_equity()
-        else:
-            text = f"the equity at the start of the day or week is not known. {event.detail}"
-            shared.blocked["baseline"] = text.strip()
-            shared.cancel_entries("baseline unknown")
 
     # -- time ----------------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from tradebot.core.model.account import PositionRead
 from tradebot.core.model.effects import FillBooked, LookUp
 from tradebot.core.model.events import Filled, OrderSeen, OrderUpdate
-from tradebot.core.model.money import plain
-from tradebot.core.model.values import Fill, OrderStatus, Purpose
+from tradebot.core.model.money import ZERO, plain
+from tradebot.core.model.values import Fill, OrderStatus, Purpose, Side
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import ANSWER_MS, LEDGER_MS, NO_SUCH_ORDER, Stranger
 from tradebot.core.state.orders import TrackedOrder
@@ -20,6 +21,9 @@ from tradebot.core.trading.reactions import Reactions
 from tradebot.core.trading.shared import Shared
 
 EXTERNAL = "external"
+
+TAKEN_OVER = "taken-over"
+"""In the place of an order's id: the fill stands for what the account held when the run began."""
 
 EXIT_WORDS = {Purpose.STOP: "stop", Purpose.TARGET: "target"}
 
@@ -70,6 +74,8 @@ class Answers:
         if book is None:
             shared.halt("foreign", f"a fill on {fill.symbol}, which this run does not trade")
             return
+        if fill.time <= shared.past:
+            return
         if shared.portfolio.forgot(fill):
             text = f"trade {fill.trade_id} on {fill.symbol} is older than all that is remembered"
             shared.halt("ledger", f"{text}: nobody can say if it was booked")
@@ -83,6 +89,17 @@ class Answers:
         own = None if tracked is not None else _own_fill(fill)
         if self._book(book, fill, tracked, own) and tracked is None:
             self._question(fill, own)
+
+    def take_over(self, book: InstrumentState, read: PositionRead, at: int) -> None:
+        """Book a position that nobody here knows the past of, as it is read; protect or close it."""
+        side = Side.BUY if read.qty > 0 else Side.SELL
+        told = Fill(
+            *(book.symbol, 0, TAKEN_OVER, side, abs(read.qty), read.entry, ZERO, False, at),
+        )
+        fill = self._shared.portfolio.named(told)
+        if fill is not None:
+            self._protection.stand_behind(book, side)
+            self._book(book, fill, None, None)
 
     def _book(
         self,

@@ -60,6 +60,9 @@ class Commands:
         closing = [b.symbol for b in shared.books.values() if b.closing and shared.position(b)]
         if closing:
             unmet["exit"] = ", ".join(closing)
+        bare = [book.symbol for book in shared.books.values() if book.bare_since]
+        if bare:
+            unmet["stop_path"] = ", ".join(bare)
         if shared.table.shorts:
             unmet["ledger"] = ", ".join(shared.table.shorts)
         return Standing(unmet, review)

@@ -38,6 +38,7 @@ from tradebot.core.state.trips import Trades
 from tradebot.core.strategy.fault import Fault, raised
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import Resampler
+from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.answers import Answers
 from tradebot.core.trading.commands import Commands
@@ -109,9 +110,9 @@ class Engine:
         self.answers = Answers(
             shared, self.reactions, self.entries, self.exits, self.protection, self.trades
         )
-        self.accounts = Accounts(shared, self.reactions, self.exits)
+        self.accounts = Accounts(shared, self.reactions, self.exits, self.answers)
         self.commands = Commands(shared, self.exits)
-        self.news = News(shared, self.accounts)
+        self.news = News(shared, self.accounts, AccountSetting(shared, self.reactions))
         self.deadlines = Deadlines(shared, self.exits, self.protection, self.answers, self.accounts)
         self._quoted = config.quotes
         self._next_hour = 0
@@ -331,6 +332,7 @@ class Engine:
         shared.instance = event.instance
         self.table.prefix = f"tb{event.instance}-{event.nonce}"
         self.deadlines.alarm = 0
+        self.news.begin(event.doubt, resumed=event.resumed)
         if event.resumed:
             self.table.look_up_unsettled()
         if self.config.outside:
@@ -386,6 +388,7 @@ class Engine:
             "accounts": self.accounts.export_state(),
             "shared": self.shared.export_state(),
             "watch": self.watch.export_state(),
+            "stops_lost": self.protection.lost_at,
             "next_hour": self._next_hour,
             "alarm": self.deadlines.alarm,
             "equity": str(self.reactions.equity),
@@ -409,6 +412,7 @@ class Engine:
         self.accounts.restore(state["accounts"])
         self.shared.restore(state["shared"])
         self.trades.restore(state, self.portfolio)
+        self.protection.lost_at = list(state.get("stops_lost", ()))
         self._next_hour = state["next_hour"]
         self.deadlines.alarm = state["alarm"]
         self.reactions.equity = Decimal(state["equity"])

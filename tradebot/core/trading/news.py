@@ -14,6 +14,8 @@ from tradebot.core.model.events import (
     JournalFailed,
     Reconnected,
 )
+from tradebot.core.state.order_table import FAR
+from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.shared import Shared
 
@@ -21,9 +23,10 @@ from tradebot.core.trading.shared import Shared
 class News:
     """Takes what was heard and blocks entries, or halts, where it asks for that."""
 
-    def __init__(self, shared: Shared, accounts: Accounts) -> None:
+    def __init__(self, shared: Shared, accounts: Accounts, setting: AccountSetting) -> None:
         self._shared = shared
         self._accounts = accounts
+        self._setting = setting
 
     def take(
         self,
@@ -46,19 +49,40 @@ class News:
             case AccountRead():
                 self._accounts.take_read(event)
             case AccountConfigRead():
-                self._accounts.take_config(event)
+                self._setting.take_config(event)
             case Baseline():
-                self._accounts.take_baseline(event)
+                self._setting.take_baseline(event)
             case ClockChecked(offset_ms=offset, error_ms=error):
                 self._shared.skew_ms = abs(offset) + error
             case Reconnected(detail=detail):
                 self._shared.table.look_up_unsettled()
                 self._accounts.reconcile(f"reconnected {detail}".strip())
             case JournalFailed(detail=detail):
-                self._shared.unmet["journal"] = detail
+                self._hear_of_journal(detail)
                 self._shared.halt("journal", detail)
             case _:  # the journal is back
-                self._shared.unmet.pop("journal", None)
+                self._hear_of_journal("")
+
+    def begin(self, doubt: str, *, resumed: bool) -> None:
+        """A run starts, on record; ``doubt`` says what is wrong with the journal all the same.
+
+        Then it is no ground for an entry, and without a state that can be believed the account is taken over.
+        """
+        shared = self._shared
+        shared.doubt = doubt
+        self._hear_of_journal("")
+        if doubt:
+            shared.halt("journal", doubt)
+            if not resumed:
+                shared.past = FAR
+
+    def _hear_of_journal(self, detail: str) -> None:
+        """Note why the journal is not in order; none of its own means what this start began with."""
+        detail = detail or self._shared.doubt
+        if detail:
+            self._shared.unmet["journal"] = detail
+        else:
+            self._shared.unmet.pop("journal", None)
 
     def _take_feed(self, event: FeedStatus) -> None:
         """A feed that is silent pauses entries on its symbols and cancels those that work."""

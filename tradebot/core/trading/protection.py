@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from tradebot.core.model.approved import Refused
 from tradebot.core.model.money import ZERO, ceil_to, floor_to, plain, quotient_at_8
-from tradebot.core.model.values import Order, OrderStatus, OrderType, Purpose, Side
+from tradebot.core.model.values import HOUR_MS, Order, OrderStatus, OrderType, Purpose, Side
 from tradebot.core.risk import gate
 from tradebot.core.state.instrument import InstrumentState, Plan
 from tradebot.core.state.order_table import FAR, RETRY_MS
@@ -22,14 +22,18 @@ from tradebot.core.trading.shared import Shared
 STOP_MS = 5_000
 """Milliseconds within which the venue must have a position's stop, or it is closed."""
 
+MOST_LOST = 2
+"""So many stops lost in an hour halt ``stop_path``."""
+
 UNPLANNED = Decimal("0.02")
 """How far from the price the stop of a position goes that nobody here planned: 2 %, or the loss limit of a trade."""
 
 
 class Protection:
-    """Keeps a stop, and a target, on every position."""
+    """Keeps a stop, and a target, on every position. ``lost_at``: when stops were lost in the last hour (UTC ms)."""
 
     def __init__(self, shared: Shared, exits: Exits) -> None:
+        self.lost_at: list[int] = []
         self._shared = shared
         self._table = shared.table
         self._exits = exits
@@ -74,6 +78,19 @@ class Protection:
         if why:
             self._exits.close(book, why)
         self.protect(book)
+
+    def stand_behind(self, book: InstrumentState, side: Side) -> None:
+        """Take a stop that the venue has already as the plan of a position that is about to be taken over."""
+        stops = [
+            tracked
+            for tracked in self._table.live.values()
+            if tracked.order.symbol == book.symbol and tracked.order.purpose is Purpose.STOP
+            if tracked.order.side is not side and tracked.order.trigger is not None
+        ]
+        if stops:
+            best = max(stops, key=lambda tracked: tracked.left)
+            book.stop = best.order.id
+            book.plan = Plan(0, side, best.order.trigger, None)
 
     def _plan_for(
         self, book: InstrumentState, position: Decimal, tracked: TrackedOrder | None
@@ -154,9 +171,19 @@ class Protection:
     ) -> None:
         """A stop that ended while its position is open means close now; a target is only lost."""
         if tracked.order.id == book.stop and status is not OrderStatus.FILLED:
-            self._shared.warn(f"{book.symbol}: stop {status.value} ({reason}); closing")
-            self._exits.close(book, "stop_lost")
+            self._give_up(book, f"{book.symbol}: stop {status.value} ({reason}); closing")
         self._watch_cover(book)
+
+    def _give_up(self, book: InstrumentState, text: str) -> None:
+        """Close a position whose stop is lost; where that happens again in an hour, no stop can be relied on."""
+        shared = self._shared
+        shared.warn(text)
+        if shared.outside and not book.closing:
+            self.lost_at = [at for at in self.lost_at if shared.now - at < HOUR_MS]
+            self.lost_at.append(shared.now)
+            if len(self.lost_at) >= MOST_LOST:
+                shared.halt("stop_path", f"{text} ({len(self.lost_at)} stops lost in an hour)")
+        self._exits.close(book, "stop_lost")
 
     def shrunk(self, book: InstrumentState) -> None:
         """A part of the position is gone; without a stop behind the rest it is closed."""
@@ -164,8 +191,7 @@ class Protection:
             self._exits.close(book, book.closing)
         elif self._wants_stop(book) and book.stop not in self._table.live:
             left = plain(self._shared.position(book))
-            self._shared.warn(f"{book.symbol}: the stop is gone, {left} is left; closing")
-            self._exits.close(book, "stop_lost")
+            self._give_up(book, f"{book.symbol}: the stop is gone, {left} is left; closing")
         self._watch_cover(book)
 
     def flat(self, book: InstrumentState) -> None:
@@ -231,8 +257,7 @@ class Protection:
         if not self._wants_stop(book) or book.closing:
             return
         if self._shared.position(book) and not self._in_place(book):
-            self._shared.warn(f"{symbol}: no stop in place after {STOP_MS // 1000} s; closing")
-            self._exits.close(book, "stop_lost")
+            self._give_up(book, f"{symbol}: no stop in place after {STOP_MS // 1000} s; closing")
 
     def _in_place(self, book: InstrumentState) -> bool:
         if self._shared.outside:

@@ -40,13 +40,16 @@ class Shared:
     ``now`` is the engine's clock (UTC ms). ``flattening`` is why everything is being closed ("" while it is
     not): what an entry in flight still fills is closed too, until trading is armed again. ``paused`` says by
     symbol why entries wait, ``blocked`` by subject why all of them do; ``unmet`` by halt reason why it cannot be
-    cleared yet, where that is no matter of orders.
+    cleared yet, where that is no matter of orders. ``doubt`` is what is wrong with the journal since this start;
+    what the venue did until ``past`` (its time, UTC ms) is in what was taken over of the account, ``FAR`` while
+    that has yet to be read.
     """
 
     __slots__ = (
         "blocked",
         "books",
         "caveats",
+        "doubt",
         "execution",
         "exposure",
         "fees",
@@ -57,6 +60,7 @@ class Shared:
         "now",
         "out",
         "outside",
+        "past",
         "paused",
         "portfolio",
         "skew_ms",
@@ -100,6 +104,8 @@ class Shared:
         self.warned: set[str] = set()
         self.caveats = Caveats()
         self.skew_ms = 0
+        self.doubt = ""
+        self.past = 0
 
     def position(self, book: InstrumentState) -> Decimal:
         """Return what is held of a symbol: booked, and announced by the venue (signed base units)."""
@@ -156,6 +162,7 @@ class Shared:
             "blocked": dict(self.blocked),
             "unmet": dict(self.unmet),
             "skew_ms": self.skew_ms,
+            "past": self.past,
             "caveats": self.caveats.export_state(),
         }
 
@@ -167,4 +174,5 @@ class Shared:
         self.blocked = dict(state["blocked"])
         self.unmet = dict(state["unmet"])
         self.skew_ms = state["skew_ms"]
+        self.past = state.get("past", 0)
         self.caveats.restore(state.get("caveats", {}))
