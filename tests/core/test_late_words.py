@@ -24,6 +24,7 @@ from tradebot.core.model.effects import (
     AccountCompared,
     Cancel,
     CashBooked,
+    CommandDone,
     Effect,
     FundingBooked,
     LookUp,
@@ -134,7 +135,7 @@ def test_missing_fills_halt_after_thirty_seconds_and_the_halt_stays_while_they_a
     assert f"{entry.qty} of order {entry.id}" in story.told()
     story.tell(Command(story.now, 1, "resume", "me", "go"))
     assert list(story.engine.halts.reasons) == ["ledger"]
-    assert "executions are still missing" in str(story.effects[-1])
+    assert "executions are still missing" in story.found(CommandDone)[-1].result
     story.fill(entry)
     story.tell(Command(story.now, 2, "resume", "me", "go"))
     assert not story.engine.halts.reasons
@@ -264,7 +265,7 @@ def test_a_refused_exit_has_the_position_read_and_after_three_halts_and_goes_on_
     story.later(200)
     assert len(story.placed(X)) == 4
     story.tell(Command(story.now, 1, "resume", "me", "go"))
-    assert "a position is still being closed: XRP/USDT" in str(story.effects[-1])
+    assert "a position is still being closed: XRP/USDT" in story.found(CommandDone)[-1].result
     story.works(story.placed(X)[3])
     story.fill(story.placed(X)[3])
     story.tell(Command(story.now, 2, "resume", "me", "go"))
@@ -746,7 +747,10 @@ def test_a_difference_is_asked_about_before_it_halts_and_keeps_the_halt_while_it
     story.read("20")
     assert story.halted() == ["account"]
     story.tell(Command(story.now, 1, "resume", "me", "go"))
-    assert "the account still differs: XRP/USDT: the venue holds 20" in str(story.effects[-1])
+    assert (
+        "the account still differs: XRP/USDT: the venue holds 20"
+        in story.found(CommandDone)[-1].result
+    )
     story.later(100)
     story.read(str(story.held))
     story.tell(Command(story.now, 2, "resume", "me", "go"))
