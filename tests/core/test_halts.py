@@ -23,7 +23,7 @@ from kits.engine_kit import (
 )
 
 import tradebot.core
-from tradebot.core.model.effects import Halted, Place, Resumed
+from tradebot.core.model.effects import CommandDone, Halted, Place, Resumed
 from tradebot.core.model.events import Command, Filled, FundingPaid, FundingRate, PriceSeen
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Purpose
@@ -143,7 +143,8 @@ def test_a_loss_halt_survives_a_restart_and_the_day(cap: str, price: str, reason
 
 def resumed(story: Bare, review: str = "") -> str:
     effects = story.tell(Command(story.now, 9, "resume", "person", "reason", review))
-    return str(getattr(effects[-1], "result", ""))
+    (done,) = [effect for effect in effects if isinstance(effect, CommandDone)]
+    return done.result
 
 
 def test_a_day_s_loss_resumes_by_an_explicit_command_on_the_next_day_only() -> None:
