@@ -18,6 +18,7 @@ from tradebot.core.state.order_table import OrderTable
 from tradebot.core.state.portfolio import Portfolio
 from tradebot.core.trading.caveats import Caveats
 
+NEVER = -1
 TEN_THOUSAND = Decimal(10_000)
 
 
@@ -42,7 +43,7 @@ class Shared:
     symbol why entries wait, ``blocked`` by subject why all of them do; ``unmet`` by halt reason why it cannot be
     cleared yet, where that is no matter of orders. ``doubt`` is what is wrong with the journal since this start;
     what the venue did until ``past`` (its time, UTC ms) is in what was taken over of the account, ``FAR`` while
-    that has yet to be read.
+    that has yet to be read and ``NEVER`` where nothing was.
     """
 
     __slots__ = (
@@ -105,7 +106,7 @@ class Shared:
         self.caveats = Caveats()
         self.skew_ms = 0
         self.doubt = ""
-        self.past = 0
+        self.past = NEVER
 
     def position(self, book: InstrumentState) -> Decimal:
         """Return what is held of a symbol: booked, and announced by the venue (signed base units)."""
@@ -174,5 +175,5 @@ class Shared:
         self.blocked = dict(state["blocked"])
         self.unmet = dict(state["unmet"])
         self.skew_ms = state["skew_ms"]
-        self.past = state.get("past", 0)
+        self.past = state.get("past", NEVER)
         self.caveats.restore(state.get("caveats", {}))
