@@ -321,3 +321,36 @@ async def test_a_margin_call_comes_once_each_time_the_ratio_is_reached() -> None
             seen.append(len(calls))
         assert seen == [0, 1, 1, 2]
         assert calls[0].holdings[0].qty == Decimal("0.010")
+
+
+async def test_working_orders_lock_margin_and_show_a_row_of_their_own() -> None:
+    """One-way: the larger of what buys and what sells would make the position; reduce-only locks nothing."""
+    account = AccountScript(margin_type="isolated", wallet=Decimal(5000), leverage=10)
+    async with running(settings=replace(BASE, account=account)) as desk:
+
+        async def risk() -> Any:
+            rows = (await desk.raw.send("GET", "/fapi/v3/positionRisk"))[1]
+            return [(r["positionAmt"], r["openOrderInitialMargin"], r["bidNotional"]) for r in rows]
+
+        async def account_now() -> Any:
+            body = (await desk.raw.send("GET", "/fapi/v3/account"))[1]
+            fields = ("totalOpenOrderInitialMargin", "totalInitialMargin", "availableBalance")
+            return tuple(body[name] for name in fields)
+
+        assert await risk() == []
+        buy = await post(desk, LIMIT)  # 0.010 at 76000
+        assert await risk() == [("0.000", "76.00000000", "760.00000000")]
+        assert await account_now() == ("76.00000000", "76.00000000", "4924.00000000")
+        await desk.raw.send("DELETE", "/fapi/v1/order", f"symbol=BTCUSDT&orderId={buy['orderId']}")
+        assert await risk() == []
+        await post(desk, MARKET)  # 0.010 at 76915, mark 76914.90
+        sells = LIMIT.replace("side=BUY", "side=SELL").replace("76000", "78000")
+        await post(desk, sells + "&reduceOnly=true")
+        await post(desk, sells.replace("0.010", "0.005"))
+        assert await risk() == [("0.010", "0", "0")]  # it would make it smaller
+        await post(desk, sells.replace("0.010", "0.015"))
+        locked = (Decimal("0.020") * 78000 - 2 * Decimal("769.149")) / 10
+        assert await risk() == [("0.010", f"{locked:.8f}", "0")]
+        open_margin, initial, _ = await account_now()
+        assert open_margin == f"{locked:.8f}"
+        assert Decimal(initial) == locked + Decimal("76.9149")

@@ -7,6 +7,7 @@ All times are venue times in UTC milliseconds.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -139,10 +140,16 @@ Listener: TypeAlias = Callable[[Happening], None]
 
 
 class Bus:
-    """Hands every event to every listener, by order of subscription, before ``publish`` returns."""
+    """Hands every event to every listener, by order of subscription, before ``publish`` returns.
+
+    What a listener publishes meanwhile waits until everybody has heard what it answers to: effect never
+    comes before cause (the end of an algo order before the fill that ended it).
+    """
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._waiting: deque[Happening] = deque()
+        self._busy = False
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; the returned call takes it away again."""
@@ -151,5 +158,14 @@ class Bus:
 
     def publish(self, event: Happening) -> None:
         """Tell everybody."""
-        for listener in tuple(self._listeners):
-            listener(event)
+        self._waiting.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._waiting:
+                following = self._waiting.popleft()
+                for listener in tuple(self._listeners):
+                    listener(following)
+        finally:
+            self._busy = False

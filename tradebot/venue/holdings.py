@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from tradebot.core.model.money import ONE, ZERO, quotient_at_8, to_eight
+from tradebot.core.model.money import ONE, ZERO, quotient_at_8, ratio, to_eight
 from tradebot.venue.listings import Listing
 
 
@@ -14,7 +14,8 @@ class VenueHolding:
     """One position row. ``qty`` signed (base units), ``entry`` average price (USDT, 8 decimals).
 
     ``margin_type`` is ``isolated`` or ``cross``, ``wallet`` the isolated wallet, ``realised`` the sum of
-    its realised PnL, ``paid`` the fees paid since it was flat (for the break-even price).
+    its realised PnL, ``paid`` the fees paid since it was flat (for the break-even price). ``bids`` and ``asks``: what
+    working orders that may open are worth (USDT), as the last statement saw them.
     """
 
     listing: Listing
@@ -30,6 +31,20 @@ class VenueHolding:
     updated: int = 0
     liquidation: Decimal = ZERO
     maintenance: Decimal = ZERO
+    bids: Decimal = ZERO
+    asks: Decimal = ZERO
+
+    @property
+    def margin(self) -> Decimal:
+        """Initial margin of the position, USDT: notional / leverage."""
+        return ratio(abs(self.notional), Decimal(self.leverage))
+
+    @property
+    def order_margin(self) -> Decimal:
+        """What working orders lock on top, USDT: the side that would make the larger position counts."""
+        held = self.notional
+        most = max(abs(held + self.bids), abs(held - self.asks), abs(held))
+        return ratio(most - abs(held), Decimal(self.leverage))
 
     @property
     def unrealised(self) -> Decimal:

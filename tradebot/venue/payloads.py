@@ -302,15 +302,10 @@ def algo_row(algo: AlgoOrder) -> Body:
 # Positions and balances
 
 
-def initial_margin(row: VenueHolding) -> Decimal:
-    """Return the initial margin of a position: notional / leverage."""
-    return ratio(abs(row.notional), Decimal(row.leverage))
-
-
 def position_risk(row: VenueHolding) -> Body:
     """Return a row of ``v3/positionRisk``."""
     listing = row.listing
-    margin = initial_margin(row)
+    margin, locked = row.margin, row.order_margin
     isolated = row.margin_type == "isolated"
     with exact():
         unrealised = row.unrealised
@@ -328,13 +323,13 @@ def position_risk(row: VenueHolding) -> Body:
         "notional": money(row.notional) if row.qty else "0",
         "marginAsset": listing.quote,
         "isolatedWallet": money(row.wallet) if row.wallet else "0",
-        "initialMargin": money(margin),
+        "initialMargin": money(margin + locked),
         "maintMargin": money(row.maintenance),
         "positionInitialMargin": money(margin),
-        "openOrderInitialMargin": "0",
+        "openOrderInitialMargin": _bare(locked),
         "adl": 2 if row.qty else 0,
-        "bidNotional": "0",
-        "askNotional": "0",
+        "bidNotional": _bare(row.bids),
+        "askNotional": _bare(row.asks),
         "updateTime": row.updated,
     }
 
@@ -387,24 +382,28 @@ def account_position_v2(row: VenueHolding) -> Body:
     now = position_risk(row)
     return {
         "symbol": row.listing.name,
-        "initialMargin": now["initialMargin"] if row.qty else "0",
+        "initialMargin": _bare(row.margin + row.order_margin),
         "maintMargin": now["maintMargin"] if row.qty else "0",
         "unrealizedProfit": now["unRealizedProfit"],
         "positionInitialMargin": now["positionInitialMargin"] if row.qty else "0",
-        "openOrderInitialMargin": "0",
+        "openOrderInitialMargin": now["openOrderInitialMargin"],
         "leverage": str(row.leverage),
         "isolated": row.margin_type == "isolated",
         "entryPrice": _price(row.entry),
         "breakEvenPrice": _price(row.break_even),
         "maxNotional": plain(max_notional(row.listing, row.leverage)),
-        "bidNotional": "0",
-        "askNotional": "0",
+        "bidNotional": now["bidNotional"],
+        "askNotional": now["askNotional"],
         "positionSide": row.position_side,
         "positionAmt": now["positionAmt"],
         "notional": now["notional"],
         "isolatedWallet": now["isolatedWallet"],
         "updateTime": row.updated,
     }
+
+
+def _bare(value: Decimal) -> str:
+    return money(value) if value else "0"
 
 
 def _price(value: Decimal) -> str:

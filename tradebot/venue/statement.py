@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,10 +11,10 @@ from tradebot.core.model.money import ZERO, exact
 from tradebot.venue.account import VenueAccount
 from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.matching import Desk
+from tradebot.venue.orders import VenueOrder
 from tradebot.venue.payloads import (
     account_position,
     account_position_v2,
-    initial_margin,
     money,
     position_risk,
     position_risk_v2,
@@ -35,12 +36,14 @@ class Statement:
         """Look at the account now."""
         desk.refresh()
         legs = [leg.holding for leg in desk.legs.values()]
-        return cls(account, (*account.holdings(), *legs), desk.free)
+        rows = (*account.holdings(), *legs)
+        _see_orders(rows, desk.records.open())
+        return cls(account, rows, desk.free)
 
     @property
     def held(self) -> list[VenueHolding]:
-        """Rows with a position."""
-        return [row for row in self.rows if row.qty]
+        """Rows with a position or a working order that may open one."""
+        return [row for row in self.rows if row.qty or row.bids or row.asks]
 
     def balances(self) -> list[dict[str, Any]]:
         """Return the rows of ``balance``."""
@@ -68,18 +71,19 @@ class Statement:
             unrealised = sum((row.unrealised for row in rows), ZERO)
             crossed = sum((r.unrealised for r in rows if r.margin_type == "cross"), ZERO)
             maintenance = sum((row.maintenance for row in rows), ZERO)
-            free = max(ZERO, self._free(asset, crossed))
             cross = wallet - isolated
-        initial = sum((initial_margin(row) for row in rows), ZERO)
+        initial = sum((row.margin for row in rows), ZERO)
+        locked = sum((row.order_margin for row in rows), ZERO)
+        free = max(ZERO, self._free(asset, crossed) - locked)
         return {
             "asset": asset,
             "walletBalance": money(wallet),
             "unrealizedProfit": money(unrealised),
             "marginBalance": money(wallet + unrealised),
             "maintMargin": money(maintenance),
-            "initialMargin": money(initial),
+            "initialMargin": money(initial + locked),
             "positionInitialMargin": money(initial),
-            "openOrderInitialMargin": money(ZERO),
+            "openOrderInitialMargin": money(locked),
             "crossWalletBalance": money(cross),
             "crossUnPnl": money(crossed),
             "availableBalance": money(free),
@@ -139,3 +143,22 @@ class Statement:
     def risks_v2(self, name: str | None) -> list[dict[str, Any]]:
         """Return the rows of ``v2/positionRisk``: every symbol."""
         return [position_risk_v2(r) for r in self.rows if name in (None, r.listing.name)]
+
+
+def _see_orders(rows: Iterable[VenueHolding], orders: Iterable[VenueOrder]) -> None:
+    """Let every row know what its working orders are worth; those that only reduce lock nothing."""
+    by_name: dict[str, VenueHolding] = {}
+    for row in rows:
+        row.bids = row.asks = ZERO
+        if row.position_side == "BOTH":
+            by_name.setdefault(row.listing.name, row)
+    for order in orders:
+        if order.reduce_only or order.position_side != "BOTH":
+            continue
+        held = by_name[order.listing.name]
+        with exact():
+            worth = order.left * order.price
+            if order.side == "BUY":
+                held.bids += worth
+            else:
+                held.asks += worth
