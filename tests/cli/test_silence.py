@@ -190,3 +190,41 @@ def test_a_password_in_an_address_is_never_repeated(capsys: pytest.CaptureFixtur
         assert main(["config", "show", "--set", f"exchange.url={url}"]) == 2
         said = capsys.readouterr()
         assert "hunter2" not in said.out + said.err
+
+
+THIN = AT.replace('reason="in")', 'target=bar.close * 1.0005, reason="in")')
+
+
+@pytest.mark.parametrize("mode", ["paper", "ghost"])
+def test_a_journalled_run_without_a_fill_says_why_too(
+    mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEBOT_DATA_DIR", str(tmp_path / "data"))
+    file = bars(tmp_path / "BTCUSDT-1m-a.csv", list(range(3)))
+    (tmp_path / "at.py").write_text(AT)
+    words = [mode, str(file), "--strategy", f"{tmp_path}/at.py:At", "--speed", "max", "--headless"]
+    assert main([*words, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["warnings"]
+    why = "1 signal(s) approved and nothing filled: 1 x still waiting when the run ended"
+    assert said[-1] == why
+    bars(file, list(range(9)))
+    assert main([*words, "--json"]) == 0
+    assert why not in json.loads(capsys.readouterr().out)["warnings"]
+
+
+@pytest.mark.parametrize("mode", ["backtest", "paper", "ghost"])
+def test_a_target_that_cannot_pay_and_a_rejection_are_told_in_every_mode(
+    mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEBOT_DATA_DIR", str(tmp_path / "data"))
+    file = bars(tmp_path / "BTCUSDT-1m-a.csv", list(range(9)))
+    (tmp_path / "at.py").write_text(THIN)
+    words = [mode, str(file), "--strategy", f"{tmp_path}/at.py:At", "--json"]
+    words += [] if mode == "backtest" else ["--speed", "max", "--headless"]
+    assert main(words) == 0
+    said = json.loads(capsys.readouterr().out)["warnings"]
+    assert len([text for text in said if "it cannot pay (said once a run)" in text]) == 1
+
+    assert main([*words, "--profile", "bench", "--set", "sim.start_equity=900"]) == 0
+    said = json.loads(capsys.readouterr().out)["warnings"]
+    assert len([text for text in said if "the exchange rejected 1 order(s) (-2019)" in text]) == 1

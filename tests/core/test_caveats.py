@@ -9,7 +9,7 @@ from kits.engine_kit import NOON, XRP, Bare, Played, a_config, long, short
 
 from tradebot.core.model.effects import Notify
 from tradebot.core.model.values import OrderStatus, Purpose
-from tradebot.core.trading.snapshot import Heading, position_rows, summarise
+from tradebot.core.trading.snapshot import Heading, position_rows, run_warnings, summarise
 
 D = Decimal
 HEADING = Heading(None, "backtest", "files", "scripted", NOON, NOON)
@@ -39,6 +39,10 @@ def test_rejections_are_counted_by_code_and_warned_of_once() -> None:
         f"{XRP}: the exchange rejected an order (-2019): said so",
         f"{XRP}: the exchange rejected an order (-1008): said so",
     ]
+    assert run_warnings(b.engine) == [
+        "the exchange rejected 3 order(s) (-2019): said so",
+        "the exchange rejected 1 order(s) (-1008): said so",
+    ]
 
 
 def test_what_never_left_is_no_rejection() -> None:
@@ -66,6 +70,7 @@ def test_a_target_that_cannot_pay_is_warned_of_and_taken(signal: object, said: s
     assert story.verdicts() == ["approved"]
     assert len(warnings(story)) == bool(said)
     assert said in "".join(warnings(story))
+    assert run_warnings(story.engine) == warnings(story)
 
 
 def test_it_is_warned_of_once_a_run_also_across_a_restart() -> None:
@@ -78,6 +83,7 @@ def test_it_is_warned_of_once_a_run_also_across_a_restart() -> None:
     story.bars(3)
     assert story.verdicts().count("approved") == 2
     assert len(warnings(story)) == 1
+    assert run_warnings(story.engine) == warnings(story)
 
 
 def test_rejections_survive_a_restart() -> None:

@@ -49,7 +49,7 @@ from tradebot.core.model.values import MINUTE_MS, Bar, OrderStatus, Purpose, Quo
 from tradebot.core.state.portfolio import WINDOW
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.shared import Execution
-from tradebot.core.trading.snapshot import strategy_warnings
+from tradebot.core.trading.snapshot import run_warnings
 from tradebot.core.trading.wish import hear
 
 D = Decimal
@@ -63,7 +63,7 @@ def test_bars_that_lack_parts_are_told_of() -> None:
     for minute in (0, 1, 2, 3, 5, 6, 7, 8):
         story.time = NOON + minute * MINUTE_MS
         story.bar()
-    assert strategy_warnings(story.engine) == [
+    assert run_warnings(story.engine) == [
         "XRP/USDT: 1 bar(s) of 3m left out: parts of them are missing"
     ]
 
@@ -236,9 +236,9 @@ def test_a_signal_before_the_warm_up_is_over_is_not_judged() -> None:
     words = "XRP/USDT: a signal before the strategy's warm-up of 3 bars is not judged"
     assert story.told() == words  # once
     few = "XRP/USDT: the data has 2 bars, the strategy needs 3 before its first signal"
-    assert strategy_warnings(story.engine) == [words]
+    assert run_warnings(story.engine) == [words]
     book.cold = 1
-    assert strategy_warnings(story.engine) == [few, words]
+    assert run_warnings(story.engine) == [few, words]
     book.cold = 0
     story.bar()
     assert story.verdicts() == ["approved"]

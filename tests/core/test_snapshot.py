@@ -14,8 +14,8 @@ from tradebot.core.trading.snapshot import (
     percentile,
     position_rows,
     risk_view,
+    run_warnings,
     snapshot,
-    strategy_warnings,
     summarise,
     trade_row,
 )
@@ -111,9 +111,9 @@ def test_what_readers_see() -> None:
 
 def test_warnings_name_what_was_missing() -> None:
     story = Played(a_config())
-    assert strategy_warnings(story.engine) == []
+    assert run_warnings(story.engine) == []
     book = story.engine.books[XRP]
     book.strategy.warmup = 50
     book.cold = 20
-    (said,) = strategy_warnings(story.engine)
+    (said,) = run_warnings(story.engine)
     assert said == f"{XRP}: the data has 30 bars, the strategy needs 50 before its first signal"

@@ -32,6 +32,7 @@ from tradebot.app.standing import database
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
@@ -46,6 +47,7 @@ from tradebot.journal.view import as_json
 from tradebot.journal.writer import Journal
 from tradebot.market.feed import Prices, is_wall
 from tradebot.plugins.strategies import StrategySpec
+from tradebot.reports.unfilled import WAITING, ending, unfilled_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,3 +339,16 @@ def closed_trades(config: Config, run: str) -> list[dict[str, Any]]:
     """Return a run's closed trades from the journal as CONTRACT's JSON rows, oldest first."""
     with Reader(database(config)) as reader:
         return [as_json(row) for row in reader.trades(run)]
+
+
+def unfilled(config: Config, run: str) -> list[str]:
+    """Say why none of a run's approved signals was filled; nothing if one was, or none was approved."""
+    with Reader(database(config)) as reader:
+        if reader.fills(run, limit=1):
+            return []
+        ends = [
+            ending(row.status, row.reason) if OrderStatus(row.status).terminal else WAITING
+            for row in reader.orders(run)
+            if row.purpose == Purpose.ENTRY.value
+        ]
+    return [unfilled_sentence(len(ends), ends)] if ends else []

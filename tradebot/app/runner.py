@@ -23,7 +23,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.snapshot import position_rows, strategy_warnings
+from tradebot.core.trading.snapshot import position_rows, run_warnings
 from tradebot.guard.latch import HaltRow, clear_halt, halt_present, read_halts, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.identity import FileWatch
@@ -362,7 +362,7 @@ class Runner:
         session = run.session
         summary = run.summary(self.source.label, self.first, self.source.funding_known)
         positions = position_rows(session.engine)
-        lacking = strategy_warnings(session.engine)
+        lacking = run_warnings(session.engine)
         return Ending(state, why, error, summary, positions, session.digest.hashes(), lacking)
 
     async def _write_end(self, endings: list[Ending]) -> Ending:

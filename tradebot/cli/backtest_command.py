@@ -18,7 +18,7 @@ from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
 from tradebot.core.model.events import MarketEvent
-from tradebot.core.trading.snapshot import Heading, strategy_warnings, trade_row
+from tradebot.core.trading.snapshot import Heading, run_warnings, trade_row
 from tradebot.disk import check_target
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.aside import prints_aside
@@ -44,7 +44,7 @@ def backtest(options: RunOptions) -> int:
             lambda: bar(feed.progress),
         )
     warnings = feed.warnings(session.engine.now, outcome.positions)
-    warnings += [*strategy_warnings(session.engine), *filter(None, [notebook.unfilled()])]
+    warnings += [*run_warnings(session.engine), *filter(None, [notebook.unfilled()])]
     result = drawn(_result(outcome, warnings, options), notebook.equity, options)
     return show(result, as_json=options.common.json)
 

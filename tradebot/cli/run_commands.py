@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tradebot.app.build import pick_instruments, price_bounds, timeframe_of
-from tradebot.app.host import PaperHost, Setup, closed_trades
+from tradebot.app.host import PaperHost, Setup, closed_trades, unfilled
 from tradebot.app.runner import Ending, Pace
 from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
@@ -164,10 +164,12 @@ def _say(text: str) -> None:
 
 def _paper_result(ending: Ending, source: Source, config: Config) -> Result:
     trades: list[dict[str, Any]] = []
+    idle: list[str] = []
+    run = str(ending.summary["run"])
     with (
         suppress(JournalError) if ending.error else nullcontext()
     ):  # the first error is the one to tell
-        trades = closed_trades(config, str(ending.summary["run"]))
+        trades, idle = closed_trades(config, run), unfilled(config, run)
     data: dict[str, Any] = {
         "summary": ending.summary,
         "state": ending.state,
@@ -178,7 +180,7 @@ def _paper_result(ending: Ending, source: Source, config: Config) -> Result:
     return Result(
         str(ending.summary["mode"]),
         data,
-        [*source.warnings(ending.positions), *ending.warnings],
+        [*source.warnings(ending.positions), *ending.warnings, *idle],
         text=render(ending.summary, ending.positions, trades, ending.hashes),
         error=ending.error,
     )

@@ -23,7 +23,7 @@ class Caveats:
 
     def __init__(self) -> None:
         self.rejected: dict[int, tuple[int, str]] = {}
-        self._thin = False
+        self._thin = ""
 
     def hear(self, update: OrderUpdate) -> Sequence[Notify]:
         """Count a rejection by the exchange; the first of its code is worth a warning."""
@@ -48,12 +48,21 @@ class Caveats:
         fees = (target + price) * desk.taker_fee
         if gain > fees:
             return ()
-        self._thin = True
-        text = (
+        self._thin = (
             f"{desk.instrument.symbol}: a target of {plain(target)} at {plain(price)} gains "
             f"{plain(gain)} and costs {plain(fees)} in fees: it cannot pay (said once a run)"
         )
-        return (Notify(desk.now, "warning", text),)
+        return (Notify(desk.now, "warning", self._thin),)
+
+    def said(self) -> list[str]:
+        """Return what a run's end repeats: the target that cannot pay, and rejections with their number."""
+        return [
+            *filter(None, [self._thin]),
+            *(
+                f"the exchange rejected {count} order(s) ({code}): {reason}"
+                for code, (count, reason) in sorted(self.rejected.items())
+            ),
+        ]
 
     def total(self) -> int:
         """How many orders the exchange has rejected."""
@@ -72,6 +81,7 @@ class Caveats:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
-        self._thin = state.get("thin", False)
+        thin = state.get("thin")
+        self._thin = thin if isinstance(thin, str) else ""
         for row in state.get("rejected", ()):
             self.rejected[row["code"]] = row["count"], row["reason"]

@@ -102,8 +102,16 @@ def trade_row(run: str | None, trade: TradeClosed) -> dict[str, Any]:
     }
 
 
-def strategy_warnings(engine: Engine) -> list[str]:
-    """Say which strategies saw too few bars, or spoke too early, and which bars had parts missing."""
+def run_warnings(engine: Engine) -> list[str]:
+    """Say what a run's end must not be silent about.
+
+    Strategies that saw too few bars, or spoke too early, bars of which parts were missing, a target that cannot
+    pay its fees, and what the exchange rejected.
+    """
+    return [*_strategy_warnings(engine), *engine.shared.caveats.said()]
+
+
+def _strategy_warnings(engine: Engine) -> list[str]:
     said = []
     for book in engine.books.values():
         warmup = book.strategy.warmup
