@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import os
+import stat
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -123,6 +126,33 @@ def test_the_page_escapes_what_a_run_says(bot: Bot) -> None:
     page = bot.folder / "page.html"
     bot("quality", "--html", page)
     assert "<i>" not in page.read_text()
+
+
+def test_the_page_takes_the_place_of_files_only(shared: Bot, tmp_path: Path) -> None:
+    """A pipe, a link to one and a device stay what they are; a link to a file is followed."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    bad = {"pipe": "a pipe", "link": "a pipe"}
+    with contextlib.suppress(PermissionError):  # only root can make one
+        os.mknod(tmp_path / "device", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        bad["device"] = "a character device"
+
+    def found() -> list[tuple[int, int, float]]:
+        there = [os.lstat(tmp_path / name) for name in bad]
+        return [(one.st_mode, one.st_ino, one.st_mtime) for one in there]
+
+    before = found()
+    for name, kind in bad.items():
+        error = shared.json("quality", "--html", tmp_path / name, code=2).error
+        assert f"is {kind}, not a file: it was left as it is" in error["message"]
+        assert f"is {kind}" in shared("signals", "--csv", tmp_path / name, code=2).err
+    assert found() == before
+    (tmp_path / "page.html").write_text("old")
+    (tmp_path / "other").symlink_to("page.html")
+    shared("quality", "--html", tmp_path / "other")
+    assert (tmp_path / "other").is_symlink()
+    assert "Signal quality" in (tmp_path / "page.html").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*bad, "other", "page.html"])
 
 
 def test_signals_as_csv(shared: Bot, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.text import cleaned
 from tradebot.disk import replace_durably
 
 NOTICE_FILE = "tradebot.notice"
@@ -33,8 +34,9 @@ def write_notice(data_dir: Path, text: str, clock: Clock = SYSTEM) -> None:
 def read_notice(data_dir: Path) -> Notice | None:
     """Return the notice of the engine that runs, or of one that died of it; None without one."""
     try:
-        return Notice(**json.loads((data_dir / NOTICE_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = cleaned(json.loads((data_dir / NOTICE_FILE).read_text(encoding="utf-8")))
+        return Notice(str(found["text"]), int(found["since"]))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 

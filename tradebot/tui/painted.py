@@ -15,6 +15,8 @@ from rich.style import Style
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tradebot.core.model.text import escaped
+
 Span: TypeAlias = tuple[str, str]
 """A text and the name of its paint ("" for plain)."""
 
@@ -39,10 +41,11 @@ class Painted(ScrollView):
         """Return a line as a strip of exactly ``width`` cells; ``under`` is a paint below all of it."""
         ground = self.paint(under)
         segments, used = [], 0
-        for text, name in line:
+        for words, name in line:
             if used >= width:
                 break
             room = width - used
+            text = escaped(words)  # the last wall: what others wrote was escaped where it was read
             shown = text if cell_len(text) <= room else set_cell_size(text, room)
             style = ground if not name else self._over(name, under)
             segments.append(Segment(shown, style))
