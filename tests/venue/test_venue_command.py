@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -105,6 +106,40 @@ def test_it_prints_what_a_bot_needs_and_ends_after_its_time() -> None:
 def test_key_and_secret_are_made_per_start() -> None:
     keys = {json.loads(run("--json", "--for", "10ms").stdout.splitlines()[0])["key"] for _ in "12"}
     assert len(keys) == 2
+
+
+def test_the_readme_s_six_lines_and_its_transcript(tmp_path: Path) -> None:
+    """What a new user types, and that both terminals then look as the README shows them."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    text = readme.split("## Try it against a fake Binance")[1].split("\n## ")[0]
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    venue, other = re.findall(r"```text\n\$ .*?\n(.*?)```", text, re.DOTALL)
+    assert len(script.splitlines()) == 6
+    write(tmp_path / "try.py", script)
+    command = [str(TRADEBOT), "venue", "--for", "60s"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        opening = [process.stdout.readline() for _ in range(10)]
+        words = [line.split()[1] for line in opening[1:4]]
+        done = subprocess.run(
+            [sys.executable, tmp_path / "try.py", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, other), done.stderr
+    finally:
+        process.terminate()
+        rest = process.communicate()[0]
+    assert shape("".join(opening) + rest) == shape(venue)
+
+
+def shape(text: str) -> list[str]:
+    """A transcript without what differs from run to run: keys, ids, times and numbers."""
+    varying = r"[A-Za-z0-9]{64}|x-cv[A-Za-z0-9]+|[0-9][0-9T:.-]*Z?"
+    return [re.sub(varying, "#", line) for line in text.splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _line(row: Mapping[str, Any]) -> str:
     if kind == "order":
         return (
             f"order  {row['symbol']} {row['side']} {row['type']} {_plain(row['qty'])} "
-            f"{row['event']} {row['status']} {row['client']}"
+            f"{_state(row)} {row['client']}"
         )
     if kind == "fill":
         return (
@@ -105,6 +105,11 @@ def _line(row: Mapping[str, Any]) -> str:
         )
     words = (f"{k}={v}" for k, v in row.items() if k not in ("at", "kind"))
     return f"{kind:6} {' '.join(words)}"
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    event, status = row["event"], row["status"]
+    return str(event if event == status else f"{event} {status}")
 
 
 def _write(line: str) -> None:
