@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,9 +33,14 @@ FALLING = [
 
 @asynccontextmanager
 async def faulty(*rules: dict[str, Any], rows: Any = None, **options: Any) -> AsyncIterator[Desk]:
+    """A desk under rules; at its end each of them was applied, and the ledger has every time."""
     async with running(rows or FALLING, **options) as desk:
         desk.venue.faults.set(rules)
         yield desk
+        noted = Counter(r["do"] for r in desk.venue.ledger.of("fault") if "failed" not in r)
+        for rule in desk.venue.faults.rules:
+            assert rule.applied, f"{rule.do} was never applied"
+            assert noted[rule.do] >= rule.applied
 
 
 def applied(desk: Desk) -> list[str]:
