@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +196,38 @@ def test_errors_of_a_size(
     assert p95 <= 100
 
 
+def ruled(moment: Moment, side: Side, qty: Decimal) -> Fraction:
+    """What the rule says, worked out apart: the touch at its price, the rest beyond it, to the tick against us."""
+    left = int(qty * 1000)
+    touch, shown = (moment.asks if side is Side.BUY else moment.bids)[0]
+    rest = max(0, left - shown)
+    share = min(Fraction(1), Fraction(rest, round(float(moment.volume) * 1000)))
+    beyond = touch * (1 + side.sign * (Fraction(1, 20_000) + Fraction(1, 10) * share))
+    ticks = ceil(beyond) if side is Side.BUY else floor(beyond)
+    return Fraction((left - rest) * touch + rest * ticks, 10_000)
+
+
+def test_the_exchange_charges_what_the_rule_says(moments: list[Moment]) -> None:
+    with exact():
+        for moment in moments[:: 8 * EVERY]:
+            for side in Side:
+                for size in map(Decimal, SIZES):
+                    assert simulated(moment, None, side, size) == ruled(moment, side, size)
+
+
+def test_how_often_the_rule_itself_is_better_than_the_book(moments: list[Moment]) -> None:
+    """1.35 in 1,000: where the touch is nearly empty and the next level farther than half a spread."""
+    draws = [
+        (moment, side, Decimal(size)) for moment in moments[:-1] for side in Side for size in SIZES
+    ]
+    better = [one for one in draws if (ruled(*one) - walked(*one)) * one[1].sign < 0]
+    assert (len(better), len(draws)) == (26, 19_280)
+    assert len({moment.time for moment, _, _ in better}) == 14
+
+
 def test_it_is_hardly_ever_better_than_the_book(
     table: dict[tuple[str, bool], list[float]],
 ) -> None:
     draws = sum(len(found) for found in table.values())
     better = sum(e < 0 for found in table.values() for e in found)
-    assert better / draws <= 0.002
+    assert better / draws <= (0.0014 if EVERY == 1 else 0.002)  # what the rule itself gives
