@@ -40,7 +40,7 @@ def test_the_install_commands_are_those_that_ci_runs() -> None:
 
 
 def test_the_strategy_is_short_and_trades(tmp_path: Path) -> None:
-    (source,) = blocks("python")
+    (source,) = (block for block in blocks("python") if block.startswith("# my_strategy.py"))
     assert len(source.strip().splitlines()) < 25
     (tmp_path / "my_strategy.py").write_text(source)
     wave(tmp_path / "BTCUSDT-1m-2025-05.csv")
@@ -75,7 +75,7 @@ def test_every_command_it_names_exists() -> None:
     ),
 )
 def test_every_file_of_the_map_exists(path: str) -> None:
-    if path != "my_strategy.py":
+    if path not in ("my_strategy.py", "try.py"):  # the reader writes these
         found = [ROOT / "tradebot" / path, ROOT / "tradebot" / "core" / "risk" / path]
         assert any(candidate.exists() for candidate in found)
 
