@@ -191,6 +191,20 @@ async def test_delays_before_and_after() -> None:
             assert await trades(desk) == ["0.002"]
 
 
+async def test_delays_have_a_tail_where_one_is_asked_for() -> None:
+    rule = {"do": "late", "event": "ACCOUNT_UPDATE", "ms": 100, "to_ms": 300, "mean_ms": 500}
+    async with listening(rule) as (desk, client):
+        begun = desk.clock.now()
+        for _ in range(300):
+            desk.venue.acts.do("transfer", amount="1")
+        desk.clock.advance(10_000)
+        assert len(await client.all()) == 300
+        waits = [r["at"] - begun for r in desk.venue.ledger.of("stream")]
+    assert min(waits) >= 100
+    assert 600 < sum(waits) / 300 < 800
+    assert max(waits) > 2000
+
+
 async def test_a_request_read_seconds_later_is_outside_its_window() -> None:
     async with faulty(on("read_later", seconds=7)) as desk:
         task = asyncio.create_task(desk.raw.send("POST", ORDER, f"{BUY}&recvWindow=5000"))
@@ -557,6 +571,7 @@ async def test_the_venues_own_requests() -> None:
         ({"do": "delay", "ms": 5, "symbol": "BTCUSD"}, "symbol", "BTCUSDT"),
         ({"do": "delay", "ms": 5, "client_id": "a b"}, "client_id", "letters"),
         ({"do": "delay", "ms": 100, "to_ms": 50}, "to_ms", "longest"),
+        ({"do": "delay", "ms": 100, "mean_ms": 0}, "mean_ms", "above 0"),
         ({"do": "drop", "stream": "private", "event": "bookTicker"}, "stream", "public"),
         ({"do": "drop", "event": "ORDER_TRADE_UPDATE/FILLED"}, "event", "known"),
         ({"do": "drop", "event": "ALGO_UPDATE/TRIGERED"}, "event", "TRIGGERED"),

@@ -90,9 +90,10 @@ class Faults:
         self._venue.ledger.write("fault", do=rule.do, to=shown, applied=rule.applied)
 
     def _draw_ms(self, words: Mapping[str, Any]) -> float:
-        least = float(words["ms"])
-        most = words.get("to_ms")
-        return least if most is None else self._rng.uniform(least, float(most))
+        wait, most, mean = float(words["ms"]), words["to_ms"], words["mean_ms"]
+        if most is not None:
+            wait = self._rng.uniform(wait, float(most))
+        return wait if mean is None else wait + self._rng.expovariate(1 / float(mean))
 
     # Requests
 

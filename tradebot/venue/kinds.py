@@ -15,6 +15,9 @@ ORDER, STOP, MOMENT = "order", "stop", "moment"
 REQUIRED = object()
 """Stands for the default of a word that must be given."""
 
+_WAIT = {"ms": REQUIRED, "to_ms": None, "mean_ms": None}
+"""From ``ms`` to ``to_ms``, each as likely; on top of it ``mean_ms`` on average, seldom many times that (exponential)."""
+
 FORMS = ("empty", "cut", "html", "braces")
 MEANINGS = ("unknown", "not_executed", "overload")
 
@@ -35,10 +38,8 @@ KINDS: dict[str, FaultKind] = {
     "read_later": FaultKind(
         ARRIVAL, "read the request only later, as if it arrived then", {"seconds": REQUIRED}
     ),
-    "delay": FaultKind(
-        REQUEST, "wait before the request is carried out", {"ms": REQUIRED, "to_ms": None}
-    ),
-    "slow_answer": FaultKind(REQUEST, "carry out, answer later", {"ms": REQUIRED, "to_ms": None}),
+    "delay": FaultKind(REQUEST, "wait before the request is carried out", _WAIT),
+    "slow_answer": FaultKind(REQUEST, "carry out, answer later", _WAIT),
     "accept_then_timeout": FaultKind(REQUEST, "carry out, never answer", {"seconds": 60.0}),
     "accept_then_close": FaultKind(REQUEST, "carry out, end the connection"),
     "accept_then_garbage": FaultKind(
@@ -63,7 +64,7 @@ KINDS: dict[str, FaultKind] = {
     "fields_left_out": FaultKind(REQUEST, "leave fields out of the answer", {"fields": REQUIRED}),
     "drop": FaultKind(STREAM, "withhold the message"),
     "duplicate": FaultKind(STREAM, "send the message again", {"copies": 1}),
-    "late": FaultKind(STREAM, "send the message later", {"ms": REQUIRED, "to_ms": None}),
+    "late": FaultKind(STREAM, "send the message later", _WAIT),
     "reorder": FaultKind(
         STREAM, "send messages in any order within a window", {"window_ms": REQUIRED}
     ),

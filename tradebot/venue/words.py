@@ -10,7 +10,7 @@ from tradebot.venue.errors import MESSAGES
 from tradebot.venue.kinds import REQUEST, FaultKind
 
 CATEGORIES = ("private", "market", "public")
-_TIMES = ("seconds", "ms", "to_ms", "window_ms")
+_TIMES = ("seconds", "ms", "to_ms", "mean_ms", "window_ms")
 _FLAGS = ("executed", "told", "on")
 
 
@@ -115,3 +115,5 @@ def check_words(do: str, kind: FaultKind, words: Mapping[str, Any]) -> None:
     most = words.get("to_ms")
     if most is not None and most < words["ms"]:
         raise bad(f"{most} is below ms = {words['ms']}", "to_ms", "the longest wait, in ms")
+    if words.get("mean_ms") == 0:
+        raise bad("0 adds nothing", "mean_ms", "above 0, or leave it out")
