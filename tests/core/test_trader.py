@@ -28,7 +28,6 @@ from tradebot.core.model.events import Command, Filled, FundingPaid, PriceSeen
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import MINUTE_MS, OrderStatus, OrderType, Purpose, Side, TimeInForce
 from tradebot.core.risk.limits import Limits
-from tradebot.core.state.order_table import REMEMBERED
 from tradebot.core.trading.shared import Execution
 
 D = Decimal
@@ -747,12 +746,40 @@ def test_finished_orders_are_remembered_until_their_trade_is_closed_and_a_day_mo
     assert table.find(entry.id) is None
 
 
-def test_an_exchange_in_the_process_is_never_late_so_few_finished_orders_are_kept() -> None:
-    story = Played(a_config(limits=replace(LIVE, entry_interval_s=0)), latched=lambda: True)
-    for _ in range(REMEMBERED + 1):
+@pytest.mark.parametrize("outside", [False, True])
+def test_an_order_that_nothing_was_executed_of_is_forgotten_a_day_after_its_end(
+    outside: bool,
+) -> None:
+    """Whether or not its symbol is ever traded, and whoever answers: what never fills must not add up."""
+    config = a_config(limits=replace(LIVE, entry_interval_s=0))
+    story = Bare(config) if outside else Played(config, latched=lambda: True)
+    table = story.engine.table
+    for _ in range(40):
         story.say(long())
         story.bar()
-    assert len(story.engine.table.finished) == REMEMBERED
+        for entry in list(table.live.values()):
+            assert isinstance(story, Bare)  # the other one is answered at once
+            story.update(entry.order, REJECTED)
+    assert (len(table.finished), table.live) == (40, {})
+    assert table.export_state()["trade"] == {XRP: []}
+    story.time += DAY + HOUR
+    story.bar()
+    assert table.finished == {}
+
+
+def test_what_ends_after_its_trade_was_closed_is_forgotten_as_well() -> None:
+    story = Bare(a_config())
+    table = story.engine.table
+    story.opened()
+    story.say(OUT)
+    story.bar()
+    story.fill(story.placed(X)[-1])
+    assert table.live
+    story.update(story.placed(S)[-1], CANCELLED)
+    assert table.live == {}
+    story.time += DAY + HOUR
+    story.bar()
+    assert table.finished == {}
 
 
 def test_every_place_carries_the_epoch_it_was_approved_in() -> None:

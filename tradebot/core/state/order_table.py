@@ -48,9 +48,6 @@ QUIET_MS = 30_000
 """A resting order that nobody spoke of for so long is looked up."""
 STOP_AGAIN_MS = 3_000
 """So long after it was acknowledged a stop is looked up for the first time."""
-REMEMBERED = 32
-"""Finished orders kept where the exchange is in the process and never late."""
-
 NO_SUCH_ORDER = "the venue has no such order"
 
 FAR = 1 << 62
@@ -91,7 +88,8 @@ class OrderTable:
 
     ``outside`` says that answers come later, if they come: then there are deadlines, and an end that does
     not tell what was executed is doubted. ``live`` and ``finished`` are by id, ``entries`` the live entries,
-    ``shorts`` the live orders whose fills are not all there.
+    ``shorts`` the live orders whose fills are not all there. A finished order is remembered for a day after its
+    trade was closed; one of which nothing was executed, for a day after its end.
     """
 
     def __init__(self, out: list[Effect], *, outside: bool) -> None:
@@ -107,7 +105,7 @@ class OrderTable:
         self.prefix = "tb"
         self.sent = 0
         self._aliases: dict[tuple[str, str], str] = {}
-        self._trade: dict[str, list[str]] = {}
+        self._trades: dict[str, dict[str, None]] = {}
 
     # -- what is wanted of the venue -------------------------------------------------------------
 
@@ -123,7 +121,7 @@ class OrderTable:
         self.live[order.id] = tracked
         if not order.reduce_only:
             self.entries[order.id] = tracked
-        self._trade.setdefault(order.symbol, []).append(order.id)
+        self._trades.setdefault(order.symbol, {})[order.id] = None
         self.out.append(Place(approved, signal))
         return tracked
 
@@ -271,6 +269,8 @@ class OrderTable:
 
     def _revive(self, tracked: TrackedOrder) -> None:
         tracked.revive()
+        tracked.kept_until = 0
+        self._trades.setdefault(tracked.order.symbol, {})[tracked.order.id] = None
         self.finished.pop(tracked.order.id, None)
         self.live[tracked.order.id] = tracked
         if not tracked.order.reduce_only:
@@ -354,24 +354,23 @@ class OrderTable:
         del self.live[order_id]
         self.entries.pop(order_id, None)
         self.finished[order_id] = tracked
-        if not tracked.told and not tracked.order.reduce_only:
-            tracked.kept_until = self.now + DAY_MS  # it has no part in any trade
-        if not self.outside and len(self.finished) > REMEMBERED:
-            self._forget(next(iter(self.finished)))
+        if not tracked.told:  # it has no part in any trade
+            tracked.kept_until = self.now + DAY_MS
+            self._trades.get(tracked.order.symbol, {}).pop(order_id, None)
 
     def close_trade(self, symbol: str) -> None:
         """A symbol is flat: the finished orders of its trade are kept for a day more."""
-        going = self._trade.pop(symbol, [])
+        going = self._trades.pop(symbol, {})
         for order_id in going:
             tracked = self.finished.get(order_id)
             if tracked is not None:
                 tracked.kept_until = tracked.kept_until or self.now + DAY_MS
         alive = [order_id for order_id in going if order_id in self.live]
         if alive:
-            self._trade[symbol] = alive
+            self._trades[symbol] = dict.fromkeys(alive)
 
     def forget_old(self) -> None:
-        """Forget the finished orders whose trade has been closed for a day."""
+        """Forget the finished orders whose trade has been closed, or that ended without any, a day ago."""
         for order_id, tracked in tuple(self.finished.items()):
             if 0 < tracked.kept_until <= self.now:
                 self._forget(order_id)
@@ -388,7 +387,7 @@ class OrderTable:
         return {
             "live": [tracked.export_state() for tracked in self.live.values()],
             "finished": [tracked.export_state() for tracked in self.finished.values()],
-            "trade": {symbol: list(ids) for symbol, ids in self._trade.items()},
+            "trade": {symbol: list(ids) for symbol, ids in self._trades.items()},
             "paces": {symbol: [p.tried, p.refused, p.judged] for symbol, p in self.paces.items()},
             "strangers": [[export_fill(s.fill), s.since] for s in self.strangers],
             "sent": self.sent,
@@ -410,7 +409,7 @@ class OrderTable:
         for tracked in (*self.live.values(), *self.finished.values()):
             for venue_id in filter(None, (tracked.venue_id, tracked.child_id)):
                 self._aliases[tracked.order.symbol, venue_id] = tracked.order.id
-        self._trade = {symbol: list(ids) for symbol, ids in state["trade"].items()}
+        self._trades = {symbol: dict.fromkeys(ids) for symbol, ids in state["trade"].items()}
         self.paces = {symbol: ExitPace(*values) for symbol, values in state["paces"].items()}
         self.strangers = [Stranger(restored_fill(fill), at) for fill, at in state["strangers"]]
         self.sent = state["sent"]

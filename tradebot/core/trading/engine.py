@@ -304,8 +304,7 @@ class Engine:
         if new_day and self.config.auto_resume:
             self.commands.resume_by_policy()
         self.entries.heed_blackout(at)
-        if self.config.outside:
-            self.table.forget_old()
+        self.table.forget_old()
 
     def _on_wake_up(self, key: str) -> None:
         kind, _, rest = key.partition(":")
