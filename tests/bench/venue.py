@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -193,7 +194,7 @@ async def rates(seconds: int) -> dict[str, Any]:
             heard: dict[str, int] = {}
             last: dict[tuple[str, str], int] = {}
             lost = 0
-            lags: list[float] = []
+            lags: deque[float] = deque(maxlen=5 * len(SYMBOLS) * RATES["bookTicker"])
             memory: list[float] = []
             async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
                 begun, used = time.perf_counter(), cpu_s(process.pid)
@@ -207,7 +208,7 @@ async def rates(seconds: int) -> dict[str, Any]:
                     if number is not None:  # touches and trades are numbered without a gap
                         lost += number - last.get((event, symbol), number - 1) - 1
                         last[event, symbol] = number
-                    if event == "bookTicker" and now > end - 5:
+                    if event == "bookTicker":  # the last five seconds are kept
                         lags.append(time.time() * 1000 - body["T"])
                     if event == "markPriceUpdate" and now > begun + 15 * (1 + len(memory)):
                         memory.append(rss_mb(process.pid))
@@ -219,7 +220,7 @@ async def rates(seconds: int) -> dict[str, Any]:
         "messages": heard,
         "messages_per_s": round(sum(heard.values()) / seconds),
         "lost": lost,
-        "lag_ms": spread(lags),
+        "lag_at_the_end_ms": spread(list(lags)),
         "core_pct": round(share * 100, 1),
         "memory_mb": [round(memory[0], 1), round(max(memory), 1), round(memory[-1], 1)],
     }

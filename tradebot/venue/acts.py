@@ -25,10 +25,7 @@ from tradebot.venue.orders import VenueOrder
 
 if TYPE_CHECKING:
     from tradebot.venue.core import Venue
-
-_NUMBERS = frozenset(
-    ("amount", "qty", "price", "rate", "mark", "entry", "left", "leverage", "seconds")
-)
+_LARGEST = Decimal("1e15")
 
 
 class Acts:
@@ -52,19 +49,18 @@ class Acts:
         names = cls.names()
         if name not in names:
             raise UsageError(f"there is no act {name!r}", hint=meant(name, names), key="act")
-        parameters = list(inspect.signature(getattr(cls, name)).parameters)[1:]
-        for word in words:
+        parameters = dict(list(inspect.signature(getattr(cls, name)).parameters.items())[1:])
+        for word, value in words.items():
             if word not in parameters:
                 raise UsageError(
                     f"{name} takes no {word!r}", hint=meant(word, parameters), key=word
                 )
-        for word in _NUMBERS & words.keys():
-            _check_number(word, words[word])
-        for parameter in list(inspect.signature(getattr(cls, name)).parameters.values())[1:]:
+            _check_value(word, value, str(parameters[word].annotation))
+        for parameter in parameters.values():
             if parameter.default is inspect.Parameter.empty and parameter.name not in words:
                 raise UsageError(f"{name} needs {parameter.name}", key=parameter.name)
 
-    def do(self, name: str, **words: Any) -> None:
+    def do(self, name: str, /, **words: Any) -> None:
         """Carry an act out by its name and write it down."""
         self.check(name, words)
         act: Callable[..., None] = getattr(self, name)
@@ -339,10 +335,21 @@ class Acts:
         return order
 
 
-def _check_number(name: str, value: Any) -> None:
-    try:
-        finite = value is not True and value is not False and Decimal(str(value)).is_finite()
-    except InvalidOperation:
-        finite = False
-    if not finite:
+def _check_value(name: str, value: Any, kind: str) -> None:
+    """Refuse what an act cannot be told; parameters that are neither text nor a flag are numbers."""
+    if kind == "str":
+        if not isinstance(value, str):
+            raise UsageError(f"{value!r} is no text", hint=f'write {name} = "..."', key=name)
+    elif kind == "bool":
+        if not isinstance(value, bool):
+            raise UsageError(f"{value!r} is no flag", hint="write true or false", key=name)
+    elif not _is_number(value):
         raise UsageError(f"{value!r} is no number", hint='write it as "0.01"', key=name)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return False
+    return not isinstance(value, bool) and number.is_finite() and abs(number) < _LARGEST

@@ -50,7 +50,7 @@ def _carry_out(venue: Venue, method: str, path: str, data: bytes) -> dict[str, A
                 raise UsageError(
                     "is missing", key="act", hint=f"known: {', '.join(venue.acts.names())}"
                 )
-            venue.acts.do(**{"name": words.pop("act"), **words})
+            venue.acts.do(words.pop("act"), **words)
             return {"done": True}
     raise UsageError(f"there is no {method} {path}", hint="POST faults, POST act, GET state")
 

@@ -157,7 +157,7 @@ def _see_orders(rows: Iterable[VenueHolding], orders: Iterable[VenueOrder]) -> N
             continue
         held = by_name[order.listing.name]
         with exact():
-            worth = order.left * order.price
+            worth = order.left * (order.price or held.mark)
             if order.side == "BUY":
                 held.bids += worth
             else:
