@@ -354,3 +354,15 @@ async def test_working_orders_lock_margin_and_show_a_row_of_their_own() -> None:
         open_margin, initial, _ = await account_now()
         assert open_margin == f"{locked:.8f}"
         assert Decimal(initial) == locked + Decimal("76.9149")
+
+
+async def test_a_market_order_that_waits_is_worth_the_mark() -> None:
+    """Only a fault lets one wait; found by the walk of test_books: it had no price, and so no row."""
+    async with running() as desk:
+        desk.venue.faults.set([{"do": "fill_in_parts", "parts": ["0.010"], "at_s": [30]}])
+        await post(desk, MARKET)
+        (waiting,) = (await desk.raw.send("GET", "/fapi/v3/positionRisk"))[1]
+        assert (waiting["positionAmt"], waiting["bidNotional"]) == ("0.000", "769.14900000")
+        desk.clock.advance(30_000)
+        (held,) = (await desk.raw.send("GET", "/fapi/v3/positionRisk"))[1]
+        assert (held["positionAmt"], held["bidNotional"]) == ("0.010", "0")
