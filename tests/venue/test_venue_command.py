@@ -200,6 +200,9 @@ ACCOUNTS = [
     ("[permissions]\nenableWithdrawal = true", ["did you mean enableWithdrawals?"]),
     ("[permissions]\nenableWithdrawals = 1", ["permissions.enableWithdrawals", "true or false"]),
     ('[assets]\nUSDT = "5"', ["assets.USDT", "wallet"]),
+    ("[options]\nold_field = true", ["options.old_field", "did you mean old_fields?"]),
+    ("[options]\nold_fields = 1", ["options.old_fields", "true or false"]),
+    ("[options]\npatience = -1", ["options.patience", "whole number"]),
 ]
 
 
@@ -294,6 +297,15 @@ def test_a_fault_may_happen_at_the_start(tmp_path: Path) -> None:
     with started("--faults", write(tmp_path / "f.toml", rule), "--for", "60s") as (_, opening):
         state = asyncio.run(ask(opening["url"], "/_venue/state"))
     assert state["wallets"] == {"USDT": "1005"}
+
+
+def test_an_account_may_set_how_the_venue_behaves(tmp_path: Path) -> None:
+    account = write(tmp_path / "a.toml", "[options]\nold_fields = true\nincome_delay_ms = 0\n")
+    trade = TRADER.replace('print(bought["status"],', 'print(bought["info"]["avgPrice"] > "0",')
+    with started("--account", account, "--for", "60s") as (_, opening):
+        words = [sys.executable, "-c", trade, opening["url"], opening["key"], opening["secret"]]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "True"), done.stderr
 
 
 def test_prices_of_a_symbol_that_is_made_up(tmp_path: Path) -> None:

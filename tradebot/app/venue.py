@@ -73,7 +73,7 @@ async def _run(setup: VenueSetup, tell: Tell) -> Ending:
     script = _account(setup.account)
     feed = open_feed(setup, clock.now(), _listed(script))
     _check_symbols(script, feed)
-    settings = Settings(seed=setup.seed, account=script)
+    settings = replace(Settings(seed=setup.seed, account=script), **script.options)
     venue = Venue(feed, clock, settings, ledger=setup.ledger, timed=True)
     rules = [] if setup.faults is None else load_rules(setup.faults, venue.reach)
     server = Server(venue, setup.port)

@@ -28,6 +28,14 @@
     status = "TRADING_HALT"
     [permissions]                      # rows of apiRestrictions
     enableWithdrawals = true
+    [options]                          # how the venue behaves (see ``Settings``)
+    old_fields = true                  # avgPrice and cumQuote in order answers, as before 2026-07
+    child_own_id = true                # a triggered stop's child has a client id of its own
+    stop_needs_position = true         # a reduce-only stop without a position is refused
+    retry_after = true                 # that header with 429 and 418
+    income_delay_ms = 2000
+    algo_forward_ms = 11               # from TRIGGERING to TRIGGERED
+    patience = 10                      # requests over the weight limit before a ban
 """
 
 from __future__ import annotations
@@ -45,7 +53,14 @@ from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.spelling import meant
 from tradebot.core.model.values import Instrument
 from tradebot.venue.listings import Listing, list_symbol
-from tradebot.venue.settings import PERMISSIONS, AccountScript, ForeignOrder, ScriptedPosition
+from tradebot.venue.settings import (
+    COUNTS,
+    FLAGS,
+    PERMISSIONS,
+    AccountScript,
+    ForeignOrder,
+    ScriptedPosition,
+)
 
 _TOP = (
     "key",
@@ -63,6 +78,7 @@ _TOP = (
     "orders",
     "symbols",
     "permissions",
+    "options",
 )
 _POSITION = ("symbol", "side", "qty", "entry", "margin_type", "leverage")
 _ORDER = ("symbol", "side", "qty", "price", "client_id", "position_side", "reduce_only")
@@ -116,7 +132,15 @@ class _Reader:
             orders=tuple(self._order(*row) for row in self._rows(table, "orders")),
             made_up=tuple(self._symbol(*row) for row in self._rows(table, "symbols")),
             permissions=self._permissions(table),
+            options=self._options(table),
         )
+
+    def _options(self, table: dict[str, Any]) -> dict[str, Any]:
+        rows = dict(self._table(table, "options"))
+        self._known(rows, (*FLAGS, *COUNTS), "options")
+        flags = {n: self._flag(rows, n, f"options.{n}") for n in rows if n in FLAGS}
+        counts = {n: self._count(rows[n], f"options.{n}") for n in rows if n in COUNTS}
+        return {**flags, **counts}
 
     def _assets(self, table: dict[str, Any]) -> dict[str, Decimal]:
         assets = {k: self._amount(v, f"assets.{k}") for k, v in self._table(table, "assets")}
@@ -251,6 +275,11 @@ class _Reader:
     def _whole(self, value: Any, key: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise self._bad(f"{value!r} is no whole number above 0", key, "write it as 20")
+        return value
+
+    def _count(self, value: Any, key: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**9:
+            raise self._bad(f"{value!r} is no whole number from 0 on", key, "write it as 2000")
         return value
 
     def _flag(self, table: dict[str, Any], name: str, key: str = "") -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from tradebot.core.model.facts import FEES
 from tradebot.core.model.money import ZERO
@@ -60,7 +61,7 @@ class AccountScript:
     """What the account is at the start.
 
     ``key`` and ``secret`` open it (empty: drawn from the seed). ``wallet`` in USDT; ``assets`` other wallets by name (BNFCR, BNB). ``leverage`` is every symbol's
-    first, ``permissions`` overrides rows of ``apiRestrictions``.
+    first, ``permissions`` overrides rows of ``apiRestrictions``, ``options`` constants of ``Settings``.
     """
 
     key: str = ""
@@ -78,6 +79,12 @@ class AccountScript:
     orders: tuple[ForeignOrder, ...] = ()
     made_up: tuple[Listing, ...] = ()
     permissions: dict[str, bool] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+FLAGS = ("old_fields", "child_own_id", "stop_needs_position", "retry_after")
+COUNTS = ("income_delay_ms", "algo_forward_ms", "patience")
+"""The constants of ``Settings`` that an account file may set as ``[options]``."""
 
 
 @dataclass(frozen=True, slots=True)
