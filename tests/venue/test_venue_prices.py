@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kits.venue_kit import BTC, ETH, START
+from kits.venue_kit import BTC, ETH, START, row
 
 from tradebot.app.venue import file_feed, simulated_feed
 from tradebot.core.model.errors import DataError
@@ -17,12 +20,13 @@ from tradebot.core.model.values import MINUTE_MS, Bar, Quote
 from tradebot.market.embedded.market import SimulatedMarket
 from tradebot.venue.bus import Depth, Trade
 from tradebot.venue.candles import Candle
-from tradebot.venue.clock import HandClock
+from tradebot.venue.clock import HandClock, WallClock
 from tradebot.venue.core import Venue
 from tradebot.venue.path import path, quotes_of, split, trade_prices
 from tradebot.venue.prices import PriceFeed
 from tradebot.venue.recording import RecordingFeed
 from tradebot.venue.script import ScriptFeed, read_script
+from tradebot.venue.server import Server
 
 MINUTE = START - START % MINUTE_MS
 
@@ -188,3 +192,32 @@ def test_a_recording_keeps_distances_and_its_mark_is_the_mid(tmp_path: Path) -> 
     bids, asks = venue.market.board(BTC).levels(5)
     assert (bids, asks) == ([["61800.10", "4"]], [["61800.30", "2"]])
     assert venue.market.board(BTC).last is not None
+
+
+async def test_a_market_that_runs_late_does_not_keep_requests_waiting() -> None:
+    """More than the machine can play: what is due is played by and by, and the venue answers between."""
+    prices = [76000 + number % 99 for number in range(60_000)]
+    late = [row(0.2, f"{price}.00", f"{price}.10") for price in prices]
+    clock = WallClock()
+    venue = Venue(ScriptFeed([row(0), *late], clock.now()), clock)
+    server = Server(venue)
+    await server.start()
+    try:
+        begun = time.monotonic()
+        venue.start()
+        await asyncio.sleep(0.25)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{server.url}/fapi/v1/ping") as answer,
+        ):
+            assert await answer.json() == {}
+        assert not venue.played
+        while not venue.played:
+            assert time.monotonic() < begun + 120
+            await asyncio.sleep(0.05)
+        quote = venue.market.board(BTC).quote
+        assert quote is not None
+        assert quote.text[0] == late[-1].bid
+    finally:
+        await server.stop()
+        venue.stop()

@@ -160,6 +160,11 @@ class Venue:
         self._player.stop()
         self.ledger.close()
 
+    @property
+    def played(self) -> bool:
+        """Whether the feed has come to its end: prices move no more."""
+        return self._player.ended
+
     def take(self, tick: Tick) -> None:
         """Take in one tick: the market first, then orders, then triggers."""
         if tick.symbol not in self.market.boards:

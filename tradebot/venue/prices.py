@@ -28,6 +28,9 @@ LATE_MS = 1000
 """How long a minute without a newer trade stays open for a trade that comes late."""
 KEPT_TRADES = 3000
 KEPT_FUNDING = 1000
+MOST_AT_ONCE = 200
+"""Ticks played in one go before requests and timers have their turn: a market that runs late is a late market,
+not a venue that does not answer."""
 
 
 class PriceFeed(Protocol):
@@ -217,7 +220,7 @@ def _take_depth(board: Board, change: Depth) -> None:
 
 
 class Player:
-    """Plays a feed on the clock: each tick at its own time, those that are due in one go."""
+    """Plays a feed on the clock: each tick at its own time, those that are due by and by."""
 
     def __init__(self, feed: PriceFeed, clock: VenueClock, take: Callable[[Tick], None]) -> None:
         self._ticks = iter(feed.ticks())
@@ -228,24 +231,31 @@ class Player:
         self.ended = False
 
     def start(self) -> None:
-        """Play what is due and ask to be woken for the next."""
-        self._advance()
+        """Play all that is due now and ask to be woken for the next."""
+        while self._advance():
+            pass
 
     def stop(self) -> None:
         """Play nothing more."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _advance(self) -> None:
-        while True:
+    def _go_on(self) -> None:
+        if self._advance():
+            self._timer = self._clock.call_at(self._clock.now(), self._go_on)
+
+    def _advance(self) -> bool:
+        """Play what is due, up to ``MOST_AT_ONCE``; return whether more may be."""
+        for _ in range(MOST_AT_ONCE):
             if self._next is None:
                 self._next = next(self._ticks, None)
             tick = self._next
             if tick is None:
                 self.ended = True
-                return
+                return False
             if tick.at > self._clock.now():
-                self._timer = self._clock.call_at(tick.at, self._advance)
-                return
+                self._timer = self._clock.call_at(tick.at, self._go_on)
+                return False
             self._next = None
             self._take(tick)
+        return True
