@@ -1,6 +1,14 @@
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, Inexact
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+)
 from fractions import Fraction
 
 import pytest
@@ -65,6 +73,33 @@ def test_quotient_agrees_with_rational_arithmetic(a: Decimal, b: Decimal, roundi
         ROUND_HALF_EVEN: round(scaled),
     }[rounding]
     assert Fraction(got) == Fraction(expected, 10**8)
+
+
+@given(
+    st.integers(-(10**58), 10**58).map(Decimal),
+    st.integers(1, 10**30).map(Decimal),
+    st.integers(-60, 20),
+    st.sampled_from([ROUND_FLOOR, ROUND_CEILING, ROUND_HALF_EVEN]),
+)
+def test_a_quotient_of_any_size_is_rounded_once(
+    a: Decimal, b: Decimal, places: int, rounding: str
+) -> None:
+    scaled = Fraction(a) * Fraction(10) ** places / Fraction(b) * 10**8
+    expected = {
+        ROUND_FLOOR: scaled.__floor__(),
+        ROUND_CEILING: scaled.__ceil__(),
+        ROUND_HALF_EVEN: round(scaled),
+    }[rounding]
+    with exact():
+        got = quotient_at_8(a.scaleb(places), b, rounding)
+    assert Fraction(got) == Fraction(expected, 10**8)
+
+
+@pytest.mark.parametrize("zero", [D(0), D("0E-8")])
+def test_nothing_is_divided_by_zero(zero: Decimal) -> None:
+    for value in (D(0), D(1), D(-1)):
+        with pytest.raises((InvalidOperation, DivisionByZero)):
+            quotient_at_8(value, zero, ROUND_HALF_EVEN)
 
 
 @given(prices, prices.filter(lambda d: d != 0), st.integers(0, 40))

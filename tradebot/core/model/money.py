@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import (
-    ROUND_CEILING,
-    ROUND_FLOOR,
+    ROUND_05UP,
     ROUND_HALF_EVEN,
     Context,
     Decimal,
@@ -34,16 +33,24 @@ _ROUND = Context(
     rounding=ROUND_HALF_EVEN,
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
-_WIDE = Context(
-    prec=3 * PRECISION,
-    rounding=ROUND_HALF_EVEN,
-    traps=[Inexact, InvalidOperation, DivisionByZero, Overflow],
-)
-"""For what is left of a division: of a small ratio it has all its digits, and some more."""
+
+
+def _sticky(digits: int) -> tuple[Context, Context]:
+    """Return contexts to divide in, and to round the quotient in as if it had been rounded once.
+
+    What was cut off a quotient is seen in its last digit, which is then never 0 or 5: no tie comes of it and none
+    is lost (round-05up of the General Decimal Arithmetic). What does not leave that digit over is refused.
+    """
+    traps = [InvalidOperation, DivisionByZero, Overflow]
+    return Context(digits, ROUND_05UP, traps=traps), Context(digits - 1, traps=traps)
+
+
+_DIVIDE, _AT_8 = _sticky(38)
+"""38 digits are two words of libmpdec: enough for all money, and half the time of 60."""
+_DIVIDE_WIDE, _AT_8_WIDE = _sticky(3 * PRECISION)
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
-TWO = Decimal(2)
 EIGHT = Decimal("0.00000001")
 """Exponent of average entry and bankruptcy prices: 8 decimals."""
 
@@ -82,20 +89,10 @@ def ratio(numerator: Decimal, denominator: Decimal) -> Decimal:
 
 def quotient_at_8(numerator: Decimal, denominator: Decimal, rounding: str) -> Decimal:
     """Return ``numerator / denominator`` at 8 decimals, rounded once in the given direction."""
-    scaled = numerator.scaleb(8)
-    count, rest = _WIDE.divmod(scaled, denominator)
-    if rest:
-        positive = (rest > 0) == (denominator > 0)
-        if rounding == ROUND_CEILING:
-            count += 1 if positive else 0
-        elif rounding == ROUND_FLOOR:
-            count -= 0 if positive else 1
-        else:
-            twice = _WIDE.multiply(abs(rest), TWO)
-            size = abs(denominator)
-            if twice > size or (twice == size and count % 2):
-                count += 1 if positive else -1
-    return count.scaleb(-8).quantize(EIGHT)
+    try:
+        return _DIVIDE.divide(numerator, denominator).quantize(EIGHT, rounding, _AT_8)
+    except InvalidOperation:  # a quotient of 30 digits, or none at all
+        return _DIVIDE_WIDE.divide(numerator, denominator).quantize(EIGHT, rounding, _AT_8_WIDE)
 
 
 def to_eight(amount: Decimal) -> Decimal:

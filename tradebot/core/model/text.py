@@ -23,7 +23,9 @@ def escaped(text: str) -> str:
 
     ESC becomes ``\\x1b``, a line break ``\\n``, a byte that was no UTF-8 ``\\xe9``.
     """
-    return _UNSAFE.sub(_escape, text)
+    return (
+        text if text.isprintable() else _UNSAFE.sub(_escape, text)
+    )  # all that is unsafe is not printable
 
 
 def cleaned(value: Any) -> Any:
