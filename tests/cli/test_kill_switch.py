@@ -62,6 +62,8 @@ def test_a_mistake_in_the_configuration_does_not_disarm_a_kill(
 ) -> None:
     toml = bot.folder / "bot.toml"
     good = toml.read_text()
+    pipe = bot.folder / "pipe"
+    os.mkfifo(pipe)
 
     # what is wrong does not hide which engine is meant: done, with a warning
     toml.write_text(good + "[risk.live]\nposition_value = 60\n")
@@ -81,6 +83,7 @@ def test_a_mistake_in_the_configuration_does_not_disarm_a_kill(
         (good.replace('data"', "data"), {}),
         (good, {"TRADEBOT_CONFIG": str(bot.folder / "moved.toml")}),
         ("[data]\ndir = 7\n", {}),
+        ("", {"TRADEBOT_CONFIG": str(pipe)}),  # reading it would never end
     ):
         toml.write_text(text)
         done = shell(bot, "TRADEBOT halt --json", **env)

@@ -17,6 +17,7 @@ import platformdirs
 
 from tradebot.app.target import may_run
 from tradebot.core.model.errors import ConfigError
+from tradebot.disk import kind_of
 from tradebot.guard.registry import registered
 
 FILE_NAME = "bot.toml"
@@ -77,6 +78,9 @@ def _read(config: Path | None, env: Mapping[str, str]) -> tuple[dict[str, Any], 
     if path is None:
         return {}, Path(), ""
     try:
+        kind = kind_of(path)  # reading a pipe may never end
+        if kind is not None:
+            return {}, path.parent, f"{asked}: {path} cannot be read (it is {kind[0]})"
         tables = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"{error}"
