@@ -65,6 +65,8 @@ async def test_bad_targets(journal: Journal, path: Path, tmp_path: Path) -> None
         with pytest.raises(UsageError, match="is a pipe"):
             backup(path, tmp_path / f"pipe{force}", force=force)
         assert (tmp_path / f"pipe{force}").is_fifo()
+    with pytest.raises(JournalError, match="File name too long"):
+        backup(path, tmp_path / ("x" * 300))
     with pytest.raises(UsageError, match="a directory that does not exist"):
         backup(path, tmp_path / "none" / "copy.db")
     with pytest.raises(JournalError, match="no journal yet"):

@@ -24,7 +24,7 @@ def backup(path: Path, target: Path, *, force: bool = False) -> None:
     itself, or the copy does not pass ``PRAGMA integrity_check``; the errors of ``disk.replacing`` when it is
     no file or cannot be written.
     """
-    with closing(open_readonly(path)) as source:
+    with closing(open_readonly(path)) as source, faults(target):
         _refuse(path, check_target(target), force)
         with replacing(target, FILE_MODE) as draft, faults(target):
             _copy(source, draft)
