@@ -325,7 +325,7 @@ def judge(case: Case, folder: Path, done: subprocess.CompletedProcess[bytes]) ->
         case.as_json
         and case.streams in ("", "2>&-", "<&-")
         and b"--csv" not in case.words
-        and b"-h" not in case.words
+        and not {b"-h", b"--help", b"--version"}.intersection(case.words)  # plain words for people
     ):
         check_document(case, done)
     elif not case.as_json and done.returncode not in (0, 130) and "2>" not in case.streams:
