@@ -130,6 +130,19 @@ def test_every_edit_of_every_column_is_found(path: Path, whole: bytes) -> None:
     assert tried >= len(chosen) // 2
 
 
+def test_a_schema_that_is_no_text_is_a_finding(path: Path, whole: bytes) -> None:
+    """SQLite's own complaint about it is no UTF-8 either."""
+    path.write_bytes(whole)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(
+            "UPDATE sqlite_master SET name = CAST(? AS TEXT), sql = 'CREATE TABLE' WHERE name = 'heads'",
+            (b"heads\xf3",),
+        )
+    with pytest.raises(JournalError, match=r"corrupt|malformed"):
+        verify(path, KEY)
+
+
 def test_every_flipped_byte_is_found_or_changes_nothing(path: Path, whole: bytes) -> None:
     """A byte that no row is read from (free space, counters of SQLite's own) may be anything."""
     before = content(path)

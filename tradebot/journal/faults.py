@@ -45,6 +45,9 @@ def faults(path: Path) -> Iterator[None]:
         raise _of_sqlite(error, path) from error
     except OSError as error:
         raise _of_os(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite's own complaint quotes what it cannot read
+        words = f"the database is corrupt (text in it is no UTF-8: {error.reason})"
+        raise JournalError(words, hint=_RESTORE, file=str(path)) from error
 
 
 def missing(path: Path) -> JournalError:
