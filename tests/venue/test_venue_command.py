@@ -299,6 +299,16 @@ def test_a_fault_may_happen_at_the_start(tmp_path: Path) -> None:
     assert state["wallets"] == {"USDT": "1005"}
 
 
+def test_the_ledger_s_file_is_whole_once_the_state_was_asked_for(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    with started("--ledger", ledger, "--for", "60s") as (_, opening):
+        for _ in range(20):
+            asyncio.run(ask(opening["url"], "/fapi/v1/time"))
+        asyncio.run(ask(opening["url"], "/_venue/state"))
+        rows = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+    assert sum(row["kind"] == "request" for row in rows) == 20
+
+
 def test_an_account_may_set_how_the_venue_behaves(tmp_path: Path) -> None:
     account = write(tmp_path / "a.toml", "[options]\nold_fields = true\nincome_delay_ms = 0\n")
     trade = TRADER.replace('print(bought["status"],', 'print(bought["info"]["avgPrice"] > "0",')

@@ -1,8 +1,8 @@
 """The venue's own requests, no part of Binance's protocol: ``/_venue/faults``, ``/_venue/act``, ``/_venue/state``.
 
 ``POST /_venue/faults`` takes ``{"fault": [rule, ...]}`` (as the TOML has them) in place of all rules, ``POST
-/_venue/act`` takes ``{"act": name, ...}``, ``GET /_venue/state`` tells what the venue knows. JSON in and out;
-nonsense gets 400 with ``error``, ``key`` and ``hint``.
+/_venue/act`` takes ``{"act": name, ...}``, ``GET /_venue/state`` tells what the venue knows, and the ledger's file has
+all of it then. JSON in and out; nonsense gets 400 with ``error``, ``key`` and ``hint``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ async def answer_own(venue: Venue, request: web.Request) -> web.Response:
 def _carry_out(venue: Venue, method: str, path: str, data: bytes) -> dict[str, Any]:
     match method, path.removeprefix(OWN):
         case "GET", "state":
+            venue.ledger.flush()
             return state(venue)
         case "POST", "faults":
             rows = _table(data).get("fault", [])
