@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tradebot.venue.errors import MESSAGES
 from tradebot.venue.kinds import KINDS
-from tradebot.venue.reach import Reach
+from tradebot.venue.reach import EVENTS, Reach
 from tradebot.venue.routes import ROUTES
 from tradebot.venue.rules import load_rules
 
@@ -18,6 +18,17 @@ TEXT = (ROOT / "docs" / "venue.md").read_text(encoding="utf-8")
 
 def part(title: str) -> str:
     return TEXT.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_endpoint_and_every_event_is_in_its_table() -> None:
+    """With its worth: each row says recorded, documented or guessed at least once."""
+    endpoints, streams = part("Endpoints"), part("Streams")
+    paths = {re.sub(r"^/(fapi/v1|sapi/v1|fapi(?=/v))/", "", path) for _, path in ROUTES}
+    assert [path for path in sorted(paths) if path not in endpoints] == []
+    assert [event for event in EVENTS if event not in streams] == []
+    for line in (endpoints + streams).splitlines():
+        if line.startswith("| ") and not line.startswith(("| endpoint", "| event")):
+            assert re.search("recorded|documented|guessed|names|reported|always", line), line
 
 
 def test_every_fault_is_in_the_table_and_no_other() -> None:
