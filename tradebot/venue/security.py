@@ -28,10 +28,9 @@ class Credentials:
         route = call.route
         if route is None or route.security not in (KEY, SIGNED):
             return
-        if call.api_key is None or not _KEY.fullmatch(call.api_key):
-            raise VenueError(-2014)
         if call.api_key != self.key:
-            raise VenueError(-2015)
+            well_formed = call.api_key is not None and _KEY.fullmatch(call.api_key)
+            raise VenueError(-2015 if well_formed else -2014)
         if route.security == SIGNED:
             self._check_signature(call)
             check_time(call, now, code=-1021)

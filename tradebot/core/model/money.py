@@ -6,8 +6,7 @@ to round. Where a division or a rounding is meant, it is written out with one of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from decimal import (
     ROUND_05UP,
     ROUND_HALF_EVEN,
@@ -55,11 +54,9 @@ EIGHT = Decimal("0.00000001")
 """Exponent of average entry and bankruptcy prices: 8 decimals."""
 
 
-@contextmanager
-def exact() -> Iterator[None]:
+def exact() -> AbstractContextManager[Context]:
     """Run the block under the exact context; every engine and exchange runs inside it."""
-    with localcontext(EXACT):
-        yield
+    return localcontext(EXACT)
 
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
