@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
-from tradebot.app.build import make_session, price_bounds
+from tradebot.app.build import make_session
 from tradebot.app.faults import stop_error
+from tradebot.app.prices import open_data
 from tradebot.cli.drawing import drawn
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
@@ -20,7 +21,6 @@ from tradebot.config import Config
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.trading.snapshot import Heading, run_warnings, trade_row
 from tradebot.disk import check_target
-from tradebot.market.files.feed import open_files
 from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import StrategySpec, load_strategy
 
@@ -31,7 +31,7 @@ def backtest(options: RunOptions) -> int:
     spec = chosen_strategy(config)
     if options.html is not None:
         check_target(options.html)  # better before the run than after it
-    feed = open_files(options.files, options.symbols, bounds=price_bounds())
+    feed = open_data(options.files, options.symbols)
     notebook = Notebook(equity=options.plot or options.html is not None)
     session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
     with progress(options) as bar, prints_aside():

@@ -10,8 +10,9 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
-from tradebot.app.build import pick_instruments, price_bounds, timeframe_of
+from tradebot.app.build import pick_instruments, timeframe_of
 from tradebot.app.host import PaperHost, Setup, closed_trades, unfilled
+from tradebot.app.prices import choose_source
 from tradebot.app.runner import Ending, Pace
 from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
@@ -28,8 +29,7 @@ from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.events import Event
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.paths import journal_path
-from tradebot.market.feed import FileSource, SimulatedSource, Source
-from tradebot.market.files.feed import open_files
+from tradebot.market.feed import Source
 from tradebot.market.files.findings import duration as in_words
 from tradebot.plugins.aside import prints_aside
 
@@ -54,7 +54,7 @@ def _paper(options: RunOptions, signals: Signals) -> int:
             hint="use --market sim, or name recorded files",
             key="market.source",
         )
-    source = _source(options, config)
+    source = choose_source(options.files, options.symbols, config)
     pick_instruments(config, source.symbols)
     speed = config.market.speed
     host_setup = Setup(
@@ -118,12 +118,6 @@ def _banner(options: RunOptions, config: Config, source: Source) -> Iterator[tup
     yield "Ctrl-C", f"stops it in order; the next `tradebot {options.mode}` goes on"
     yield "halt", f"`tradebot halt{place}` from another terminal: no new entries"
     yield "close", f"`tradebot close-all{place}`: out of everything"
-
-
-def _source(options: RunOptions, config: Config) -> Source:
-    if options.files:
-        return FileSource(open_files(options.files, options.symbols, bounds=price_bounds()))
-    return SimulatedSource(config.market.symbols, config.market.seed)
 
 
 # -- the engine's thread and this one -----------------------------------------------------------

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 import typer
 
-from tradebot.app.build import price_bounds, timeframe_of
+from tradebot.app.build import timeframe_of
 from tradebot.app.doctor import Row, examine
 from tradebot.app.lookahead import LookaheadFinding, LookaheadVerdict, check_lookahead
+from tradebot.app.prices import open_data
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
@@ -28,7 +29,6 @@ from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
 from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
 from tradebot.disk import write_text
-from tradebot.market.files.feed import open_files
 from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import ParamInfo, describe, list_strategies, load_strategy
 
@@ -224,7 +224,7 @@ def lookahead(options: RunOptions) -> int:
     """Check that a strategy says the same whether or not the data goes on."""
     config = read_config(options.common, options.flags())
     chosen = config.strategy
-    feed = open_files(options.files, options.symbols, bounds=price_bounds())
+    feed = open_data(options.files, options.symbols)
     with prints_aside():
         verdict = check_lookahead(
             lambda: load_strategy(chosen.name, config.strategy_dir(), chosen.params),

@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
 from tradebot.app import control
-from tradebot.app.target import Request, SimulatedRuns
+from tradebot.app.target import Request
 from tradebot.core.model.errors import TradebotError
 from tradebot.journal.paths import journal_path
 from tradebot.tui.account import AccountPage
@@ -27,8 +27,8 @@ from tradebot.tui.feed import Feed, View
 from tradebot.tui.figures import quantity
 from tradebot.tui.ghost import GhostPage
 from tradebot.tui.help import HelpPage, key_groups
-from tradebot.tui.holdings import Holdings, read_holdings
 from tradebot.tui.keys import markdown
+from tradebot.tui.kill_keys import KillKeys
 from tradebot.tui.log import LogPage
 from tradebot.tui.page import TABS, Page
 from tradebot.tui.painted import Line
@@ -36,7 +36,7 @@ from tradebot.tui.paper import PaperPage
 from tradebot.tui.plots import PlotPage
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.risk import RiskPage
-from tradebot.tui.setting import Exit, Setting
+from tradebot.tui.setting import ANSWER_S, Exit, Setting
 from tradebot.tui.signals import SignalsPage
 from tradebot.tui.terminal import Outlet, TerminalDriver, alone
 from tradebot.tui.theme import LABEL, THEME
@@ -44,21 +44,8 @@ from tradebot.tui.theme import LABEL, THEME
 LOOK_S = 0.5
 """Seconds between two looks at the journal."""
 
-ASK_S = 0.3
-"""Seconds that F9 waits for the list of what is open before it asks without one."""
-
-ANSWER_S = 5.0
-CLOSE_S = 30.0
-"""Seconds for the engine to answer a command, and to close everything."""
-
 SAID_S = 10.0
 """Seconds for which the outcome of a kill key stays in the banner."""
-
-AGAIN_S = 1.0
-"""An F8 within this after another is the same one, held down; not after one that failed."""
-
-FIRST_PRESS = float("-inf")
-"""No F8 came before, or none that halted."""
 
 BROKEN = "this view cannot be drawn"
 
@@ -128,12 +115,8 @@ class TradebotApp(App[Exit]):
         self.view = View(setting.clock(), self.data_dir, FIRST)
         self.doing = ""
         self._wake = asyncio.Event()
-        self._halted_at = FIRST_PRESS
-        self._asking = False
-        self._closes = False
-        self._listed: str | None = None
+        self.kill_keys = KillKeys(self)
         self._stopping = False
-        self._aimed = SimulatedRuns()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the colour of labels, for every theme: one that has none of its own would be white."""
@@ -205,27 +188,12 @@ class TradebotApp(App[Exit]):
     def _tell_dialog(self) -> None:
         """Let a dialog say what has become of what it is about."""
         top = self.screen
-        if isinstance(top, CloseAll) and not self._asking:
-            self._asking = True
-            self.run_worker(self._list_again(top), group="kill")
+        if isinstance(top, CloseAll):
+            self.kill_keys.list_again(top)
         elif isinstance(top, AskReason):
             top.say(self._halt_lines())
         elif isinstance(top, Question) and top.again == "q":
             top.say(self._open_lines())
-
-    async def _list_again(self, dialog: CloseAll) -> None:
-        try:
-            dialog.say((await self._holdings()).lines(self.data_dir))
-        finally:
-            self._asking = False
-
-    async def _holdings(self) -> Holdings:
-        """Return what a close-all would close; a journal that hangs must not keep anybody waiting."""
-        reading = asyncio.to_thread(read_holdings, self.data_dir, self._listed)
-        try:
-            return await asyncio.wait_for(reading, ASK_S)
-        except TimeoutError:
-            return Holdings((), "the journal does not answer")
 
     def on_page_shown(self) -> None:
         """Fill a view that has just come to the front."""
@@ -245,9 +213,10 @@ class TradebotApp(App[Exit]):
         self.doing = text
         self.paint()
         if text and not stay:
-            self.set_timer(SAID_S, lambda: self._unsay(text))
+            self.set_timer(SAID_S, lambda: self.unsay(text))
 
-    def _unsay(self, text: str) -> None:
+    def unsay(self, text: str) -> None:
+        """Take a text out of the banner, if it is still there."""
         if self.doing == text:
             self.say("")
 
@@ -270,85 +239,11 @@ class TradebotApp(App[Exit]):
 
     def action_halt(self) -> None:
         """Halt, without asking: it is reversible."""
-        before, self._halted_at = self._halted_at, self.setting.seconds()
-        if self._halted_at - before < AGAIN_S:
-            return
-        self.say("HALTING", stay=True)
-        self.run_worker(self._halt(), group="kill")
-
-    async def _halt(self) -> None:
-        request = Request("halt", self.setting.who, "F8 on the screen")
-        try:
-            # the latch is a file: it is there before the engine is asked, and the next look shows it
-            asked = asyncio.to_thread(control.halt, self.data_dir, request, ANSWER_S, self._latched)
-            said = await asked
-        except TradebotError as error:
-            self._halted_at = FIRST_PRESS
-            self.say(f"HALT FAILED: {error}", stay=True)
-        else:
-            self._unsay("HALTING")
-            self.notify(said, title="HALT", severity="warning")
-        self.look()
-
-    def _latched(self, _: str) -> None:
-        self.call_from_thread(self._show_latch)
-
-    def _show_latch(self) -> None:
-        self._unsay("HALTING")
-        self.look()
+        self.kill_keys.halt()
 
     def action_close_all(self) -> None:
         """Ask, once, and show what will be closed; a second press confirms."""
-        top = self.screen
-        if isinstance(top, CloseAll):
-            top.press()
-        elif not self._asking and not self._closes:
-            self._asking = True
-            self.run_worker(self._ask_close(), group="kill")
-
-    async def _ask_close(self) -> None:
-        try:
-            self._listed = self._run_shown
-            holdings = await self._holdings()
-            dialog = CloseAll(holdings.lines(self.data_dir), self.setting.seconds)
-            self._aimed = SimulatedRuns(self._run_shown)
-            self.push_screen(dialog, self._answered_close)
-        finally:
-            self._asking = False
-
-    def _answered_close(self, yes: bool | None) -> None:
-        if yes:
-            self._closes = True
-            self.say("CLOSING ALL", stay=True)
-            self.run_worker(self._close(), group="kill")
-
-    async def _close(self) -> None:
-        request = Request("close-all", self.setting.who, "F9 on the screen", self._aimed)
-        try:
-            closed = await asyncio.to_thread(
-                control.close_all, self.data_dir, request, CLOSE_S, self._told
-            )
-        except control.EngineHereError:
-            self.exit(Exit("direct"))
-        except TradebotError as error:
-            self.say(f"CLOSE ALL FAILED: {error}", stay=True)
-        else:
-            if closed.left:
-                names = ", ".join(f"{row['symbol']} {row['qty']}" for row in closed.left)
-                self.say(f"STILL OPEN: {names}. Press F9 again.", stay=True)
-            else:
-                self.say(f"ALL CLOSED: nothing remains ({closed.how})")
-        finally:
-            self._closes = False
-            self.look()
-
-    @property
-    def _run_shown(self) -> str | None:
-        """The run on the screen: F9 acts on it and on no other."""
-        return None if self.view.run is None else self.view.run.id
-
-    def _told(self, text: str) -> None:
-        self.call_from_thread(self.say, f"CLOSING ALL: {text}", stay=True)
+        self.kill_keys.close_all()
 
     # -- the engine -----------------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from typing import Literal
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 
+ANSWER_S = 5.0
+"""Seconds for the engine to answer a command."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exit:

@@ -10,49 +10,53 @@ import typer
 from tradebot.cli import arguments as arg
 from tradebot.cli.options import VenueOptions, parse_duration, parse_symbols, parse_time
 
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[FILE]...", help="Market data, or a price script (at_s,symbol,...)."),
+]
+Port = Annotated[
+    str, typer.Option("--port", metavar="N", help="Port on 127.0.0.1; 0 takes a free one.")
+]
+Market = Annotated[str, typer.Option("--market", metavar="NAME", help="Prices without files: sim.")]
+Recording = Annotated[
+    Path | None,
+    typer.Option("--recording", metavar="FILE", help="Play a raw recorded stream (.jsonl.gz)."),
+]
+Faults = Annotated[
+    Path | None, typer.Option("--faults", metavar="FILE", help="Rules of what goes wrong (TOML).")
+]
+Account = Annotated[
+    Path | None,
+    typer.Option("--account", metavar="FILE", help="What the account holds at the start (TOML)."),
+]
+FirstTime = Annotated[
+    str | None,
+    typer.Option("--clock", metavar="TIME", help="The venue's time at the start; default now."),
+]
+Ledger = Annotated[
+    Path | None,
+    typer.Option("--ledger", metavar="FILE", help="Write down everything as JSON lines."),
+]
+Chance = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of all chance.")]
+Life = Annotated[
+    str | None, typer.Option("--for", metavar="TIME", help="End after this much time: 20s, 2h.")
+]
+Lines = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+
 
 def venue(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[FILE]...", help="Market data, or a price script (at_s,symbol,...)."
-        ),
-    ] = None,
-    port: Annotated[
-        str, typer.Option("--port", metavar="N", help="Port on 127.0.0.1; 0 takes a free one.")
-    ] = "0",
-    market: Annotated[
-        str, typer.Option("--market", metavar="NAME", help="Prices without files: sim.")
-    ] = "sim",
-    recording: Annotated[
-        Path | None,
-        typer.Option("--recording", metavar="FILE", help="Play a raw recorded stream (.jsonl.gz)."),
-    ] = None,
-    faults: Annotated[
-        Path | None,
-        typer.Option("--faults", metavar="FILE", help="Rules of what goes wrong (TOML)."),
-    ] = None,
-    account: Annotated[
-        Path | None,
-        typer.Option(
-            "--account", metavar="FILE", help="What the account holds at the start (TOML)."
-        ),
-    ] = None,
-    clock: Annotated[
-        str | None,
-        typer.Option("--clock", metavar="TIME", help="The venue's time at the start; default now."),
-    ] = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", metavar="FILE", help="Write down everything as JSON lines."),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of all chance.")] = 1,
+    files: Files = None,
+    port: Port = "0",
+    market: Market = "sim",
+    recording: Recording = None,
+    faults: Faults = None,
+    account: Account = None,
+    clock: FirstTime = None,
+    ledger: Ledger = None,
+    seed: Chance = 1,
     symbols: arg.Symbols = None,
-    duration: Annotated[
-        str | None,
-        typer.Option("--for", metavar="TIME", help="End after this much time: 20s, 2h."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+    duration: Life = None,
+    as_json: Lines = False,
 ) -> None:
     """Run a fake Binance USD-M on this machine, to try a bot against.
 

@@ -1,0 +1,149 @@
+"""What F8 and F9 do: the latch first, then the engine, whatever is on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tradebot.app import control
+from tradebot.app.target import Request, SimulatedRuns
+from tradebot.core.model.errors import TradebotError
+from tradebot.tui.closing import CloseAll
+from tradebot.tui.holdings import Holdings, read_holdings
+from tradebot.tui.setting import ANSWER_S, Exit
+
+if TYPE_CHECKING:
+    from tradebot.tui.app import TradebotApp
+
+ASK_S = 0.3
+"""Seconds that F9 waits for the list of what is open before it asks without one."""
+
+CLOSE_S = 30.0
+"""Seconds for the engine to close everything."""
+
+AGAIN_S = 1.0
+"""An F8 within this after another is the same one, held down; not after one that failed."""
+
+FIRST_PRESS = float("-inf")
+"""No F8 came before, or none that halted."""
+
+
+class KillKeys:
+    """Halts and closes for the app, and says in its banner what came of it. One of each is under way at a time."""
+
+    def __init__(self, app: TradebotApp) -> None:
+        self._app = app
+        self._halted_at = FIRST_PRESS
+        self._asking = False
+        self._closes = False
+        self._listed: str | None = None
+        self._aimed = SimulatedRuns()
+
+    # -- F8 -----------------------------------------------------------------------------------------
+
+    def halt(self) -> None:
+        """Halt, without asking: it is reversible."""
+        before, self._halted_at = self._halted_at, self._app.setting.seconds()
+        if self._halted_at - before < AGAIN_S:
+            return
+        self._app.say("HALTING", stay=True)
+        self._app.run_worker(self._halt(), group="kill")
+
+    async def _halt(self) -> None:
+        app = self._app
+        request = Request("halt", app.setting.who, "F8 on the screen")
+        try:
+            # the latch is a file: it is there before the engine is asked, and the next look shows it
+            asked = asyncio.to_thread(control.halt, app.data_dir, request, ANSWER_S, self._latched)
+            said = await asked
+        except TradebotError as error:
+            self._halted_at = FIRST_PRESS
+            app.say(f"HALT FAILED: {error}", stay=True)
+        else:
+            app.unsay("HALTING")
+            app.notify(said, title="HALT", severity="warning")
+        app.look()
+
+    def _latched(self, _: str) -> None:
+        self._app.call_from_thread(self._show_latch)
+
+    def _show_latch(self) -> None:
+        self._app.unsay("HALTING")
+        self._app.look()
+
+    # -- F9 -----------------------------------------------------------------------------------------
+
+    def close_all(self) -> None:
+        """Ask, once, and show what will be closed; a second press confirms."""
+        top = self._app.screen
+        if isinstance(top, CloseAll):
+            top.press()
+        elif not self._asking and not self._closes:
+            self._asking = True
+            self._app.run_worker(self._ask(), group="kill")
+
+    def list_again(self, dialog: CloseAll) -> None:
+        """Have the dialog say what is open by now."""
+        if not self._asking:
+            self._asking = True
+            self._app.run_worker(self._list_again(dialog), group="kill")
+
+    async def _list_again(self, dialog: CloseAll) -> None:
+        try:
+            dialog.say((await self._holdings()).lines(self._app.data_dir))
+        finally:
+            self._asking = False
+
+    async def _holdings(self) -> Holdings:
+        """Return what a close-all would close; a journal that hangs must not keep anybody waiting."""
+        reading = asyncio.to_thread(read_holdings, self._app.data_dir, self._listed)
+        try:
+            return await asyncio.wait_for(reading, ASK_S)
+        except TimeoutError:
+            return Holdings((), "the journal does not answer")
+
+    async def _ask(self) -> None:
+        try:
+            self._listed = self._run_shown
+            holdings = await self._holdings()
+            dialog = CloseAll(holdings.lines(self._app.data_dir), self._app.setting.seconds)
+            self._aimed = SimulatedRuns(self._run_shown)
+            self._app.push_screen(dialog, self._answered)
+        finally:
+            self._asking = False
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self._closes = True
+            self._app.say("CLOSING ALL", stay=True)
+            self._app.run_worker(self._close(), group="kill")
+
+    async def _close(self) -> None:
+        app = self._app
+        request = Request("close-all", app.setting.who, "F9 on the screen", self._aimed)
+        try:
+            closed = await asyncio.to_thread(
+                control.close_all, app.data_dir, request, CLOSE_S, self._told
+            )
+        except control.EngineHereError:
+            app.exit(Exit("direct"))
+        except TradebotError as error:
+            app.say(f"CLOSE ALL FAILED: {error}", stay=True)
+        else:
+            if closed.left:
+                names = ", ".join(f"{row['symbol']} {row['qty']}" for row in closed.left)
+                app.say(f"STILL OPEN: {names}. Press F9 again.", stay=True)
+            else:
+                app.say(f"ALL CLOSED: nothing remains ({closed.how})")
+        finally:
+            self._closes = False
+            app.look()
+
+    @property
+    def _run_shown(self) -> str | None:
+        """The run on the screen: F9 acts on it and on no other."""
+        run = self._app.view.run
+        return None if run is None else run.id
+
+    def _told(self, text: str) -> None:
+        self._app.call_from_thread(self._app.say, f"CLOSING ALL: {text}", stay=True)
