@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ from tradebot.tui.setting import Exit
 
 async def settle(pilot: Pilot[Exit], seconds: float = 0.3) -> None:
     await pilot.pause(seconds)
+
+
+async def until(pilot: Pilot[Exit], holds: Callable[[], bool]) -> None:
+    """Wait for what takes a while: a journal to be opened, on a machine that has other things to do."""
+    for _ in range(100):
+        await settle(pilot, 0.1)
+        if holds():
+            return
 
 
 def positions(data_dir: Path) -> int:
@@ -106,7 +115,7 @@ async def test_f9_twice_closes_everything_without_an_engine(
         await pilot.press("f9")
         await settle(pilot, FIRST_S + 0.1)
         await pilot.press("f9")
-        await settle(pilot, HELD_S + 0.8)
+        await until(pilot, lambda: "ALL CLOSED" in banner(app))
         assert positions(data_dir) == 0
         assert "ALL CLOSED" in banner(app)
         assert halt_present(data_dir)
@@ -141,7 +150,7 @@ async def test_f9_too_early_confirms_nothing(data_dir: Path) -> None:
         assert isinstance(app.screen, CloseAll)
         now[0] += FIRST_S
         await pilot.press("f9")
-        await settle(pilot, HELD_S + 0.8)
+        await until(pilot, lambda: positions(data_dir) == 0)
         assert positions(data_dir) == 0
 
 
@@ -233,7 +242,7 @@ async def test_resume_needs_a_reason_and_goes_on_record(data_dir: Path) -> None:
         await pilot.pause()
         assert isinstance(app.screen, AskReason)
         await pilot.press(*"seen", "enter")
-        await settle(pilot, 1.0)
+        await until(pilot, lambda: "HALTED" not in banner(app))
         assert not halt_present(data_dir)
         assert "HALTED" not in banner(app)
 
@@ -314,8 +323,5 @@ async def test_f9_leaves_the_screen_when_the_engine_of_its_own_process_hangs(
         await pilot.press("f9")
         await settle(pilot)
         await pilot.press("right", "enter")
-        for _ in range(50):
-            await pilot.pause(0.1)
-            if app._exit:
-                break
+        await until(pilot, lambda: app._exit)
     assert app.return_value == Exit("direct")
