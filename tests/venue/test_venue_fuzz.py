@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import signature
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,9 @@ from urllib.parse import quote
 import pytest
 from kits.venue_kit import Desk, running
 
+from tradebot.venue.acts import Acts
 from tradebot.venue.call import NONE
+from tradebot.venue.kinds import KINDS
 from tradebot.venue.routes import ROUTES
 
 COUNT = 6_000 if os.environ.get("TRADEBOT_FULL") == "1" else 600
@@ -223,3 +226,39 @@ async def test_bodies_that_are_no_form() -> None:
                 said = await answer.json()
                 assert (answer.status, said["code"]) in ((400, -1102), (413, -1102)), body[:20]
         assert await desk.raw.plain("GET", "/fapi/v1/ping") == (200, {})
+
+
+VALUES: list[Any] = [
+    *("BTCUSDT", "BTC/USDT", "", "x", "NaN", "-Infinity", "1e400", "0.01", "-5"),
+    *("BUY", "SHORT", "isolated", "cross", "TRADING", "REFERRAL_KICKBACK"),
+    *(5, -1, 0, 1.5, 10**30, None, True),
+    *([], {}),
+]
+EVERYWHERE = ("path", "symbol", "event", "stream", "nth", "to_s", "probability", "at_s", "side")
+
+
+def own_request(draw: Random) -> tuple[str, dict[str, Any]]:
+    """An act or a fault rule with words that may be nonsense."""
+    if draw.random() < 0.6:
+        name = draw.choice(Acts.names())
+        words = [*list(signature(getattr(Acts, name)).parameters)[1:], "self", "name"]
+        given = {word: draw.choice(VALUES) for word in words if draw.random() < 0.8}
+        return "/_venue/act", {"act": name, **given}
+    do = draw.choice(list(KINDS))
+    words = [*KINDS[do].words, *EVERYWHERE]
+    given = {word: draw.choice(VALUES) for word in words if draw.random() < 0.3}
+    return "/_venue/faults", {"fault": [{"do": do, **given}]}
+
+
+async def test_the_venue_s_own_requests_refuse_nonsense(caplog: pytest.LogCaptureFixture) -> None:
+    draw = Random(7)
+    async with running() as desk, desk.raw.session as session:
+        for _ in range(COUNT // 2):
+            path, body = own_request(draw)
+            async with session.post(f"{desk.server.url}{path}", json=body) as answer:
+                assert answer.status in (200, 400), body
+                said = await answer.json()
+            assert answer.status == 200 or said["error"], body
+            async with session.get(f"{desk.server.url}/_venue/state") as answer:
+                assert answer.status == 200, body
+    assert caplog.records == []
