@@ -314,7 +314,7 @@ def judge(case: Case, folder: Path, done: subprocess.CompletedProcess[bytes]) ->
     assert done.returncode in CODES, (case, said)
     for word in (
         b"Traceback",
-        b"unexpected",
+        b"a defect of tradebot",
         b"Exception ignored",
         b"hunter2",
         b"\x1b",
