@@ -135,3 +135,14 @@ def test_arguments_and_names_that_are_not_utf_8(tmp_path: Path) -> None:
             said
         )
         assert says in said.replace(b"\\\\", b"\\").replace(b"\\u001b", b"\\x1b"), (words, said)
+
+
+def test_a_full_disk_beside_an_error_is_no_second_error(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no device that is always full")
+    (tmp_path / "bot.toml").write_bytes(b"\xff\xfe")
+    done = shell("tradebot doctor > /dev/full", tmp_path)
+    said = done.stderr.decode().splitlines()
+    assert done.returncode not in (0, 70)
+    assert len([line for line in said if line.startswith("error:")]) == 1
+    assert any(line.startswith("warning: the output cannot be written") for line in said)

@@ -78,7 +78,8 @@ def show(result: Result, *, as_json: bool) -> int:
         )
     for warning in result.warnings:
         say(f"warning: {escaped(warning)}")
-    code = _written(result.exit_code, lambda: _print_result(result))
+    word = "error" if result.error is None else "warning"  # one error is told, the command's first
+    code = _written(result.exit_code, lambda: _print_result(result), word)
     if result.error is not None:
         _print_error(result.error)
     return code
@@ -92,8 +93,11 @@ def fail(command: str, error: TradebotError, *, as_json: bool) -> int:
     return error.exit_code
 
 
-def _written(code: int, write: Callable[[], None]) -> int:
-    """Write to stdout and return the exit code; an interrupt must not cut a document in two."""
+def _written(code: int, write: Callable[[], None], word: str = "error") -> int:
+    """Write to stdout and return the exit code; an interrupt must not cut a document in two.
+
+    ``word`` is what it is called where that fails.
+    """
     answered.append(True)
     before = _ignore_interrupts()
     try:
@@ -103,7 +107,7 @@ def _written(code: int, write: Callable[[], None]) -> int:
         give_up(sys.stdout)
     except OSError as error:
         give_up(sys.stdout)
-        say(f"error: the output cannot be written: {error.strerror or error}")
+        say(f"{word}: the output cannot be written: {error.strerror or error}")
         return code or 1
     finally:
         if before is not None:
