@@ -106,4 +106,5 @@ def _file(config: Path | None, env: Mapping[str, str]) -> tuple[Path | None, str
 
 def complaint(error: ConfigError) -> str:
     """Return what is wrong with the configuration as a warning to a command that did without it."""
-    return f"the configuration is wrong, and was not needed for this: {error}"
+    said = str(error).replace("\n", "; ")  # a warning is one line
+    return f"the configuration is wrong, and was not needed for this: {said}"
