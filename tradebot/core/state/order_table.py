@@ -48,6 +48,9 @@ QUIET_MS = 30_000
 """A resting order that nobody spoke of for so long is looked up."""
 STOP_AGAIN_MS = 3_000
 """So long after it was acknowledged a stop is looked up for the first time."""
+REMEMBERED = 32
+"""Finished orders kept where the exchange is in the process: it says nothing late, and every commit writes them."""
+
 NO_SUCH_ORDER = "the venue has no such order"
 
 FAR = 1 << 62
@@ -89,7 +92,8 @@ class OrderTable:
     ``outside`` says that answers come later, if they come: then there are deadlines, and an end that does
     not tell what was executed is doubted. ``live`` and ``finished`` are by id, ``entries`` the live entries,
     ``shorts`` the live orders whose fills are not all there. A finished order is remembered for a day after its
-    trade was closed; one of which nothing was executed, for a day after its end.
+    trade was closed; one of which nothing was executed, for a day after its end. Of an exchange in the process, which
+    has no late words, only the newest ``REMEMBERED`` are.
     """
 
     def __init__(self, out: list[Effect], *, outside: bool) -> None:
@@ -357,6 +361,8 @@ class OrderTable:
         if not tracked.told:  # it has no part in any trade
             tracked.kept_until = self.now + DAY_MS
             self._trades.get(tracked.order.symbol, {}).pop(order_id, None)
+        if not self.outside and len(self.finished) > REMEMBERED:
+            self._forget(next(iter(self.finished)))
 
     def close_trade(self, symbol: str) -> None:
         """A symbol is flat: the finished orders of its trade are kept for a day more."""
