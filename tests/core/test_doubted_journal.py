@@ -279,3 +279,27 @@ def test_any_quantity_is_taken_over(qty: str) -> None:
     assert story.held == D(qty)
     story.later(30_000)
     assert story.placed()
+
+
+def test_what_a_read_says_twice_is_taken_over_once() -> None:
+    story = doubted()
+    stop = an_order("tbabcdef-n0-4s")
+    effects = whole(story, HELD, HELD, orders=(stop,), algo_orders=(stop,))
+    assert len([e for e in effects if isinstance(e, FillBooked)]) == 1
+    assert story.held == 5
+    assert [tracked.order.id for tracked in story.engine.table.live.values()] == [stop.order_id]
+
+
+def test_a_stop_that_ended_because_its_position_was_gone_is_not_lost() -> None:
+    """A target that filled ends the stop; the venue tells that end first."""
+    story = Bare(a_config())
+    for _ in range(3):
+        story.opened(long(1.9, 2.2))
+        story.update(story.placed(Purpose.STOP)[-1], OrderStatus.EXPIRED)
+        (target,) = [o for o in story.placed(Purpose.TARGET) if o.id in story.engine.table.live]
+        story.fill(target, price="2.2")
+        assert story.held == 0
+        for order in list(story.engine.table.live.values()):
+            story.update(order.order, OrderStatus.REJECTED, code=-2022)
+        story.later(MINUTE_MS)
+    assert story.halted() == []

@@ -147,7 +147,7 @@ class Answers:
         """Bring protection in line with the position; ``before`` is the quantity before it changed."""
         position = self._shared.position(book)
         if not position:
-            self._protection.flat(book)
+            self._protection.left(book, tracked)
             self._entries.take_reversal(book)
         elif abs(position) > abs(before) or (position > 0) != (before > 0):
             self._protection.grown(book, tracked)

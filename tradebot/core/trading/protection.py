@@ -175,15 +175,24 @@ class Protection:
         self._watch_cover(book)
 
     def _give_up(self, book: InstrumentState, text: str) -> None:
-        """Close a position whose stop is lost; where that happens again in an hour, no stop can be relied on."""
+        """Close a position whose stop is lost."""
+        self._shared.warn(text)
+        self._exits.close(book, "stop_lost")
+
+    def left(self, book: InstrumentState, tracked: TrackedOrder | None) -> None:
+        """A symbol is flat by this order; where that was for want of a stop twice in an hour, no stop can be relied on.
+
+        A stop that ended because its position was gone already is none of these: no exit of ours has filled.
+        """
         shared = self._shared
-        shared.warn(text)
-        if shared.outside and not book.closing:
+        by_exit = tracked is not None and tracked.order.purpose is Purpose.EXIT
+        if shared.outside and by_exit and book.closing == "stop_lost":
             self.lost_at = [at for at in self.lost_at if shared.now - at < HOUR_MS]
             self.lost_at.append(shared.now)
             if len(self.lost_at) >= MOST_LOST:
-                shared.halt("stop_path", f"{text} ({len(self.lost_at)} stops lost in an hour)")
-        self._exits.close(book, "stop_lost")
+                times = f"{len(self.lost_at)} positions in an hour"
+                shared.halt("stop_path", f"{book.symbol}: closed without a stop ({times})")
+        self.flat(book)
 
     def shrunk(self, book: InstrumentState) -> None:
         """A part of the position is gone; without a stop behind the rest it is closed."""
