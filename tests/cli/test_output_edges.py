@@ -89,7 +89,7 @@ def test_a_full_disk_is_one_line(words: str, prices: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("words", [["backtest"], ["lookahead"], ["paper", "--speed", "max"]])
 def test_ctrl_c_gives_the_document(words: list[str], tmp_path: Path) -> None:
-    file = bars(tmp_path / "BTCUSDT-1m-long.csv", 300_000)
+    file = bars(tmp_path / "BTCUSDT-1m-long.csv", 600_000)
     engine = subprocess.Popen(
         [sys.executable, "-m", "tradebot", *words, str(file), "--json"],
         stdout=subprocess.PIPE,

@@ -56,6 +56,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.virtual
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for the threads without a limit (of 300 s since Python 3.12): they live by the real time."""
+        del timeout
+        await super().shutdown_default_executor()
+
 
 class _Impatient(selectors.DefaultSelector):
     def __init__(self, loop: VirtualLoop) -> None:

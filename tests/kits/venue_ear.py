@@ -29,13 +29,22 @@ class Ear:
         return json.loads(message.data)
 
     async def all(self) -> list[Any]:
-        """Everything that is on its way."""
+        """Everything that is on its way.
+
+        It has come when it was silent twice: a process that did not run for a while finds its time up before it has
+        looked at the socket.
+        """
         heard: list[Any] = []
+        silent = 0
         while True:
             try:
-                message = await self.socket.receive(timeout=0.15)
+                message = await self.socket.receive(timeout=0.1)
             except TimeoutError:
-                return heard
+                silent += 1
+                if silent == 2:
+                    return heard
+                continue
+            silent = 0
             heard.append(
                 json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else message.type
             )
