@@ -56,6 +56,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.virtual
 
+    def run_in_executor(self, *args: Any) -> Any:  # type: ignore[override]
+        """Have a thread do something: time stands until it is done."""
+        future = super().run_in_executor(*args)
+        self.busy += 1
+        future.add_done_callback(self._rest)
+        return future
+
+    def _rest(self, _: object) -> None:
+        self.busy -= 1
+
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Wait for the threads without a limit (of 300 s since Python 3.12): they live by the real time."""
         del timeout

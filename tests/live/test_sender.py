@@ -225,10 +225,9 @@ def test_an_entry_does_not_leave_without_its_record(tmp_path: Path) -> None:
 
     found = scene(tmp_path, 60, fail)
     words = found.events(OrderUpdate)
-    assert (words[0].status, words[0].reason) == (
-        OrderStatus.REJECTED,
-        "it could not be put on record",
-    )
+    assert words[0].status is OrderStatus.REJECTED
+    # the failure halts, a halt withdraws what has not left: which of the two is said is a matter of who runs first
+    assert words[0].reason in ("it could not be put on record", "withdrawn before it was sent")
     assert found.broker is not None
     assert words[0].order_id not in found.broker.sent
     with Reader(tmp_path / "tradebot.db") as reader:
