@@ -72,7 +72,8 @@ def test_a_foreign_lock_holds_the_market_up_and_the_run_goes_on_after_it(
         trouble = trouble_of(tmp_path)
         assert trouble is not None
         assert "locked" in trouble
-        assert Feed(tmp_path, SYSTEM.wall_ms).read().problem == trouble
+        with closing(Feed(tmp_path, SYSTEM.wall_ms)) as feed:
+            assert feed.read().problem == trouble
         assert not host.wait(1.5)  # it stands, and does not end
         assert host.hung == 0.0
         foreign.execute("ROLLBACK")

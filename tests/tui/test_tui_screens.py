@@ -255,7 +255,8 @@ def test_reading_on_sees_what_reading_anew_sees(data_dir: Path, tmp_path: Path) 
         db.execute("ATTACH ? AS whole", (str(data_dir / "tradebot.db"),))
         for table in ("audit", "equity", "trades", "log"):
             db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM whole.{table}")
-    grown, anew = feed.read(), Feed(early, lambda: NOW).read()
+    with closing(Feed(early, lambda: NOW)) as other:
+        grown, anew = feed.read(), other.read()
     feed.close()
     for name in ("orders", "trades", "signals", "equity", "notices", "halt_log", "bars"):
         assert repr(getattr(grown, name)) == repr(getattr(anew, name)), name
