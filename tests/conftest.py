@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ FULL = os.environ.get("TRADEBOT_FULL") == "1"
 
 QUICK = os.environ.get("TRADEBOT_QUICK") == "1"
 """Set by ``make check``: fewer examples, for the loop between two edits."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # run in the background of a shell: what tests start would inherit that Ctrl-C is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
