@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import signal
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from kits import live_kit as kit
+from kits.crash_harness import Fate
 
 XRP, ADA = "XRP/USDT", "ADA/USDT"
 START = kit.EPOCH + 3 * 3_600_000
@@ -35,32 +34,6 @@ POINTS = (
     "restored",  # a run that goes on has its state and its log
     "warm",  # while the strategies are fed
 )
-
-
-class Fate:
-    """Counts the passings and ends the process at the chosen one."""
-
-    def __init__(self, point: str, k: int) -> None:
-        self.point, self.k = point, k
-        self.passed: Counter[str] = Counter()
-
-    def pass_by(self, point: str) -> None:
-        self.passed[point] += 1
-        if point == self.point and self.passed[point] == self.k:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def around(self, owner: Any, name: str, before: str = "", after: str = "") -> None:
-        work = getattr(owner, name)
-
-        def watched(*args: Any, **named: Any) -> Any:
-            if before:
-                self.pass_by(before)
-            result = work(*args, **named)
-            if after:
-                self.pass_by(after)
-            return result
-
-        setattr(owner, name, watched)
 
 
 class World(kit.StubBroker):

@@ -23,9 +23,9 @@ def escaped(text: str) -> str:
 
     ESC becomes ``\\x1b``, a line break ``\\n``, a byte that was no UTF-8 ``\\xe9``.
     """
-    return (
-        text if text.isprintable() else _UNSAFE.sub(_escape, text)
-    )  # all that is unsafe is not printable
+    if text.isprintable():  # nothing that is unsafe is
+        return text
+    return _UNSAFE.sub(_escape, text)
 
 
 def cleaned(value: Any) -> Any:

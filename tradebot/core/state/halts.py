@@ -64,7 +64,7 @@ HALTS: Mapping[str, HaltReason] = {
         HaltReason("config", "the account is set otherwise", until="the account is set otherwise"),
         HaltReason(
             "stop_path",
-            "stops were lost twice in an hour",
+            "two positions were closed within an hour for want of a stop",
             until="a position still has no stop in place",
         ),
         HaltReason(

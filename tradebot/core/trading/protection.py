@@ -23,14 +23,17 @@ STOP_MS = 5_000
 """Milliseconds within which the venue must have a position's stop, or it is closed."""
 
 MOST_LOST = 2
-"""So many stops lost in an hour halt ``stop_path``."""
+"""So many positions closed in an hour for want of a stop halt ``stop_path``."""
 
 UNPLANNED = Decimal("0.02")
 """How far from the price the stop of a position goes that nobody here planned: 2 %, or the loss limit of a trade."""
 
 
 class Protection:
-    """Keeps a stop, and a target, on every position. ``lost_at``: when stops were lost in the last hour (UTC ms)."""
+    """Keeps a stop, and a target, on every position.
+
+    ``lost_at``: when positions were closed for want of a stop, in the last hour (UTC ms).
+    """
 
     def __init__(self, shared: Shared, exits: Exits) -> None:
         self.lost_at: list[int] = []
