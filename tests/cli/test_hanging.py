@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from kits.paper_kit import Bot
 
+from tradebot.cli.stopping import Signals
+
 HANGS = "while self.seen >= 400: pass\n        return None"
 
 
@@ -71,3 +73,16 @@ def test_an_engine_that_answers_stops_in_order_however_often_it_is_asked(bot: Bo
     assert done.code == 130
     assert done.data["state"] == "interrupted"
     assert bot.status()["engine"] == "stopped"
+
+
+def test_after_the_end_a_press_is_about_what_it_was_pressed_for() -> None:
+    for before, interrupts in ((0, 1), (1, 2), (2, 1)):
+        with Signals() as signals:
+            signals.listen(lambda number: None)
+            for _ in range(before):
+                signal.raise_signal(signal.SIGINT)
+            signals.over()
+            for _ in range(interrupts - 1):
+                signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from textual.widgets import Button
 
 from tradebot.guard.latch import halt_present, read_halts, write_halt
 from tradebot.journal.reader import Reader
-from tradebot.tui.closing import FIRST_S, HELD_S, CloseAll
+from tradebot.tui.closing import FIRST_S, HELD_S, LATE_S, CloseAll
 from tradebot.tui.grid import Grid
 from tradebot.tui.page import TABS, FilterBox
 from tradebot.tui.reason import AskReason
@@ -129,12 +131,39 @@ async def test_f9_held_down_confirms_nothing(data_dir: Path) -> None:
         await pilot.press("f9")
         await settle(pilot)
         now[0] += 0.66  # the delay before a keyboard repeats, then 30 presses a second
-        for _ in range(30):
-            await pilot.press("f9")
+        dialog = app.screen
+        assert isinstance(dialog, CloseAll)
+        for _ in range(
+            30
+        ):  # as fast as a terminal that stood still gives them: no key waits for the screen
+            dialog.press()
             now[0] += 0.033
         await settle(pilot, HELD_S + 0.3)
-        assert isinstance(app.screen, CloseAll)
+        assert app.screen is dialog
         assert positions(data_dir) == 1
+
+
+async def test_f9_held_down_on_a_screen_that_stands_still_confirms_nothing(data_dir: Path) -> None:
+    app = make_app(data_dir, seconds=time.monotonic)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f9")
+        await settle(pilot, FIRST_S + 0.1)
+        dialog = app.screen
+        assert isinstance(dialog, CloseAll)
+        dialog.press()
+        time.sleep(HELD_S + LATE_S + 0.1)  # the screen is busy; the key repeats meanwhile, unheard
+        await asyncio.sleep(0.01)
+        dialog.press()
+        await settle(pilot, HELD_S + 0.3)
+        assert app.screen is dialog
+        assert positions(data_dir) == 1
+
+
+def test_a_look_that_comes_back_while_it_leaves_is_let_go(data_dir: Path) -> None:
+    app = make_app(data_dir)
+    assert app.screen_stack == []
+    app.paint()
 
 
 async def test_f9_too_early_confirms_nothing(data_dir: Path) -> None:

@@ -244,6 +244,17 @@ def test_screens_come_and_go_and_a_headless_engine_goes_on(
     assert state(tmp_path) == "interrupted"
 
 
+def quit_screen(screen: Terminal) -> None:
+    """Press q until it has ended: where it still thinks that positions are open it asks, and a second q is yes."""
+    for _ in range(15):
+        if screen.ended():
+            break
+        screen.press(b"q")
+        with contextlib.suppress(AssertionError):
+            screen.until_true(screen.ended, 1.0, "end")
+    assert screen.code() == 0
+
+
 def test_f9_closes_past_an_engine_that_hangs(
     terminal: Open, tmp_path: Path, engine: subprocess.Popen[bytes]
 ) -> None:
@@ -257,8 +268,7 @@ def test_f9_closes_past_an_engine_that_hangs(
     screen.until(b"ALL CLOSED", 20)
     assert engine.wait(5) == -signal.SIGKILL
     assert halt_present(tmp_path / "data")
-    screen.press(b"q")
-    assert screen.code() == 0
+    quit_screen(screen)
 
 
 def test_f9_closes_past_a_hung_engine_of_its_own_process(terminal: Open, tmp_path: Path) -> None:
@@ -371,3 +381,33 @@ def test_a_screen_that_ends_by_itself_is_told_in_one_line(tmp_path: Path) -> Non
         assert "the screen cannot go on" in log
     finally:
         paper.close()
+
+
+FAILS_LEAVING = """
+from tradebot.tui.app import TradebotApp
+
+leave = TradebotApp.exit
+
+def exit(self, *words, **named):
+    leave(self, *words, **named)
+    self._handle_exception(RuntimeError("it failed while it left"))
+
+TradebotApp.exit = exit
+from tradebot.__main__ import main
+raise SystemExit(main())
+"""
+
+
+def test_a_wish_to_leave_stands_whatever_fails_meanwhile(
+    tmp_path: Path, engine: subprocess.Popen[bytes]
+) -> None:
+    (tmp_path / "broken.py").write_text(FAILS_LEAVING)
+    screen = Terminal(tmp_path, "tui", "--data-dir", "data", script="broken.py")
+    try:
+        screen.until(b"SIMULATED MARKET")
+        quit_screen(screen)
+        assert b"ended by itself" not in screen.out
+        assert screen.cooked()
+        assert engine.poll() is None
+    finally:
+        screen.close()

@@ -75,8 +75,13 @@ class Signals:
             listener(self.caught[0])
 
     def over(self) -> None:
-        """The run has ended: ctrl-c interrupts what is still printed, and nothing else matters."""
-        self._listener = _interrupt
+        """The run has ended: ctrl-c interrupts what is still printed, and nothing else matters.
+
+        One that was stopped with ctrl-c has an answer to give: a second press is still about the run, the third
+        about the answer.
+        """
+        stopped = self.presses > 0
+        self._listener = lambda number: _interrupt(number, not stopped or self.presses >= INSISTS)
 
     @property
     def presses(self) -> int:
@@ -94,8 +99,8 @@ class Signals:
             self._listener(number)
 
 
-def _interrupt(number: int) -> None:
-    if number == signal.SIGINT:
+def _interrupt(number: int, meant: bool) -> None:
+    if number == signal.SIGINT and meant:
         raise KeyboardInterrupt
 
 

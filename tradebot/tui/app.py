@@ -177,6 +177,8 @@ class TradebotApp(App[Exit]):
 
     def paint(self) -> None:
         """Show the newest view on the page that is on screen, beneath whatever dialog."""
+        if not self.screen_stack:  # it is leaving, and a look at the journal was still under way
+            return
         pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
         self._tell_dialog()
         if pages and pages[-1].is_mounted:
@@ -364,9 +366,8 @@ def keys_markdown() -> str:
 def show(setting: Setting, log: Path) -> Exit | None:
     """Show the screens, alone on the terminal; return how they were left, None if that was not meant.
 
-    What else is written to stdout and stderr meanwhile goes to the ``log``.
+    What else is written to stdout and stderr meanwhile goes to the ``log``. A wish to leave stands whatever fails
+    while it is carried out: F9 past a hung engine is one.
     """
     with alone(log) as outlet:
-        app = TradebotApp(setting, outlet)
-        left = app.run()
-    return None if app.return_code else left
+        return TradebotApp(setting, outlet).run()
