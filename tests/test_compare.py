@@ -52,7 +52,7 @@ def run(
     source = FileSource(open_files([file]))
     host = PaperHost(Setup(config, source, spec, Pace(None, for_ms), modes=modes))
     host.start()
-    assert host.wait(60)
+    assert host.wait(90)
     return str(host.result().summary["run"])
 
 

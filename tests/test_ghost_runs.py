@@ -423,7 +423,7 @@ def test_a_ghost_loads_no_client_of_a_venue(tmp_path: Path, files: list[Path]) -
     )
     words = ["ghost", str(files[0]), "--speed", "max", "--headless", "--data-dir", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, cwd=ROOT
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=90, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
 

@@ -42,7 +42,7 @@ def run(setup: Setup, stop: str = "") -> Ending:
     if stop:
         host.stop(stop)
     host.start()
-    assert host.wait(60)
+    assert host.wait(90)
     return host.result()
 
 
@@ -175,6 +175,6 @@ def test_progress(tmp_path: Path) -> None:
     host = PaperHost(setup_of(tmp_path))
     assert host.progress == 0.0
     host.start()
-    assert host.wait(60)
+    assert host.wait(90)
     assert host.progress is not None
     assert 0.99 < host.progress <= 1.0

@@ -41,11 +41,11 @@ def make_setup(data_dir: Path, **named: Any) -> Setup:
 def run(data_dir: Path, **named: Any) -> Any:
     host = PaperHost(make_setup(data_dir, **named))
     host.start()
-    assert host.wait(60)
+    assert host.wait(90)
     return host.result()
 
 
-def wait_for(what: Any, seconds: float = 20.0) -> None:
+def wait_for(what: Any, seconds: float = 90.0) -> None:
     done = threading.Event()
     for _ in range(int(seconds / 0.05)):
         if what():
@@ -77,7 +77,7 @@ def test_a_foreign_lock_holds_the_market_up_and_the_run_goes_on_after_it(
         assert not host.wait(1.5)  # it stands, and does not end
         assert host.hung == 0.0
         foreign.execute("ROLLBACK")
-    assert host.wait(60)
+    assert host.wait(90)
     ending = host.result()
     assert ending.state == "ended"
     assert ending.error is None
@@ -115,7 +115,7 @@ def test_a_stop_is_heard_while_it_waits(tmp_path: Path) -> None:
     host.start()
     wait_for(lambda: read_notice(tmp_path) is not None)
     host.stop("enough")
-    assert host.wait(15)
+    assert host.wait(90)
     assert host.result().state == "interrupted"
 
 
@@ -210,6 +210,6 @@ def test_a_hanging_strategy_is_seen_from_outside(tmp_path: Path, limit: float) -
     host._heartbeat._limit_s = limit
     host.start()
     wait_for(lambda: host.hung > 0)
-    assert host.wait(30)
+    assert host.wait(90)
     assert host.hung == 0
     assert host.result().state == "ended"

@@ -242,7 +242,7 @@ def host(tmp_path: Path) -> Iterator[PaperHost]:
     until(lambda: (tmp_path / "tradebot.db").exists() and snapshot(tmp_path) is not None)
     yield made
     made.stop("the test is over")
-    assert made.wait(10)
+    assert made.wait(90)
 
 
 def until(what: Callable[[], object]) -> None:
@@ -276,7 +276,7 @@ def test_commands_are_answered(host: PaperHost, tmp_path: Path) -> None:
     assert "user" in (ask(tmp_path, "resume") or "")
     assert ask(tmp_path, "close-all") == "nothing to close"
     assert ask(tmp_path, "stop", "paper-0001") == "stopping"
-    assert host.wait(10)
+    assert host.wait(90)
     ending = host.result()
     assert ending.state == "interrupted"
     assert "tester" in ending.why
@@ -297,7 +297,7 @@ def test_stopping_before_it_has_begun(tmp_path: Path) -> None:
     host = PaperHost(make_setup(tmp_path, SimulatedSource(["BTC/USDT"], 1), speed=60.0))
     host.stop("changed my mind")
     host.start()
-    assert host.wait(10)
+    assert host.wait(90)
     assert host.result().state == "interrupted"
     assert host.result().why == "changed my mind"
 

@@ -354,7 +354,7 @@ def test_a_full_disk(bot: Bot) -> None:
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
-        timeout=60,
+        timeout=90,
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -376,5 +376,5 @@ def test_a_reader_that_goes_away_does_not_stop_the_engine(bot: Bot) -> None:
     engine.stderr.close()
     assert engine.stdout is not None
     assert "Starting capital" in engine.stdout.read()
-    assert engine.wait(30) == 0
+    assert engine.wait(90) == 0
     assert bot.json("runs").data["runs"][0]["state"] == "ended"

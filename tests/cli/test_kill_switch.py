@@ -40,7 +40,7 @@ def shell(bot: Bot, line: str, **env: str) -> Done:
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         cwd=bot.folder,
-        timeout=60,
+        timeout=90,
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
@@ -183,7 +183,7 @@ def test_two_at_once_on_a_hung_engine(bot: Bot) -> None:
     both = [bot.start("close-all", "--json", "--wait", "60") for _ in range(2)]
     codes = [process.wait(90) for process in both]
     assert codes == [0, 0]
-    assert engine.wait(10) == -signal.SIGKILL
+    assert engine.wait(90) == -signal.SIGKILL
     assert bot.json("positions").data["positions"] == []
 
 
@@ -202,7 +202,7 @@ def test_a_forged_note_kills_nobody(bot: Bot) -> None:
         (bot.data_dir / "tradebot.pid").write_text(json.dumps(note))
         os.kill(engine.pid, signal.SIGSTOP)
         assert bot.json("close-all").data["closed"] is True
-        assert engine.wait(10) == -signal.SIGKILL  # the second witness names the one that hangs
+        assert engine.wait(90) == -signal.SIGKILL  # the second witness names the one that hangs
         assert victim.poll() is None
 
 
@@ -213,7 +213,7 @@ def test_a_halt_overtaken_by_a_close_all_holds(bot: Bot) -> None:
     bot.until(lambda: (bot.data_dir / "HALT").exists())
     time.sleep(1)
     assert bot.json("close-all").data["closed"] is True
-    out, _ = waits.communicate(timeout=60)
+    out, _ = waits.communicate(timeout=90)
     assert waits.returncode == 0
     assert json.loads(out)["data"]["halted"] is True
 

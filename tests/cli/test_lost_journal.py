@@ -57,7 +57,7 @@ def without_log(bot: Bot) -> None:
 def test_an_engine_sees_what_becomes_of_its_journal(bot: Bot, harm: Callable[[Bot], None]) -> None:
     engine = holding(bot)
     harm(bot)
-    out, err = engine.communicate(timeout=30)
+    out, err = engine.communicate(timeout=90)
     assert engine.returncode == 1
     assert "Traceback" not in err
     assert "while the engine ran" in out

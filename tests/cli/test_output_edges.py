@@ -99,7 +99,7 @@ def test_ctrl_c_gives_the_document(words: list[str], tmp_path: Path) -> None:
     time.sleep(2.5)
     assert engine.poll() is None, engine.communicate()
     engine.send_signal(signal.SIGINT)
-    out, err = engine.communicate(timeout=30)
+    out, err = engine.communicate(timeout=90)
     document = json.loads(out)
     assert (engine.returncode, b"Traceback" in err) == (130, False)
     if words[0] != "paper":  # that one stops in order, and has something to say

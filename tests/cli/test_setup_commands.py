@@ -156,7 +156,7 @@ def screen(words: list[str], typed: str, folder: Path, **env: str) -> tuple[int,
             if not part:
                 break
             shown += part
-        code = process.wait(30)
+        code = process.wait(90)
     os.close(parent)
     return code, shown.decode(errors="replace")
 

@@ -364,7 +364,7 @@ def _fenced(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("fence")
     tried = [sys.executable, "-IS", str(HERE / "sandbox.py"), str(folder), sys.executable, "-c",
              f"open({str(folder.parent / 'outside')!r}, 'w')"]  # fmt: skip
-    done = subprocess.run(tried, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(tried, capture_output=True, text=True, timeout=90)
     if "PermissionError" not in done.stderr:
         pytest.skip(f"a process cannot be kept to its folder here: {done.stderr.strip()[-200:]}")
 

@@ -25,7 +25,7 @@ def run(data_dir: Path, hours: int, max_pages: int | None = None) -> Ending:
     source = SimulatedSource(["BTC/USDT"], 5)
     host = PaperHost(Setup(config, source, spec, Pace(None, hours * HOUR), max_pages=max_pages))
     host.start()
-    assert host.wait(60)
+    assert host.wait(90)
     return host.result()
 
 

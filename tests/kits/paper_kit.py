@@ -140,7 +140,7 @@ class Bot:
         data = done.document["data"]
         return data if isinstance(data, dict) else {}
 
-    def until(self, what: Callable[[], object], seconds: float = 30.0) -> None:
+    def until(self, what: Callable[[], object], seconds: float = 120.0) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + seconds
         while not what():
@@ -150,7 +150,7 @@ class Bot:
     def end(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> Done:
         """Send a signal and wait for the end."""
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
         assert "Traceback" not in err
         return Done(process.returncode, out, err)
 

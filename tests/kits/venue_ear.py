@@ -23,7 +23,7 @@ class Ear:
         return await self.hear()
 
     async def hear(self) -> Any:
-        message = await self.socket.receive(timeout=2)
+        message = await self.socket.receive(timeout=30)
         if message.type is not aiohttp.WSMsgType.TEXT:
             return message.type
         return json.loads(message.data)

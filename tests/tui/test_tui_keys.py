@@ -22,12 +22,18 @@ from tradebot.tui.setting import Exit
 
 
 async def settle(pilot: Pilot[Exit], seconds: float = 0.3) -> None:
+    """Wait so long, then on while a command is under way: the machine may have other things to do."""
     await pilot.pause(seconds)
+    for _ in range(600):
+        if all(one.is_finished for one in pilot.app.workers if one.group in ("kill", "control")):
+            break
+        await pilot.pause(0.05)
+    await pilot.pause()
 
 
 async def until(pilot: Pilot[Exit], holds: Callable[[], bool]) -> None:
     """Wait for what takes a while: a journal to be opened, on a machine that has other things to do."""
-    for _ in range(100):
+    for _ in range(600):
         await settle(pilot, 0.1)
         if holds():
             return

@@ -84,7 +84,7 @@ async def test_trap_03_a_failing_extension_rejects_every_private_watcher() -> No
         await connected(desk)
         desk.venue.listen_keys.expire(told=False)
         await desk.ccxt.keep_alive_listen_key({"subType": "linear"})  # what its timer calls
-        done = await asyncio.wait_for(asyncio.gather(orders, trades, return_exceptions=True), 20)
+        done = await asyncio.wait_for(asyncio.gather(orders, trades, return_exceptions=True), 30)
         assert [type(error) for error in done] == [ccxt.AuthenticationError] * 2
         again = asyncio.ensure_future(desk.ccxt.watch_orders(PERP))
         await asyncio.sleep(0.3)
@@ -98,12 +98,12 @@ async def test_trap_04_after_a_reconnect_missed_orders_are_not_replayed() -> Non
         await connected(desk)
         desk.venue.streams.close()
         with pytest.raises(ccxt.NetworkError, match="Connection closed by remote server"):
-            await asyncio.wait_for(watching, 5)
+            await asyncio.wait_for(watching, 30)
         missed = await buy(desk)
         again = asyncio.ensure_future(desk.ccxt.watch_orders(PERP))
         await asyncio.sleep(0.7)
         seen = await buy(desk, side="SELL")
-        orders = await asyncio.wait_for(again, 5)
+        orders = await asyncio.wait_for(again, 30)
         assert (
             {order["id"] for order in orders} == {str(seen["orderId"])} != {str(missed["orderId"])}
         )
@@ -120,9 +120,9 @@ async def test_trap_05_of_a_burst_watch_orders_keeps_the_last_state_only() -> No
         await buy(desk, "0.005")  # the touch, then what is behind it: two fills
         told = [r["event"] for r in desk.venue.ledger.of("order")]
         assert told == ["NEW", "TRADE", "TRADE"]
-        (order,) = await asyncio.wait_for(orders, 5)
+        (order,) = await asyncio.wait_for(orders, 30)
         assert order["status"] == "closed"
-        assert len(await asyncio.wait_for(trades, 5)) == 2
+        assert len(await asyncio.wait_for(trades, 30)) == 2
 
 
 async def test_trap_06_a_liquidation_is_no_trade_to_watch_my_trades() -> None:
@@ -133,7 +133,7 @@ async def test_trap_06_a_liquidation_is_no_trade_to_watch_my_trades() -> None:
         orders = asyncio.ensure_future(desk.ccxt.watch_orders(PERP))
         await connected(desk)
         desk.clock.advance(6000)
-        (order,) = await asyncio.wait_for(orders, 5)
+        (order,) = await asyncio.wait_for(orders, 30)
         assert (order["status"], order["info"]["x"]) == ("closed", "CALCULATED")
         assert order["clientOrderId"].startswith("autoclose-")
         await asyncio.sleep(0.3)
@@ -148,10 +148,10 @@ async def test_trap_07_watch_balance_has_a_total_only_and_positions_no_leverage(
         positions = asyncio.ensure_future(desk.ccxt.watch_positions([PERP]))
         await connected(desk)
         await buy(desk)
-        usdt = (await asyncio.wait_for(balance, 5))["USDT"]
+        usdt = (await asyncio.wait_for(balance, 30))["USDT"]
         assert usdt["total"] == 999.615425
         assert (usdt["free"], usdt["used"]) == (None, None)
-        (position,) = await asyncio.wait_for(positions, 5)
+        (position,) = await asyncio.wait_for(positions, 30)
         assert position["contracts"] == 0.01
         assert (position["leverage"], position["markPrice"]) == (None, None)
 

@@ -75,12 +75,12 @@ def test_stock_ccxt_trades_against_the_installed_command(tmp_path: Path) -> None
         assert opening["kind"] == "started"
         assert opening["market"].startswith("SIMULATED MARKET")
         words = [sys.executable, "-c", TRADER, opening["url"], opening["key"], opening["secret"]]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=False)
         assert (done.returncode, done.stdout.split()) == (0, ["closed", "0.001", "closed", "2"]), (
             done.stderr
         )
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=90)
         assert (process.returncode, err) == (0, "")
     rows = [json.loads(line) for line in out.splitlines()]
     assert [r["kind"] for r in rows if r["kind"] == "fill"] == ["fill", "fill"]
@@ -126,7 +126,7 @@ def test_the_readme_s_six_lines_and_its_transcript(tmp_path: Path) -> None:
             [sys.executable, tmp_path / "try.py", *words],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=90,
             check=False,
         )
         assert (done.returncode, done.stdout) == (0, other), done.stderr
@@ -147,11 +147,11 @@ def shape(text: str) -> list[str]:
 )
 def test_signals_end_it_within_a_second(sent: signal.Signals, code: int) -> None:
     took = []
-    for _ in range(3):  # a busy machine may hold one of them up
+    for _ in range(8):  # a busy machine may hold some of them up
         with started() as (process, _opening):
             asked = time.monotonic()
             process.send_signal(sent)
-            process.wait(timeout=10)
+            process.wait(timeout=90)
             took.append(time.monotonic() - asked)
             assert process.returncode == code
             assert process.stderr is not None
@@ -314,7 +314,7 @@ def test_an_account_may_set_how_the_venue_behaves(tmp_path: Path) -> None:
     trade = TRADER.replace('print(bought["status"],', 'print(bought["info"]["avgPrice"] > "0",')
     with started("--account", account, "--for", "60s") as (_, opening):
         words = [sys.executable, "-c", trade, opening["url"], opening["key"], opening["secret"]]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=False)
     assert (done.returncode, done.stdout.split()[0]) == (0, "True"), done.stderr
 
 
