@@ -128,6 +128,7 @@ class TradebotApp(App[Exit]):
         """Choose the colours, answer signals, show the first view and begin to look."""
         self.register_theme(THEME)
         self.theme = THEME.name
+        self.get_css_variables()  # the plots take their ground from these, maybe before the library renews them
         self.switch_mode(TABS[0][2])
         if self.setting.listen is not None:
             self.setting.listen(partial(self._signalled, asyncio.get_running_loop()))
