@@ -1,0 +1,180 @@
+"""The one client before the venue: what left, what came back, and nothing decided by an exception's class."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from kits.wire_kit import Line, connected
+
+from tradebot.core.model.errors import ExchangeError
+from tradebot.venue.call import Answer, Call, Dropped
+from tradebot.venue.faults import Faults
+from tradebot.wire.client import RECV_WINDOW_MS
+from tradebot.wire.endpoints import TIME, Endpoint
+from tradebot.wire.public import PublicData
+
+ORDER = Endpoint("fapiPrivate", "POST", "order", 0, orders=1)
+DUAL = Endpoint("fapiPrivate", "GET", "positionSide/dual", 30)
+
+
+def entry(name: str = "tb-1") -> dict[str, str]:
+    return {
+        "symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.001",
+        "newClientOrderId": name, "newOrderRespType": "RESULT",
+    }  # fmt: skip
+
+
+class Instead(Faults):
+    """Carries a POST out, and gives another answer: None drops the connection."""
+
+    def __init__(self, line: Line, answer: Answer | None) -> None:
+        super().__init__(line.venue)
+        self.answer = answer
+
+    async def after_handling(self, call: Call, answer: Answer) -> Answer:
+        if call.method != "POST":
+            return answer
+        if self.answer is None:
+            raise Dropped("closed after it was carried out")
+        return self.answer
+
+
+async def test_an_order_as_text_is_taken_and_its_answer_is_told_as_it_came() -> None:
+    async with connected() as line:
+        reply = await line.wire.ask(ORDER, entry())
+        assert reply.ok
+        assert reply.left
+        assert reply.body["clientOrderId"] == "tb-1"
+        assert reply.body["executedQty"] == "0.001"
+        assert "X-MBX-USED-WEIGHT-1M" in reply.headers
+        assert reply.sent_at == line.venue_clock.now()
+        assert len(line.asked("POST", "/fapi/v1/order")) == 1
+
+
+async def test_a_signed_request_bears_the_exchanges_time_and_the_window() -> None:
+    async with connected(behind_ms=90_000) as line:
+        late = await line.wire.ask(DUAL, {})
+        assert (late.status, late.code) == (400, -1021)
+        await line.wire.measure()
+        assert line.wire.time.ahead_ms == 90_000
+        assert (await line.wire.ask(DUAL, {})).body == {"dualSidePosition": False}
+        (_, row) = line.asked("GET", "/fapi/v1/positionSide/dual")
+        sent = row["params"]
+        assert sent["recvWindow"] == str(RECV_WINDOW_MS)
+        assert int(sent["timestamp"]) == line.venue_clock.now()
+        line.clock.set_by = -3_600_000  # somebody sets the clock back by an hour
+        assert (await line.wire.ask(DUAL, {})).ok
+        assert line.wire.time.is_due
+
+
+async def test_what_may_not_leave_does_not_reach_the_venue() -> None:
+    async with connected() as line:
+        reply = await line.wire.ask(ORDER, entry(), lambda: "halted")
+        assert (reply.left, reply.withheld, reply.status) == (False, "halted", None)
+        assert not line.asked("POST", "/fapi/v1/order")
+
+
+async def test_it_is_asked_again_when_the_connection_stands() -> None:
+    """Connecting takes its time; what comes meanwhile still holds the order back."""
+    async with connected() as line:
+        said = ["", "halted while it connected"]
+        reply = await line.wire.ask(ORDER, entry(), lambda: said.pop(0))
+        assert (reply.left, reply.withheld) == (False, "halted while it connected")
+        await line.wire.ask(TIME, {})
+        assert not line.asked("POST", "/fapi/v1/order")
+
+
+async def test_a_refused_connection_is_not_sent_and_a_dropped_one_may_have_been() -> None:
+    async with connected() as line:
+        line.venue.faults = Instead(line, None)
+        dropped = await line.wire.ask(ORDER, entry())
+        assert (dropped.left, dropped.status) == (True, None)
+        assert len(line.venue.desk.records.trades) == 1
+        await line.server.refuse()
+        refused = await line.wire.ask(ORDER, entry("tb-2"))
+        assert (refused.left, refused.status) == (False, None)
+        assert "connect" in refused.error.lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("", "json"), ("{}", "json"), ('{"orderId":83', "json"), ("<html>hello</html>", "html")],
+)
+async def test_a_200_is_told_with_its_body(text: str, kind: str) -> None:
+    async with connected() as line:
+        line.venue.faults = Instead(
+            line, Answer(200, raw=text.encode(), content_type=f"text/{kind}")
+        )
+        reply = await line.wire.ask(ORDER, entry())
+        assert (reply.left, reply.status, reply.text) == (True, 200, text)
+
+
+async def test_without_a_key_nothing_is_signed_or_sent() -> None:
+    async with connected(keys=False) as line:
+        reply = await line.wire.ask(ORDER, entry())
+        assert not reply.left
+        assert not line.asked("POST", "/fapi/v1/order")
+        assert (await line.wire.ask(TIME, {})).ok
+
+
+async def test_requests_at_once_keep_their_own_answers() -> None:
+    async with connected() as line:
+        names = [f"tb-{number}" for number in range(20)]
+        replies = await asyncio.gather(*(line.wire.ask(ORDER, entry(name)) for name in names))
+        assert [reply.body["clientOrderId"] for reply in replies] == names
+
+
+async def test_neither_log_nor_words_hold_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with connected() as line:
+        line.venue.faults = Instead(line, None)
+        reply = await line.wire.ask(ORDER, entry())
+        held = line.venue.credentials
+        said = caplog.text + repr(reply) + reply.message + repr(line.wire._api_key)
+        assert held.key not in said
+        assert held.secret not in said
+        assert "signature" not in said
+
+
+class Gone(Faults):
+    """Ends every connection."""
+
+    async def after_handling(self, call: Call, answer: Answer) -> Answer:
+        raise Dropped("gone")
+
+
+async def test_one_measurement_serves_all_who_ask_and_none_is_an_error() -> None:
+    async with connected() as line:
+        await asyncio.gather(line.wire.measure(), line.wire.measure())
+        assert len(line.asked("GET", "/fapi/v1/time")) == 5
+        line.venue.faults = Gone(line.venue)
+        with pytest.raises(ExchangeError, match="cannot reach 127"):
+            await line.wire.measure()
+
+
+class Twice(Faults):
+    """Answers 503 so many times before it is there."""
+
+    left = 2
+
+    async def after_handling(self, call: Call, answer: Answer) -> Answer:
+        self.left -= 1
+        return answer if self.left < 0 else Answer(503, raw=b"Service Unavailable.")
+
+
+async def test_reads_are_repeated_and_refusals_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(seconds: float) -> None:
+        waits.append(seconds)
+
+    waits: list[float] = []
+    async with connected() as line:
+        monkeypatch.setattr("tradebot.wire.client.asyncio.sleep", at_once)
+        line.venue.faults = Twice(line.venue)
+        rows = await PublicData(line.wire).klines("BTC/USDT", "1m", limit=3)
+        assert len(rows) <= 3
+        assert len(waits) == 2
+        with pytest.raises(ExchangeError, match=r"refused klines: .*\(-1121\)"):
+            await PublicData(line.wire).klines("NO/SUCH", "1m")
+        assert len(waits) == 2

@@ -1,0 +1,252 @@
+"""The one client: every request to Binance passes through its ``fetch``, and its fate is noted there.
+
+ccxt signs and sends; what it makes of an answer is left to it, but nothing is decided by its exceptions: never
+sent, unknown and refused share a class. A ``Ticket`` goes with each request instead and keeps what was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Self
+
+import aiohttp
+
+from tradebot.clock import SYSTEM, Clock
+from tradebot.wire.endpoints import TIME, Endpoint, Params
+from tradebot.wire.hosts import Hosts
+from tradebot.wire.library import load_class
+from tradebot.wire.reply import Reply, failure
+from tradebot.wire.venue_time import SAMPLES, Reading, VenueTime
+
+RECV_WINDOW_MS = 3000
+"""The exchange refuses a request that is older than this when it arrives: a constant, others count on it."""
+REPEATS = 4
+"""How often at most a request that may be repeated is sent in all."""
+
+Check = Callable[[], str]
+"""Asked right before the first byte leaves; what it says other than "" is why nothing may."""
+
+
+class Withheld(Exception):
+    """We did not send a request ourselves."""
+
+
+@dataclass(slots=True)
+class Ticket:
+    """What is seen of a request while it is on its way."""
+
+    check: Check | None = None
+    left: bool = False
+    status: int | None = None
+    text: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    withheld: str = ""
+    error: str = ""
+    sent_at: int = 0
+
+    def reply(self) -> Reply:
+        """Return it as a value."""
+        return Reply(
+            *(self.left, self.status, self.text, self.headers),
+            *(self.withheld, self.error, self.sent_at),
+        )
+
+
+_TICKET: ContextVar[Ticket] = ContextVar("ticket")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key and its secret; neither is ever shown."""
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+class Wire:
+    """Connections to one environment, to be used as ``async with Wire(hosts) as wire``.
+
+    ``time`` is the exchange's; ``session`` is for raw streams, and what REST goes over. Without a key only
+    public calls can be made.
+    """
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        *,
+        clock: Clock = SYSTEM,
+        api_key: ApiKey | None = None,
+        draw: Random | None = None,
+    ) -> None:
+        self.hosts = hosts
+        self.clock = clock
+        self.time = VenueTime(clock)
+        self._api_key = api_key
+        self._draw = draw or Random()
+        self._measuring: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the session; nothing is connected before it is needed."""
+        secure = self.hosts.rest.startswith("https:")
+        context: ssl.SSLContext | bool = _trusted() if secure else True
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._on_leaving)
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[trace],
+        )
+        self._ccxt = _client(self, context)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+        await self._ccxt.close()
+        await self.session.close()
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    async def ask(self, endpoint: Endpoint, params: Params, check: Check | None = None) -> Reply:
+        """Send one request, once; say what became of it. Only cancelling the task raises."""
+        ticket = Ticket(check)
+        before = _TICKET.set(ticket)
+        try:
+            section = [endpoint.section]
+            await self._ccxt.request(endpoint.path, section, endpoint.method, dict(params))
+        except Withheld as error:
+            ticket.withheld = str(error)
+        except Exception as error:
+            ticket.error = _spoken(error)
+        finally:
+            _TICKET.reset(before)
+        return ticket.reply()
+
+    async def read(self, endpoint: Endpoint, params: Params) -> Any:
+        """Return the JSON of an answer; ExchangeError if it cannot be had. Repeats what may be repeated."""
+        for number in range(1, REPEATS + 1):
+            reply = await self.ask(endpoint, params)
+            if reply.ok:
+                return reply.body
+            if not _is_passing(reply) or number == REPEATS:
+                break
+            await asyncio.sleep(self._draw.uniform(0.5, 1.5) * 0.2 * 2**number)
+        raise failure(reply, self.hosts.host, endpoint.path)
+
+    async def measure(self) -> None:
+        """Compare the clocks; several who ask at once share one measurement. ExchangeError without any answer."""
+        if self._measuring is None or self._measuring.done():
+            self._measuring = asyncio.create_task(self._measure())
+        await asyncio.shield(self._measuring)
+
+    async def _measure(self) -> None:
+        readings = []
+        for _ in range(SAMPLES):
+            sent = self.clock.monotonic()
+            reply = await self.ask(TIME, {})
+            server = reply.body.get("serverTime") if reply.ok else None
+            if isinstance(server, int):
+                readings.append(Reading(sent, self.clock.monotonic(), server))
+        if not readings:
+            raise failure(reply, self.hosts.host, TIME.path)
+        self.time.take(readings)
+        self._ccxt.options["timeDifference"] = -self.time.ahead_ms
+
+    # -- what ccxt calls back --------------------------------------------------------------------------
+
+    async def _on_leaving(self, *_: object) -> None:
+        """The connection stands and the next thing is the first byte: the last moment to hold it back."""
+        ticket = _TICKET.get(None)
+        if ticket is None:  # a stream is being opened
+            return
+        _let_pass(ticket)
+        ticket.left = True
+        ticket.sent_at = self.time.now()
+
+
+def _let_pass(ticket: Ticket) -> None:
+    if ticket.check is not None and (why := ticket.check()):
+        raise Withheld(why)
+
+
+def _client(wire: Wire, context: ssl.SSLContext | bool) -> Any:
+    """Return ccxt's client with our clock, our session and our ``fetch``; it limits and repeats nothing."""
+    client = _wired(load_class())(
+        {
+            "apiKey": wire._api_key.key if wire._api_key else "",
+            "secret": wire._api_key.secret if wire._api_key else "",
+            "enableRateLimit": False,
+            "session": wire.session,
+            "options": {
+                "recvWindow": RECV_WINDOW_MS,
+                "timeDifference": 0,
+                "maxRetriesOnFailure": 0,
+                "adjustForTimeDifference": False,
+                "fetchCurrencies": False,
+                "fetchOpenOrders": {"warnWithoutSymbol": False},
+            },
+        }
+    )
+    client.urls["api"].update(wire.hosts.ccxt_urls())
+    client.milliseconds = wire.time.local_ms
+    client.ssl_context = context
+    client.timeout_on_exit = 0
+    client.logger = logging.getLogger("tradebot.wire.ccxt")
+    client.logger.setLevel(logging.WARNING)  # at debug it writes keys and signatures
+    return client
+
+
+def _wired(base: Any) -> Any:
+    """Return ccxt's class with our ``fetch`` in it."""
+
+    class WiredClient(base):  # type: ignore[misc]
+        """ccxt's client; each request is seen on its way out and on its way back."""
+
+        async def fetch(
+            self, url: str, method: str = "GET", headers: Any = None, body: Any = None
+        ) -> Any:
+            """Send a request, if it may still leave."""
+            _let_pass(_TICKET.get())
+            return await super().fetch(url, method, headers, body)
+
+        def on_rest_response(
+            self, code: int, _1: Any, _2: Any, _3: Any, headers: dict[str, str], text: str, *_: Any
+        ) -> Any:
+            """Keep an answer before anything is made of it."""
+            ticket = _TICKET.get()
+            ticket.status, ticket.text, ticket.headers = code, text, headers
+            return text.strip()
+
+    return WiredClient
+
+
+def _trusted() -> ssl.SSLContext:
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _spoken(error: BaseException) -> str:
+    """Return what went wrong in words: never ccxt's own text, which holds signed addresses."""
+    cause = error.__cause__ or error
+    if isinstance(cause, TimeoutError):
+        return "no answer in time"
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return "its name is not known"
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return cause.os_error.strerror or "the connection was refused"
+    return type(cause).__name__
+
+
+def _is_passing(reply: Reply) -> bool:
+    """Whether what kept a request from an answer may be over at the next try."""
+    if reply.withheld or reply.status in (418, 429):
+        return False
+    return reply.status is None or reply.status >= 500 or not reply.code

@@ -1,0 +1,47 @@
+"""The calls that are made, with what they cost of the exchange's weight limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One call: ccxt's section, method and path; ``weight`` with a symbol, ``whole`` without one.
+
+    ``orders`` is what it counts against the order limits.
+    """
+
+    section: str
+    method: str
+    path: str
+    weight: int = 1
+    whole: int = 0
+    orders: int = 0
+
+    def cost(self, params: Params) -> int:
+        """Return the request's weight."""
+        if self.path in _BY_LIMIT:
+            return _kline_weight(int(params.get("limit", 500)))
+        return self.weight if "symbol" in params or not self.whole else self.whole
+
+
+_BY_LIMIT = ("klines", "markPriceKlines")
+
+
+def _kline_weight(limit: int) -> int:
+    steps = ((100, 1), (500, 2), (1001, 5))
+    return next((weight for below, weight in steps if limit < below), 10)
+
+
+TIME = Endpoint("fapiPublic", "GET", "time")
+EXCHANGE_INFO = Endpoint("fapiPublic", "GET", "exchangeInfo")
+KLINES = Endpoint("fapiPublic", "GET", "klines")
+MARK_KLINES = Endpoint("fapiPublic", "GET", "markPriceKlines")
+FUNDING_RATE = Endpoint("fapiPublic", "GET", "fundingRate")
+PREMIUM_INDEX = Endpoint("fapiPublic", "GET", "premiumIndex", 1, 10)
+BOOK_TICKER = Endpoint("fapiPublic", "GET", "ticker/bookTicker", 2, 5)
