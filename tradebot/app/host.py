@@ -126,6 +126,11 @@ class PaperHost:
         return self._heartbeat.hung
 
     @property
+    def working(self) -> bool:
+        """Whether the engine has begun: what comes before, such as opening a large journal, may take long."""
+        return self._runner is not None
+
+    @property
     def progress(self) -> float | None:
         """The share of the source that has passed, 0 to 1; None when unknown."""
         setup, runner = self._setup, self._runner

@@ -1,7 +1,8 @@
 """Ending a hosted run: signals from the first line to the last, and an engine that does not answer.
 
 The first signal asks for an orderly stop. An engine whose strategy never returns cannot give one: then a second
-ctrl-c, or five seconds after a TERM, ends the process without it; what is journalled stays.
+ctrl-c, or five seconds after a TERM, ends the process without it; what is journalled stays. Where nobody asks and
+nobody looks on, a watchdog ends it, so that a supervisor can start it again.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ INSISTS = 3
 """Presses of ctrl-c that end it whatever it does."""
 
 INTERRUPTED = 130
+
+WATCHDOG = 7
+"""The exit code of a process whose watchdog ended its engine."""
+
+WATCHDOG_S = 60.0
+"""Seconds without progress after which an engine without a screen is ended (promise 24)."""
 
 
 class HungError(TradebotError):
@@ -120,12 +127,14 @@ def until_ended(
     """Wait until the engine's run has ended, or ``each``, called at every look, returns something true.
 
     ``since`` says when it was asked to stop (monotonic seconds), where that was no signal. Raises HungError when
-    it makes no progress although it was asked.
+    it makes no progress although it was asked, or for ``WATCHDOG_S``.
     """
     told = False
     while not host.wait(LOOK_S) and not each():
         asked = signals.since if signals.caught else since
         if asked is None:
+            if host.hung >= WATCHDOG_S and host.working:
+                raise HungError(host.hung, WATCHDOG)
             continue
         still = min(host.still, SYSTEM.monotonic() - asked)
         if _given_up(signals, still):
