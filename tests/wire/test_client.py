@@ -11,11 +11,11 @@ from kits.wire_kit import Line, connected
 from tradebot.core.model.errors import ExchangeError
 from tradebot.venue.call import Answer, Call, Dropped
 from tradebot.venue.faults import Faults
+from tradebot.wire.budget import Need
 from tradebot.wire.client import RECV_WINDOW_MS
-from tradebot.wire.endpoints import TIME, Endpoint
+from tradebot.wire.endpoints import ORDER, TIME, Endpoint
 from tradebot.wire.public import PublicData
 
-ORDER = Endpoint("fapiPrivate", "POST", "order", 0, orders=1)
 DUAL = Endpoint("fapiPrivate", "GET", "positionSide/dual", 30)
 
 
@@ -71,7 +71,7 @@ async def test_a_signed_request_bears_the_exchanges_time_and_the_window() -> Non
 
 async def test_what_may_not_leave_does_not_reach_the_venue() -> None:
     async with connected() as line:
-        reply = await line.wire.ask(ORDER, entry(), lambda: "halted")
+        reply = await line.wire.ask(ORDER, entry(), Need.ENTRY, lambda: "halted")
         assert (reply.left, reply.withheld, reply.status) == (False, "halted", None)
         assert not line.asked("POST", "/fapi/v1/order")
 
@@ -80,7 +80,7 @@ async def test_it_is_asked_again_when_the_connection_stands() -> None:
     """Connecting takes its time; what comes meanwhile still holds the order back."""
     async with connected() as line:
         said = ["", "halted while it connected"]
-        reply = await line.wire.ask(ORDER, entry(), lambda: said.pop(0))
+        reply = await line.wire.ask(ORDER, entry(), Need.ENTRY, lambda: said.pop(0))
         assert (reply.left, reply.withheld) == (False, "halted while it connected")
         await line.wire.ask(TIME, {})
         assert not line.asked("POST", "/fapi/v1/order")
@@ -178,3 +178,63 @@ async def test_reads_are_repeated_and_refusals_are_not(monkeypatch: pytest.Monke
         with pytest.raises(ExchangeError, match=r"refused klines: .*\(-1121\)"):
             await PublicData(line.wire).klines("NO/SUCH", "1m")
         assert len(waits) == 2
+
+
+async def test_a_late_stamp_has_the_clocks_compared_and_is_sent_again() -> None:
+    async with connected(behind_ms=90_000) as line:
+        reply = await line.wire.repeat(DUAL, {})
+        assert reply.ok
+        assert line.wire.time.ahead_ms == 90_000
+        assert len(line.asked("GET", "/fapi/v1/positionSide/dual")) == 2
+
+
+async def test_a_ban_ends_all_requests_until_the_time_it_names() -> None:
+    async with connected() as line:
+        line.venue.faults.set([{"do": "ban", "seconds": 300.0}])
+        banned = await line.wire.ask(DUAL, {})
+        line.venue.faults.set([])
+        until = line.wire.budget.banned_until
+        assert banned.status == 418
+        assert until == line.venue_clock.now() + 300_000
+        for kind in Need:
+            held = await line.wire.ask(ORDER, entry(), kind)
+            assert (held.left, "banned" in held.withheld) == (False, True)
+        assert len(line.venue.ledger.of("request")) == 1
+        line.venue_clock.advance(300_001)
+        assert (await line.wire.ask(ORDER, entry(), Need.PROTECTIVE)).ok
+
+
+async def test_a_ban_that_comes_while_it_connects_holds_back_what_is_not_out() -> None:
+    async with connected() as line:
+
+        def banned() -> str:
+            line.wire.budget.banned_until = line.wire.time.now() + 1000
+            return ""
+
+        reply = await line.wire.ask(ORDER, entry(), Need.PROTECTIVE, banned)
+        assert (reply.left, "banned" in reply.withheld) == (False, True)
+        assert not line.venue.ledger.of("request")
+
+
+async def test_429_leaves_protection_and_look_ups_until_the_minute_turns() -> None:
+    async with connected() as line:
+        line.venue.faults.set([{"do": "rate_limited", "times": 1}])
+        assert (await line.wire.ask(DUAL, {})).status == 429
+        assert (await line.wire.ask(DUAL, {}, Need.RECONCILE)).withheld
+        assert (await line.wire.ask(ORDER, entry(), Need.ENTRY)).withheld
+        assert (await line.wire.ask(DUAL, {}, Need.LOOK_UP)).ok
+        assert (await line.wire.ask(ORDER, entry(), Need.PROTECTIVE)).ok
+        line.venue_clock.advance(60_000)
+        assert (await line.wire.ask(DUAL, {}, Need.DATA)).ok
+
+
+async def test_the_budget_knows_what_the_exchange_has_counted() -> None:
+    async with connected() as line:
+        await asyncio.gather(*(line.wire.ask(DUAL, {}) for _ in range(5)))
+        line.venue.limits.charge(1000)  # another program on this address
+        assert (await line.wire.ask(DUAL, {})).ok
+        assert line.wire.budget.weight.used == 1180
+        assert (await line.wire.ask(ORDER, entry(), Need.ENTRY)).ok
+        assert [counter.used for counter in line.wire.budget.orders] == [1, 1]
+        assert "weight" in (await line.wire.ask(DUAL, {})).withheld
+        assert (await line.wire.ask(DUAL, {}, Need.RECONCILE)).ok

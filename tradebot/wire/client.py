@@ -7,6 +7,7 @@ sent, unknown and refused share a class. A ``Ticket`` goes with each request ins
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from typing import Any, Self
 import aiohttp
 
 from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.errors import ExchangeError
+from tradebot.wire.budget import Budget, Need
 from tradebot.wire.endpoints import TIME, Endpoint, Params
 from tradebot.wire.hosts import Hosts
 from tradebot.wire.library import load_class
@@ -26,6 +29,8 @@ from tradebot.wire.venue_time import SAMPLES, Reading, VenueTime
 
 RECV_WINDOW_MS = 3000
 """The exchange refuses a request that is older than this when it arrives: a constant, others count on it."""
+LATE = -1021
+"""The time stamp is outside of the window: our clock or the exchange's has moved."""
 REPEATS = 4
 """How often at most a request that may be repeated is sent in all."""
 
@@ -87,6 +92,7 @@ class Wire:
         self.hosts = hosts
         self.clock = clock
         self.time = VenueTime(clock)
+        self.budget = Budget()
         self._api_key = api_key
         self._draw = draw or Random()
         self._measuring: asyncio.Task[None] | None = None
@@ -114,10 +120,20 @@ class Wire:
 
     # -- requests ------------------------------------------------------------------------------------
 
-    async def ask(self, endpoint: Endpoint, params: Params, check: Check | None = None) -> Reply:
-        """Send one request, once; say what became of it. Only cancelling the task raises."""
+    async def ask(
+        self,
+        endpoint: Endpoint,
+        params: Params,
+        need: Need = Need.DATA,
+        check: Check | None = None,
+    ) -> Reply:
+        """Send one request, once, if the budget lets it; say what became of it. Only cancelling the task raises."""
+        weight, orders, now = endpoint.cost(params), endpoint.orders, self.time.now()
+        if why := self.budget.refusal(need, weight, orders, now):
+            return Reply(False, withheld=why)
         ticket = Ticket(check)
         before = _TICKET.set(ticket)
+        self.budget.send(weight, orders, now)
         try:
             section = [endpoint.section]
             await self._ccxt.request(endpoint.path, section, endpoint.method, dict(params))
@@ -127,18 +143,52 @@ class Wire:
             ticket.error = _spoken(error)
         finally:
             _TICKET.reset(before)
+            self.budget.hear(
+                *(weight, orders, now, self.time.now()),
+                *(ticket.status, ticket.headers, ticket.text),
+            )
         return ticket.reply()
 
-    async def read(self, endpoint: Endpoint, params: Params) -> Any:
-        """Return the JSON of an answer; ExchangeError if it cannot be had. Repeats what may be repeated."""
+    async def repeat(
+        self,
+        endpoint: Endpoint,
+        params: Params,
+        need: Need = Need.DATA,
+        check: Check | None = None,
+    ) -> Reply:
+        """Send a request that may be sent again, until it is answered: ``REPEATS`` times at most.
+
+        -1021 has the clocks compared first.
+        """
         for number in range(1, REPEATS + 1):
-            reply = await self.ask(endpoint, params)
-            if reply.ok:
-                return reply.body
-            if not _is_passing(reply) or number == REPEATS:
+            reply = await self.ask(endpoint, params, need, check)
+            if reply.code == LATE:
+                await self._measure_quietly()
+            elif reply.ok or not _is_passing(reply):
                 break
-            await asyncio.sleep(self._draw.uniform(0.5, 1.5) * 0.2 * 2**number)
+            if number < REPEATS:
+                await asyncio.sleep(self._draw.uniform(0.5, 1.5) * 0.1 * 2**number)
+        return reply
+
+    async def read(self, endpoint: Endpoint, params: Params, need: Need = Need.DATA) -> Any:
+        """Return the JSON of an answer; ExchangeError if it cannot be had. Repeats what may be repeated."""
+        reply = await self.repeat(endpoint, params, need)
+        if reply.ok:
+            return reply.body
         raise failure(reply, self.hosts.host, endpoint.path)
+
+    async def keep_time(self, told: Callable[[VenueTime], object] | None = None) -> None:
+        """Measure whenever it is due, and tell of each measurement, until cancelled."""
+        while True:
+            if self.time.is_due and await self._measure_quietly() and told is not None:
+                told(self.time)
+            await asyncio.sleep(1)
+
+    async def _measure_quietly(self) -> bool:
+        with contextlib.suppress(ExchangeError):
+            await self.measure()
+            return True
+        return False
 
     async def measure(self) -> None:
         """Compare the clocks; several who ask at once share one measurement. ExchangeError without any answer."""
@@ -150,7 +200,7 @@ class Wire:
         readings = []
         for _ in range(SAMPLES):
             sent = self.clock.monotonic()
-            reply = await self.ask(TIME, {})
+            reply = await self.ask(TIME, {}, Need.LOOK_UP)
             server = reply.body.get("serverTime") if reply.ok else None
             if isinstance(server, int):
                 readings.append(Reading(sent, self.clock.monotonic(), server))
@@ -166,9 +216,11 @@ class Wire:
         ticket = _TICKET.get(None)
         if ticket is None:  # a stream is being opened
             return
+        ticket.sent_at = self.time.now()
+        if ticket.sent_at < self.budget.banned_until:
+            raise Withheld("the exchange has banned this address meanwhile")
         _let_pass(ticket)
         ticket.left = True
-        ticket.sent_at = self.time.now()
 
 
 def _let_pass(ticket: Ticket) -> None:

@@ -45,3 +45,6 @@ MARK_KLINES = Endpoint("fapiPublic", "GET", "markPriceKlines")
 FUNDING_RATE = Endpoint("fapiPublic", "GET", "fundingRate")
 PREMIUM_INDEX = Endpoint("fapiPublic", "GET", "premiumIndex", 1, 10)
 BOOK_TICKER = Endpoint("fapiPublic", "GET", "ticker/bookTicker", 2, 5)
+
+ORDER = Endpoint("fapiPrivate", "POST", "order", 0, orders=1)
+ALGO_ORDER = Endpoint("fapiPrivate", "POST", "algoOrder", 0, orders=1)
