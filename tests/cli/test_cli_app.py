@@ -115,6 +115,7 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli.output",
         "tradebot.cli.signatures",
         "tradebot.cli.signatures.inspect",
+        "tradebot.cli.signatures.keys",
         "tradebot.cli.signatures.setup",
         "tradebot.cli.signatures.trade",
         "tradebot.cli.signatures.venue",

@@ -15,7 +15,8 @@ from tradebot.venue.core import Venue
 from tradebot.venue.script import ScriptRow
 from tradebot.venue.server import Server
 from tradebot.venue.settings import AccountScript, Settings
-from tradebot.wire.client import ApiKey, Wire
+from tradebot.wire.api_key import ApiKey
+from tradebot.wire.client import Wire
 from tradebot.wire.hosts import find_hosts
 
 

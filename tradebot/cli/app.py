@@ -27,6 +27,7 @@ from tradebot.cli.signatures.inspect import (
     status,
     trades,
 )
+from tradebot.cli.signatures.keys import keys_remove, keys_set, keys_show
 from tradebot.cli.signatures.setup import (
     config_check,
     config_path,
@@ -56,8 +57,10 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
 db_app = typer.Typer(help="Verify, back up and restore the journal.", no_args_is_help=True)
+keys_app = typer.Typer(help="Keep the keys to an account in the OS keyring.", no_args_is_help=True)
 app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
 app.add_typer(db_app, name="db", rich_help_panel=SET_UP)
+app.add_typer(keys_app, name="keys", rich_help_panel=SET_UP)
 
 
 def _version(wanted: bool) -> None:
@@ -161,3 +164,6 @@ config_app.command("path")(config_path)
 db_app.command("verify")(db_verify)
 db_app.command("backup")(db_backup)
 db_app.command("restore")(db_restore)
+keys_app.command("set")(keys_set)
+keys_app.command("show")(keys_show)
+keys_app.command("remove")(keys_remove)

@@ -20,6 +20,7 @@ import aiohttp
 
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import ExchangeError
+from tradebot.wire.api_key import ApiKey
 from tradebot.wire.budget import Budget, Need
 from tradebot.wire.endpoints import TIME, Endpoint, Params
 from tradebot.wire.hosts import Hosts
@@ -64,14 +65,6 @@ class Ticket:
 
 
 _TICKET: ContextVar[Ticket] = ContextVar("ticket")
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key and its secret; neither is ever shown."""
-
-    key: str = field(repr=False)
-    secret: str = field(repr=False)
 
 
 class Wire:
