@@ -443,3 +443,18 @@ def test_figures_of_a_summary() -> None:
         "ghost_notional": "1000",
         "ghost_pnl": "-1.5",
     }
+
+
+def test_a_bar_in_which_nobody_heard_quotes_is_played_with_its_mark_bar() -> None:
+    town = Town()
+    town.step([quote(0, "99.98", "100.02", "100")])
+    town.ghosts.judge(SignalJudged(1, T0 + 100, SOL, "long", 0.6, D(100), D(95), None, "", "held"))
+    town.step([quote(1, "99.98", "100.02", "100")])
+    town.step([Bar.of(SOL, T0, MINUTE_MS, ["100", "100", "90", "100", "20"])])
+    assert not [event for event in town.told if isinstance(event, GhostClosed)]  # it was heard
+    missed = ["100", "100", "94", "100", "20"]
+    mark = MarkBar.of(SOL, T0 + MINUTE_MS, MINUTE_MS, [*missed[:4], "0"])
+    town.step([mark, Bar.of(SOL, T0 + MINUTE_MS, MINUTE_MS, missed)])
+    assert town.last.exit_reason == "stop"
+    assert town.last.exit_price is not None
+    assert town.last.exit_price < D(95)

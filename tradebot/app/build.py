@@ -39,15 +39,17 @@ def make_session(
     timeframe: int | None = None,
     ghost: bool = False,
     broker: Broker | None = None,
+    instruments: Mapping[str, Instrument] | None = None,
 ) -> Session:
     """Return engine and broker, coupled, for bars of ``interval`` milliseconds.
 
     ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
-    is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one.
+    is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one. ``instruments``
+    are the rules as the exchange has them, in place of the package's.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
-    instruments = pick_instruments(config, symbols)
+    instruments = instruments or pick_instruments(config, symbols)
     limits = config.limits(symbols)
     bench = config.risk.profile == "bench"
     engine = Engine(

@@ -19,6 +19,7 @@ class EngineClock:
         self._clock = clock
         self._last = 0
         self._ahead = 0
+        self._measured = False
         self._anchor = self._difference()
 
     def now(self) -> int:
@@ -30,10 +31,16 @@ class EngineClock:
         """Never give less than ``at``: where a run that goes on stopped."""
         self._last = max(self._last, at)
 
-    def correct(self, offset_ms: int) -> None:
-        """Take over a measurement: the exchange's clock is so far ahead of the wall clock."""
+    def correct(self, offset_ms: int) -> int:
+        """Take over a measurement: the exchange's clock is so far ahead of the wall clock.
+
+        Return by how many milliseconds this clock was wrong since the last one; 0 with the first.
+        """
+        before = self._reading()
         self._ahead = offset_ms
         self._anchor = self._difference()
+        drift, self._measured = (self._reading() - before if self._measured else 0), True
+        return drift
 
     def see(self, exchange_time: int) -> None:
         """Look at an exchange time that came in: where the machine has slept the clock lags behind it.

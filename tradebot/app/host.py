@@ -45,7 +45,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
 from tradebot.journal.view import as_json
 from tradebot.journal.writer import Journal
-from tradebot.market.feed import Prices, is_wall
+from tradebot.market.feed import ExchangeSource, Prices, is_wall
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.unfilled import WAITING, ending, unfilled_sentence
 
@@ -241,13 +241,17 @@ async def _runner(
 
 
 def _prepare(runner: QueueRunner, path: Path, states: Sequence[StateRow | None]) -> None:
-    """Bring a runner on a wall clock to where its runs stood; its strategies are fed while it runs."""
+    """Bring a runner on a wall clock to where its runs stood.
+
+    Where an account outside is traded its strategies are fed while it runs: it must be protected at once.
+    """
     for run, state in zip(runner.runs, states, strict=True):
         if state is not None and run.session.broker.outside:
             replay_tail(path, run.identity.run, run.session, state)
     runner.prepare()
     if runner.identity.resumed:
-        runner.warm = warm_bars(path, runner.runs)
+        if any(run.session.broker.outside for run in runner.runs):
+            runner.warm = warm_bars(path, runner.runs)
         runner.since = last_bar(path, runner.runs)
 
 
@@ -269,7 +273,7 @@ async def _begin(
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
         run = previous.id
-        if start.state is not None and not is_wall(setup.source):
+        if start.state is not None and not (is_wall(setup.source) and setup.outside):
             warm_all(path, run, start.session, heartbeat)
         await journal.resume_run(run, nonce, setup.clock.wall_ms())
         if count := await import_side(journal, path, run, setup.clock.wall_ms()):
@@ -319,6 +323,7 @@ def _session(setup: Setup, data_dir: Path, mode: str) -> Session:
         clock=setup.clock.monotonic,
         ghost=mode == "ghost",
         broker=setup.broker if mode == setup.modes[0] else None,
+        instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
     )
 
 

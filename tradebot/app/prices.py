@@ -1,4 +1,4 @@
-"""Where a command's prices come from: files that were named, else the embedded market."""
+"""Where a command's prices come from: files that were named, else the market that is configured."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tradebot.app.build import price_bounds
+from tradebot.app.build import pick_instruments, price_bounds, timeframe_of
 from tradebot.config import Config
+from tradebot.core.model.errors import UsageError
+from tradebot.core.model.values import HOUR_MS, MINUTE_MS
 from tradebot.market.files.feed import FileFeed, open_files
 
 if TYPE_CHECKING:
-    from tradebot.market.feed import Source
+    from tradebot.market.feed import Prices, Source
+    from tradebot.plugins.strategies import StrategySpec
+
+COARSE_MS = 4 * HOUR_MS
+"""From longer timeframes than this on Binance's bars are hours: a warm-up of minutes would take thousands of calls."""
 
 
 def open_data(files: Sequence[Path], symbols: Sequence[str] | None) -> FileFeed:
@@ -29,3 +35,43 @@ def choose_source(files: Sequence[Path], symbols: Sequence[str] | None, config: 
     if files:
         return FileSource(open_data(files, symbols))
     return SimulatedSource(config.market.symbols, config.market.seed)
+
+
+def choose_prices(
+    files: Sequence[Path], symbols: Sequence[str] | None, config: Config, spec: StrategySpec
+) -> Prices:
+    """Return the prices of a run that goes on in time: Binance's too, which is asked for its rules here.
+
+    Raises ExchangeError where Binance cannot be reached or does not trade a symbol.
+    """
+    if files or config.market.source == "sim":
+        return choose_source(files, symbols, config)
+    return _binance(config, spec)
+
+
+def speed_of(files: Sequence[Path], config: Config) -> float | None:
+    """Return market minutes per wall minute, None for as fast as possible; UsageError for another than Binance's."""
+    speed = config.market.speed
+    if files or config.market.source == "sim":
+        return None if speed == "max" else float(speed)
+    if config.origin("market.speed").kind != "default" and speed != 1:
+        raise UsageError(
+            f"Binance's prices come at their own speed, not at {speed}",
+            hint="leave --speed away; --market sim and files can be played faster",
+            key="market.speed",
+        )
+    return 1.0
+
+
+def _binance(config: Config, spec: StrategySpec) -> Prices:
+    from tradebot.market.binance.source import BinanceSource, read_market
+    from tradebot.wire.hosts import find_hosts
+
+    symbols = config.market.symbols
+    timeframe = timeframe_of(config, MINUTE_MS)
+    known = pick_instruments(config, symbols)
+    warmup = max(spec.build(symbol).warmup for symbol in symbols)
+    hosts = find_hosts("live", config.exchange.url)
+    market = read_market(hosts, symbols, known)
+    interval = MINUTE_MS if timeframe <= COARSE_MS else HOUR_MS
+    return BinanceSource(hosts, market, interval, timeframe, warmup)

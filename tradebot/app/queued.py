@@ -29,7 +29,7 @@ from tradebot.core.trading.session import FAR
 from tradebot.guard.latch import halt_present
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.side import SIDE_FILE
-from tradebot.market.feed import Step, WallSource
+from tradebot.market.feed import ExchangeSource, Step, WallSource
 
 SETTLE_S = 5.0
 """Seconds that a broker outside has to take the cancels of a stopping run."""
@@ -68,6 +68,9 @@ class QueueRunner(Runner):
         self._ended = ""
         self._failed: TradebotError | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._exchange = self._wall if isinstance(self._wall, ExchangeSource) else None
+        if self._exchange is not None:
+            self.time.correct(self._exchange.offset_ms)
         side = Path(self._data_dir) / SIDE_FILE
         self.senders = {
             run.identity.run: Sender(
@@ -89,6 +92,18 @@ class QueueRunner(Runner):
         """Take a broker's word."""
         self._queue.put_nowait(partial(self._on_answer, run, event))
 
+    def tell(self, event: Event) -> None:
+        """Take a source's word that is no price."""
+        self._queue.put_nowait(partial(self._on_word, event))
+
+    def say(self, text: str) -> None:
+        """Tell people what a source has to say."""
+        self._say(text)
+
+    def holds(self, symbol: str) -> bool:
+        """Whether a run has a position open on a symbol."""
+        return any(run.session.engine.holds(symbol) for run in self.runs)
+
     def request_stop(self, why: str) -> None:
         """Ask for an orderly stop; to be called on the loop's thread."""
         super().request_stop(why)
@@ -97,14 +112,41 @@ class QueueRunner(Runner):
     # -- the loop -----------------------------------------------------------------------------------
 
     async def _play(self, cursor: dict[str, Any] | None) -> tuple[State, str]:
-        del cursor  # such a source cannot be wound back
+        self._cursor = cursor or {}
+        try:
+            if not await self._opened(cursor):
+                return "interrupted", self._stop_why
+            return await self._host()
+        finally:
+            if self._exchange is not None:
+                await self._exchange.close()
+
+    async def _opened(self, cursor: dict[str, Any] | None) -> bool:
+        """Let an exchange's source connect, and read what it needs; False if the run is to stop meanwhile."""
+        if self._exchange is None:
+            return True
+        opening = asyncio.ensure_future(self._exchange.open(self, cursor))
+        try:
+            while not opening.done() and not self._stop.is_set():
+                await asyncio.wait({opening}, timeout=POLL_S)
+                self.heartbeat.beat()
+            if not opening.done():
+                return False
+            opening.result()
+            return True
+        finally:
+            opening.cancel()
+
+    async def _host(self) -> tuple[State, str]:
+        """Feed the past, start the runs and let the tasks and the consumer work until the end."""
         for run in self.runs:
             self.time.go_on_from(run.session.engine.now)
         if not self.identity.resumed:
             self._feed_history()
         self._start(self.time.now())
         pause = 0 if self._wall.quotes else self._wall.interval
-        self._watch = FeedWatch(self._wall.symbols, self.time.now(), pause)
+        watched = () if self._exchange is not None else self._wall.symbols
+        self._watch = FeedWatch(watched, self.time.now(), pause)
         async with asyncio.TaskGroup() as group:
             for name, work in self._works():
                 self._tasks.append(group.create_task(self._guarded(work), name=name))
@@ -206,12 +248,22 @@ class QueueRunner(Runner):
         stamped = [_stamped(event, now) for event in step]
         for run in self.runs:
             run.session.advance(stamped)
+        if self._exchange is not None:
+            self._exchange.played(step)
         self._cursor = self._wall.cursor()
 
     def _on_answer(self, run: Hosted, event: Event) -> None:
-        if isinstance(event, ClockChecked):
-            self.time.correct(event.offset_ms)
-        run.session.deliver(_told(event, self.time.now()))
+        run.session.deliver(_told(self._corrected(event), self.time.now()))
+
+    def _on_word(self, event: Event) -> None:
+        event = _told(self._corrected(event), self.time.now())
+        self._tell_all([event])
+
+    def _corrected(self, event: Event) -> Event:
+        """Take over a measurement of the exchange's clock; engines are told how far theirs was off until then."""
+        if not isinstance(event, ClockChecked):
+            return event
+        return replace(event, offset_ms=self.time.correct(event.offset_ms))
 
     def _tell_all(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -302,10 +354,10 @@ class QueueRunner(Runner):
 
 
 def _stamped(event: MarketEvent, now: int) -> MarketEvent:
-    """Return a market event as told now; funding keeps its minute, which is when it was due."""
+    """Return a market event as told now; funding keeps when it was due."""
     if isinstance(event, Bar | MarkBar | Quote):
         return event.stamped(now)
-    return replace(event, at=now)
+    return replace(event, at=now, due=event.due or event.at)
 
 
 def _told(event: Event, now: int) -> Event:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tradebot.app.build import pick_instruments, timeframe_of
 from tradebot.app.host import PaperHost, Setup, closed_trades, unfilled
-from tradebot.app.prices import choose_source
+from tradebot.app.prices import choose_prices, speed_of
 from tradebot.app.runner import Ending, Pace
 from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
@@ -25,11 +25,11 @@ from tradebot.cli.summary import render
 from tradebot.cli.tui_commands import is_terminal, let_go_of_terminal, run_with_screen
 from tradebot.config import Config
 from tradebot.core.model.effects import Effect
-from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Event
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.paths import journal_path
-from tradebot.market.feed import Source
+from tradebot.market.feed import Prices
 from tradebot.market.files.findings import duration as in_words
 from tradebot.plugins.aside import prints_aside
 
@@ -48,25 +48,20 @@ def paper(options: RunOptions) -> int:
 
 def _paper(options: RunOptions, signals: Signals) -> int:
     config = read_config(options.common, options.flags())
-    if config.market.source == "binance" and not options.files:
-        raise UsageError(
-            "Binance's market data is not connected yet",
-            hint="use --market sim, or name recorded files",
-            key="market.source",
-        )
-    source = choose_source(options.files, options.symbols, config)
+    speed, spec = speed_of(options.files, config), chosen_strategy(config)
+    source = choose_prices(options.files, options.symbols, config, spec)
     pick_instruments(config, source.symbols)
-    speed = config.market.speed
+    seeded = not options.files and config.market.source == "sim"
     host_setup = Setup(
         config=config,
         source=source,
-        spec=chosen_strategy(config),
-        pace=Pace(None if speed == "max" else float(speed), options.duration_ms),
-        seed=None if options.files else config.market.seed,
+        spec=spec,
+        pace=Pace(speed, options.duration_ms),
+        seed=config.market.seed if seeded else None,
         new=options.new,
         modes=modes_of(options),
         observe=without_shadow(_observe) if options.mode == "ghost" else _observe,
-        said=_greeting(options, config, source, _patience(options, config, source)),
+        said=_greeting(options, config, source, speed),
     )
     ending = _host(host_setup, options, signals)
     result = ghost_result(_paper_result(ending, source, config), ending, config)
@@ -74,10 +69,10 @@ def _paper(options: RunOptions, signals: Signals) -> int:
     return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
 
 
-def _patience(options: RunOptions, config: Config, source: Source) -> list[str]:
+def _patience(options: RunOptions, source: Prices, speed: float | None) -> list[str]:
     """Say how long files take at the speed asked for, where that is long; nothing for an endless market."""
-    length, speed = source.length(), config.market.speed
-    if length is None or speed == "max":
+    length = source.length()
+    if length is None or speed is None:
         return []
     length = min(length, options.duration_ms or length)
     wall = int(length / speed)
@@ -85,19 +80,19 @@ def _patience(options: RunOptions, config: Config, source: Source) -> list[str]:
         return []
     return [
         (
-            f"{in_words(length)} of data take {in_words(wall)} at {speed} market minutes a minute; "
+            f"{in_words(length)} of data take {in_words(wall)} at {speed:g} market minutes a minute; "
             "--speed max plays them as fast as they can be read"
         )
     ]
 
 
 def _greeting(
-    options: RunOptions, config: Config, source: Source, patience: list[str]
+    options: RunOptions, config: Config, source: Prices, speed: float | None
 ) -> Callable[[str], None]:
     """Return what says that a run begins: one line, on a terminal with how to go about it."""
-    banner = list(patience)
+    banner = _patience(options, source, speed)
     if not (options.headless or options.common.json) and sys.stderr.isatty():
-        banner += [f"  {name:<9} {text}" for name, text in _banner(options, config, source)]
+        banner += [f"  {name:<9} {text}" for name, text in _banner(options, config, source, speed)]
 
     def greet(opening: str) -> None:
         _say(opening)
@@ -107,13 +102,14 @@ def _greeting(
     return greet
 
 
-def _banner(options: RunOptions, config: Config, source: Source) -> Iterator[tuple[str, str]]:
+def _banner(
+    options: RunOptions, config: Config, source: Prices, speed: float | None
+) -> Iterator[tuple[str, str]]:
     place = "" if options.common.data_dir is None else f" --data-dir {options.common.data_dir}"
-    speed = config.market.speed
     minutes = timeframe_of(config, source.interval) // MINUTE_MS
     yield "market", source.label
     yield "strategy", f"{config.strategy.name} on {minutes}m bars"
-    yield "speed", "as fast as it goes" if speed == "max" else f"{speed} market minutes a minute"
+    yield "speed", "as fast as it goes" if speed is None else f"{speed:g} market minutes a minute"
     yield "journal", str(journal_path(config.data_dir()))
     yield "Ctrl-C", f"stops it in order; the next `tradebot {options.mode}` goes on"
     yield "halt", f"`tradebot halt{place}` from another terminal: no new entries"
@@ -156,7 +152,7 @@ def _say(text: str) -> None:
 # -- answers ------------------------------------------------------------------------------------
 
 
-def _paper_result(ending: Ending, source: Source, config: Config) -> Result:
+def _paper_result(ending: Ending, source: Prices, config: Config) -> Result:
     trades: list[dict[str, Any]] = []
     idle: list[str] = []
     run = str(ending.summary["run"])

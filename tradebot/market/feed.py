@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Literal, Protocol, TypeGuard
+from typing import Any, Literal, Protocol, TypeGuard, runtime_checkable
 
-from tradebot.core.model.events import MarketEvent
-from tradebot.core.model.values import MINUTE_MS, Bar
+from tradebot.core.model.events import Event, MarketEvent
+from tradebot.core.model.values import MINUTE_MS, Bar, Instrument
 from tradebot.market.embedded.market import SimulatedMarket
 from tradebot.market.files.feed import FileFeed
 
@@ -72,6 +72,45 @@ class WallSource(Prices, Protocol):
         ``since`` is the open time (UTC ms) of the newest bar the run has seen: bars after it come first,
         late as they are. None for a new run.
         """
+        ...
+
+
+class Hooks(Protocol):
+    """What a source on an exchange's own time asks of whoever runs it."""
+
+    def tell(self, event: Event) -> None:
+        """Take a word that is no price: a stream's silence, a clock that was compared. Its ``at`` says nothing."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Tell people something."""
+        ...
+
+    def holds(self, symbol: str) -> bool:
+        """Whether a position is open on a symbol."""
+        ...
+
+
+@runtime_checkable
+class ExchangeSource(WallSource, Protocol):
+    """Prices of an exchange: its clock is ``offset_ms`` ahead of ours, and it watches its own streams.
+
+    ``instruments`` are its rules of the symbols.
+    """
+
+    offset_ms: int
+    instruments: Mapping[str, Instrument]
+
+    async def open(self, hooks: Hooks, cursor: Mapping[str, Any] | None) -> None:
+        """Connect, and read the past: for a new run (cursor None), or to go on. ExchangeError where that fails."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
+
+    def played(self, step: Step) -> None:
+        """Note that a step has been played: ``cursor`` says so from now on."""
         ...
 
 

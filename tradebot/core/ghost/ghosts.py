@@ -81,11 +81,15 @@ class Ghosts:
                 marks[event.symbol] = event
                 continue
             elif isinstance(event, Bar):
-                if isinstance(self._last.get(event.symbol, (event,))[0], Quote):
+                quoted = isinstance(self._last.get(event.symbol, (event,))[0], Quote)
+                if quoted and event.symbol not in marks:
                     self._pass_by(event)
                     continue
                 group, low, high = _with_mark(event, marks.get(event.symbol))
-                self._last[event.symbol] = group
+                if quoted:  # nobody heard quotes in it: it is played, and the last quote stays
+                    self._minutes[event.symbol] = event
+                else:
+                    self._last[event.symbol] = group
             else:
                 continue
             for trade in self._open.get(event.symbol, ()):

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
 from tradebot.core.model.swift import swift
-from tradebot.core.model.values import Bar, Fill, MarkBar, OrderStatus, Quote
+from tradebot.core.model.values import MINUTE_MS, Bar, Fill, MarkBar, OrderStatus, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,22 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class FundingRate:
-    """Funding becomes due (market event, to the exchange). ``mark`` is the price given with it."""
+    """Funding becomes due (market event, to the exchange). ``mark`` is the price given with it.
+
+    ``due`` is when it was due (UTC ms), where it is told later; 0: at ``at``.
+    """
 
     at: int
     symbol: str
     rate: Decimal
     mark: Decimal | None = None
+    due: int = 0
+
+    @property
+    def minute(self) -> int:
+        """The minute it was due at: recorded rows carry stray milliseconds."""
+        due = self.due or self.at
+        return due - due % MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from tradebot.core.model.events import OrderUpdate
 from tradebot.core.model.money import ZERO, plain
-from tradebot.core.model.values import Instrument, Order, OrderType, Side, TimeInForce
+from tradebot.core.model.values import (
+    Instrument,
+    Order,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from tradebot.core.simulated.account import Account
 from tradebot.core.simulated.resting import CONDITIONAL, Resting, RestingOrders, closable
 from tradebot.core.simulated.rules import SimRules
@@ -225,3 +233,16 @@ def check_margin(
             f"{plain(account.free)} with its fee",
         )
     return None
+
+
+def answer(
+    order: Order,
+    at: int,
+    status: OrderStatus,
+    *,
+    code: int = 0,
+    reason: str = "",
+    qty: Decimal | None = None,
+) -> OrderUpdate:
+    """Return the word on an order that was just submitted."""
+    return OrderUpdate(at, order.symbol, order.id, status, at, code, reason, qty)

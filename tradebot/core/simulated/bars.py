@@ -120,10 +120,17 @@ def _ends(bar: MarkBar, short: bool) -> tuple[Decimal, Decimal, Decimal]:
 
 
 class BarWalk:
-    """The walk of one symbol through one bar."""
+    """The walk of one symbol through one bar; ``closes_only`` leaves entries as they are."""
 
     def __init__(
-        self, desk: Matcher, pricing: Pricing, moment: Moment, bar: Bar, mark: MarkBar | None
+        self,
+        desk: Matcher,
+        pricing: Pricing,
+        moment: Moment,
+        bar: Bar,
+        mark: MarkBar | None,
+        *,
+        closes_only: bool = False,
     ) -> None:
         self._desk = desk
         self._pricing = pricing
@@ -147,7 +154,11 @@ class BarWalk:
         self._met: set[str] = set()
         self._blocked = False
         self._cur = self._open
-        self._stamp = Stamp(bar.open_time, bar.open_time)
+        self._closes_only = closes_only
+        told = (
+            bar.open_time if bar.at == bar.exchange_time else bar.at
+        )  # a late one is told at once
+        self._stamp = Stamp(told, bar.open_time)
         self._restart()
 
     # The open
@@ -166,11 +177,13 @@ class BarWalk:
     def _next_eligible(self, seq: int) -> Resting | None:
         now = self._bar.open_time
         for resting in self._desk.book.of(self._symbol):
-            if resting.seq > seq and resting.eligible_at <= now and resting.live_bar != now:
+            if resting.seq > seq and self._eligible(resting) and resting.live_bar != now:
                 return resting
         return None
 
     def _eligible(self, resting: Resting) -> bool:
+        if self._closes_only and not resting.order.reduce_only:
+            return False
         return resting.eligible_at <= self._bar.open_time
 
     def _judge_at_open(self, resting: Resting) -> Iterator[Report]:

@@ -15,12 +15,10 @@ from tradebot.core.model.events import (
     FundingPaid,
     FundingRate,
     MarketEvent,
-    OrderUpdate,
     PriceSeen,
 )
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import (
-    MINUTE_MS,
     Bar,
     Instrument,
     MarkBar,
@@ -35,6 +33,7 @@ from tradebot.core.simulated import acceptance, bars, quotes
 from tradebot.core.simulated.asked import AskedExchange, record_of
 from tradebot.core.simulated.bars import BarWalk, Moment
 from tradebot.core.simulated.forced import ForcedEvents
+from tradebot.core.simulated.hours import HeldAtHour
 from tradebot.core.simulated.matcher import Matcher, Report, Stamp
 from tradebot.core.simulated.pricing import Pricing
 from tradebot.core.simulated.quotes import QuoteWalk, VisibleBook
@@ -56,7 +55,8 @@ class SimExchange(AskedExchange):
     """One simulated venue with one account, on bars or on quotes.
 
     A symbol that has shown a quote is traded on quotes from then on: its bars only say what volume
-    a minute has.
+    a minute has. A bar that comes with its mark bar all the same is one in which nobody heard quotes: what
+    can only close is played on it, late as it is told.
     Run it inside ``money.exact()``.
     """
 
@@ -70,6 +70,7 @@ class SimExchange(AskedExchange):
         self._marks: dict[str, MarkBar] = {}
         self._quotes: dict[str, Quote] = {}
         self._books: dict[str, VisibleBook] = {}
+        self._hours = HeldAtHour()
         self._moment = Moment()
         self._walking = False
         self._adopt_desk()
@@ -90,11 +91,11 @@ class SimExchange(AskedExchange):
         refusal = self._refusal(order)
         if refusal is not None:
             code, reason = refusal
-            return [_answer(order, at, OrderStatus.REJECTED, code=code, reason=reason)]
+            return [acceptance.answer(order, at, OrderStatus.REJECTED, code=code, reason=reason)]
         left = self._admitted_qty(order)
         resting = self._rest(order, left, at)
         cut = None if left == order.qty else left
-        working = _answer(order, at, OrderStatus.WORKING, qty=cut)
+        working = acceptance.answer(order, at, OrderStatus.WORKING, qty=cut)
         if self._rules.at_once and order.type not in CONDITIONAL and order.symbol in self._quotes:
             return [working, *self._answer_now(resting, at)]
         return [working]
@@ -252,17 +253,17 @@ class SimExchange(AskedExchange):
         return self._step_bars(paid, marks, told)
 
     def _pay_funding(self, due: FundingRate) -> list[Event]:
-        position = self._positions.get(due.symbol)
-        if position is None:
+        symbol = due.symbol
+        qty = self._hours.at(due, self._desk.account.held(symbol))
+        mark = self.last_price(symbol) if due.mark is None else due.mark
+        if not qty or mark is None:
             return []
-        mark = self._known_price(due.symbol) if due.mark is None else due.mark
-        amount = self._rules.money(-position.qty * mark * due.rate)
+        amount = self._rules.money(-qty * mark * due.rate)
         self._desk.account.fund(amount)
-        if self._rules.isolated_funding:
-            self._desk.account.add_margin(due.symbol, amount)
-        exchange_time = due.at - due.at % MINUTE_MS  # recorded rows carry stray milliseconds
+        if self._rules.isolated_funding and symbol in self._positions:
+            self._desk.account.add_margin(symbol, amount)
         at = max(due.at, self._clock())
-        return [FundingPaid(at, due.symbol, amount, due.rate, mark, position.qty, exchange_time)]
+        return [FundingPaid(at, symbol, amount, due.rate, mark, qty, due.minute)]
 
     def _clock(self) -> int:
         """The latest moment told so far: funding inside a long bar follows the bar's end."""
@@ -284,11 +285,13 @@ class SimExchange(AskedExchange):
         for bar in told if self._orders or self._positions else ():
             orders = self._orders.get(bar.symbol, ())
             position = self._positions.get(bar.symbol)
-            if bar.symbol in self._quotes or (position is None and not orders):
-                continue
             mark = marks.get(bar.symbol)
+            missed = bar.symbol in self._quotes
+            if (missed and mark is None) or (position is None and not orders):
+                continue
             if not bars.is_quiet(orders, position, bar, mark, liquidates=not self._plain):
-                walks.append(BarWalk(self._desk, self._pricing, self._moment, bar, mark))
+                desk, pricing, moment = self._desk, self._pricing, self._moment
+                walks.append(BarWalk(desk, pricing, moment, bar, mark, closes_only=missed))
             elif position is not None and not self._plain:
                 price = bars.adverse_price(bar, mark, position.qty)
                 walks.append(PriceSeen(bar.at, bar.symbol, price))
@@ -331,6 +334,7 @@ class SimExchange(AskedExchange):
     ) -> Iterable[Event]:
         for quote in seen:
             self._quotes[quote.symbol] = quote
+            self._hours.note(quote, self._desk.account.held(quote.symbol))
         loud = [quote for quote in seen if self._is_loud(quote)]
         if loud:
             walks = [self._walk(quote, Stamp(quote.at, quote.exchange_time)) for quote in loud]
@@ -420,6 +424,7 @@ class SimExchange(AskedExchange):
             "bars": export_bars(self._bars),
             "marks": export_bars(self._marks),
             "quotes": export_quotes(self._quotes),
+            "hours": self._hours.export(),
             "taken": export_taken(self._quotes, self._books),
         }
 
@@ -429,21 +434,10 @@ class SimExchange(AskedExchange):
         self._bars = restore_bars(Bar, state["bars"])
         self._marks = restore_bars(MarkBar, state["marks"])
         self._quotes = restore_quotes(state["quotes"])
+        self._hours.restore(state.get("hours", {}))
         self._books = restore_taken(self._quotes, self._instruments, state.get("taken", {}))
         self._adopt_desk()
 
 
 def _symbol(event: Bar | Quote) -> str:
     return event.symbol
-
-
-def _answer(
-    order: Order,
-    at: int,
-    status: OrderStatus,
-    *,
-    code: int = 0,
-    reason: str = "",
-    qty: Decimal | None = None,
-) -> OrderUpdate:
-    return OrderUpdate(at, order.symbol, order.id, status, at, code, reason, qty)

@@ -1,0 +1,108 @@
+"""``paper`` and ``ghost`` on Binance's prices as a user has them: the installed command on the loopback venue."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kits.paper_kit import Bot
+
+TRADEBOT = Path(sys.executable).with_name("tradebot")
+
+
+@dataclass
+class Running:
+    """A venue in a process of its own, and a bot that is told of it."""
+
+    bot: Bot
+    url: str
+    words: tuple[str, ...]
+
+    def log(self, kind: str = "Quote") -> int:
+        """How many events of a kind are in the journal."""
+        path = self.bot.data_dir / "tradebot.db"
+        if not path.is_file():
+            return 0
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            try:
+                found = db.execute("select count(*) from log where kind = ?", (kind,)).fetchone()
+            except sqlite3.OperationalError:
+                return 0
+        return int(found[0])
+
+    def start(self, mode: str, *more: str) -> subprocess.Popen[str]:
+        return self.bot.start(mode, *self.words, "--headless", "--json", *more)
+
+
+@contextmanager
+def venue(*words: str) -> Iterator[str]:
+    command = [str(TRADEBOT), "venue", "--json", "--clock", "2026-11-26T09:10:20Z", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    bot = Bot(tmp_path, tmp_path / "data")
+    try:
+        with venue() as url:
+            yield Running(bot, url, ("--market", "binance", "--set", f"exchange.url={url}"))
+    finally:
+        bot.clean_up()
+
+
+def test_a_paper_run_survives_kill_9_and_stops_in_order(running: Running) -> None:
+    bot = running.bot
+    first = running.start("paper", "--ghost")
+    bot.until(lambda: running.log() > 20)
+    status = bot.status()
+    label = f"LOOPBACK {running.url.removeprefix('http://')} (BTC/USDT, ETH/USDT)"
+    assert status["market"] == label
+    assert running.log("Bar") >= 600  # the past, for the strategies
+    first.kill()
+    first.communicate()
+    before = running.log()
+    again = running.start("paper", "--ghost")
+    bot.until(lambda: running.log() > before + 20)
+    done = bot.end(again, signal.SIGINT)
+    assert done.code == 130, done.err
+    assert "paper-0001 was interrupted and goes on" in done.err
+    assert done.data["summary"]["market"] == label
+    assert done.data["state"] == "interrupted"
+    assert bot("db", "verify").code == 0
+
+
+def test_a_ghost_on_binance_ends_with_its_time(running: Running) -> None:
+    done = running.bot.json("ghost", *running.words, "--headless", "--for", "3s")
+    assert done.data["summary"]["mode"] == "ghost"
+    assert done.data["state"] == "ended"
+
+
+def test_a_start_that_cannot_be_is_told_in_one_line(running: Running) -> None:
+    def refused(code: int, *words: str) -> dict[str, Any]:
+        return running.bot.json(*words, "--headless", code=code).error
+
+    fast = refused(2, "paper", *running.words, "--speed", "5")
+    assert fast["key"] == "market.speed"
+    assert "their own speed" in fast["message"]
+    away = ("--market", "binance", "--set", "exchange.url=http://127.0.0.1:9")
+    gone = refused(3, "ghost", *away)
+    assert "cannot reach 127.0.0.1:9" in gone["message"]
+    assert gone["hint"]
+    abroad = refused(2, "paper", "--market", "binance", "--set", "exchange.url=http://10.0.0.1")
+    assert "loopback" in abroad["message"]
+    assert not (running.bot.data_dir / "tradebot.db").exists()

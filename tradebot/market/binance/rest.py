@@ -1,0 +1,76 @@
+"""Binance's public data by REST, read into our own values and paged. Every method raises ExchangeError."""
+
+from __future__ import annotations
+
+from tradebot.core.model.events import FundingRate
+from tradebot.core.model.values import Bar, MarkBar
+from tradebot.core.strategy.resample import timeframe_name
+from tradebot.market.binance import rows
+from tradebot.market.binance.messages import MarkPrice, Touch
+from tradebot.market.binance.rows import Bars
+from tradebot.wire.client import Wire
+from tradebot.wire.public import MOST_KLINES, PublicData
+
+MOST_RATES = 1000
+"""Rows of one ``fundingRate`` call at most."""
+
+
+class Rest:
+    """Reads bars of ``interval`` ms, fundings and prices. Times are UTC milliseconds."""
+
+    def __init__(self, wire: Wire, interval: int) -> None:
+        self.wire = wire
+        self.data = PublicData(wire)
+        self._interval = interval
+        self._name = timeframe_name(interval)
+
+    async def klines(self, symbol: str, first: int, last: int, *, strict: bool = True) -> Bars:
+        """Return closed bars from one open time to another, as many as one call gives."""
+        asked = self.wire.time.now()
+        limit = min(MOST_KLINES, (last - first) // self._interval + 2)
+        answer = await self.data.klines(symbol, self._name, first, limit=limit)
+        return rows.read_klines(symbol, answer, self._interval, asked, strict=strict)
+
+    async def history(self, symbol: str, first: int, now: int) -> list[Bar]:
+        """Return all closed bars from an open time on, page by page."""
+        bars: list[Bar] = []
+        while first + self._interval <= now:
+            page = await self.klines(symbol, first, now)
+            bars += page.bars
+            if not page.bars or page.until is None:
+                break
+            first = page.bars[-1].open_time + self._interval
+        return bars
+
+    async def mark_bars(self, symbol: str, first: int, last: int) -> dict[int, MarkBar]:
+        """Return mark bars by open time, from the first to the last asked for, as far as there are any."""
+        found: dict[int, MarkBar] = {}
+        while first <= last:
+            asked = self.wire.time.now()
+            limit = min(MOST_KLINES, (last - first) // self._interval + 1)
+            answer = await self.data.klines(symbol, self._name, first, limit=limit, price="mark")
+            page = rows.read_mark_klines(symbol, answer, self._interval, asked)
+            found |= {bar.open_time: bar for bar in page.bars if isinstance(bar, MarkBar)}
+            if not page.bars:
+                break
+            first = page.bars[-1].open_time + self._interval
+        return found
+
+    async def funding(self, symbol: str, after: int) -> list[FundingRate]:
+        """Return the fundings after a time, oldest first."""
+        found: list[FundingRate] = []
+        while True:
+            answer = await self.data.funding_rates(symbol, start=after + 1, limit=MOST_RATES)
+            page = rows.read_funding(symbol, answer)
+            found += page
+            if len(page) < MOST_RATES:
+                return found
+            after = page[-1].at
+
+    async def mark(self, symbol: str) -> MarkPrice:
+        """Return the mark price of the moment."""
+        return rows.read_premium(symbol, await self.data.premium_index(symbol))
+
+    async def touch(self, symbol: str, order: int) -> Touch:
+        """Return the touch of the moment; ``order`` puts it among those of the stream."""
+        return rows.read_book_ticker(symbol, await self.data.book_ticker(symbol), order)
