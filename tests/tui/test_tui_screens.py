@@ -333,3 +333,12 @@ async def test_a_journal_that_is_replaced_is_read_anew(data_dir: Path, flown: Pa
     feed.close()
     assert repr(again.trades) == repr(whole.trades)
     assert again.bars.keys() == whole.bars.keys()
+
+
+def test_a_look_that_begins_after_the_end_opens_nothing(data_dir: Path) -> None:
+    feed = Feed(data_dir, lambda: NOW)
+    assert feed.read().problem == ""
+    assert feed._reader is not None
+    feed.close()
+    feed.read()
+    assert feed._reader is None

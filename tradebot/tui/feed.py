@@ -168,13 +168,15 @@ class Feed:
         self._log = 0
         self._bars: dict[str, deque[Bar]] = {}
         self._busy = threading.Lock()
+        self._leaving = False
 
     def pin(self, run: str | None) -> None:
         """Show this run from the next look on; None follows the newest."""
         self.pinned = run
 
     def close(self) -> None:
-        """Let go of the journal; one that is just being read is left to the end of the process."""
+        """Let go of the journal, for good; one that is just being read is let go of by who reads it."""
+        self._leaving = True
         # closed under a thread that still reads it, the connection would take the process down
         if self._busy.acquire(timeout=CLOSE_S):
             try:
@@ -191,7 +193,10 @@ class Feed:
     def read(self) -> View:
         """Return what there is to see now; a journal that cannot be read is told in ``problem``."""
         with self._busy:
-            return self._read()
+            view = self._last if self._leaving else self._read()
+            if self._leaving:
+                self._drop()
+            return view
 
     def _read(self) -> View:
         wall = self._clock()
