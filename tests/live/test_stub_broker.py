@@ -62,20 +62,20 @@ UM = Path(__file__).resolve().parents[3] / "shared" / "data" / "um"
 FIVE = ("BTC/USDT", "ETH/USDT", "ADA/USDT", "SOL/USDT", "XRP/USDT")
 
 
-def may(days: int) -> list[list[Any]]:
+def may(hours: int) -> list[list[Any]]:
     """The recorded minutes of May 2025, five symbols side by side."""
     files = [UM / f"{s.replace('/', '')}-1m-2025-05.csv.gz" for s in FIVE]
     if not all(file.exists() for file in files):
         pytest.skip("needs ../shared/data: May 2025 of five symbols")
-    steps = islice(open_files(files).steps(), days * 1440)
+    steps = islice(open_files(files).steps(), hours * 60)
     return [[event for event in step if isinstance(event, Bar)] for step in steps]
 
 
 @pytest.mark.parametrize(
-    "days", [1, pytest.param(31, marks=pytest.mark.full)], ids=["a day", "the month"]
+    "hours", [9, pytest.param(31 * 24, marks=pytest.mark.full)], ids=["nine hours", "the month"]
 )
-def test_recorded_minutes_are_traded_to_their_end(tmp_path: Path, days: int) -> None:
-    minutes = may(days)
+def test_recorded_minutes_are_traded_to_their_end(tmp_path: Path, hours: int) -> None:
+    minutes = may(hours)
     ending, broker, session = kit.play(
         lambda loop: trade(loop, tmp_path, minutes, list(FIVE), 7, 4)
     )
