@@ -44,8 +44,8 @@ class Running:
 
 
 @contextmanager
-def venue(*words: str) -> Iterator[str]:
-    command = [str(TRADEBOT), "venue", "--json", "--clock", "2026-11-26T09:10:20Z", *words]
+def venue(clock: str = "2026-11-26T09:10:20Z") -> Iterator[str]:
+    command = [str(TRADEBOT), "venue", "--json", "--clock", clock]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -106,3 +106,22 @@ def test_a_start_that_cannot_be_is_told_in_one_line(running: Running) -> None:
     abroad = refused(2, "paper", "--market", "binance", "--set", "exchange.url=http://10.0.0.1")
     assert "loopback" in abroad["message"]
     assert not (running.bot.data_dir / "tradebot.db").exists()
+
+
+def test_what_was_downloaded_is_backtested(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, tmp_path / "data")
+    day = ("--from", "2026-11-25", "--to", "2026-11-25", "--dir", str(tmp_path / "got"))
+    with venue("2026-11-26T03:00:00Z") as url:
+        place = ("--set", f"exchange.url={url}")
+
+        def download() -> Any:
+            command = [str(TRADEBOT), "download", "BTCUSDT", *day, *place, "--json"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+            return json.loads(done.stdout)["data"]["download"]
+
+        (new,) = download()
+        (kept,) = download()
+    assert (new["state"], kept["state"]) == ("new", "kept")
+    assert new["rows"] == kept["rows"] > 200
+    done = bot.json("backtest", new["file"])
+    assert done.data["summary"]["market"].startswith("BTCUSDT-1m-2026-11-25")

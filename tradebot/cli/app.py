@@ -16,6 +16,7 @@ from tradebot.cli.options import (
     ControlOptions,
     parse_wait,
 )
+from tradebot.cli.signatures.download import download
 from tradebot.cli.signatures.inspect import (
     compare,
     orders,
@@ -84,6 +85,7 @@ def tradebot(
 
 
 app.command(rich_help_panel=SET_UP)(venue)
+app.command(rich_help_panel=SET_UP)(download)
 
 for command in (backtest, paper, ghost, tui):
     app.command(rich_help_panel=TRADE)(command)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -168,6 +168,27 @@ class VenueOptions:
     symbols: tuple[str, ...] | None = None
     duration_ms: int | None = None
     json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadOptions:
+    """``download``: days from ``first`` to ``last``, both included; ``folder`` is the root of the files."""
+
+    common: Common
+    symbols: tuple[str, ...]
+    first: date
+    last: date
+    timeframe: str
+    kind: str
+    folder: Path
+
+
+def parse_day(text: str, key: str) -> date:
+    """Return an ISO-8601 day; UsageError for what is none."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f'"{text}" is no day', hint="write it as 2025-05-01", key=key) from None
 
 
 def parse_params(items: tuple[str, ...]) -> dict[str, object]:

@@ -25,6 +25,7 @@ from tradebot.market.binance.silence import SILENT_MS, Silence
 from tradebot.market.binance.streams import Stream
 from tradebot.market.feed import Hooks, Step
 from tradebot.wire.public import venue_symbol
+from tradebot.wire.venue_time import VenueTime
 
 LOOK_S = 0.25
 """Seconds between two looks at what is silent, missing or due."""
@@ -80,6 +81,7 @@ class BinanceFeed:
         self._polled: dict[tuple[str, str], int] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._complained: dict[str, int] = {}
+        self._lost = False
         self.streams: tuple[Stream, ...] = ()
 
     def _now(self) -> int:
@@ -99,7 +101,7 @@ class BinanceFeed:
             for stream in self.streams:
                 group.create_task(stream.keep())
             group.create_task(self._look_often())
-            group.create_task(self._measure_often())
+            group.create_task(self._wire.keep_time(self._tell_time))
 
     def _connections(self) -> tuple[Stream, ...]:
         turn = asyncio.Lock()
@@ -208,6 +210,7 @@ class BinanceFeed:
     def look(self) -> None:
         """Find what is silent, missing or due, and see to it."""
         now = self._now()
+        self._check_time()
         self._tell_silence(self._silence.check(now))
         for stream in self.streams:
             if self._silence.is_dead(stream.name, now, DEAD_MS):
@@ -252,25 +255,18 @@ class BinanceFeed:
         for symbol in ("",) if whole else symbols:
             self._hooks.tell(FeedStatus(0, symbol, False, text))
 
-    async def _measure_often(self) -> NoReturn:
-        """Compare the clocks when that is due, and say what came of it."""
-        time = self._wire.time
-        while True:
-            if time.is_due:
-                await self._measure()
-            await asyncio.sleep(1)
+    def _tell_time(self, time: VenueTime) -> None:
+        """Say what came of a comparison of the clocks."""
+        self._lost = False
+        self._hooks.tell(ClockChecked(0, time.offset_ms, time.error_ms))
 
-    async def _measure(self) -> None:
+    def _check_time(self) -> None:
+        """Say once that nobody knows the time any more, when it has not been compared for long."""
         time = self._wire.time
-        try:
-            await self._wire.measure()
-        except ExchangeError as error:
-            self._complain(error.message)
-            if time.age_s < OLD_S:
-                return
+        if time.age_s > OLD_S and not self._lost:
+            self._lost = True
+            self._complain(f"the clocks could not be compared for {OLD_S:g} s")
             self._hooks.tell(ClockChecked(0, time.offset_ms, max(time.error_ms, UNKNOWN_MS)))
-        else:
-            self._hooks.tell(ClockChecked(0, time.offset_ms, time.error_ms))
 
     # -- what REST says --------------------------------------------------------------------------------
 

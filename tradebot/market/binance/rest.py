@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import Any, Literal
+
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import Bar, MarkBar
 from tradebot.core.strategy.resample import timeframe_name
 from tradebot.market.binance import rows
 from tradebot.market.binance.messages import MarkPrice, Touch
 from tradebot.market.binance.rows import Bars
+from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
+from tradebot.wire.endpoints import FUNDING_RATE, KLINES
 from tradebot.wire.public import MOST_KLINES, PublicData
 
 MOST_RATES = 1000
@@ -35,12 +41,56 @@ class Rest:
         """Return all closed bars from an open time on, page by page."""
         bars: list[Bar] = []
         while first + self._interval <= now:
+            await self._room(KLINES.cost({"limit": MOST_KLINES}))
             page = await self.klines(symbol, first, now)
             bars += page.bars
             if not page.bars or page.until is None:
                 break
             first = page.bars[-1].open_time + self._interval
         return bars
+
+    async def raw_klines(
+        self,
+        symbol: str,
+        start: int,
+        end: int,
+        *,
+        mark: bool = False,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> list[list[Any]]:
+        """Return the rows of klines that open from a time to before another, as they are; all of them have closed."""
+        found: list[list[Any]] = []
+        first = start
+        while first < end:
+            await self._room(KLINES.cost({"limit": MOST_KLINES}))
+            price: Literal["mark", "trade"] = "mark" if mark else "trade"
+            page = await self.data.klines(symbol, self._name, first, end - 1, price=price)
+            kind = MarkBar if mark else Bar
+            rows.read_klines(symbol, page, self._interval, end, kind)  # nonsense is refused
+            if not page:
+                break
+            found += page
+            first = page[-1][0] + self._interval
+            progress((first - start) / (end - start))
+        return found
+
+    async def raw_funding(self, symbol: str, start: int, end: int) -> list[dict[str, Any]]:
+        """Return the rows of fundings from a time to before another, as they are."""
+        found: list[dict[str, Any]] = []
+        while True:
+            await self._room(FUNDING_RATE.weight)
+            page = await self.data.funding_rates(symbol, start, end - 1, MOST_RATES)
+            rows.read_funding(symbol, page)
+            found += page
+            if len(page) < MOST_RATES:
+                return found
+            start = page[-1]["fundingTime"] + 1
+
+    async def _room(self, weight: int) -> None:
+        """Wait until the budget has room for a request that nobody is in a hurry for."""
+        budget = self.wire.budget
+        while budget.refusal(Need.DATA, weight, 0, now := self.wire.time.now()):
+            await asyncio.sleep(budget.wait_ms(now) / 1000)
 
     async def mark_bars(self, symbol: str, first: int, last: int) -> dict[int, MarkBar]:
         """Return mark bars by open time, from the first to the last asked for, as far as there are any."""
