@@ -114,6 +114,7 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli.options",
         "tradebot.cli.output",
         "tradebot.cli.signatures",
+        "tradebot.cli.signatures.download",
         "tradebot.cli.signatures.inspect",
         "tradebot.cli.signatures.keys",
         "tradebot.cli.signatures.setup",

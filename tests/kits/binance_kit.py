@@ -6,14 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
+from tradebot.app.host import Setup, opened
+from tradebot.app.queued import QueueRunner
+from tradebot.app.runner import Pace
+from tradebot.config import load_config
 from tradebot.core.model.events import Event, FundingRate
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import MINUTE_MS, Bar, MarkBar, Quote
+from tradebot.core.trading.engine import Engine
+from tradebot.journal.reader import Reader
 from tradebot.market.binance.source import BinanceSource, MarketRules
 from tradebot.market.feed import Step
+from tradebot.plugins.strategies import load_strategy
 from tradebot.venue.clock import HandClock
 from tradebot.venue.core import Venue
 from tradebot.venue.prices import PriceFeed
@@ -177,4 +185,77 @@ async def scene(
         venue.stop()
 
 
-__all__ = ["Ear", "Scene", "scene", "source_on"]
+@dataclass
+class Run:
+    """A run of a scene's source, on the real host and journal, its clock the venue's."""
+
+    made: Scene
+    folder: Path
+    runner: QueueRunner
+    task: asyncio.Task[Any]
+    said: list[str]
+
+    async def play(self, minutes: int, pace: int = 1000) -> None:
+        """Let minutes pass; the bar of each has been played when the next one begins."""
+        for _ in range(minutes):
+            count = self._bars() + len(self.made.symbols)
+            await self.made.pass_time(MINUTE_MS, pace)
+            await self.until(lambda count=count: self._bars() >= count)  # type: ignore[misc]
+
+    def _bars(self) -> int:
+        bars = self.made.source.cursor()["bars"].values()
+        return sum(at // MINUTE_MS for at in bars)
+
+    async def until(self, what: Callable[[], object], pace: int = 0) -> None:
+        """Wait until something is so; a run that ends meanwhile raises what ended it."""
+
+        def so() -> object:
+            if self.task.done():
+                raise AssertionError(self.task.result())
+            return what()
+
+        await self.made.until(so, pace=pace)
+
+    async def kill(self) -> None:
+        """End it without a word, as SIGKILL does: nothing more is committed."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    @property
+    def engine(self) -> Engine:
+        return self.runner.session.engine
+
+    def events(self, *kinds: type) -> list[Any]:
+        with Reader(self.folder / "tradebot.db") as reader:
+            found = [logged.event for logged in reader.events("paper-0001")]
+        return [event for event in found if not kinds or type(event) in kinds]
+
+    def effects(self, *kinds: type) -> list[Any]:
+        with Reader(self.folder / "tradebot.db") as reader:
+            found = [logged.effect for logged in reader.effects("paper-0001", 0)]
+        return [effect for effect in found if type(effect) in kinds]
+
+
+@asynccontextmanager
+async def running(
+    made: Scene, folder: Path, strategy: str, params: dict[str, Any], **flags: Any
+) -> AsyncIterator[Run]:
+    """Host a paper run on a scene; it is stopped in order at the end, unless it was killed."""
+    config = load_config(None, {}, (), {"data.dir": str(folder), **flags})
+    spec = load_strategy(strategy, config.base_dir, params)
+    said: list[str] = []
+    clock = VenueClockAsOurs(made.clock)
+    source = made.source = source_on(made.hosts, made.symbols, made.clock)
+    setup = Setup(config, source, spec, Pace(1.0, None), clock=clock, said=said.append)
+    async with opened(setup) as (runner, cursor):
+        assert isinstance(runner, QueueRunner)
+        run = Run(made, folder, runner, asyncio.ensure_future(runner.main(cursor)), said)
+        await run.until(lambda: made.venue.streams.count >= 3)
+        yield run
+        if not run.task.done():
+            await asyncio.sleep(0.5)  # a batch is committed every quarter of a second
+            runner.request_stop("the test is over")
+            await run.task
+
+
+__all__ = ["Ear", "Run", "Scene", "running", "scene", "source_on"]
