@@ -28,6 +28,7 @@ from tradebot.core.model.effects import (
     Effect,
     FundingBooked,
     LookUp,
+    Notify,
     OrderChanged,
     Place,
     ReadBack,
@@ -48,6 +49,7 @@ from tradebot.core.model.events import (
     OrderSeen,
     OrderUpdate,
     Reconnected,
+    VenueNote,
 )
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Fill, Order, OrderStatus, Purpose, Quote, Side
@@ -898,10 +900,23 @@ def test_without_a_baseline_there_is_no_entry() -> None:
 
 def test_clocks_that_differ_block_entries() -> None:
     story = Bare(a_config())
-    story.tell(ClockChecked(story.now, -900, 200))
+    story.tell(ClockChecked(story.now, -9_000_000, 1100))  # a large offset is corrected: no matter
     story.say(long())
     story.bar()
-    assert "the exchange's clock is 1100 ms ahead of ours" in story.refusals()
+    assert "our clock and the exchange's may be 1100 ms apart" in story.refusals()
+
+
+def test_a_note_of_the_venue_is_told_and_halts_where_it_says_so() -> None:
+    story = Bare(a_config())
+    effects = story.tell(VenueNote(story.now, "field", "o.zz is new"))
+    assert [(e.level, e.text) for e in effects if isinstance(e, Notify)] == [
+        ("warning", "field: o.zz is new")
+    ]
+    assert not story.halted()
+    story.tell(VenueNote(story.now, "event", "'NEWS'", halt="unexplained"))
+    assert story.halted() == ["unexplained"]
+    story.tell(VenueNote(story.now, "ban", "for 120 s", halt="ban"))
+    assert "ban" in story.engine.halts.reasons
 
 
 def test_a_journal_that_takes_nothing_halts_until_it_does_again() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from tradebot.app.host import Setup
 from tradebot.app.runner import Pace
@@ -41,6 +41,9 @@ from tradebot.journal.writer import Journal
 from tradebot.market.feed import Step
 from tradebot.plugins.strategies import load_strategy
 
+IN_TRANSIT_S = 0.2
+"""Real seconds for which something written to a socket of this machine is waited for at most."""
+
 D = Decimal
 EPOCH = 1_746_057_600_000  # 2025-05-01T00:00Z
 
@@ -52,6 +55,41 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_Impatient(self))
         self.virtual = 0.0
         self.busy = 0
+        self.under_way = 0
+        self.fresh = False
+
+    def _make_socket_transport(self, *args: Any, **named: Any) -> Any:
+        """Have each write counted: what is on a socket takes no virtual time, and some real one."""
+        transport = super()._make_socket_transport(*args, **named)  # type: ignore[misc]
+        for name in ("write", "writelines"):
+            setattr(transport, name, self._counted(getattr(transport, name)))
+        return transport
+
+    @property
+    def patience_s(self) -> float:
+        """For how long something may be on its way: long after a write, short for what may have come already."""
+        if not self.under_way:
+            return 0
+        return IN_TRANSIT_S if self.fresh else IN_TRANSIT_S / 40
+
+    def arrived(self, count: int) -> None:
+        """So many sockets had something; two writes may be one arrival, so what is left may be nothing."""
+        self.fresh = False
+        self.under_way = max(0, self.under_way - count) if count else 0
+
+    def _counted(self, write: Callable[[Any], None]) -> Callable[[Any], None]:
+        def counted(data: Any) -> None:
+            self.under_way += 1
+            self.fresh = True
+            write(data)
+
+        return counted
+
+    async def sock_connect(self, *args: Any) -> None:
+        """Connect: the other side hears of it, and so does this one."""
+        self.under_way += 2
+        self.fresh = True
+        await super().sock_connect(*args)
 
     def time(self) -> float:
         return self.virtual
@@ -79,10 +117,14 @@ class _Impatient(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> Any:
         if timeout is None or timeout <= 0:
-            return super().select(timeout)
+            found = super().select(timeout)
+            if found:
+                self._loop.arrived(len(found))
+            return found
         if self._loop.busy:  # a thread works: time stands until it is done
             return super().select(0.05)
-        found = super().select(0)
+        found = super().select(self._loop.patience_s)
+        self._loop.arrived(len(found))
         if not found:
             self._loop.virtual += timeout + 1e-6
         return found
@@ -158,7 +200,9 @@ class StubBroker:
         self._clock = clock
         self._tell: Callable[[Event], None] | None = None
 
-    async def serve(self, answer: Callable[[Event], None]) -> None:
+    async def serve(
+        self, answer: Callable[[Event], None], obstacle: Callable[[Approved], str]
+    ) -> None:
         self._tell = answer
         answer(ClockChecked(0, 0, 5))
         await asyncio.Event().wait()
@@ -293,6 +337,12 @@ class StubBroker:
         )  # fmt: skip
 
 
+class Onlooker(Protocol):
+    """Whoever is shown each step of the market in the moment in which it happens."""
+
+    def live_through(self, step: Step) -> None: ...
+
+
 class LateFeed:
     """Quotes and bars of a list of minutes, as a wall-clock feed: each bar a little late.
 
@@ -307,7 +357,7 @@ class LateFeed:
     def __init__(
         self,
         clock: VirtualClock,
-        broker: StubBroker | None,
+        broker: Onlooker | None,
         symbols: Sequence[str],
         minutes: Iterable[Sequence[Bar]],
         seed: int = 1,

@@ -22,6 +22,7 @@ from tradebot.app.record import RETRY_S
 from tradebot.app.run import Hosted
 from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
 from tradebot.app.sender import Sender
+from tradebot.core.model.approved import Approved
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.events import ClockChecked, Event, JournalBack, JournalFailed, MarketEvent
 from tradebot.core.model.values import Bar, MarkBar, Quote
@@ -44,8 +45,13 @@ Work = Callable[[], object]
 class OutsideBroker(Protocol):
     """What a broker outside has beside ``Broker``: connections that live as long as the run."""
 
-    async def serve(self, answer: Callable[[Event], None]) -> None:
-        """Hold the connections and hand on every word that comes, until cancelled."""
+    async def serve(
+        self, answer: Callable[[Event], None], obstacle: Callable[[Approved], str]
+    ) -> None:
+        """Hold the connections and hand on every word that comes, until cancelled.
+
+        ``obstacle`` says why an approved order may not leave any more: to be asked right before its first byte.
+        """
         ...
 
 
@@ -170,11 +176,15 @@ class QueueRunner(Runner):
         for run in self.runs:
             broker = run.session.broker
             if isinstance(broker, OutsideBroker):
-                yield f"broker of {run.identity.run}", broker.serve(partial(self.answer, run))
+                serving = broker.serve(partial(self.answer, run), partial(self._obstacle, run))
+                yield f"broker of {run.identity.run}", serving
         yield "market", self._feed()
         yield "commands", self._hear_commands()
         yield "HALT file", self._see_halts()
         yield "record", self._keep_record()
+
+    def _obstacle(self, run: Hosted, approved: Approved) -> str:
+        return run.session.obstacle(approved, self.time.now())
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Run one of the tasks; what ends it on purpose ends the run in order, not the others in the middle."""

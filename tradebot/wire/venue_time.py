@@ -74,6 +74,11 @@ class VenueTime:
         return 0.0 if self._measured is None else self._clock.monotonic() - self._measured
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether it has never been measured."""
+        return self._measured is None
+
+    @property
     def is_due(self) -> bool:
         """Whether it has to be measured: never done, a minute old, or the wall clock has jumped."""
         return self._measured is None or self.age_s >= MEASURE_S or self.has_jumped

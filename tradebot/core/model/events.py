@@ -272,6 +272,19 @@ class Reconnected:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class VenueNote:
+    """Something about the venue that is no order's and no money's: ``what`` in a word or two, with ``detail``.
+
+    ``halt`` is the reason to halt entries with, where it means that: something nobody here understands, a ban.
+    """
+
+    at: int
+    what: str
+    detail: str
+    halt: str = ""
+
+
 MarketEvent: TypeAlias = Bar | MarkBar | Quote | FundingRate
 """What a feed yields. MarkBar and FundingRate go to the simulated exchange, not to the engine."""
 
@@ -293,6 +306,7 @@ Other: TypeAlias = (
     | JournalFailed
     | JournalBack
     | Reconnected
+    | VenueNote
 )
 """Every event that is no price."""
 

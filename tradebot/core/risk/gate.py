@@ -385,7 +385,9 @@ def _clock(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | N
     most = desk.limits.max_skew_ms
     if most is None or desk.skew_ms < most:
         return None
-    text = f"the exchange's clock is {desk.skew_ms} ms ahead of ours; entries need under {most} ms"
+    text = (
+        f"our clock and the exchange's may be {desk.skew_ms} ms apart; entries need under {most} ms"
+    )
     return Refusal("clock", text)
 
 

@@ -74,6 +74,8 @@ HALTS: Mapping[str, HaltReason] = {
         ),
         HaltReason("foreign", "somebody else trades on the account"),
         HaltReason("instance", "another tradebot trades on the account"),
+        HaltReason("unexplained", "the exchange said something that nobody here understands"),
+        HaltReason("ban", "the exchange has banned this address for a time"),
         HaltReason("liquidated", "the exchange liquidated a position"),
         HaltReason("adl", "the exchange reduced a position (auto-deleveraging)"),
         HaltReason("settled", "the exchange settled a position (delisting)"),

@@ -13,6 +13,7 @@ from tradebot.core.model.events import (
     JournalBack,
     JournalFailed,
     Reconnected,
+    VenueNote,
 )
 from tradebot.core.state.order_table import FAR
 from tradebot.core.trading.account_setting import AccountSetting
@@ -38,7 +39,8 @@ class News:
         | FeedStatus
         | JournalFailed
         | JournalBack
-        | Reconnected,
+        | Reconnected
+        | VenueNote,
     ) -> None:
         """Take an event that is no order's and no price."""
         match event:
@@ -52,14 +54,18 @@ class News:
                 self._setting.take_config(event)
             case Baseline():
                 self._setting.take_baseline(event)
-            case ClockChecked(offset_ms=offset, error_ms=error):
-                self._shared.skew_ms = abs(offset) + error
+            case ClockChecked(
+                error_ms=error
+            ):  # the offset itself is corrected wherever a time leaves
+                self._shared.skew_ms = error
             case Reconnected(detail=detail):
                 self._shared.table.look_up_unsettled()
                 self._accounts.reconcile(f"reconnected {detail}".strip())
             case JournalFailed(detail=detail):
                 self._hear_of_journal(detail)
                 self._shared.halt("journal", detail)
+            case VenueNote():
+                self._take_note(event)
             case _:  # the journal is back
                 self._hear_of_journal("")
 
@@ -83,6 +89,14 @@ class News:
             self._shared.unmet["journal"] = detail
         else:
             self._shared.unmet.pop("journal", None)
+
+    def _take_note(self, event: VenueNote) -> None:
+        """Tell a person, or halt where it means that: then nothing is known to be as it seems."""
+        text = f"{event.what}: {event.detail}"
+        if event.halt:
+            self._shared.halt(event.halt, text)
+        else:
+            self._shared.out.append(Notify(self._shared.now, "warning", text))
 
     def _take_feed(self, event: FeedStatus) -> None:
         """A feed that is silent pauses entries on its symbols and cancels those that work."""

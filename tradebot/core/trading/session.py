@@ -52,6 +52,9 @@ Outgoing = Place | Cancel | LookUp | ReadBack | Reconcile | Countdown
 
 FAR = 1 << 62
 
+STALE_MS = 1000
+"""An entry that could not leave for so long after it was decided stays here: its price is old."""
+
 LATENCIES = 10_000
 """Newest order latencies kept for the percentiles."""
 
@@ -259,11 +262,26 @@ class Session:
     def _place(self, approved: Approved) -> Sequence[Event]:
         """Send an approved order, unless it may open something and trading was halted since."""
         now, order = self.engine.now, approved.order
-        if not order.reduce_only and self._is_halted(approved.epoch):
-            return (self.unsent(order, "halted before it was sent"),)
+        if why := self.obstacle(approved, now):
+            return (self.unsent(order, why),)
         if self._clock is not None:
             self.latencies_ms.append((self._clock() - self._arrived) * 1000)
         return self.broker.send(approved, now)
+
+    def obstacle(self, approved: Approved, now: int) -> str:
+        """Return why an approved order may not leave any more at an engine time, "" if it may.
+
+        What only reduces always may. A broker outside asks again right before the first byte.
+        """
+        order = approved.order
+        if order.reduce_only:
+            return ""
+        if self._is_halted(approved.epoch):
+            return "halted before it was sent"
+        tracked = self.engine.table.find(order.id)
+        if self._outside and tracked is not None and now - tracked.sent_at > STALE_MS:
+            return f"it was decided more than {STALE_MS // 1000} s before it could leave"
+        return ""
 
     def _is_halted(self, epoch: int) -> bool:
         """Whether what was approved in an epoch may not leave any more: a halt came in between."""

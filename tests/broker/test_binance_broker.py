@@ -1,0 +1,256 @@
+"""The broker on the venue with the real client: one request an order, its fate as it was, and the stream beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from kits.broker_kit import BTC, BrokerDesk, serving
+from kits.venue_kit import row
+
+from tradebot.broker import private_stream
+from tradebot.core.model.effects import LookUp
+from tradebot.core.model.errors import ExchangeError
+from tradebot.core.model.events import (
+    AccountConfigRead,
+    AccountRead,
+    CashMoved,
+    ClockChecked,
+    Filled,
+    FundingPaid,
+    OrderUpdate,
+    Reconnected,
+    VenueNote,
+)
+from tradebot.core.model.values import OrderStatus, OrderType, TimeInForce
+from tradebot.venue.bus import ConfigChanged
+
+D = Decimal
+ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
+FALLING = (row(0), row(30, "69900.00", "69900.10"))
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private_stream, "LOOK_S", 0.01)
+    monkeypatch.setattr(private_stream, "BACKOFF_S", (0.01, 0.05))
+
+
+def end(counter: BrokerDesk, order_id: str) -> list[OrderStatus]:
+    return [w.status for w in counter.of(OrderUpdate) if w.order_id == order_id]
+
+
+async def test_an_entry_is_answered_and_its_fill_is_told_by_the_stream() -> None:
+    async with serving() as counter:
+        order = counter.send(counter.order())
+        await counter.until(lambda: counter.of(Filled))
+        (fill,) = {f.fill.trade_id: f.fill for f in counter.of(Filled)}.values()
+        assert (fill.order_id, fill.qty, fill.symbol) == (order.id, D("0.002"), BTC)
+        await counter.until(lambda: OrderStatus.FILLED in end(counter, order.id))
+        assert len(counter.line.asked("POST", ORDER)) == 1
+
+
+async def test_the_start_tells_the_time_the_settings_and_that_it_listens() -> None:
+    async with serving(behind_ms=5_000) as counter:
+        assert counter.of(ClockChecked)[0].offset_ms == 5_000
+        (config,) = counter.of(AccountConfigRead)
+        assert [(c.symbol, c.leverage, c.isolated) for c in config.symbols] == [(BTC, 1, True)]
+        assert not config.hedged
+        assert len(counter.of(Reconnected)) == 1
+
+
+async def test_no_order_is_sent_twice() -> None:
+    async with serving() as counter:
+        order = counter.send(counter.order())
+        with pytest.raises(ExchangeError, match="already"):
+            counter.send(order)
+        await counter.word(order)
+        assert len(counter.line.asked("POST", ORDER)) == 1
+
+
+@pytest.mark.parametrize("why", ["halted before it was sent", "it is old"])
+async def test_an_entry_that_may_not_leave_any_more_is_told_as_never_sent(why: str) -> None:
+    async with serving() as counter:
+        counter.obstacle = lambda _: why
+        entry = counter.send(counter.order())
+        word = await counter.word(entry)
+        assert (word.status, word.reason, word.code) == (OrderStatus.REJECTED, why, 0)
+        assert not counter.line.asked("POST", ORDER)
+        stop = counter.send(counter.order("s"))  # what protects goes out all the same
+        assert (await counter.word(stop)).status is OrderStatus.WORKING
+
+
+async def test_an_entry_waits_for_nothing_that_is_not_known() -> None:
+    async with serving() as counter:
+        counter.broker._is_set = False
+        word = await counter.word(counter.send(counter.order()))
+        assert "has not been read" in word.reason
+        counter.broker._is_set = True
+        counter.line.wire.time._error = 1_000
+        word = await counter.word(counter.send(counter.order()))
+        assert "time is not known" in word.reason
+        assert not counter.line.asked("POST", ORDER)
+
+
+FATES: list[tuple[dict[str, Any], OrderStatus, OrderStatus | None]] = [
+    ({"do": "accept_then_close"}, OrderStatus.UNKNOWN, OrderStatus.FILLED),
+    ({"do": "accept_then_garbage", "form": "braces"}, OrderStatus.UNKNOWN, OrderStatus.FILLED),
+    ({"do": "answer", "status": 502, "body": "bad gateway"}, OrderStatus.UNKNOWN, None),
+    ({"do": "error", "code": -2018}, OrderStatus.REJECTED, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told", "truth"), FATES, ids=["close", "garbage", "502", "-2018"]
+)
+async def test_what_became_of_it_is_told_and_then_found(
+    fault: dict[str, Any], told: OrderStatus, truth: OrderStatus | None
+) -> None:
+    rule = {"method": "POST", "path": ORDER, "times": 1, **fault}
+    drop = {"do": "drop", "event": "*"}
+    async with serving(faults=[rule, drop]) as counter:
+        order = counter.send(counter.order())
+        assert (await counter.word(order)).status is told
+        counter.broker.look_up(LookUp(BTC, order.id), 0)
+        seen = await counter.seen()
+        assert (seen.order_id, seen.status) == (order.id, truth)
+        fills = [f.fill.order_id for f in counter.of(Filled)]
+        assert fills == ([order.id] if truth else [])
+
+
+async def test_a_cancel_is_told_with_what_was_executed() -> None:
+    async with serving() as counter:
+        resting = counter.order(type=OrderType.LIMIT, price=D(70_000), tif=TimeInForce.GTX)
+        counter.send(resting)
+        await counter.word(resting)
+        counter.broker.cancel(resting, 0)
+        counter.broker.cancel(resting, 0)
+        await counter.until(lambda: OrderStatus.CANCELLED in end(counter, resting.id))
+        assert len(counter.line.asked("DELETE", ORDER)) == 1
+        counter.broker.cancel(resting, 0)  # one that has ended is looked up
+        assert (await counter.seen()).status is OrderStatus.CANCELLED
+
+
+async def test_a_stop_lives_on_the_algo_service_and_becomes_a_fill() -> None:
+    async with serving(FALLING) as counter:
+        counter.send(counter.order())
+        stop = counter.send(counter.order("s"))
+        word = await counter.word(stop)
+        assert (word.status, word.venue_id[:5]) == (OrderStatus.WORKING, "algo:")
+        target = counter.send(counter.order("t"))
+        await counter.word(target)
+        counter.broker.cancel(target, 0)
+        await counter.until(lambda: OrderStatus.CANCELLED in end(counter, target.id))
+        counter.line.venue_clock.advance(31_000)
+        await counter.until(lambda: OrderStatus.FILLED in end(counter, stop.id))
+        fills = {f.fill.trade_id: f.fill.order_id for f in counter.of(Filled)}
+        assert list(fills.values()).count(stop.id) == 1
+        counter.broker.look_up(LookUp(BTC, stop.id), 0)
+        seen = await counter.until(
+            lambda: [s for s in counter.said if getattr(s, "asked", 0) and s.order_id == stop.id]  # type: ignore[union-attr]
+        )
+        assert (seen[-1].status, seen[-1].filled) == (OrderStatus.FILLED, D("0.002"))
+        assert seen[-1].child_id
+
+
+async def test_the_account_is_read_whole_fills_and_cash_first() -> None:
+    async with serving(faults=[{"do": "drop", "event": "*"}]) as counter:
+        entry = counter.send(counter.order())
+        await counter.word(entry)
+        stop = counter.send(counter.order("s"))
+        await counter.word(stop)
+        counter.broker.read_account(0)
+        counter.line.venue_clock.advance(3_000)
+        await counter.until(lambda: counter.of(AccountRead))
+        counter.broker.read_account(0)
+        await counter.until(lambda: len(counter.of(AccountRead)) == 2)
+        read = counter.of(AccountRead)[-1]
+        assert [(p.symbol, p.qty) for p in read.positions] == [(BTC, D("0.002"))]
+        assert [(o.order_id, o.trigger) for o in read.algo_orders] == [(stop.id, D(70_000))]
+        assert read.wallet == read.balances["USDT"]
+        assert [f.fill.order_id for f in counter.of(Filled)] == [entry.id]
+        lines = {line.kind: line.trade_id for line in counter.of(CashMoved)}
+        assert lines["commission"] == counter.of(Filled)[0].fill.trade_id
+        state = counter.broker.export_state()
+        counter.broker.restore(state)
+        assert counter.broker.export_state() == state
+
+
+async def test_funding_starts_a_read_of_the_cash_lines() -> None:
+    async with serving() as counter:
+        await counter.word(counter.send(counter.order()))
+        counter.line.venue_clock.advance(60_000)  # a funding's time is cut to its minute
+        counter.line.venue.acts.fund("BTCUSDT", "0.0001")
+        counter.line.venue_clock.advance(3_000)
+        await counter.until(lambda: counter.line.asked("GET", "/fapi/v1/income"))
+        counter.broker.read_account(0)
+        (paid,) = await counter.until(lambda: counter.of(FundingPaid))
+        assert paid.amount < 0
+        assert paid.id.startswith("FUNDING_FEE:")
+
+
+async def test_somebody_changes_the_leverage_and_it_is_read() -> None:
+    async with serving() as counter:
+        counter.line.venue.bus.publish(ConfigChanged(counter.line.venue_clock.now(), "BTCUSDT", 7))
+        await counter.until(lambda: len(counter.of(AccountConfigRead)) == 2)
+        counter.broker.set_leverage(BTC, 3, 0)
+        await counter.until(lambda: counter.of(AccountConfigRead)[-1].symbols[0].leverage == 3)
+        counter.broker.set_margin(BTC, True, 0)
+        counter.broker.countdown(BTC, 30_000, 0)
+        await counter.until(lambda: counter.line.asked("POST", "/fapi/v1/countdownCancelAll"))
+
+
+async def test_after_every_gap_it_listens_again_and_says_so() -> None:
+    async with serving() as counter:
+        for number in (2, 3):
+            counter.line.venue.streams.close()
+            await counter.until(lambda n=number: len(counter.of(Reconnected)) == n)  # type: ignore[misc]
+        counter.line.venue.listen_keys.expire()
+        await counter.until(lambda: len(counter.of(Reconnected)) == 4)
+        assert "key has expired" in counter.of(Reconnected)[-1].detail
+        order = counter.send(counter.order())
+        await counter.until(lambda: [f for f in counter.of(Filled) if f.fill.order_id == order.id])
+        assert not counter.line.asked("DELETE", "/fapi/v1/listenKey")
+
+
+async def test_the_key_is_kept_alive_and_a_failure_makes_a_new_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(private_stream, "SILENT_S", 1e9)
+    async with serving() as counter:
+        for number in (1, 2, 3, 4):
+            counter.line.venue_clock.advance(20 * 60_000)
+            await counter.until(
+                lambda n=number: len(counter.line.asked("PUT", "/fapi/v1/listenKey")) == n  # type: ignore[misc]
+            )
+        assert len(counter.of(Reconnected)) == 1
+        counter.line.venue.listen_keys.expire(told=False)
+        counter.line.venue_clock.advance(20 * 60_000)
+        await counter.until(lambda: len(counter.of(Reconnected)) == 2)
+        # the venue may end the connection before our request to extend the key is refused
+        assert len(counter.line.asked("POST", "/fapi/v1/listenKey")) == 2
+
+
+async def test_a_silent_hour_makes_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private_stream, "KEEP_S", 1e9)
+    async with serving() as counter:
+        counter.line.venue_clock.advance(59 * 60_000)
+        await asyncio.sleep(0.05)
+        assert len(counter.of(Reconnected)) == 1
+        counter.line.venue_clock.advance(61_000)
+        await counter.until(lambda: len(counter.of(Reconnected)) == 2)
+
+
+async def test_a_ban_is_said_once_and_nothing_leaves() -> None:
+    async with serving(faults=[{"do": "ban", "seconds": 120.0}]) as counter:
+        order = counter.send(counter.order())
+        assert (await counter.word(order)).status is OrderStatus.REJECTED
+        counter.line.venue.faults.set([])
+        asked = len(counter.line.venue.ledger.of("request"))
+        stop = counter.send(counter.order("s"))
+        assert "banned" in (await counter.word(stop)).reason
+        (note,) = [n for n in counter.of(VenueNote) if n.halt == "ban"]
+        assert "120 s" in note.detail
+        assert len(counter.line.venue.ledger.of("request")) == asked

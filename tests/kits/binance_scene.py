@@ -1,0 +1,141 @@
+"""An engine that trades on the venue through the real ccxt client, all in one process and in virtual time.
+
+Sockets, signatures, JSON and the journal are the real ones; only time jumps when nobody has anything to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from kits import live_kit
+from tradebot.app.host import opened
+from tradebot.broker.binance import BinanceBroker
+from tradebot.core.model.values import Bar, Quote
+from tradebot.venue.bus import Tick
+from tradebot.venue.clock import Timer
+from tradebot.venue.core import Venue
+from tradebot.venue.server import Server
+from tradebot.venue.settings import AccountScript, Settings
+from tradebot.wire.api_key import ApiKey
+from tradebot.wire.client import Wire
+from tradebot.wire.hosts import find_hosts
+
+D = Decimal
+WALLET = D(10_000)
+
+
+class LoopVenueClock:
+    """The virtual loop's time as the venue's."""
+
+    def __init__(self, loop: live_kit.VirtualLoop, start: int) -> None:
+        self._loop = loop
+        self._start = start
+
+    def now(self) -> int:
+        return self._start + round(self._loop.virtual * 1000)
+
+    def call_at(self, due: int, action: Callable[[], None]) -> Timer:
+        timer = Timer(due, action)
+        timer.handle = self._loop.call_later(max(0, due - self.now()) / 1000, timer.run)
+        return timer
+
+    def jump(self, ms: int) -> None:
+        self._start += ms
+
+
+class GivenFeed:
+    """No prices of its own: they are given to the venue as they happen."""
+
+    label = "given"
+    trades = False
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self.symbols = tuple(symbols)
+
+    def history(self) -> Iterable[Bar]:
+        return ()
+
+    def ticks(self) -> Iterator[Tick]:
+        return iter(())
+
+
+class Street:
+    """Shows each quote to the venue in the moment in which it happens."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def live_through(self, quotes: Sequence[Any]) -> None:
+        for quote in quotes:
+            if isinstance(quote, Quote):
+                self._venue.take(quote)
+
+
+@dataclass
+class Scene:
+    """What a test looks at when the run is over."""
+
+    ending: Any
+    session: Any
+    venue: Venue
+    wire: Wire
+    broker: BinanceBroker
+
+    def agree(self) -> None:
+        """The engine's ledger is the venue's own, to the last digit."""
+        engine, exchange = self.session.engine, self.venue.desk.exchange
+        assert engine.portfolio.cash == exchange.cash
+        for symbol, book in engine.books.items():
+            held = exchange.positions.get(symbol)
+            assert book.holding.qty == (0 if held is None else held.qty)
+
+    def requests(self, method: str, path: str) -> list[dict[str, Any]]:
+        rows = self.venue.ledger.of("request")
+        return [row for row in rows if (row["method"], row["path"]) == (method, path)]
+
+
+async def trade(
+    loop: live_kit.VirtualLoop,
+    data_dir: Path,
+    minutes: Sequence[Sequence[Bar]],
+    *,
+    faults: Sequence[dict[str, Any]] = (),
+    seed: int = 1,
+    every: int = 2,
+    strategy: str = "ema_cross",
+    params: dict[str, Any] | None = None,
+    **named: Any,
+) -> Scene:
+    """Let an engine trade minutes of prices on the venue, under faults."""
+    start = minutes[0][0].open_time
+    symbols = [bar.symbol for bar in minutes[0]]
+    clock = live_kit.VirtualClock(loop, start)
+    account = AccountScript(wallet=WALLET, margin_type="isolated", leverage=1)
+    settings = Settings(account=account, seed=seed)
+    venue = Venue(GivenFeed(symbols), LoopVenueClock(loop, start), settings, keep=True)
+    server = Server(venue)
+    await server.start()
+    venue.start()
+    venue.faults.set(list(faults))
+    api_key = ApiKey(venue.credentials.key, venue.credentials.secret)
+    feed = live_kit.LateFeed(clock, Street(venue), symbols, minutes, seed, every)
+    hosts = find_hosts("demo", server.url)
+    try:
+        async with Wire(hosts, clock=clock, api_key=api_key, draw=Random(seed)) as wire:
+            broker = BinanceBroker(wire, symbols)
+            setup = live_kit.late_setup(data_dir, feed, broker, clock, strategy, params, **named)
+            loop.busy += 1  # opening a journal takes real time only
+            async with opened(setup) as (runner, cursor):
+                loop.busy -= 1
+                ending = await runner.main(cursor)
+                return Scene(ending, runner.session, venue, wire, broker)
+    finally:
+        await server.stop()
+        venue.stop()
+        await asyncio.sleep(0)

@@ -1,0 +1,42 @@
+"""The whole engine on the venue through the real client: entries, fills by the stream, stops, the end; and faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kits import binance_scene as scene
+from kits import live_kit as kit
+
+START = kit.EPOCH + 3 * 3_600_000  # behind the blackout
+PARAMS = {"fast": 3, "slow": 9}
+ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
+
+
+def minutes(count: int, seed: int = 0) -> list[list[Any]]:
+    """Two symbols side by side, swinging."""
+    both = [
+        kit.swinging("XRP/USDT", 2.2, seed, count, START),
+        kit.swinging("ADA/USDT", 0.7, seed + 9, count, START),
+    ]
+    return [list(pair) for pair in zip(*both, strict=True)]
+
+
+def play(tmp_path: Path, count: int, seed: int = 0, **named: Any) -> scene.Scene:
+    found: scene.Scene = kit.play(
+        lambda loop: scene.trade(loop, tmp_path, minutes(count, seed), params=PARAMS, **named)
+    )
+    assert found.ending.state == "ended", found.ending.why
+    return found
+
+
+def test_the_ledger_is_the_venues_own(tmp_path: Path) -> None:
+    found = play(tmp_path, 60)
+    assert not found.session.engine.halts.reasons
+    assert found.ending.summary["completed_trades"] >= 2
+    entries = [row for row in found.requests("POST", ORDER) if "reduceOnly" not in row["params"]]
+    stops = found.requests("POST", ALGO)
+    assert len(entries) >= 2
+    assert len(stops) >= len(entries)  # each is protected at the exchange
+    assert all(row["params"]["reduceOnly"] == "true" for row in stops)
+    found.agree()

@@ -1,0 +1,351 @@
+"""Binance USD-M behind the seam: orders out, the exchange's words in, through the runner's queue.
+
+Everything that is asked for becomes a task and returns at once. An order is sent once, ever; what became of it is
+judged by what was seen on the wire (``outcomes``), and what nobody saw is looked up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from tradebot.broker import parameters, rows
+from tradebot.broker.account_reader import AccountReader
+from tradebot.broker.figures import MALFORMED
+from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
+from tradebot.broker.outcomes import Fate, Verdict, judge_order
+from tradebot.broker.private_stream import PrivateStream
+from tradebot.broker.user_events import Follow, UserEvents
+from tradebot.core.model.approved import Approved
+from tradebot.core.model.effects import LookUp
+from tradebot.core.model.errors import ExchangeError
+from tradebot.core.model.events import (
+    ClockChecked,
+    Event,
+    Filled,
+    MarketEvent,
+    OrderUpdate,
+    Reconnected,
+    VenueNote,
+)
+from tradebot.core.model.values import Bar, Order, OrderStatus, Quote
+from tradebot.wire import endpoints
+from tradebot.wire.budget import Need
+from tradebot.wire.client import LATE, Wire
+from tradebot.wire.endpoints import Endpoint
+from tradebot.wire.public import venue_symbol
+from tradebot.wire.venue_time import VenueTime
+
+MOST_ERROR_MS = 1000
+"""An entry needs the exchange's time to be known better than this."""
+OLDEST_S = 300.0
+"""And measured no longer ago than this."""
+LAST_S = 2.0
+"""Seconds that requests on their way have when the run ends."""
+SET_AS_WANTED = -4046
+"""The exchange's word for a margin mode that is as wanted already."""
+
+Answer = Callable[[Event], None]
+Obstacle = Callable[[Approved], str]
+
+
+class BinanceBroker:
+    """One account on Binance. ``wire`` is open as long as the broker serves."""
+
+    outside = True
+
+    def __init__(self, wire: Wire, symbols: Sequence[str], leverage: int = 1) -> None:
+        self._wire = wire
+        self._symbols = tuple(sorted(symbols))
+        self._leverage = leverage
+        self._look_up = OrderLookUp(wire)
+        self._reader = AccountReader(wire, self._symbols, self._look_up)
+        self._events = UserEvents()
+        self._stream = PrivateStream(wire, self._hear, self._listens)
+        self._ready = asyncio.Event()
+        self._answer: Answer = _nobody
+        self._obstacle: Obstacle = _none
+        self._is_set = False
+        self._banned_until = 0
+        self._sent: set[str] = set()
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, answer: Answer, obstacle: Obstacle) -> None:
+        """Hold the stream and the clock, and hand on every word that comes, until cancelled.
+
+        ``obstacle`` says why an entry may not leave any more; it is asked right before the first byte does.
+        """
+        self._answer, self._obstacle = answer, obstacle
+        try:
+            await self._begin()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._wire.keep_time(self._tell_time))
+                group.create_task(self._stream.listen())
+        finally:
+            await self._end()
+
+    async def _begin(self) -> None:
+        """Know the time before anything is signed; a failure is made up for by ``keep_time``."""
+        try:
+            await self._wire.measure()
+            self._tell_time(self._wire.time)
+        except ExchangeError as error:
+            self._answer(VenueNote(self._now, "clock", error.message))
+        self._reader.begin()
+        self._ready.set()
+        self._spawn("settings", self._set_up())
+
+    async def _end(self) -> None:
+        self._ready.set()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=LAST_S)
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    # -- what a session asks -----------------------------------------------------------------------------
+
+    def on_market(self, step: Sequence[MarketEvent]) -> Iterable[Event]:
+        """Hand on what the engine is to hear: quotes and bars."""
+        return [event for event in step if isinstance(event, Quote) or type(event) is Bar]
+
+    def send(self, approved: Approved, at: int) -> Sequence[Event]:
+        """Send an order: once, whatever comes of it."""
+        del at
+        order = approved.order
+        if order.id in self._sent:
+            raise ExchangeError(f"order {order.id} has been sent already")
+        self._sent.add(order.id)
+        self._spawn(order.id, self._place(approved))
+        return ()
+
+    def cancel(self, order: Order, at: int) -> Sequence[Event]:
+        """Ask for an order's cancel; while one is on its way another is none."""
+        del at
+        self._spawn(f"cancel {order.id}", self._cancel(order))
+        return ()
+
+    def look_up(self, asked: LookUp, at: int) -> Sequence[Event]:
+        """Ask what has become of an order."""
+        del at
+        self._spawn(f"look up {asked.order_id} {asked.venue_id}", self._find(asked))
+        return ()
+
+    def read_back(self, symbol: str, at: int) -> Sequence[Event]:
+        """Read a symbol's position, open orders and missed fills."""
+        del at
+        self._spawn(f"read {symbol}", self._read(symbol))
+        return ()
+
+    def read_account(self, at: int) -> Sequence[Event]:
+        """Read the whole account, its missed fills and its cash lines."""
+        del at
+        self._spawn("read", self._read(""))
+        return ()
+
+    def set_leverage(self, symbol: str, leverage: int, at: int) -> Sequence[Event]:
+        """Set a symbol's leverage, and read how everything is set then."""
+        del at
+        params = {"symbol": venue_symbol(symbol), "leverage": str(leverage)}
+        self._spawn(f"leverage {symbol}", self._change(endpoints.SET_LEVERAGE, params))
+        return ()
+
+    def set_margin(self, symbol: str, isolated: bool, at: int) -> Sequence[Event]:
+        """Set a symbol's margin mode, and read how everything is set then."""
+        del at
+        kind = "ISOLATED" if isolated else "CROSSED"
+        params = {"symbol": venue_symbol(symbol), "marginType": kind}
+        self._spawn(f"margin {symbol}", self._change(endpoints.SET_MARGIN, params))
+        return ()
+
+    def countdown(self, symbol: str, ms: int, at: int) -> Sequence[Event]:
+        """Have the symbol's regular orders cancelled unless told again within ``ms``."""
+        del at
+        params = {"symbol": venue_symbol(symbol), "countdownTime": str(ms)}
+        self._spawn(f"countdown {symbol}", self._repeat(endpoints.COUNTDOWN, params))
+        return ()
+
+    def hourly(self, at: int) -> Sequence[Event]:
+        """Tell nothing: the account is read every 30 s."""
+        del at
+        return ()
+
+    def export_state(self) -> dict[str, Any]:
+        """Return how far fills and cash lines were read."""
+        return {"read": self._reader.cursors.export_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over ``export_state``'s values."""
+        if "read" in state:
+            self._reader.cursors.restore(state["read"])
+
+    # -- orders --------------------------------------------------------------------------------------------
+
+    async def _place(self, approved: Approved) -> None:
+        order = approved.order
+        endpoint, params = parameters.place(order)
+        need = Need.PROTECTIVE if order.reduce_only else Need.ENTRY
+        check = None if order.reduce_only else lambda: self._entry_obstacle(approved)
+        reply = await self._wire.ask(endpoint, params, need, check)
+        verdict = judge_order(reply, order.id, algo=endpoint is endpoints.ALGO_ORDER)
+        self._tell(self._told(order, verdict))
+        if verdict.code == LATE:
+            await self._wire.measure()
+
+    def _told(self, order: Order, verdict: Verdict) -> OrderUpdate:
+        """Return the verdict on an order as the engine hears it."""
+        now = self._now
+        if verdict.fate is Fate.ACCEPTED and verdict.body is not None:
+            algo = order.type in parameters.CONDITIONAL
+            try:
+                return (rows.told_algo if algo else rows.told_order)(verdict.body, now)
+            except MALFORMED as error:
+                verdict = Verdict(Fate.UNKNOWN, f"the answer cannot be read: {error}")
+        status = OrderStatus.UNKNOWN if verdict.fate is Fate.UNKNOWN else OrderStatus.REJECTED
+        return OrderUpdate(
+            *(now, order.symbol, order.id, status, now),
+            code=verdict.code,
+            reason=verdict.reason,
+        )
+
+    def _entry_obstacle(self, approved: Approved) -> str:
+        """Return why an entry may not leave: what the engine says, and what is known of clock and account."""
+        time = self._wire.time
+        if not self._is_set:
+            return "how the account is set has not been read"
+        if time.is_unknown or time.age_s > OLDEST_S or time.error_ms >= MOST_ERROR_MS:
+            return "the exchange's time is not known well enough"
+        return self._obstacle(approved)
+
+    async def _cancel(self, order: Order) -> None:
+        endpoint, params = parameters.cancel(order)
+        reply = await self._wire.repeat(endpoint, params, Need.PROTECTIVE)
+        if reply.ok and endpoint is endpoints.CANCEL:
+            try:
+                self._tell(rows.told_order(reply.body, self._now))
+                return
+            except MALFORMED:
+                pass
+        if reply.ok or reply.code in NO_ORDER:
+            await self._find(LookUp(order.symbol, order.id))
+
+    async def _find(self, asked: LookUp) -> None:
+        for event in await self._look_up.find(asked):
+            self._tell(event)
+
+    async def _repeat(self, endpoint: Endpoint, params: dict[str, str]) -> None:
+        await self._wire.repeat(endpoint, params, Need.PROTECTIVE)
+
+    # -- the account -----------------------------------------------------------------------------------------
+
+    async def _read(self, symbol: str) -> None:
+        for event in await self._reader.read(symbol):
+            self._tell(event)
+
+    async def _read_income(self) -> None:
+        for event in await self._reader.income():
+            self._tell(event)
+
+    async def _read_settings(self) -> None:
+        self._tell(await self._reader.settings())
+        self._is_set = True
+
+    async def _set_up(self) -> None:
+        """Set leverage and margin where they are not as wanted, and tell what they are then; until it is done."""
+        while True:
+            try:
+                found = await self._reader.settings()
+                for item in found.symbols:
+                    name = venue_symbol(item.symbol)
+                    if not item.isolated:
+                        kind = {"symbol": name, "marginType": "ISOLATED"}
+                        await self._repeat(endpoints.SET_MARGIN, kind)
+                    if item.leverage != self._leverage:
+                        times = {"symbol": name, "leverage": str(self._leverage)}
+                        await self._repeat(endpoints.SET_LEVERAGE, times)
+                await self._read_settings()
+                return
+            except ExchangeError as error:
+                self._tell(VenueNote(self._now, "settings", error.message))
+                await asyncio.sleep(5)
+
+    async def _change(self, endpoint: Endpoint, params: dict[str, str]) -> None:
+        reply = await self._wire.repeat(endpoint, params, Need.LOOK_UP)
+        if not reply.ok and reply.code != SET_AS_WANTED:
+            self._tell(VenueNote(self._now, endpoint.path, f"{params['symbol']}: {reply.message}"))
+        await self._read_settings()
+
+    # -- what is heard -----------------------------------------------------------------------------------------
+
+    def _hear(self, message: Any) -> None:
+        """Take a message of the private stream."""
+        heard = self._events.read(message, self._now)
+        for event in heard.events:
+            self._tell(event)
+        for follow in heard.follow:
+            if follow is Follow.INCOME:
+                self._spawn("income", self._read_income())
+            elif follow is Follow.SETTINGS:
+                self._spawn("settings", self._read_settings())
+            elif follow is Follow.ACCOUNT:
+                self.read_account(self._now)
+            else:
+                self._stream.renew("its key has expired")
+
+    def _listens(self, why: str) -> None:
+        """The stream is there (again): what it would have told meanwhile is read."""
+        self._tell(Reconnected(self._now, f"({why})" if why else ""))
+
+    def _tell_time(self, time: VenueTime) -> None:
+        self._tell(ClockChecked(self._now, time.offset_ms, time.error_ms))
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, OrderUpdate):
+            self._look_up.learn(event.symbol, event.child_id or event.venue_id, event.order_id)
+        elif isinstance(event, Filled):
+            self._look_up.learn(event.fill.symbol, event.fill.venue_id, event.fill.order_id)
+        self._answer(event)
+
+    def _see_ban(self) -> None:
+        until = self._wire.budget.banned_until
+        if until > max(self._now, self._banned_until):
+            self._banned_until = until
+            seconds = -(-(until - self._now) // 1000)
+            self._tell(VenueNote(self._now, "banned", f"for {seconds} s", "ban"))
+
+    # -- tasks ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _now(self) -> int:
+        return self._wire.time.now()
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done that is not being done already."""
+        if name in self._busy:
+            work.close()
+            return
+        self._busy.add(name)
+        task = asyncio.get_running_loop().create_task(self._guarded(name, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self._ready.wait()
+            await work
+        except ExchangeError:
+            pass  # whoever wants to know asks again
+        finally:
+            work.close()
+            self._busy.discard(name)
+            self._see_ban()
+
+
+def _nobody(event: Event) -> None:
+    del event
+
+
+def _none(approved: Approved) -> str:
+    del approved
+    return "nobody listens to the broker"

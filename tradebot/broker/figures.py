@@ -1,0 +1,108 @@
+"""Reading what the exchange sends: numbers that are numbers, names that are known, and what is not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.values import OrderStatus, Side
+
+QUOTE = "USDT"
+"""The asset everything is counted in; another's amounts are not understood."""
+
+STATUSES: Mapping[str, OrderStatus] = {
+    "NEW": OrderStatus.WORKING,
+    "NEW_INSURANCE": OrderStatus.WORKING,
+    "NEW_ADL": OrderStatus.WORKING,
+    "PENDING_NEW": OrderStatus.WORKING,
+    "PARTIALLY_FILLED": OrderStatus.PARTIAL,
+    "FILLED": OrderStatus.FILLED,
+    "CANCELED": OrderStatus.CANCELLED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,
+    "REJECTED": OrderStatus.REJECTED,
+}
+"""A regular order's states."""
+
+ALGO_STATUSES: Mapping[str, OrderStatus] = {
+    "NEW": OrderStatus.WORKING,
+    "TRIGGERING": OrderStatus.WORKING,
+    "TRIGGERED": OrderStatus.WORKING,
+    "FINISHED": OrderStatus.FILLED,
+    "CANCELED": OrderStatus.CANCELLED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "REJECTED": OrderStatus.REJECTED,
+}
+"""A stop's or target's states; FINISHED says only that its child has ended, filled or not."""
+
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, InvalidOperation)
+"""What reading something of another shape raises."""
+
+ALGO_PREFIX = "algo:"
+"""Before the numbers of the algo service: they are not those of regular orders."""
+
+
+def number(value: Any) -> Decimal:
+    """Return a number that came as text, or as a whole one; ValueError for what is none or not finite."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is no number")
+    found = Decimal(value)
+    if not found.is_finite():
+        raise ValueError(f"{value!r} is no finite number")
+    return found
+
+
+def whole(value: Any) -> int:
+    """Return a whole number; ValueError for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is no whole number")
+    return int(value)
+
+
+def text(value: Any) -> str:
+    """Return a text; ValueError for what is none."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def side(value: Any) -> Side:
+    """Return BUY or SELL; ValueError for anything else."""
+    return Side(text(value).lower())
+
+
+def symbol(value: Any) -> str:
+    """Return our name of a symbol: ``BTCUSDT`` is ``BTC/USDT``; others keep theirs."""
+    name = text(value)
+    if not name:
+        raise ValueError("a symbol has no name")
+    return f"{name[: -len(QUOTE)]}/{QUOTE}" if name.endswith(QUOTE) and name != QUOTE else name
+
+
+def price(value: Any) -> Decimal | None:
+    """Return a price; None where 0 stands for none."""
+    return number(value) or None
+
+
+def ended_algo(status: str, qty: Decimal, filled: Decimal) -> OrderStatus:
+    """Return what a stop's or target's state means: one that is FINISHED short has expired."""
+    known = ALGO_STATUSES[status]
+    if known is OrderStatus.FILLED and filled < qty:
+        return OrderStatus.EXPIRED
+    return known
+
+
+def child(value: Any) -> str:
+    """Return the number of the order that a stop has become; empty before that."""
+    found = "" if value is None else str(value)
+    return "" if found == "0" else found
+
+
+def fee(amount: Any, asset: Any) -> Decimal:
+    """Return a commission in USDT; 0 where there is none. ValueError for another asset's."""
+    paid = ZERO if amount is None else number(amount)
+    if paid and asset != QUOTE:
+        raise ValueError(f"a fee was paid in {asset}")
+    return paid

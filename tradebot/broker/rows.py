@@ -1,0 +1,180 @@
+"""REST answers as core values: orders, stops, positions, trades, cash lines, settings. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from tradebot.broker import figures
+from tradebot.broker.figures import ALGO_PREFIX, ALGO_STATUSES, QUOTE, STATUSES
+from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
+from tradebot.core.model.events import CashMoved, Filled, FundingPaid, OrderSeen, OrderUpdate
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.values import Fill
+
+Row = Mapping[str, Any]
+
+FUNDING = "FUNDING_FEE"
+KINDS: Mapping[str, str] = {
+    "COMMISSION": "commission",
+    "REALIZED_PNL": "realized",
+    "TRANSFER": "transfer",
+    "INTERNAL_TRANSFER": "transfer",
+    "STRATEGY_UMFUTURES_TRANSFER": "transfer",
+    "INSURANCE_CLEAR": "insurance",
+    "REFERRAL_KICKBACK": "rebate",
+    "COMMISSION_REBATE": "rebate",
+    "API_REBATE": "rebate",
+    "CONTEST_REWARD": "rebate",
+    "FEE_RETURN": "rebate",
+}
+"""Our word for a cash line; another type keeps the exchange's."""
+
+
+def seen_order(row: Row, asked: int) -> OrderSeen:
+    """Return a regular order that was looked up."""
+    at = figures.whole(row["updateTime"])
+    return OrderSeen(
+        *(asked, figures.symbol(row["symbol"]), figures.text(row["clientOrderId"])),
+        *(STATUSES[row["status"]], at, asked),
+        filled=figures.number(row["executedQty"]),
+        venue_id=str(figures.whole(row["orderId"])),
+    )
+
+
+def seen_algo(row: Row, asked: int) -> OrderSeen:
+    """Return a stop or target that was looked up."""
+    filled = figures.number(row.get("actualQty") or "0")
+    status = figures.ended_algo(row["algoStatus"], figures.number(row["quantity"]), filled)
+    return OrderSeen(
+        *(asked, figures.symbol(row["symbol"]), figures.text(row["clientAlgoId"])),
+        *(status, figures.whole(row["updateTime"]), asked),
+        filled=filled,
+        venue_id=f"{ALGO_PREFIX}{figures.whole(row['algoId'])}",
+        child_id=figures.child(row.get("actualOrderId")),
+    )
+
+
+def told_order(row: Row, at: int) -> OrderUpdate:
+    """Return the answer to a new order, or to its cancel."""
+    return OrderUpdate(
+        *(at, figures.symbol(row["symbol"]), figures.text(row["clientOrderId"])),
+        *(STATUSES[row["status"]], figures.whole(row["updateTime"])),
+        filled=figures.number(row["executedQty"]),
+        venue_id=str(figures.whole(row["orderId"])),
+    )
+
+
+def told_algo(row: Row, at: int) -> OrderUpdate:
+    """Return the answer to a new stop or target."""
+    return OrderUpdate(
+        *(at, figures.symbol(row["symbol"]), figures.text(row["clientAlgoId"])),
+        *(ALGO_STATUSES[row["algoStatus"]], figures.whole(row["updateTime"])),
+        filled=ZERO,
+        venue_id=f"{ALGO_PREFIX}{figures.whole(row['algoId'])}",
+    )
+
+
+def read_order(row: Row) -> OrderRead:
+    """Return one of the open orders."""
+    return OrderRead(
+        symbol=figures.symbol(row["symbol"]),
+        order_id=figures.text(row["clientOrderId"]),
+        venue_id=str(figures.whole(row["orderId"])),
+        side=figures.side(row["side"]),
+        kind=figures.text(row["type"]),
+        status=STATUSES[row["status"]],
+        qty=figures.number(row["origQty"]),
+        filled=figures.number(row["executedQty"]),
+        price=figures.price(row["price"]),
+        trigger=figures.price(row.get("stopPrice") or "0"),
+        reduce_only=bool(row["reduceOnly"]),
+    )
+
+
+def read_algo(row: Row) -> OrderRead:
+    """Return one of the open stops and targets."""
+    return OrderRead(
+        symbol=figures.symbol(row["symbol"]),
+        order_id=figures.text(row["clientAlgoId"]),
+        venue_id=f"{ALGO_PREFIX}{figures.whole(row['algoId'])}",
+        side=figures.side(row["side"]),
+        kind=figures.text(row["orderType"]),
+        status=ALGO_STATUSES[row["algoStatus"]],
+        qty=figures.number(row["quantity"]),
+        filled=figures.number(row.get("actualQty") or "0"),
+        price=figures.price(row.get("price") or "0"),
+        trigger=figures.price(row["triggerPrice"]),
+        reduce_only=bool(row["reduceOnly"]),
+    )
+
+
+def read_position(row: Row) -> PositionRead:
+    """Return one of the positions; ``hedge`` is long or short in hedge mode."""
+    mode = figures.text(row["positionSide"])
+    return PositionRead(
+        symbol=figures.symbol(row["symbol"]),
+        qty=figures.number(row["positionAmt"]),
+        entry=figures.number(row["entryPrice"]),
+        mark=figures.price(row["markPrice"]),
+        margin=figures.price(row["isolatedWallet"]),
+        liquidation_price=figures.price(row["liquidationPrice"]),
+        hedge="" if mode == "BOTH" else mode.lower(),
+    )
+
+
+def read_balances(body: Row) -> dict[str, Decimal]:
+    """Return the wallet of each asset that holds something (``v3/account``); USDT always."""
+    wallets = {
+        figures.text(row["asset"]): figures.number(row["walletBalance"]) for row in body["assets"]
+    }
+    return {asset: held for asset, held in wallets.items() if held or asset == QUOTE}
+
+
+def filled(row: Row, order_id: str, at: int) -> Filled:
+    """Return a row of ``userTrades``; ``order_id`` is the client's id of its order, empty if not known."""
+    return Filled(
+        at,
+        Fill(
+            symbol=figures.symbol(row["symbol"]),
+            trade_id=figures.whole(row["id"]),
+            order_id=order_id,
+            side=figures.side(row["side"]),
+            qty=figures.number(row["qty"]),
+            price=figures.number(row["price"]),
+            fee=figures.fee(row["commission"], row["commissionAsset"]),
+            maker=bool(row["maker"]),
+            time=figures.whole(row["time"]),
+            venue_id=str(figures.whole(row["orderId"])),
+        ),
+    )
+
+
+def cash_line(row: Row, at: int) -> FundingPaid | CashMoved:
+    """Return a row of ``income``; its type and number name it. ValueError for another asset's."""
+    kind = figures.text(row["incomeType"])
+    if row["asset"] != QUOTE:
+        raise ValueError(f"an amount of {kind} is in {row['asset']}")
+    time, amount = figures.whole(row["time"]), figures.number(row["income"])
+    line = f"{kind}:{figures.whole(row['tranId'])}"
+    name = figures.symbol(row["symbol"]) if row.get("symbol") else ""
+    if kind == FUNDING:
+        return FundingPaid(at, name, amount, ZERO, ZERO, ZERO, time, line)
+    trade = figures.whole(row.get("tradeId") or 0)
+    return CashMoved(at, line, KINDS.get(kind, kind.lower()), name, amount, time, trade)
+
+
+def symbol_config(row: Row) -> SymbolConfig:
+    """Return a row of ``symbolConfig``."""
+    return SymbolConfig(
+        figures.symbol(row["symbol"]),
+        figures.whole(row["leverage"]),
+        isolated=row["marginType"] == "ISOLATED",
+        auto_margin=row.get("isAutoAddMargin") in (True, "true"),
+    )
+
+
+def last_trade(rows: Sequence[Row], before: int) -> int:
+    """Return the newest trade's number."""
+    return max([before, *(figures.whole(row["id"]) for row in rows)])
