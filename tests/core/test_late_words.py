@@ -422,8 +422,54 @@ def test_a_stop_is_looked_up_three_seconds_later_and_two_misses_a_second_apart_c
     story.later(600)
     story.found_out(stop, None)
     assert len(story.placed(X)) == 1
-    assert "stop expired (the venue has no such order)" in story.told()
+    assert "two reads did not show the stop; closing" in story.told()
+    story.later(500)
     assert story.found_out(stop, None) == []
+
+
+def test_a_stop_that_no_read_shows_is_not_believed_gone_for_a_minute() -> None:
+    """Its service was seen to know nothing of a new stop for tens of seconds: it may be there, and rest."""
+    story = Bare(a_config())
+    story.opened()
+    stop = story.placed(S)[0]
+    story.later(4_500)
+    story.found_out(stop, None)
+    story.later(1_000)
+    story.found_out(stop, None)
+    story.fill(story.placed(X)[0])
+    assert story.held == 0
+    assert stop.id in {c.order_id for c in story.found(Cancel)}  # nothing may outlive the position
+    story.later(40_000)
+    story.found_out(stop, None)
+    assert stop.id in story.engine.table.live
+    story.say(long())
+    story.bar()
+    assert len(story.placed(E)) == 1  # no entry while it may rest there
+    story.later(15_000)
+    story.found_out(stop, None)
+    assert stop.id not in story.engine.table.live
+
+
+@pytest.mark.parametrize("heard_later", [False, True])
+def test_an_order_given_up_as_absent_that_is_open_is_cancelled(heard_later: bool) -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.later(5_000)
+    story.found_out(entry, None)
+    story.later(1_000)
+    story.found_out(entry, None)
+    assert story.engine.table.finished[entry.id].status is REJECTED
+    story.later(1_000)
+    asked_at = story.now - 2_000 if heard_later else story.now
+    if heard_later:
+        story.update(entry, REJECTED)
+    working = OrderStatus.WORKING
+    read = OrderRead(XRP, entry.id, "7", entry.side, "LIMIT", working, entry.qty, D(0), entry.price)
+    story.tell(AccountRead(story.now, XRP, story.now, asked_at, (), (read,)))
+    ends = [c.why for c in story.found(Cancel) if c.order_id == entry.id]
+    assert ends == ([] if heard_later else ["it is open all the same"])
 
 
 def test_a_stop_that_ended_in_part_and_early_closes_only_the_rest() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kits.engine_kit import NOON, XRP, Played, Scripted, a_config, long
 
-from tradebot.core.model.approved import Approved
+from tradebot.core.model.approved import SEAL, Approved
 from tradebot.core.model.effects import (
     Cancel,
     Countdown,
@@ -147,6 +148,16 @@ def test_an_entry_of_an_older_epoch_is_dropped_and_a_stop_is_not() -> None:
     for stop in stops:
         assert far.session.hand_over(stop) == ()
     assert [asked[0] for asked in far.broker.asked] == ["send"] * len(stops)
+
+
+def test_an_entry_that_could_not_leave_for_a_second_stays_and_a_stop_does_not() -> None:
+    far = Far()
+    place = far.entered()
+    entry, now = place.approved, far.session.engine.now
+    assert far.session.obstacle(entry, now + 1_000) == ""
+    assert "more than 1 s" in far.session.obstacle(entry, now + 1_001)
+    stop = replace(entry.order, reduce_only=True)
+    assert far.session.obstacle(Approved(stop, 0, SEAL), now + 60_000) == ""
 
 
 def test_the_latch_is_looked_at_right_before_an_entry_leaves() -> None:

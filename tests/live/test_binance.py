@@ -40,3 +40,26 @@ def test_the_ledger_is_the_venues_own(tmp_path: Path) -> None:
     assert len(stops) >= len(entries)  # each is protected at the exchange
     assert all(row["params"]["reduceOnly"] == "true" for row in stops)
     found.agree()
+
+
+FAULTS = [
+    {"do": "accept_then_close", "method": "POST", "path": ORDER, "times": 1},
+    {"do": "accept_then_garbage", "method": "POST", "path": ALGO, "form": "cut", "nth": 2},
+    {"do": "drop", "event": "ORDER_TRADE_UPDATE/TRADE", "probability": 0.5},
+    {"do": "disconnect", "stream": "private", "probability": 0.2},
+    {"do": "duplicate", "event": "ORDER_TRADE_UPDATE", "probability": 0.3},
+    {"do": "late", "event": "ALGO_UPDATE", "ms": 100, "to_ms": 3000, "probability": 0.5},
+    {"do": "error", "code": -1007, "executed": True, "method": "POST", "path": ORDER, "nth": 3},
+    {"do": "accept_then_timeout", "method": "DELETE", "path": ALGO, "times": 1},
+    {"do": "unavailable", "meaning": "unknown", "method": "GET", "path": ORDER, "times": 2},
+]
+
+
+def test_lost_answers_and_a_dying_stream_leave_the_ledger_as_the_venues(tmp_path: Path) -> None:
+    found = play(tmp_path, 60, faults=FAULTS)
+    done = {row["do"] for row in found.venue.ledger.of("fault")}
+    assert {"accept_then_close", "drop", "duplicate"} <= done
+    assert found.ending.summary["completed_trades"] >= 2
+    ids = [row["params"]["newClientOrderId"] for row in found.requests("POST", ORDER)]
+    assert len(ids) == len(set(ids))  # nothing was sent twice
+    found.agree()

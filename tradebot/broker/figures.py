@@ -68,6 +68,14 @@ def text(value: Any) -> str:
     return value
 
 
+def flag(value: Any) -> bool:
+    """Return true or false, as such or as text; ValueError for anything else."""
+    known = {True: True, False: False, "true": True, "false": False}
+    if not isinstance(value, bool | str) or value not in known:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return known[value]
+
+
 def side(value: Any) -> Side:
     """Return BUY or SELL; ValueError for anything else."""
     return Side(text(value).lower())

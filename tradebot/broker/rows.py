@@ -89,7 +89,7 @@ def read_order(row: Row) -> OrderRead:
         filled=figures.number(row["executedQty"]),
         price=figures.price(row["price"]),
         trigger=figures.price(row.get("stopPrice") or "0"),
-        reduce_only=bool(row["reduceOnly"]),
+        reduce_only=figures.flag(row["reduceOnly"]),
     )
 
 
@@ -106,7 +106,7 @@ def read_algo(row: Row) -> OrderRead:
         filled=figures.number(row.get("actualQty") or "0"),
         price=figures.price(row.get("price") or "0"),
         trigger=figures.price(row["triggerPrice"]),
-        reduce_only=bool(row["reduceOnly"]),
+        reduce_only=figures.flag(row["reduceOnly"]),
     )
 
 
@@ -144,7 +144,7 @@ def filled(row: Row, order_id: str, at: int) -> Filled:
             qty=figures.number(row["qty"]),
             price=figures.number(row["price"]),
             fee=figures.fee(row["commission"], row["commissionAsset"]),
-            maker=bool(row["maker"]),
+            maker=figures.flag(row["maker"]),
             time=figures.whole(row["time"]),
             venue_id=str(figures.whole(row["orderId"])),
         ),
@@ -171,7 +171,7 @@ def symbol_config(row: Row) -> SymbolConfig:
         figures.symbol(row["symbol"]),
         figures.whole(row["leverage"]),
         isolated=row["marginType"] == "ISOLATED",
-        auto_margin=row.get("isAutoAddMargin") in (True, "true"),
+        auto_margin=figures.flag(row.get("isAutoAddMargin", False)),
     )
 
 

@@ -208,7 +208,7 @@ def _fill(order: Body, now: int) -> list[Event]:
         qty=figures.number(order["l"]),
         price=figures.number(order["L"]),
         fee=paid,
-        maker=bool(order["m"]),
+        maker=figures.flag(order["m"]),
         time=figures.whole(order["T"]),
         liquidation=order["x"] == "CALCULATED",
         venue_id=str(figures.whole(order["i"])),

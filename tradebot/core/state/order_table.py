@@ -44,6 +44,8 @@ PATIENT_MS = 60_000
 """After so long look-ups and cancels come every ``SLOW_RETRY_MS`` only."""
 ABSENT_MS = 4_000
 """recvWindow and a second: only then can an order that was sent no longer arrive."""
+ALGO_ABSENT_MS = 60_000
+"""The service of stops and targets was seen to know nothing of a new one for tens of seconds."""
 QUIET_MS = 30_000
 """A resting order that nobody spoke of for so long is looked up."""
 STOP_AGAIN_MS = 3_000
@@ -223,20 +225,27 @@ class OrderTable:
     def miss(self, tracked: TrackedOrder, asked: int, reason: str) -> bool:
         """Hear that the venue has no such order; return whether that is believed: it has ended.
 
-        It is when it was said twice, a second apart, of an order that can no longer be on its way.
+        It is when it was said twice, a second apart, of an order that can no longer be on its way; of a stop
+        or target not before its service must have shown it.
         """
         if not tracked.live or asked - tracked.sent_at < ABSENT_MS:
             return False
         if not tracked.missed_at:
             tracked.missed_at = asked
             return False
-        if asked - tracked.missed_at < RETRY_MS:
+        if not self.is_missing(tracked, asked):
+            return False
+        if tracked.order.trigger is not None and asked - tracked.sent_at < ALGO_ABSENT_MS:
             return False
         never = not tracked.heard_at and not tracked.told
         end = tracked.ended or (OrderStatus.REJECTED if never else OrderStatus.EXPIRED)
         changed = tracked.hear(end, None, tracked.told)
         self._settle(tracked, reason or NO_SUCH_ORDER, changed=changed)
         return not tracked.live
+
+    def is_missing(self, tracked: TrackedOrder, asked: int) -> bool:
+        """Whether two reads a second apart did not show a live order, the last one asked for at ``asked``."""
+        return tracked.live and 0 < tracked.missed_at <= asked - RETRY_MS
 
     def fill(self, tracked: TrackedOrder, fill: Fill) -> None:
         """Count a fill on its order."""

@@ -10,6 +10,7 @@ from typing import Any
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.effects import (
     AccountCompared,
+    Cancel,
     CashBooked,
     FundingBooked,
     ReadBack,
@@ -24,6 +25,7 @@ from tradebot.core.model.events import (
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import ANSWER_MS, FAR, LEDGER_MS
+from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.trading.answers import TAKEN_OVER, Answers, of_another
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.reactions import Reactions
@@ -224,12 +226,19 @@ class Accounts:
                 self._judge_stranger(order)
             else:
                 known.add(tracked.order.id)
+                self._end_again(tracked, order, event.asked)
         symbols = [book.symbol for book in books]
         for tracked in table.live.values():
             order_id, symbol = tracked.order.id, tracked.order.symbol
             heard = max(tracked.sent_at, tracked.heard_at)
             if symbol in symbols and order_id not in known and heard < event.asked:
                 table.look_up(tracked)
+
+    def _end_again(self, tracked: TrackedOrder, order: OrderRead, asked: int) -> None:
+        """An order that was given up as absent is open all the same: it must not outlive its position."""
+        if tracked.live or tracked.heard_at >= asked:
+            return
+        self._shared.out.append(Cancel(order.symbol, tracked.order.id, "it is open all the same"))
 
     def _judge_stranger(self, order: OrderRead) -> None:
         """An open order nobody here knows: another's, or one of ours that got lost."""

@@ -177,6 +177,11 @@ class Protection:
             self._give_up(book, f"{book.symbol}: stop {status.value} ({reason}); closing")
         self._watch_cover(book)
 
+    def vanished(self, book: InstrumentState, tracked: TrackedOrder) -> None:
+        """Two reads in a row did not show the stop: it may be there, but nothing says that it protects."""
+        if tracked.order.id == book.stop and not book.closing and self._shared.position(book):
+            self._give_up(book, f"{book.symbol}: two reads did not show the stop; closing")
+
     def _give_up(self, book: InstrumentState, text: str) -> None:
         """Close a position whose stop is lost."""
         self._shared.warn(text)
