@@ -10,7 +10,7 @@ import pytest
 from kits.broker_kit import BTC, BrokerDesk, serving
 from kits.venue_kit import row
 
-from tradebot.broker import private_stream
+from tradebot.broker import binance, private_stream
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
@@ -35,6 +35,7 @@ FALLING = (row(0), row(30, "69900.00", "69900.10"))
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private_stream, "LOOK_S", 0.01)
+    monkeypatch.setattr(binance, "LOOK_S", 0.01)
     monkeypatch.setattr(private_stream, "BACKOFF_S", (0.01, 0.05))
 
 
@@ -254,3 +255,7 @@ async def test_a_ban_is_said_once_and_nothing_leaves() -> None:
         (note,) = [n for n in counter.of(VenueNote) if n.halt == "ban"]
         assert "120 s" in note.detail
         assert len(counter.line.venue.ledger.of("request")) == asked
+        counter.line.venue_clock.advance(120_000)
+        await counter.until(lambda: "ban is over" in counter.of(Reconnected)[-1].detail)
+        stop = counter.send(counter.order("s"))
+        assert (await counter.word(stop)).status is OrderStatus.WORKING

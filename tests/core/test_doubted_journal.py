@@ -22,7 +22,7 @@ from tradebot.core.model.events import (
     RunStarted,
 )
 from tradebot.core.model.values import MINUTE_MS, Fill, OrderStatus, Purpose, Side
-from tradebot.core.state.order_table import FAR
+from tradebot.core.state.exit_pace import FAR
 from tradebot.core.trading.answers import TAKEN_OVER
 
 D = Decimal

@@ -108,11 +108,17 @@ async def trade(
     faults: Sequence[dict[str, Any]] = (),
     seed: int = 1,
     every: int = 2,
+    broken_off: int = 0,
+    back_at: int = 0,
     strategy: str = "ema_cross",
     params: dict[str, Any] | None = None,
     **named: Any,
 ) -> Scene:
-    """Let an engine trade minutes of prices on the venue, under faults."""
+    """Let an engine trade minutes of prices on the venue, under faults.
+
+    ``broken_off``: after so many minutes the engine is gone in the middle of whatever it does; the venue goes on, and
+    after ``back_at`` minutes the engine starts anew.
+    """
     start = minutes[0][0].open_time
     symbols = [bar.symbol for bar in minutes[0]]
     clock = live_kit.VirtualClock(loop, start)
@@ -124,17 +130,33 @@ async def trade(
     venue.start()
     venue.faults.set(list(faults))
     api_key = ApiKey(venue.credentials.key, venue.credentials.secret)
-    feed = live_kit.LateFeed(clock, Street(venue), symbols, minutes, seed, every)
     hosts = find_hosts("demo", server.url)
-    try:
+
+    async def run(given: Sequence[Sequence[Bar]], stop_after_s: float | None) -> Scene | None:
+        feed = live_kit.LateFeed(clock, Street(venue), symbols, given, seed, every)
         async with Wire(hosts, clock=clock, api_key=api_key, draw=Random(seed)) as wire:
             broker = BinanceBroker(wire, symbols)
             setup = live_kit.late_setup(data_dir, feed, broker, clock, strategy, params, **named)
             loop.busy += 1  # opening a journal takes real time only
             async with opened(setup) as (runner, cursor):
                 loop.busy -= 1
-                ending = await runner.main(cursor)
-                return Scene(ending, runner.session, venue, wire, broker)
+                playing = asyncio.create_task(runner.main(cursor))
+                await asyncio.wait([playing], timeout=stop_after_s)
+                if not playing.done():
+                    playing.cancel()
+                    await asyncio.wait([playing])
+                    return None
+                return Scene(playing.result(), runner.session, venue, wire, broker)
+
+    try:
+        if broken_off:
+            assert await run(minutes, broken_off * 60.0) is None
+            alone = minutes[broken_off:back_at]
+            feed = live_kit.LateFeed(clock, Street(venue), symbols, alone, seed, every)
+            await feed.feed(lambda _: None, None)
+        found = await run(minutes[back_at:], None)
+        assert found is not None
+        return found
     finally:
         await server.stop()
         venue.stop()

@@ -63,3 +63,17 @@ def test_lost_answers_and_a_dying_stream_leave_the_ledger_as_the_venues(tmp_path
     ids = [row["params"]["newClientOrderId"] for row in found.requests("POST", ORDER)]
     assert len(ids) == len(set(ids))  # nothing was sent twice
     found.agree()
+
+
+def test_an_engine_that_is_gone_finds_what_happened_meanwhile(tmp_path: Path) -> None:
+    """Two positions are open when it goes; their targets fill while it is away, and their stops are left behind."""
+    found = play(tmp_path, 45, broken_off=33, back_at=38)
+    assert found.ending.summary["run"] == "paper-0001"
+    assert found.ending.summary["completed_trades"] == 2
+    ids = [row["params"]["newClientOrderId"] for row in found.requests("POST", ORDER)]
+    assert len(ids) == len(set(ids)) == 2
+    assert len(found.requests("DELETE", ALGO)) >= 2
+    assert not found.session.engine.table.live
+    assert not found.venue.algos.records.open(None)
+    assert not found.session.engine.halts.reasons
+    found.agree()

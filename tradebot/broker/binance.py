@@ -43,6 +43,8 @@ OLDEST_S = 300.0
 """And measured no longer ago than this."""
 LAST_S = 2.0
 """Seconds that requests on their way have when the run ends."""
+LOOK_S = 1.0
+"""Seconds between two looks at how long a ban still lasts."""
 SET_AS_WANTED = -4046
 """The exchange's word for a margin mode that is as wanted already."""
 
@@ -313,6 +315,13 @@ class BinanceBroker:
             self._banned_until = until
             seconds = -(-(until - self._now) // 1000)
             self._tell(VenueNote(self._now, "banned", f"for {seconds} s", "ban"))
+            self._spawn("ban", self._sit_out())
+
+    async def _sit_out(self) -> None:
+        """Wait for the ban's end; then everything that may have happened meanwhile is read first."""
+        while (left := self._wire.budget.banned_until - self._now) > 0:
+            await asyncio.sleep(min(left / 1000, LOOK_S))
+        self._tell(Reconnected(self._now, "(the ban is over)"))
 
     # -- tasks ----------------------------------------------------------------------------------------------------
 

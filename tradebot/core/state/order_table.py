@@ -26,16 +26,12 @@ from tradebot.core.model.values import (
     Purpose,
     TimeInForce,
 )
+from tradebot.core.state.exit_pace import FAR, RETRY_MS, SLOW_RETRY_MS, ExitPace
 from tradebot.core.state.fills import export_fill, restored_fill
 from tradebot.core.state.orders import TrackedOrder
 
 ANSWER_MS = 5_000
 """Without any answer for so long the fate of an order is unknown."""
-RETRY_MS = 1_000
-"""Between two look-ups of an order, two cancels of it, two tries to leave a position."""
-SLOW_RETRY_MS = 5_000
-"""Between two tries to leave a position once ``MOST_REFUSALS`` in a row were refused."""
-MOST_REFUSALS = 3
 FILLS_MS = 300
 """Fills that were announced have so long to come by themselves."""
 LEDGER_MS = 30_000
@@ -54,30 +50,6 @@ REMEMBERED = 32
 """Finished orders kept where the exchange is in the process: it says nothing late, and every commit writes them."""
 
 NO_SUCH_ORDER = "the venue has no such order"
-
-FAR = 1 << 62
-
-
-@dataclass(slots=True)
-class ExitPace:
-    """When a symbol's last try to leave was sent (UTC ms) and how many in a row were refused.
-
-    ``judged`` says that the last try is among these: its other pieces do not count again.
-    """
-
-    tried: int = -FAR
-    refused: int = 0
-    judged: bool = False
-
-    def begin(self, at: int) -> None:
-        """A try is sent."""
-        self.tried = at
-        self.judged = False
-
-    @property
-    def next(self) -> int:
-        """The earliest time of the next try (UTC ms)."""
-        return self.tried + (SLOW_RETRY_MS if self.refused >= MOST_REFUSALS else RETRY_MS)
 
 
 @dataclass(slots=True)

@@ -23,8 +23,9 @@ from tradebot.core.model.events import (
     FundingPaid,
 )
 from tradebot.core.model.money import ZERO, plain
+from tradebot.core.state.exit_pace import FAR
 from tradebot.core.state.instrument import InstrumentState
-from tradebot.core.state.order_table import ANSWER_MS, FAR, LEDGER_MS
+from tradebot.core.state.order_table import ANSWER_MS, LEDGER_MS
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.trading.answers import TAKEN_OVER, Answers, of_another
 from tradebot.core.trading.exits import Exits

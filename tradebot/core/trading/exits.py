@@ -13,14 +13,8 @@ from tradebot.core.model.effects import ReadBack
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Order, OrderStatus, OrderType, Purpose, Side
 from tradebot.core.risk import gate
+from tradebot.core.state.exit_pace import FAR, MOST_REFUSALS, RETRY_MS, SLOW_RETRY_MS, ExitPace
 from tradebot.core.state.instrument import InstrumentState
-from tradebot.core.state.order_table import (
-    FAR,
-    MOST_REFUSALS,
-    RETRY_MS,
-    SLOW_RETRY_MS,
-    ExitPace,
-)
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.trading.shared import Shared
 

@@ -15,7 +15,7 @@ from tradebot.core.model.events import (
     Reconnected,
     VenueNote,
 )
-from tradebot.core.state.order_table import FAR
+from tradebot.core.state.exit_pace import FAR
 from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.shared import Shared

@@ -13,8 +13,8 @@ from tradebot.core.model.approved import Refused
 from tradebot.core.model.money import ZERO, ceil_to, floor_to, plain, quotient_at_8
 from tradebot.core.model.values import HOUR_MS, Order, OrderStatus, OrderType, Purpose, Side
 from tradebot.core.risk import gate
+from tradebot.core.state.exit_pace import FAR, RETRY_MS
 from tradebot.core.state.instrument import InstrumentState, Plan
-from tradebot.core.state.order_table import FAR, RETRY_MS
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.shared import Shared
