@@ -78,7 +78,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "no speed": ("--speed", "-1"),
     "no timeframe": ("--timeframe", "7x"),
     "unknown option": ("--sped", "max"),
-    "binance": ("--market", "binance"),
+    "binance at a speed": ("--market", "binance", "--speed", "60"),
 }
 
 

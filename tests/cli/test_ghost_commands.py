@@ -208,7 +208,7 @@ BAD: list[tuple[tuple[str, ...], int, str]] = [
     (("ghost", "--set", "ghost.notional=0"), 2, "ghost.notional"),
     (("ghost", "--set", "ghost.notional=lots"), 2, "ghost.notional"),
     (("ghost", "nowhere.csv"), 1, "nowhere.csv"),
-    (("ghost", "--market", "binance"), 2, "binance"),
+    (("ghost", "--market", "binance", "--speed", "60"), 2, "speed"),
 ]
 
 
