@@ -259,3 +259,23 @@ async def test_a_ban_is_said_once_and_nothing_leaves() -> None:
         await counter.until(lambda: "ban is over" in counter.of(Reconnected)[-1].detail)
         stop = counter.send(counter.order("s"))
         assert (await counter.word(stop)).status is OrderStatus.WORKING
+
+
+async def test_an_answer_of_another_shape_halts_entries_and_breaks_nothing() -> None:
+    rows = {"do": "answer", "status": 200, "body": '[{"symbol": "BTCUSDT"}]'}
+    fault = {"method": "GET", "path": "/fapi/v1/userTrades", **rows}
+    async with serving(faults=[fault]) as counter:
+        counter.broker.read_back(BTC, 0)
+        await counter.until(lambda: [n for n in counter.of(VenueNote) if n.halt == "unexplained"])
+        stop = counter.send(counter.order("s"))
+        assert (await counter.word(stop)).status is OrderStatus.WORKING
+
+
+@pytest.mark.parametrize("text", ["{", "null", "[" * 100_000, "x" * 1_000_000, '{"e": 1e999}'])
+async def test_a_message_that_is_none_halts_entries_and_the_stream_goes_on(text: str) -> None:
+    async with serving() as counter:
+        counter.broker._hear(private_stream._parsed(text))
+        (note,) = [n for n in counter.of(VenueNote) if n.halt == "unexplained"]
+        assert len(note.detail) < 400
+        order = counter.send(counter.order())
+        await counter.until(lambda: [f for f in counter.of(Filled) if f.fill.order_id == order.id])

@@ -93,6 +93,8 @@ ROWS: dict[str, tuple[Reply, Fate]] = {
     "503 unknown error": (refused(-1000, 503), Fate.UNKNOWN),
     "503 throttled": (refused(-1008, 503), Fate.REJECTED),
     "504": (answered(504), Fate.UNKNOWN),
+    "a code beyond all numbers": (answered(400, text='{"code": Infinity}'), Fate.UNKNOWN),
+    "a body without an end": (answered(200, text="[" * 100_000), Fate.UNKNOWN),
 }
 
 
@@ -110,7 +112,7 @@ def test_the_algo_service_has_names_of_its_own() -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["code", "msg", "orderId", "clientOrderId"]), inner)

@@ -28,12 +28,18 @@ class BesideClock:
         self._begin = venue.now()
         self.behind_ms = behind_ms
         self.set_by = 0
+        self.jumped_ms = 0
+
+    def venue_jumps(self, ms: int) -> None:
+        """Set the venue's clock only: ours goes on as if nothing had been."""
+        self.jumped_ms += ms
+        self._venue.jump(ms)
 
     def wall_ms(self) -> int:
-        return self._venue.now() - self.behind_ms + self.set_by
+        return self._venue.now() - self.jumped_ms - self.behind_ms + self.set_by
 
     def monotonic(self) -> float:
-        return (self._venue.now() - self._begin) / 1000
+        return (self._venue.now() - self.jumped_ms - self._begin) / 1000
 
     def sleep(self, seconds: float) -> None:
         self._venue.advance(round(seconds * 1000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from kits import binance_scene as scene
 from kits import live_kit as kit
 
@@ -24,7 +25,9 @@ def minutes(count: int, seed: int = 0) -> list[list[Any]]:
 
 def play(tmp_path: Path, count: int, seed: int = 0, **named: Any) -> scene.Scene:
     found: scene.Scene = kit.play(
-        lambda loop: scene.trade(loop, tmp_path, minutes(count, seed), params=PARAMS, **named)
+        lambda loop: scene.trade(
+            loop, tmp_path, minutes(count, seed), params=PARAMS, seed=seed or 1, **named
+        )
     )
     assert found.ending.state == "ended", found.ending.why
     return found
@@ -76,4 +79,55 @@ def test_an_engine_that_is_gone_finds_what_happened_meanwhile(tmp_path: Path) ->
     assert not found.session.engine.table.live
     assert not found.venue.algos.records.open(None)
     assert not found.session.engine.halts.reasons
+    found.agree()
+
+
+REQUEST_FAULTS: list[dict[str, Any]] = [
+    {"do": "accept_then_close"},
+    {"do": "accept_then_garbage", "form": "html"},
+    {"do": "accept_then_timeout"},
+    {"do": "error", "code": -1007},
+    {"do": "error", "code": -1021},
+    {"do": "error", "code": -1008},
+    {"do": "unavailable", "meaning": "not_executed"},
+    {"do": "delay", "ms": 500, "to_ms": 4000},
+]
+STREAM_FAULTS: list[dict[str, Any]] = [
+    {"do": "drop", "probability": 0.2},
+    {"do": "duplicate", "probability": 0.2},
+    {"do": "late", "ms": 10, "to_ms": 3000, "probability": 0.3},
+    {"do": "disconnect", "probability": 0.1},
+]
+STORM = [
+    *(
+        {**fault, "method": method, "probability": 0.03}
+        for fault in REQUEST_FAULTS
+        for method in ("POST", "GET", "DELETE")
+    ),
+    *({**fault, "event": "*", "stream": "private"} for fault in STREAM_FAULTS),
+    {"do": "reset", "probability": 0.01},
+    {"do": "algo_blind", "seconds": 4.0, "probability": 0.3},
+]
+
+
+@pytest.mark.parametrize(
+    ("seed", "count"),
+    [(4, 60), *(pytest.param(n, 300, marks=pytest.mark.full) for n in range(11, 23))],
+)
+def test_in_a_storm_nothing_is_lost_doubled_or_left_behind(
+    tmp_path: Path, seed: int, count: int
+) -> None:
+    """A fifth of all requests and half of all messages go wrong, in every way there is."""
+    found = play(tmp_path, count, seed, faults=STORM)
+    sent = [
+        row["params"].get("newClientOrderId") or row["params"].get("clientAlgoId")
+        for path in (ORDER, ALGO)
+        for row in found.requests("POST", path)
+        if row["params"]  # those whose connection ended before they were read have none
+    ]
+    assert len(sent) == len(set(sent))
+    assert found.ending.summary["completed_trades"] >= 1
+    assert not found.session.engine.halts.reasons
+    if not found.venue.desk.exchange.positions:
+        assert not found.venue.algos.records.open(None)
     found.agree()

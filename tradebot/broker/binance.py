@@ -16,7 +16,7 @@ from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
 from tradebot.broker.outcomes import Fate, Verdict, judge_order
 from tradebot.broker.private_stream import PrivateStream
-from tradebot.broker.user_events import Follow, UserEvents
+from tradebot.broker.user_events import UNEXPLAINED, Follow, UserEvents
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
@@ -345,6 +345,9 @@ class BinanceBroker:
             await work
         except ExchangeError:
             pass  # whoever wants to know asks again
+        except Exception as error:  # an answer of a shape nobody thought of: it must not vanish
+            detail = f"{name}: {type(error).__name__}: {error}"
+            self._tell(VenueNote(self._now, "an answer", detail, UNEXPLAINED))
         finally:
             work.close()
             self._busy.discard(name)

@@ -52,6 +52,7 @@ class PrivateStream:
         self._draw = draw or Random()
         self._why = ""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._closing: asyncio.Task[Any] | None = None
         self._heard = self._opened = self._kept = 0.0
 
     async def listen(self) -> None:
@@ -73,7 +74,8 @@ class PrivateStream:
         """Have the connection ended and another made."""
         self._why = why
         if self._socket is not None:
-            asyncio.get_running_loop().create_task(self._socket.close()).add_done_callback(_done)
+            self._closing = asyncio.create_task(self._socket.close())
+            self._closing.add_done_callback(_done)
 
     async def _listen_once(self) -> None:
         url = f"{self._wire.hosts.stream_url('private')}?listenKey={await self._key()}"
@@ -134,7 +136,7 @@ def _parsed(text: str) -> Any:
     """Return a message's JSON, or the text itself where it is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

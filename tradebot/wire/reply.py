@@ -32,7 +32,7 @@ class Reply:
         """The body as JSON values; None where it is no JSON."""
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     @property
@@ -41,7 +41,7 @@ class Reply:
         code = _field(self.body, "code")
         try:
             return int(code)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return 0
 
     @property
