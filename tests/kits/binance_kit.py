@@ -218,8 +218,9 @@ class Run:
 
     async def kill(self) -> None:
         """End it without a word, as SIGKILL does: nothing more is committed."""
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        async with self.runner.record._turn:  # no commit is on its way
+            self.task.cancel()
+            await asyncio.wait({self.task}, timeout=30)
 
     @property
     def engine(self) -> Engine:
