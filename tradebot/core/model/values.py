@@ -229,7 +229,7 @@ class Bar(BarDraft):
         at: int | None = None,
     ) -> Self:
         """Make a bar; see the class for what its parts are."""
-        draft: Any = object.__new__(BarDraft)
+        draft: Any = BarDraft()
         draft.symbol = symbol
         draft.open_time = open_time
         draft.interval = interval

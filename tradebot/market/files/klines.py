@@ -7,7 +7,7 @@ else is decided off that path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from math import nextafter
 from typing import Any, TypeAlias
@@ -30,8 +30,6 @@ ANY_PRICE: Bounds = (nextafter(0.0, 1.0), nextafter(MOST, 0.0))
 
 Row: TypeAlias = tuple[int, int, tuple[str, ...], float, float, float, float, float]
 """Place in its block, open time (UTC ms), the five numbers as text, and as floats."""
-
-new: Callable[[type[BarDraft]], Any] = object.__new__
 
 _END = 4_102_444_800_000  # 2100-01-01
 _NAMES = ("open", "high", "low", "close", "volume")
@@ -107,7 +105,7 @@ class Klines:
                 and 0 <= volume < most
             ):
                 # what Bar does, written out: the call would double what a bar costs
-                bar = new(BarDraft)
+                bar: Any = BarDraft()
                 bar.symbol = symbol
                 bar.open_time = time
                 bar.interval = interval
