@@ -20,7 +20,6 @@ from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import (
     DAY_MS,
     Fill,
-    Order,
     OrderStatus,
     OrderType,
     Purpose,
@@ -28,7 +27,7 @@ from tradebot.core.model.values import (
 )
 from tradebot.core.state.exit_pace import FAR, RETRY_MS, SLOW_RETRY_MS, ExitPace
 from tradebot.core.state.fills import export_fill, restored_fill
-from tradebot.core.state.orders import TrackedOrder
+from tradebot.core.state.orders import TrackedOrder, order_of
 
 ANSWER_MS = 5_000
 """Without any answer for so long the fate of an order is unknown."""
@@ -84,6 +83,7 @@ class OrderTable:
         self.sent = 0
         self._aliases: dict[tuple[str, str], str] = {}
         self._trades: dict[str, dict[str, None]] = {}
+        self._leaving: dict[str, int] = {}  # finished orders by when they may be forgotten
 
     # -- what is wanted of the venue -------------------------------------------------------------
 
@@ -105,21 +105,7 @@ class OrderTable:
 
     def adopt(self, read: OrderRead) -> None:
         """Take up an order of ours that was read from the venue and is on no record."""
-        purpose = _purpose_of(read)
-        kind = OrderType.LIMIT if read.trigger is None else OrderType.STOP_MARKET
-        if read.trigger is not None and purpose is Purpose.TARGET:
-            kind = OrderType.TAKE_PROFIT_MARKET
-        order = Order(
-            id=read.order_id,
-            symbol=read.symbol,
-            side=read.side,
-            type=kind,
-            qty=read.qty,
-            price=read.price,
-            trigger=read.trigger,
-            reduce_only=read.reduce_only,
-            purpose=purpose,
-        )
+        order = order_of(read)
         tracked = TrackedOrder.sent(order, 0, self.now)
         tracked.heard_at = self.now
         tracked.hear(read.status, None, read.filled)
@@ -255,6 +241,7 @@ class OrderTable:
     def _revive(self, tracked: TrackedOrder) -> None:
         tracked.revive()
         tracked.kept_until = 0
+        self._leaving.pop(tracked.order.id, None)
         self._trades.setdefault(tracked.order.symbol, {})[tracked.order.id] = None
         self.finished.pop(tracked.order.id, None)
         self.live[tracked.order.id] = tracked
@@ -340,30 +327,37 @@ class OrderTable:
         self.entries.pop(order_id, None)
         self.finished[order_id] = tracked
         if not tracked.told:  # it has no part in any trade
-            tracked.kept_until = self.now + DAY_MS
+            self._keep(tracked)
             self._trades.get(tracked.order.symbol, {}).pop(order_id, None)
         if not self.outside and len(self.finished) > REMEMBERED:
             self._forget(next(iter(self.finished)))
+
+    def _keep(self, tracked: TrackedOrder) -> None:
+        """Remember a finished order for a day from now, and no longer."""
+        tracked.kept_until = self._leaving[tracked.order.id] = self.now + DAY_MS
 
     def close_trade(self, symbol: str) -> None:
         """A symbol is flat: the finished orders of its trade are kept for a day more."""
         going = self._trades.pop(symbol, {})
         for order_id in going:
             tracked = self.finished.get(order_id)
-            if tracked is not None:
-                tracked.kept_until = tracked.kept_until or self.now + DAY_MS
+            if tracked is not None and not tracked.kept_until:
+                self._keep(tracked)
         alive = [order_id for order_id in going if order_id in self.live]
         if alive:
             self._trades[symbol] = dict.fromkeys(alive)
 
     def forget_old(self) -> None:
         """Forget the finished orders whose trade has been closed, or that ended without any, a day ago."""
-        for order_id, tracked in tuple(self.finished.items()):
-            if 0 < tracked.kept_until <= self.now:
-                self._forget(order_id)
+        while self._leaving:
+            order_id, until = next(iter(self._leaving.items()))  # the first that may go
+            if until > self.now:
+                return
+            self._forget(order_id)
 
     def _forget(self, order_id: str) -> None:
         tracked = self.finished.pop(order_id)
+        self._leaving.pop(order_id, None)
         for venue_id in (tracked.venue_id, tracked.child_id):
             self._aliases.pop((tracked.order.symbol, venue_id), None)
 
@@ -393,6 +387,8 @@ class OrderTable:
         for values in state["finished"]:
             tracked = TrackedOrder.restored(values)
             self.finished[tracked.order.id] = tracked
+        kept = sorted((t.kept_until, name) for name, t in self.finished.items() if t.kept_until)
+        self._leaving = {order_id: until for until, order_id in kept}
         for tracked in (*self.live.values(), *self.finished.values()):
             for venue_id in filter(None, (tracked.venue_id, tracked.child_id)):
                 self._aliases[tracked.order.symbol, venue_id] = tracked.order.id
@@ -401,15 +397,6 @@ class OrderTable:
         self.strangers = [Stranger(restored_fill(fill), at) for fill, at in state["strangers"]]
         self.sent = state["sent"]
         self.prefix = state["prefix"]
-
-
-def _purpose_of(read: OrderRead) -> Purpose:
-    """Return why an order was sent: its id ends with that; what it may do counts more than what it is called."""
-    if not read.reduce_only:
-        return Purpose.ENTRY
-    letter = read.order_id[-1:]
-    closing = (Purpose.STOP, Purpose.TARGET)
-    return next((purpose for purpose in closing if purpose.value == letter), Purpose.EXIT)
 
 
 def _patience(waited: int) -> int:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from tradebot.core.model.account import OrderRead
 from tradebot.core.model.events import OrderUpdate
 from tradebot.core.model.money import ZERO, quotient_at_8
 from tradebot.core.model.values import (
@@ -287,6 +288,34 @@ class TrackedOrder:
 
 
 _TIMES = ("heard_at", "asked_at", "cancelled_at", "short_at", "missed_at", "kept_until")
+
+
+def order_of(read: OrderRead) -> Order:
+    """Return the order of ours that was read from the venue, as it must have been sent."""
+    purpose = _purpose_of(read)
+    kind = OrderType.LIMIT if read.trigger is None else OrderType.STOP_MARKET
+    if read.trigger is not None and purpose is Purpose.TARGET:
+        kind = OrderType.TAKE_PROFIT_MARKET
+    return Order(
+        id=read.order_id,
+        symbol=read.symbol,
+        side=read.side,
+        type=kind,
+        qty=read.qty,
+        price=read.price,
+        trigger=read.trigger,
+        reduce_only=read.reduce_only,
+        purpose=purpose,
+    )
+
+
+def _purpose_of(read: OrderRead) -> Purpose:
+    """Return why an order was sent: its id ends with that; what it may do counts more than what it is called."""
+    if not read.reduce_only:
+        return Purpose.ENTRY
+    letter = read.order_id[-1:]
+    closing = (Purpose.STOP, Purpose.TARGET)
+    return next((purpose for purpose in closing if purpose.value == letter), Purpose.EXIT)
 
 
 def _text(value: Decimal | None) -> str | None:
