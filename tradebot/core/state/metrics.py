@@ -22,18 +22,22 @@ class Drawdown:
         self.deepest = ZERO
         self.deepest_pct = ZERO
 
-    def see(self, equity: Decimal) -> None:
-        """Take the next equity value."""
-        if equity >= self.peak:
+    def see(self, equity: Decimal) -> bool:
+        """Take the next equity value; return whether this fall is deeper than all before, in USDT or in percent."""
+        peak = self.peak
+        if equity >= peak:
             self.peak = equity
             self.now = ZERO
-            return
-        self.now = self.peak - equity
-        if self.now > self.deepest:
-            self.deepest = self.now
+            return False
+        self.now = now = peak - equity
+        deeper = now > self.deepest
+        if deeper:
+            self.deepest = now
         # a deeper fall in percent can be a shallower one in USDT, from a lower peak
-        if self.peak > 0 and self.now * HUNDRED > self.deepest_pct * self.peak:
-            self.deepest_pct = quotient_at_8(self.now * HUNDRED, self.peak, "ROUND_HALF_EVEN")
+        if peak > 0 and now * HUNDRED > self.deepest_pct * peak:
+            self.deepest_pct = quotient_at_8(now * HUNDRED, peak, "ROUND_HALF_EVEN")
+            deeper = True
+        return deeper
 
     def shift(self, amount: Decimal) -> None:
         """Move the peak with money that came in or went out and is no result (USDT)."""

@@ -213,9 +213,10 @@ class Accounts:
         if shared.outside and any(book.moved_at >= asked for book in shared.books.values()):
             return
         ledger = self.ledger_wallet()
-        agrees = abs(wallet - ledger) < CENT if shared.outside else wallet == ledger
-        text = f"the venue's wallet is {plain(wallet)}, the ledger says {plain(ledger)}"
-        self._weigh("wallet", "" if agrees else text, asked, "")
+        text = ""
+        if abs(wallet - ledger) >= CENT if shared.outside else wallet != ledger:
+            text = f"the venue's wallet is {plain(wallet)}, the ledger says {plain(ledger)}"
+        self._weigh("wallet", text, asked, "")
 
     def _compare_orders(self, books: Sequence[InstrumentState], event: AccountRead) -> None:
         """Look up orders of ours that were not read; find out whose the others are."""

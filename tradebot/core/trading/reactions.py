@@ -74,21 +74,24 @@ class Reactions:
 
     def disturb(self) -> None:
         """Something happened that is no price: it may change anything the calm bands came from."""
-        self.catch_up()
+        if self.late:
+            self.catch_up()
         self.calm = NEVER
 
     def catch_up(self) -> None:
         """Work out the equity that calm prices have left as it was."""
         if self.late:
             self.late = False
-            self.equity = self._shared.exposure.equity()
-            self._look(self.equity)
+            self.equity = equity = self._shared.exposure.equity()
+            if self._drawdown.see(equity):
+                self._note_low(equity)
 
     def see_equity(self) -> None:
         """Take the equity as it is now, and react in this very call if a loss limit is reached."""
         self.late = False
         self.equity = equity = self._shared.exposure.equity()
-        self._look(equity)
+        if self._drawdown.see(equity):
+            self._note_low(equity)
         watch = self._shared.watch
         if watch.floor is None or equity > watch.floor:
             return
@@ -103,8 +106,9 @@ class Reactions:
     def point(self, why: str, at: int) -> None:
         """Note a point of the equity curve, and before it the lows it had since the last one."""
         drawdown, out = self.drawdown.now, self._shared.out
-        here = (self.equity, drawdown)
-        out.extend(low for low in self.take_lows() if (low.equity, low.drawdown) != here)
+        if self._lows:
+            here = (self.equity, drawdown)
+            out.extend(low for low in self.take_lows() if (low.equity, low.drawdown) != here)
         out.append(EquityPoint(at, self.equity, self._shared.portfolio.cash, drawdown, why))
 
     def take_lows(self) -> list[EquityPoint]:
@@ -131,14 +135,7 @@ class Reactions:
             for at, equity, cash, drawdown, why in lows
         ]
 
-    def _look(self, equity: Decimal) -> None:
-        falls = self._drawdown
-        deepest, in_percent = falls.deepest, falls.deepest_pct
-        falls.see(equity)
-        if falls.deepest is not deepest or falls.deepest_pct is not in_percent:
-            self._fallen(equity)
-
-    def _fallen(self, equity: Decimal) -> None:
+    def _note_low(self, equity: Decimal) -> None:
         """Keep the low until a point is noted; those it is deeper than both ways are no lows any more."""
         now, shared = self._drawdown.now, self._shared
         peak = self._drawdown.peak

@@ -18,6 +18,7 @@ from tradebot.core.model.effects import (
     Countdown,
     Effect,
     EquityPoint,
+    FillBooked,
     LookUp,
     OrderChanged,
     Place,
@@ -99,6 +100,7 @@ class Session:
         self._timers: dict[str, int] = {}
         self._next_timer = FAR
         self._next_check = 0
+        self._process = engine.process  # the hot path: bound once, not once a step
         self._on_market = broker.on_market
         self._outside = broker.outside
 
@@ -109,10 +111,8 @@ class Session:
             self.wake(getattr(first, "open_time", first.at))
         if self._clock is not None:
             self._arrived = self._clock()
-        engine = self.engine
-        process = engine.process
-        sink = self.sink
-        for event in self._on_market(step):
+        engine, process, on_market, sink = self.engine, self._process, self._on_market, self.sink
+        for event in on_market(step):
             effects = process(event)
             if sink is not None:
                 sink(event, effects)
@@ -213,9 +213,15 @@ class Session:
 
     def _do(self, effect: Effect) -> None:
         match effect:
+            case FillBooked():  # those of every trade first: each class that is tried costs
+                self.digest.take(effect)
             case Place():
                 self.digest.take(effect)
                 self._send(effect)
+            case SignalJudged():
+                self.digest.take(effect)
+                if self.ghosts is not None:
+                    self._judged.append(effect)
             case Cancel() | LookUp() | ReadBack() | Reconcile() | Countdown():
                 self._send(effect)
             case WakeAt(key, at):
@@ -225,12 +231,8 @@ class Session:
                 )  # the key may have had an earlier time
             case StopRun():
                 self.stopped = self.stopped or effect
-            case SignalJudged():
-                self.digest.take(effect)
-                if self.ghosts is not None:
-                    self._judged.append(effect)
-            case _:
-                self.digest.take(effect)
+            case _:  # all others are for the record
+                pass
 
     def _send(self, effect: Outgoing) -> None:
         """Hand an effect to a broker in this process; for one outside it waits to be put on record."""
