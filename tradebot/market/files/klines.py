@@ -1,16 +1,17 @@
 """Klines and mark klines: from lines to bars.
 
-The hot path: a year of minutes passes through ``Klines.steps``. A block of lines is taken apart column
-by column, which is done in C; a good row is then one chain of comparisons away from its Bar, and everything
-else is decided off that path.
+The hot path: a year of minutes passes through ``Klines.steps``. A block of lines is taken apart and looked
+over column by column, which is done in C; where all its rows are good they become bars without another look,
+and everything else is decided off that path.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from math import nextafter
-from typing import Any, TypeAlias
+from math import inf, nextafter
+from operator import le
+from typing import Any, NamedTuple, TypeAlias
 
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.times import iso
@@ -28,11 +29,23 @@ Bounds: TypeAlias = tuple[float, float]
 ANY_PRICE: Bounds = (nextafter(0.0, 1.0), nextafter(MOST, 0.0))
 """Any price above 0 and below ``MOST``."""
 
-Row: TypeAlias = tuple[int, int, tuple[str, ...], float, float, float, float, float]
-"""Place in its block, open time (UTC ms), the five numbers as text, and as floats."""
+Row: TypeAlias = tuple[int, tuple[str, ...], float, float, float, float, float]
+"""Open time (UTC ms), the five numbers as text, and as floats."""
 
 _END = 4_102_444_800_000  # 2100-01-01
 _NAMES = ("open", "high", "low", "close", "volume")
+
+
+class Columns(NamedTuple):
+    """A block of rows: their open times (UTC ms), and the columns of the five numbers as text and as floats."""
+
+    times: list[int]
+    texts: list[list[str]]
+    floats: list[list[float]]
+
+    def rows(self) -> Iterator[Row]:
+        """Put the columns together again, row by row."""
+        return zip(self.times, zip(*self.texts, strict=True), *self.floats, strict=True)
 
 
 class Klines:
@@ -87,43 +100,48 @@ class Klines:
     def _block(
         self, file: DataFile, start: int, lines: list[str]
     ) -> Iterator[Sequence[MarketEvent]]:
-        """Read a block of lines column by column; a row that is odd in any way is read by ``_odd``."""
+        """Read a block of lines column by column; where one is odd in any way, line by line."""
         columns = _columns(file, lines)
-        if columns is None:
+        if columns is None or not self._in_order(columns):
             for number, line in enumerate(lines, start):
                 yield from self._odd(file, number, line)
             return
         make, symbol, interval = self.make, self.symbol, self.interval
-        (least, dearest), most = self.bounds, MOST
         last = interval - 1
-        expected = self._expected
-        for row, time, text, opened, high, low, close, volume in columns:
-            if (
-                time == expected
-                and least <= low <= opened <= high <= dearest
-                and low <= close <= high
-                and 0 <= volume < most
-            ):
-                # what Bar does, written out: the call would double what a bar costs
-                bar: Any = BarDraft()
-                bar.symbol = symbol
-                bar.open_time = time
-                bar.interval = interval
-                bar.at = time + last
-                bar.text = text
-                bar.open = opened
-                bar.high = high
-                bar.low = low
-                bar.close = close
-                bar.volume = volume
-                bar.__class__ = make
-                expected = time + interval
-                yield (bar,)
-            else:
-                self._expected = expected
-                yield from self._odd(file, start + row, lines[row])
-                expected = self._expected
-        self._expected = expected
+        for time, text, opened, high, low, close, volume in columns.rows():
+            # what Bar does, written out: the call would double what a bar costs
+            bar: Any = BarDraft()
+            bar.symbol = symbol
+            bar.open_time = time
+            bar.interval = interval
+            bar.at = time + last
+            bar.text = text
+            bar.open = opened
+            bar.high = high
+            bar.low = low
+            bar.close = close
+            bar.volume = volume
+            bar.__class__ = make
+            yield (bar,)
+        self._expected = columns.times[-1] + interval
+
+    def _in_order(self, columns: Columns) -> bool:
+        """Whether every row is a good bar and follows the one before; a whole column is asked at a time."""
+        times, begins = columns.times, self._expected
+        opened, high, low, close, volume = columns.floats
+        least, dearest = self.bounds
+        return (
+            times == list(range(begins, begins + len(times) * self.interval, self.interval))
+            and least <= min(low)
+            and max(high) <= dearest
+            and all(map(le, low, opened))
+            and all(map(le, opened, high))
+            and all(map(le, low, close))
+            and all(map(le, close, high))
+            and min(volume) >= 0
+            and max(volume) < MOST
+            and sum(volume) < inf  # not where one is NaN, which the two before may not have seen
+        )
 
     def _odd(self, file: DataFile, number: int, line: str) -> Iterator[Sequence[MarketEvent]]:
         """Read one row by itself: a first one, one after a gap, a blank or a bad one."""
@@ -168,8 +186,8 @@ class Klines:
         self.findings.gap(Gap(self.symbol, expected, time - self.interval, missing, mark))
 
 
-def _columns(file: DataFile, lines: list[str]) -> Iterator[Row] | None:
-    """Return the rows of a block, taken apart column by column; None where that does not work out.
+def _columns(file: DataFile, lines: list[str]) -> Columns | None:
+    """Return a block taken apart column by column; None where that does not work out.
 
     A row with a field too many beside one with a field too few is not seen here: its time is not the
     expected one.
@@ -184,10 +202,9 @@ def _columns(file: DataFile, lines: list[str]) -> Iterator[Row] | None:
             times = [milliseconds(field, micro=True) for field in fields[::width]]
         else:
             times = list(map(int, fields[::width]))
-        numbers = [list(map(float, column)) for column in texts]
+        return Columns(times, texts, [list(map(float, column)) for column in texts])
     except ValueError:
         return None
-    return zip(range(len(lines)), times, zip(*texts, strict=True), *numbers, strict=True)
 
 
 def rows(file: DataFile) -> Iterator[tuple[int, list[str]]]:
