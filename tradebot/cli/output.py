@@ -162,16 +162,22 @@ def _described(error: TradebotError) -> dict[str, Any]:
     return {name: getattr(error, name) for name in names}
 
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+"""What JSON has as well."""
+
+
 def jsonable(value: Any) -> Any:
     """Return the value in JSON's types: decimals as plain strings, NaN and infinity as null."""
+    if type(value) in _AS_THEY_ARE:  # most values there are; asking for a Mapping is dear
+        return value
+    if isinstance(value, Decimal):
+        return _decimal(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     if isinstance(value, Enum):
         return jsonable(value.value)
-    if isinstance(value, Decimal):
-        return _decimal(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, PurePath) else value
