@@ -234,21 +234,28 @@ class Engine:
                     reactions.value(book)
         else:  # beside quotes it comes when it comes: a strategy sees the same bar in every mode
             bar = bar.punctual()
-        for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
-            try:
-                signal = book.strategy.on_bar(whole)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                self._fail(raised(error, whole).of(book.strategy))
-                continue
-            if book.cold:
-                book.cold -= 1
-                if signal is not None:
-                    self.entries.hush(book)
-            elif signal is not None and self.started:
-                self.reactions.calm = NEVER
-                self._judge(book, signal, whole)
+        if book.resampler is None:
+            self._ask_strategy(book, bar)
+        else:
+            for whole in book.resampler.add(bar):
+                self._ask_strategy(book, whole)
+
+    def _ask_strategy(self, book: InstrumentState, bar: Bar) -> None:
+        """Show a symbol's strategy a bar of its timeframe, and act on what it says to it."""
+        try:
+            signal = book.strategy.on_bar(bar)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._fail(raised(error, bar).of(book.strategy))
+            return
+        if book.cold:
+            book.cold -= 1
+            if signal is not None:
+                self.entries.hush(book)
+        elif signal is not None and self.started:
+            self.reactions.calm = NEVER
+            self._judge(book, signal, bar)
 
     def _distrust(self, book: InstrumentState, price: Bar | Quote) -> None:
         """A price that is none: entries wait until the next good one, exits go by the last good one."""
