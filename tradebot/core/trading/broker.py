@@ -27,7 +27,8 @@ class Broker(Protocol):
     def on_market(self, step: Sequence[MarketEvent]) -> Iterable[Event]:
         """Take the market events of one moment; give what the engine is to hear, in order.
 
-        Lazy: the engine may be told, and may send, between two of them; consume it to the end.
+        Lazy: the engine may be told, and may send, between two of them; consume it to the end. It is the step
+        itself only where all of that is for the engine: no mark bar, no funding rate.
         """
         ...
 

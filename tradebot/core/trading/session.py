@@ -100,6 +100,7 @@ class Session:
         self._timers: dict[str, int] = {}
         self._next_timer = FAR
         self._next_check = 0
+        self._next_look = 0
         self._process = engine.process  # the hot path: bound once, not once a step
         self._on_market = broker.on_market
         self._outside = broker.outside
@@ -111,8 +112,10 @@ class Session:
             self.wake(getattr(first, "open_time", first.at))
         if self._clock is not None:
             self._arrived = self._clock()
-        engine, process, on_market, sink = self.engine, self._process, self._on_market, self.sink
-        for event in on_market(step):
+        engine, sink = self.engine, self.sink
+        process, on_market = self._process, self._on_market
+        told = on_market(step)
+        for event in told:
             effects = process(event)
             if sink is not None:
                 sink(event, effects)
@@ -120,11 +123,10 @@ class Session:
                 self._carry_out(effects)
         if self.ghosts is not None:
             self._show_ghosts(self.ghosts, step)
-        if type(step[0]) is MarkBar:
+        if told is not step and type(step[0]) is MarkBar:  # no engine is told of those
             self._mark(step)
-        if self._next_timer != FAR:
+        if engine.now >= self._next_look:
             self.wake(engine.now + 1)
-        if engine.now >= self._next_check:
             self._check()
 
     def _mark(self, step: Sequence[MarketEvent]) -> None:
@@ -136,7 +138,10 @@ class Session:
     def _check(self) -> None:
         """Once an hour, tell the engine what the broker's own account says."""
         now = self.engine.now
+        if now < self._next_check:
+            return
         self._next_check = now - now % HOUR_MS + HOUR_MS
+        self._aim()
         for event in self.broker.hourly(now):
             self.deliver(event)
 
@@ -162,7 +167,7 @@ class Session:
                 self._timers[effect.key] = effect.at
             elif not isinstance(effect, StopRun | SignalJudged):
                 self.digest.take(effect)
-        self._next_timer = min(self._timers.values(), default=FAR)
+        self._aim()
 
     @property
     def signals(self) -> int:
@@ -226,9 +231,7 @@ class Session:
                 self._send(effect)
             case WakeAt(key, at):
                 self._timers[key] = at
-                self._next_timer = min(
-                    self._timers.values()
-                )  # the key may have had an earlier time
+                self._aim()  # the key may have had an earlier time
             case StopRun():
                 self.stopped = self.stopped or effect
             case _:  # all others are for the record
@@ -301,11 +304,16 @@ class Session:
         while self._next_timer < before:
             key = min(self._timers, key=lambda k: (self._timers[k], k))
             if self._timers[key] >= before:  # the one that was due has been put off since
-                self._next_timer = self._timers[key]
+                self._aim()
                 return
             at = self._timers.pop(key)
-            self._next_timer = min(self._timers.values(), default=FAR)
+            self._aim()
             self.deliver(WakeUp(max(at, self.engine.now), key))
+
+    def _aim(self) -> None:
+        """Work out when the next timer may be due, and at what time a step has to look after more than events."""
+        self._next_timer = min(self._timers.values(), default=FAR)
+        self._next_look = min(self._next_timer, self._next_check)
 
     @property
     def next_timer(self) -> int:
@@ -328,8 +336,8 @@ class Session:
         self.engine.restore(state["engine"])
         self.broker.restore(state)
         self._timers = dict(state["timers"])
-        self._next_timer = min(self._timers.values(), default=FAR)
         self._next_check = state["next_check"]
+        self._aim()
         self.digest.restore(state["digest"])
         if self.ghosts is not None:
             self.ghosts.restore(state["ghosts"])
