@@ -49,12 +49,12 @@ class EmaCross:
 
     __slots__ = (
         "_atr",
+        "_cold",
         "_fast",
         "_fast_keep",
         "_fast_weight",
         "_gap",
         "_params",
-        "_seen",
         "_slow",
         "_slow_keep",
         "_slow_weight",
@@ -72,14 +72,14 @@ class EmaCross:
         ranged = params.stop_atr > 0 or params.target_atr > 0
         self._atr = ATR(params.atr) if ranged else None
         self.warmup = max(params.slow + 1, params.atr if ranged else 0)
-        self._seen = 0
+        self._cold = self.warmup
         self._fast = 0.0
         self._slow = 0.0
         self._gap = 0.0
 
     def on_bar(self, bar: Bar) -> Signal | None:
         """Take the next closed bar; return a signal where the averages cross, else None."""
-        if self._seen < self.warmup:
+        if self._cold:
             self._warm(bar)
             return None
         close = bar.close
@@ -98,7 +98,7 @@ class EmaCross:
     def _warm(self, bar: Bar) -> None:
         """Feed the averages without looking at the cross."""
         close = bar.close
-        if self._seen:
+        if self._cold < self.warmup:
             self._fast = self._fast_weight * close + self._fast_keep * self._fast
             self._slow = self._slow_weight * close + self._slow_keep * self._slow
         else:
@@ -106,7 +106,7 @@ class EmaCross:
         self._gap = self._fast - self._slow
         if self._atr is not None:
             self._atr.update(bar.high, bar.low, close)
-        self._seen += 1
+        self._cold -= 1
 
     def _signal(self, side: SignalSide, bar: Bar) -> Signal | None:
         """Put the cross in words and prices; None where the stop would be below zero."""
