@@ -178,7 +178,7 @@ def _booked(run: str, wall: int, booked: FillBooked) -> Statement:
 
 # A signal judged again (its reversal has come to its turn) keeps the outcome a ghost may have had.
 _SIGNAL = f"""INSERT OR REPLACE INTO signals VALUES ({", ".join("?" * 14)},
-    (SELECT pnl FROM ghosts WHERE ghosts.run = ?1 AND ghosts.signal = ?2 AND state = 'closed'))"""
+    (SELECT pnl FROM ghosts WHERE ghosts.run = ? AND ghosts.signal = ? AND state = 'closed'))"""
 
 # In a ghost run the outcome of a signal is its hypothetical trade's, not the shadow account's.
 _OUTCOME = """UPDATE signals SET outcome_pnl = ? WHERE run = ? AND id = ? AND NOT EXISTS
@@ -192,7 +192,7 @@ def _judged(run: str, wall: int, signal: SignalJudged) -> Statement:
         *(signal.verdict, codec.canonical(list(signal.refusals))),
         codec.canonical(codec.encode(signal)["indicators"]),
     )
-    return _SIGNAL, row
+    return _SIGNAL, (*row, run, signal.id)
 
 
 def _closed(run: str, wall: int, trade: TradeClosed) -> list[Statement]:
