@@ -153,7 +153,8 @@ class Case:
 
     @property
     def as_json(self) -> bool:
-        return b"--json" in self.words
+        words = self.words  # after a -- it would be a name
+        return b"--json" in (words[: words.index(b"--")] if b"--" in words else words)
 
     def __str__(self) -> str:
         return f"case {self.number}: tradebot {self.words} {self.streams} {self.env}"
