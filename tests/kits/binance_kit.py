@@ -200,7 +200,7 @@ class Run:
         for _ in range(minutes):
             count = self._bars() + len(self.made.symbols)
             await self.made.pass_time(MINUTE_MS, pace)
-            await self.until(lambda count=count: self._bars() >= count)  # type: ignore[misc]
+            await self.until(lambda count=count: self._bars() >= count, pace=20)  # type: ignore[misc]
 
     def _bars(self) -> int:
         bars = self.made.source.cursor()["bars"].values()

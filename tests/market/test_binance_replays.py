@@ -95,14 +95,16 @@ async def test_a_recorded_day_gives_its_bars_and_the_signals_of_the_backtest(
         seen = run.events(Bar)
     last = DAY + (MINUTES - 1) * MINUTE_MS
     want = list(bars([MAY], before, last))
+    seen = [
+        bar for bar in seen if bar.open_time <= last
+    ]  # time went on while the last was waited for
     assert [numbers(bar) for bar in seen] == [numbers(bar) for bar in want]
     path = tmp_path / "BTCUSDT-1m-2025-05.csv"
     path.write_text("".join(f"{bar.open_time},{','.join(bar.text)}\n" for bar in want))
     expected = backtested(path, tmp_path)
-    assert [told(signal) for signal in signals] == [
-        told(signal) for signal in expected if signal.at >= DAY
-    ]
-    assert signals
+    wanted = [told(signal) for signal in expected if signal.at >= DAY]
+    assert [told(signal) for signal in signals][: len(wanted)] == wanted
+    assert wanted
 
 
 def backtested(path: Path, folder: Path) -> list[SignalJudged]:
