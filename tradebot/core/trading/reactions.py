@@ -82,16 +82,14 @@ class Reactions:
         """Work out the equity that calm prices have left as it was."""
         if self.late:
             self.late = False
-            self.equity = equity = self._shared.exposure.equity()
-            if self._drawdown.see(equity):
-                self._note_low(equity)
+            self.equity = self._shared.exposure.equity()
+            self._look()
 
     def see_equity(self) -> None:
         """Take the equity as it is now, and react in this very call if a loss limit is reached."""
         self.late = False
         self.equity = equity = self._shared.exposure.equity()
-        if self._drawdown.see(equity):
-            self._note_low(equity)
+        self._look()
         watch = self._shared.watch
         if watch.floor is None or equity > watch.floor:
             return
@@ -134,6 +132,11 @@ class Reactions:
             EquityPoint(at, Decimal(equity), Decimal(cash), Decimal(drawdown), why)
             for at, equity, cash, drawdown, why in lows
         ]
+
+    def _look(self) -> None:
+        """Follow the deepest fall of the equity."""
+        if self._drawdown.see(self.equity):
+            self._note_low(self.equity)
 
     def _note_low(self, equity: Decimal) -> None:
         """Keep the low until a point is noted; those it is deeper than both ways are no lows any more."""
