@@ -143,6 +143,29 @@ def test_each_kind_leaves_room_for_the_ones_before_it() -> None:
     assert budget.wait_ms(NOON) == 10_000
 
 
+def spend(budget: Budget, weight: int, now: int) -> None:
+    budget.send(weight, 0, now)
+    budget.hear(weight, 0, now, now, 200, {})
+
+
+def test_windows_turn_again_after_a_clock_that_was_far_ahead() -> None:
+    budget = Budget()
+    spend(budget, 1000, NOON + 3_600_000)  # before the first measurement: the wall clock's time
+    assert budget.refusal(Need.DATA, 1000, 0, NOON)
+    spend(budget, 500, NOON + 1)
+    assert budget.weight.used == 1500
+    assert budget.wait_ms(NOON + 1) <= 10_000
+    assert not budget.refusal(Need.DATA, 1000, 0, NOON + 60_000)
+
+
+def test_a_clock_that_is_corrected_a_little_forgets_nothing() -> None:
+    budget = Budget()
+    spend(budget, 1200, NOON + 50)
+    for now in (NOON + 20, NOON - 150, NOON - 1):
+        assert budget.refusal(Need.DATA, 1, 0, now)
+        assert budget.weight.used == 1200
+
+
 def banned(budget: Budget, now: int, text: str = "", **headers: str) -> int:
     budget.send(1, 0, now)
     named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -66,10 +66,14 @@ class Counter:
     unanswered: int = 0
 
     def turn(self, now: int) -> None:
-        """Begin a new window if one has begun; what is on its way may be counted in it."""
+        """Begin a new window if one has begun; what is on its way may be counted in it.
+
+        A clock that is set back leads to an earlier window: nothing is forgotten there, but it ends in its time.
+        """
         begun = now - now % self.length
         if begun > self.begun:
-            self.begun, self.known, self.unanswered = begun, 0, 0
+            self.known, self.unanswered = 0, 0
+        self.begun = begun
 
     @property
     def used(self) -> int:
