@@ -8,6 +8,7 @@ import logging
 import pytest
 from kits.wire_kit import Line, connected
 
+from tradebot.broker.outcomes import Fate, judge_order
 from tradebot.core.model.errors import ExchangeError
 from tradebot.venue.call import Answer, Call, Dropped
 from tradebot.venue.faults import Faults
@@ -96,6 +97,18 @@ async def test_a_refused_connection_is_not_sent_and_a_dropped_one_may_have_been(
         refused = await line.wire.ask(ORDER, entry("tb-2"))
         assert (refused.left, refused.status) == (False, None)
         assert "connect" in refused.error.lower()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_an_order_may_have_been_taken(status: int) -> None:
+    async with connected() as line:
+        there = {"Location": f"{line.server.url}/fapi/v1/order"}
+        line.venue.faults = Instead(line, Answer(status, raw=b"", headers=there))
+        reply = await line.wire.ask(ORDER, entry())
+        assert (reply.left, reply.status) == (True, None)
+        assert "not followed" in reply.error
+        assert judge_order(reply, "tb-1", algo=False).fate is Fate.UNKNOWN
+        assert [row["method"] for row in line.venue.ledger.of("request")] == ["POST"]
 
 
 @pytest.mark.parametrize(

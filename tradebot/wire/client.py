@@ -43,6 +43,10 @@ class Withheld(Exception):
     """We did not send a request ourselves."""
 
 
+class Redirected(aiohttp.ClientError):
+    """An answer points elsewhere: nothing is sent again, least of all an order and a key to another address."""
+
+
 @dataclass(slots=True)
 class Ticket:
     """What is seen of a request while it is on its way."""
@@ -96,6 +100,7 @@ class Wire:
         context: ssl.SSLContext | bool = _trusted() if secure else True
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._on_leaving)
+        trace.on_request_redirect.append(_refuse_redirect)
         self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -216,6 +221,13 @@ class Wire:
         ticket.left = True
 
 
+async def _refuse_redirect(
+    _session: object, _context: object, told: aiohttp.TraceRequestRedirectParams
+) -> None:
+    told.response.close()
+    raise Redirected
+
+
 def _let_pass(ticket: Ticket) -> None:
     if ticket.check is not None and (why := ticket.check()):
         raise Withheld(why)
@@ -283,6 +295,8 @@ def _spoken(error: BaseException) -> str:
     cause = error.__cause__ or error
     if isinstance(cause, TimeoutError):
         return "no answer in time"
+    if isinstance(cause, Redirected):
+        return "the answer points to another address, which is not followed"
     if isinstance(cause, aiohttp.ClientConnectorDNSError):
         return "its name is not known"
     if isinstance(cause, aiohttp.ClientConnectorError):
