@@ -167,6 +167,16 @@ async def test_one_measurement_serves_all_who_ask_and_none_is_an_error() -> None
             await line.wire.measure()
 
 
+@pytest.mark.parametrize("text", ["[]", "5", '"x"', "{}"])
+async def test_a_time_of_another_shape_is_no_answer(text: str) -> None:
+    async with connected() as line:
+        fault = {"do": "answer", "path": "/fapi/v1/time", "status": 200, "body": text}
+        line.venue.faults.set([fault])
+        with pytest.raises(ExchangeError, match="something that is not its own"):
+            await line.wire.measure()
+        assert line.wire.time.is_unknown
+
+
 class Twice(Faults):
     """Answers 503 so many times before it is there."""
 

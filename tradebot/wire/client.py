@@ -199,7 +199,8 @@ class Wire:
         for _ in range(SAMPLES):
             sent = self.clock.monotonic()
             reply = await self.ask(TIME, {}, Need.LOOK_UP)
-            server = reply.body.get("serverTime") if reply.ok else None
+            body = reply.body if reply.ok else None
+            server = body.get("serverTime") if isinstance(body, dict) else None
             if isinstance(server, int):
                 readings.append(Reading(sent, self.clock.monotonic(), server))
         if not readings:
