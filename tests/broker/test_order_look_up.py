@@ -53,6 +53,31 @@ async def test_an_order_is_found_by_its_id_with_its_fills() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("answer", "notes"),
+    [
+        ({"do": "answer", "status": 502, "body": ""}, 0),
+        ({"do": "answer", "status": 200, "body": "{}"}, 0),
+        ({"do": "answer", "status": 200, "body": '[{"symbol": "BTCUSDT"}, 5]'}, 2),
+    ],
+)
+async def test_an_order_is_seen_even_where_its_fills_cannot_be_read(
+    answer: dict[str, Any], notes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(seconds: float) -> None:
+        del seconds
+
+    async with serving() as desk:
+        order = desk.send(desk.order())
+        await desk.word(order)
+        monkeypatch.setattr("tradebot.wire.client.asyncio.sleep", at_once)
+        desk.line.venue.faults.set([{"method": "GET", "path": "/fapi/v1/userTrades", **answer}])
+        *said, seen = await find(desk, order.id)
+        monkeypatch.undo()
+        assert (seen.order_id, seen.status) == (order.id, OrderStatus.FILLED)
+        assert [note.halt for note in said] == ["unexplained"] * notes
+
+
 async def test_an_order_that_only_its_fills_show_is_found_by_their_number() -> None:
     async with serving() as desk:
         order = desk.send(desk.order())

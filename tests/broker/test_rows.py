@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tradebot.broker import figures, rows
 from tradebot.broker.figures import MALFORMED
-from tradebot.core.model.events import CashMoved, FundingPaid
+from tradebot.core.model.events import CashMoved, Filled, FundingPaid, VenueNote
 from tradebot.core.model.values import OrderStatus, Side
 
 D = Decimal
@@ -78,6 +78,21 @@ def test_an_amount_in_another_asset_is_not_taken_for_usdt() -> None:
         rows.cash_line(income("COMMISSION", asset="BNB"), 7)
 
 
+TRADE = {
+    "symbol": "BTCUSDT", "id": 51, "orderId": 839, "side": "BUY", "qty": "0.002", "price": "77000.10",
+    "commission": "0.0616", "commissionAsset": "USDT", "maker": False, "time": 5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", [{"commissionAsset": "BNB"}, {"commission": "x"}])
+def test_a_fill_with_a_strange_fee_is_booked_without_it_and_said(odd: dict[str, str]) -> None:
+    note, told = rows.filled({**TRADE, **odd}, "tba-1-1e", 7)
+    assert isinstance(note, VenueNote)
+    assert isinstance(told, Filled)
+    assert (note.what, note.halt) == ("asset", "unexplained")
+    assert (told.fill.qty, told.fill.fee, told.fill.order_id) == (D("0.002"), D(0), "tba-1-1e")
+
+
 ORDER = {
     "orderId": 839, "symbol": "BTCUSDT", "status": "PARTIALLY_FILLED", "clientOrderId": "tba-1-1e",
     "price": "77000.10", "origQty": "0.003", "executedQty": "0.001", "type": "LIMIT", "side": "BUY",
@@ -133,7 +148,9 @@ def recorded(name: str) -> Any:
 
 def test_recorded_trades_and_settings() -> None:
     for row in recorded("http_futures_account_trades.json"):
-        fill = rows.filled(row, "", 1).fill
+        (told,) = rows.filled(row, "", 1)
+        assert isinstance(told, Filled)
+        fill = told.fill
         assert (str(fill.price), str(fill.fee)) == (row["price"], row["commission"])
         assert fill.trade_id == row["id"]
     for row in recorded("http_futures_account_symbol_config.json"):

@@ -13,9 +13,8 @@ from typing import Any
 from tradebot.broker import figures, rows
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import OrderLookUp
-from tradebot.broker.user_events import UNEXPLAINED
 from tradebot.core.model.errors import ExchangeError
-from tradebot.core.model.events import AccountConfigRead, AccountRead, Event, VenueNote
+from tradebot.core.model.events import AccountConfigRead, AccountRead, Event
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
@@ -92,8 +91,8 @@ class AccountReader:
             for row in await self._trades(symbol):
                 number = str(row["orderId"])
                 name = await self._look_up.name(symbol, number)
-                found.append(
-                    self._told(lambda row=row, name=name: rows.filled(row, name, self._now))
+                found += rows.understood(
+                    lambda row=row, name=name: rows.filled(row, name, self._now), self._now
                 )
         return found
 
@@ -124,9 +123,10 @@ class AccountReader:
             if len(page) < PAGE or page[-1]["time"] == start:
                 break
             start = page[-1]["time"]
-        return [
-            self._told(lambda row=row: rows.cash_line(row, self._now)) for row in taken.values()
-        ]
+        found: list[Event] = []
+        for row in taken.values():
+            found += rows.understood(lambda row=row: [rows.cash_line(row, self._now)], self._now)
+        return found
 
     async def settings(self) -> AccountConfigRead:
         """Return how the account and the symbols are set."""
@@ -146,14 +146,6 @@ class AccountReader:
     @property
     def _now(self) -> int:
         return self._wire.time.now()
-
-    def _told(self, make: Any) -> Event:
-        """Return what a row says, or that it is not understood."""
-        try:
-            event: Event = make()
-        except MALFORMED as error:
-            return VenueNote(self._now, "a row", str(error), UNEXPLAINED)
-        return event
 
     async def _list(self, endpoint: Endpoint, params: Mapping[str, str]) -> list[Any]:
         found: list[Any] = await self._shaped(endpoint, params, list)

@@ -108,9 +108,13 @@ def child(value: Any) -> str:
     return "" if found == "0" else found
 
 
-def fee(amount: Any, asset: Any) -> Decimal:
-    """Return a commission in USDT; 0 where there is none. ValueError for another asset's."""
-    paid = ZERO if amount is None else number(amount)
-    if paid and asset != QUOTE:
-        raise ValueError(f"a fee was paid in {asset}")
-    return paid
+def fee(amount: Any, asset: Any) -> tuple[Decimal, str]:
+    """Return a commission in USDT, 0 where there is none, and "".
+
+    Another asset's, or one that is no number, counts as 0 beside what is wrong with it: the fill is one all the same.
+    """
+    try:
+        paid = ZERO if amount is None else number(amount)
+    except (ValueError, InvalidOperation):
+        return ZERO, f"a fee is {amount!r}"
+    return (ZERO, f"a fee was paid in {asset}") if paid and asset != QUOTE else (paid, "")

@@ -14,7 +14,7 @@ from tradebot.broker import parameters, rows
 from tradebot.broker.figures import ALGO_PREFIX, MALFORMED
 from tradebot.broker.parameters import is_algo, query_regular
 from tradebot.core.model.effects import LookUp
-from tradebot.core.model.events import Event, Filled, OrderSeen
+from tradebot.core.model.events import Event, OrderSeen
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
@@ -136,12 +136,21 @@ class OrderLookUp:
 
     # -- fills ----------------------------------------------------------------------------------------------
 
-    async def _fills(self, seen: OrderSeen) -> list[Filled]:
+    async def _fills(self, seen: OrderSeen) -> list[Event]:
+        """Return an order's fills as far as they can be had: without them it is seen all the same."""
         number = seen.child_id or seen.venue_id
         if not seen.filled or number.startswith(ALGO_PREFIX):
             return []
-        found = await self._rows(endpoints.TRADES, seen.symbol, orderId=number)
-        return [rows.filled(row, seen.order_id, seen.asked) for row in found]
+        try:
+            found = await self._rows(endpoints.TRADES, seen.symbol, orderId=number)
+        except Unanswered:
+            return []
+        told: list[Event] = []
+        for row in found:
+            told += rows.understood(
+                lambda row=row: rows.filled(row, seen.order_id, seen.asked), seen.asked
+            )
+        return told
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from tradebot.broker import figures
-from tradebot.broker.figures import ALGO_PREFIX, ALGO_STATUSES, QUOTE, STATUSES
+from tradebot.broker.figures import ALGO_PREFIX, ALGO_STATUSES, MALFORMED, QUOTE, STATUSES
+from tradebot.broker.user_events import UNEXPLAINED
 from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
-from tradebot.core.model.events import CashMoved, Filled, FundingPaid, OrderSeen, OrderUpdate
+from tradebot.core.model.events import (
+    CashMoved,
+    Event,
+    Filled,
+    FundingPaid,
+    OrderSeen,
+    OrderUpdate,
+    VenueNote,
+)
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Fill
 
@@ -132,23 +141,38 @@ def read_balances(body: Row) -> dict[str, Decimal]:
     return {asset: held for asset, held in wallets.items() if held or asset == QUOTE}
 
 
-def filled(row: Row, order_id: str, at: int) -> Filled:
-    """Return a row of ``userTrades``; ``order_id`` is the client's id of its order, empty if not known."""
-    return Filled(
-        at,
-        Fill(
-            symbol=figures.symbol(row["symbol"]),
-            trade_id=figures.whole(row["id"]),
-            order_id=order_id,
-            side=figures.side(row["side"]),
-            qty=figures.number(row["qty"]),
-            price=figures.number(row["price"]),
-            fee=figures.fee(row["commission"], row["commissionAsset"]),
-            maker=figures.flag(row["maker"]),
-            time=figures.whole(row["time"]),
-            venue_id=str(figures.whole(row["orderId"])),
-        ),
+def filled(row: Row, order_id: str, at: int) -> list[Event]:
+    """Return a row of ``userTrades``, what is strange about its fee first.
+
+    ``order_id`` is the client's id of its order, empty if not known.
+    """
+    paid, strange = figures.fee(row["commission"], row["commissionAsset"])
+    fill = Fill(
+        symbol=figures.symbol(row["symbol"]),
+        trade_id=figures.whole(row["id"]),
+        order_id=order_id,
+        side=figures.side(row["side"]),
+        qty=figures.number(row["qty"]),
+        price=figures.number(row["price"]),
+        fee=paid,
+        maker=figures.flag(row["maker"]),
+        time=figures.whole(row["time"]),
+        venue_id=str(figures.whole(row["orderId"])),
     )
+    return [*([VenueNote(at, "asset", strange, UNEXPLAINED)] if strange else ()), Filled(at, fill)]
+
+
+def understood(make: Callable[[], Iterable[Event]], at: int) -> list[Event]:
+    """Return what is made of a row, or that the row is not understood."""
+    try:
+        return list(make())
+    except MALFORMED as error:
+        return [not_understood(error, at)]
+
+
+def not_understood(error: Exception, at: int) -> VenueNote:
+    """Return the word on a row of another shape: it halts entries."""
+    return VenueNote(at, "a row", f"{type(error).__name__}: {error}", UNEXPLAINED)
 
 
 def cash_line(row: Row, at: int) -> FundingPaid | CashMoved:

@@ -11,7 +11,6 @@ from tradebot.broker import figures
 from tradebot.broker.figures import ALGO_PREFIX, ALGO_STATUSES, MALFORMED, QUOTE, STATUSES
 from tradebot.broker.parameters import is_algo
 from tradebot.core.model.events import Event, Filled, OrderUpdate, VenueNote
-from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Fill
 
 Body = Mapping[str, Any]
@@ -196,10 +195,7 @@ def _order_update(message: Body, now: int) -> Heard:
 
 
 def _fill(order: Body, now: int) -> list[Event]:
-    try:
-        paid, strange = figures.fee(order.get("n"), order.get("N")), []
-    except ValueError as error:
-        paid, strange = ZERO, [_grave(now, "asset", str(error))]
+    paid, strange = figures.fee(order.get("n"), order.get("N"))
     fill = Fill(
         symbol=figures.symbol(order["s"]),
         trade_id=figures.whole(order["t"]),
@@ -213,7 +209,7 @@ def _fill(order: Body, now: int) -> list[Event]:
         liquidation=order["x"] == "CALCULATED",
         venue_id=str(figures.whole(order["i"])),
     )
-    return [*strange, Filled(now, fill)]
+    return [*([_grave(now, "asset", strange)] if strange else ()), Filled(now, fill)]
 
 
 def _algo_update(message: Body, now: int) -> Heard:
