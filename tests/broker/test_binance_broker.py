@@ -216,6 +216,39 @@ async def test_after_every_gap_it_listens_again_and_says_so() -> None:
         assert not counter.line.asked("DELETE", "/fapi/v1/listenKey")
 
 
+NO_KEY = {"do": "error", "code": -2015, "method": "POST", "path": "/fapi/v1/listenKey"}
+
+
+def away(counter: BrokerDesk) -> list[VenueNote]:
+    return [note for note in counter.of(VenueNote) if note.what == "private stream"]
+
+
+async def test_no_entry_leaves_while_nobody_hears_of_fills() -> None:
+    async with serving(faults=[NO_KEY]) as counter:
+        counter.line.venue.streams.close()
+        await counter.until(lambda: away(counter))
+        word = await counter.word(counter.send(counter.order()))
+        assert (word.status, "not connected" in word.reason) == (OrderStatus.REJECTED, True)
+        assert not counter.line.asked("POST", ORDER)
+        stop = counter.send(counter.order("s"))  # what protects goes out all the same
+        assert (await counter.word(stop)).status is OrderStatus.WORKING
+        counter.line.venue.faults.set([])
+        await counter.until(lambda: len(counter.of(Reconnected)) == 2)
+        assert (
+            await counter.word(counter.send(counter.order()))
+        ).status is not OrderStatus.REJECTED
+        assert len(away(counter)) == 1
+        counter.line.venue.streams.close()
+        await counter.until(lambda: len(away(counter)) == 2)
+
+
+async def test_a_stream_that_cannot_be_had_is_told_of_once() -> None:
+    async with serving(listening=False, faults=[NO_KEY]) as counter:
+        await counter.until(lambda: len(counter.line.asked("POST", "/fapi/v1/listenKey")) >= 3)
+        (note,) = away(counter)
+        assert "-2015" in note.detail
+
+
 async def test_the_key_is_kept_alive_and_a_failure_makes_a_new_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

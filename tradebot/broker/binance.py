@@ -64,7 +64,7 @@ class BinanceBroker:
         self._look_up = OrderLookUp(wire)
         self._reader = AccountReader(wire, self._symbols, self._look_up)
         self._events = UserEvents()
-        self._stream = PrivateStream(wire, self._hear, self._listens)
+        self._stream = PrivateStream(wire, self._hear, self._listens, self._is_deaf)
         self._ready = asyncio.Event()
         self._answer: Answer = _nobody
         self._obstacle: Obstacle = _none
@@ -216,6 +216,8 @@ class BinanceBroker:
         time = self._wire.time
         if not self._is_set:
             return "how the account is set has not been read"
+        if not self._stream.connected:
+            return "the private stream is not connected: fills would not be heard of"
         if time.is_unknown or time.age_s > OLDEST_S or time.error_ms >= MOST_ERROR_MS:
             return "the exchange's time is not known well enough"
         return self._obstacle(approved)
@@ -298,6 +300,10 @@ class BinanceBroker:
     def _listens(self, why: str) -> None:
         """The stream is there (again): what it would have told meanwhile is read."""
         self._tell(Reconnected(self._now, f"({why})" if why else ""))
+
+    def _is_deaf(self, why: str) -> None:
+        """The stream is away: no entry leaves until it is there again."""
+        self._tell(VenueNote(self._now, "private stream", f"not connected: {why}"))
 
     def _tell_time(self, time: VenueTime) -> None:
         self._tell(ClockChecked(self._now, time.offset_ms, time.error_ms))

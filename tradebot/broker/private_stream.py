@@ -40,15 +40,24 @@ Take = Callable[[Any], object]
 
 
 class PrivateStream:
-    """Listens until cancelled. ``take`` is given each message, ``back`` told why whenever it listens (again)."""
+    """Listens until cancelled. ``take`` is given each message, ``back`` told why whenever it listens (again).
+
+    ``away`` is told why nobody listens: after the first try that failed, and after each connection's end.
+    """
 
     def __init__(
-        self, wire: Wire, take: Take, back: Callable[[str], object], draw: Random | None = None
+        self,
+        wire: Wire,
+        take: Take,
+        back: Callable[[str], object],
+        away: Callable[[str], object],
+        draw: Random | None = None,
     ) -> None:
         self.connected = False
         self._wire = wire
         self._take = take
         self._back = back
+        self._away = away
         self._draw = draw or Random()
         self._why = ""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -57,16 +66,18 @@ class PrivateStream:
 
     async def listen(self) -> None:
         """Keep one connection; a new one, later each time, whenever it ends."""
-        pause = BACKOFF_S[0]
+        pause, tried = BACKOFF_S[0], False
         while True:
             try:
                 await self._listen_once()
                 pause = BACKOFF_S[0]
             except (ExchangeError, aiohttp.ClientError, OSError, TimeoutError) as error:
                 self._why = self._why or _spoken(error)
+            if self.connected or not tried:
+                self._away(self._why)
             if self.connected:
-                self.connected = False
                 pause = BACKOFF_S[0]
+            self.connected, tried = False, True
             await asyncio.sleep(pause * self._draw.uniform(0.5, 1.0))
             pause = min(pause * 2, BACKOFF_S[1])
 
