@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kits.broker_kit import BTC, BrokerDesk, serving
 from kits.venue_kit import row
+from kits.wire_kit import connected
 
 from tradebot.broker import binance, private_stream
 from tradebot.core.model.effects import LookUp
@@ -247,6 +248,35 @@ async def test_a_stream_that_cannot_be_had_is_told_of_once() -> None:
         await counter.until(lambda: len(counter.line.asked("POST", "/fapi/v1/listenKey")) >= 3)
         (note,) = away(counter)
         assert "-2015" in note.detail
+
+
+class Brief(private_stream.PrivateStream):
+    """Is connected for as many seconds as are given, one number after the other."""
+
+    lives: list[float]
+
+    async def _listen_once(self) -> None:
+        if not self.lives:
+            raise asyncio.CancelledError
+        self.connected, self._opened = True, self._wire.clock.monotonic()
+        self._wire.clock.sleep(self.lives.pop(0))
+
+
+async def test_a_connection_that_ends_at_once_makes_the_next_try_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def at_once(seconds: float) -> None:
+        waits.append(seconds)
+
+    waits: list[float] = []
+    async with connected() as line:
+        stream = Brief(line.wire, print, print, print)
+        stream.lives = [0, 0, 29, 30, 1]
+        with monkeypatch.context() as patched, pytest.raises(asyncio.CancelledError):
+            patched.setattr(stream._draw, "uniform", lambda _low, high: high)
+            patched.setattr("tradebot.broker.private_stream.asyncio.sleep", at_once)
+            await stream.listen()
+        assert waits == [0.01, 0.02, 0.04, 0.01, 0.02]
 
 
 async def test_the_key_is_kept_alive_and_a_failure_makes_a_new_connection(

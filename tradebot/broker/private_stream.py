@@ -23,6 +23,8 @@ from tradebot.wire.reply import failure
 
 KEEP_S = 20 * 60.0
 """Seconds between two extensions of the key, which lives for an hour."""
+STEADY_S = 30.0
+"""A connection that has lived for so long was a good one: the next try comes soon again."""
 SILENT_S = 3600.0
 """A stream that says nothing for so long may be dead without knowing."""
 RENEW_S = 23 * 3600.0
@@ -70,12 +72,11 @@ class PrivateStream:
         while True:
             try:
                 await self._listen_once()
-                pause = BACKOFF_S[0]
             except (ExchangeError, aiohttp.ClientError, OSError, TimeoutError) as error:
                 self._why = self._why or _spoken(error)
             if self.connected or not tried:
                 self._away(self._why)
-            if self.connected:
+            if self.connected and self._wire.clock.monotonic() - self._opened >= STEADY_S:
                 pause = BACKOFF_S[0]
             self.connected, tried = False, True
             await asyncio.sleep(pause * self._draw.uniform(0.5, 1.0))
