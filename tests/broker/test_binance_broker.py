@@ -30,6 +30,8 @@ from tradebot.venue.bus import ConfigChanged
 
 D = Decimal
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
+FUNDED = {"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": {"m": "FUNDING_FEE", "B": [], "P": []}}
+LEVERAGED = {"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "T": 1, "ac": {"s": "BTCUSDT", "l": 7}}
 FALLING = (row(0), row(30, "69900.00", "69900.10"))
 
 
@@ -57,7 +59,7 @@ async def test_an_entry_is_answered_and_its_fill_is_told_by_the_stream() -> None
 async def test_the_start_tells_the_time_the_settings_and_that_it_listens() -> None:
     async with serving(behind_ms=5_000) as counter:
         assert counter.of(ClockChecked)[0].offset_ms == 5_000
-        (config,) = counter.of(AccountConfigRead)
+        config = counter.of(AccountConfigRead)[-1]
         assert [(c.symbol, c.leverage, c.isolated) for c in config.symbols] == [(BTC, 1, True)]
         assert not config.hedged
         assert len(counter.of(Reconnected)) == 1
@@ -180,6 +182,32 @@ async def test_the_account_is_read_whole_fills_and_cash_first() -> None:
         assert counter.broker.export_state() == state
 
 
+@pytest.mark.parametrize(
+    ("ask", "path"),
+    [
+        (lambda broker: broker.read_account(0), "/fapi/v3/account"),
+        (lambda broker: broker.read_back(BTC, 0), "/fapi/v3/positionRisk"),
+        (lambda broker: broker._hear(FUNDED), "/fapi/v1/income"),
+        (lambda broker: broker._hear(LEVERAGED), "/fapi/v1/multiAssetsMargin"),
+    ],
+    ids=["read", "read back", "income", "settings"],
+)
+async def test_what_is_asked_for_during_a_read_is_read_once_more(ask: Any, path: str) -> None:
+    async with serving() as counter:
+        before = len(counter.line.asked("GET", path))
+        for _ in range(3):
+            ask(counter.broker)
+        await counter.until(lambda: not counter.broker._busy)
+        assert len(counter.line.asked("GET", path)) == before + 2
+
+
+async def test_after_a_gap_the_settings_are_read_again() -> None:
+    async with serving() as counter:
+        before = len(counter.of(AccountConfigRead))
+        counter.line.venue.streams.close()
+        await counter.until(lambda: len(counter.of(AccountConfigRead)) == before + 1)
+
+
 async def test_funding_starts_a_read_of_the_cash_lines() -> None:
     async with serving() as counter:
         await counter.word(counter.send(counter.order()))
@@ -195,8 +223,9 @@ async def test_funding_starts_a_read_of_the_cash_lines() -> None:
 
 async def test_somebody_changes_the_leverage_and_it_is_read() -> None:
     async with serving() as counter:
+        before = len(counter.of(AccountConfigRead))
         counter.line.venue.bus.publish(ConfigChanged(counter.line.venue_clock.now(), "BTCUSDT", 7))
-        await counter.until(lambda: len(counter.of(AccountConfigRead)) == 2)
+        await counter.until(lambda: len(counter.of(AccountConfigRead)) == before + 1)
         counter.broker.set_leverage(BTC, 3, 0)
         await counter.until(lambda: counter.of(AccountConfigRead)[-1].symbols[0].leverage == 3)
         counter.broker.set_margin(BTC, True, 0)

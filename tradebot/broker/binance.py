@@ -45,6 +45,8 @@ LAST_S = 2.0
 """Seconds that requests on their way have when the run ends."""
 LOOK_S = 1.0
 """Seconds between two looks at how long a ban still lasts."""
+READS = ("read", "settings", "income")
+"""What is done once more where it is asked for again while it is being done."""
 SET_AS_WANTED = -4046
 """The exchange's word for a margin mode that is as wanted already."""
 
@@ -72,6 +74,7 @@ class BinanceBroker:
         self._banned_until = 0
         self._sent: set[str] = set()
         self._busy: set[str] = set()
+        self._again: dict[str, Coroutine[Any, Any, None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, answer: Answer, obstacle: Obstacle) -> None:
@@ -101,6 +104,9 @@ class BinanceBroker:
 
     async def _end(self) -> None:
         self._ready.set()
+        for work in self._again.values():
+            work.close()
+        self._again.clear()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=LAST_S)
         for task in tuple(self._tasks):
@@ -300,6 +306,8 @@ class BinanceBroker:
     def _listens(self, why: str) -> None:
         """The stream is there (again): what it would have told meanwhile is read."""
         self._tell(Reconnected(self._now, f"({why})" if why else ""))
+        if why:
+            self._spawn("settings", self._read_settings())
 
     def _is_deaf(self, why: str) -> None:
         """The stream is away: no entry leaves until it is there again."""
@@ -336,9 +344,15 @@ class BinanceBroker:
         return self._wire.time.now()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Have something done that is not being done already."""
+        """Have something done that is not being done already.
+
+        What is being read may have changed since it was asked for: that is read once more afterwards.
+        """
         if name in self._busy:
-            work.close()
+            if name.split()[0] in READS and name not in self._again:
+                self._again[name] = work
+            else:
+                work.close()
             return
         self._busy.add(name)
         task = asyncio.get_running_loop().create_task(self._guarded(name, work))
@@ -357,6 +371,8 @@ class BinanceBroker:
         finally:
             work.close()
             self._busy.discard(name)
+            if (again := self._again.pop(name, None)) is not None:
+                self._spawn(name, again)
             self._see_ban()
 
 
