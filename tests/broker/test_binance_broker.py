@@ -208,6 +208,65 @@ async def test_after_a_gap_the_settings_are_read_again() -> None:
         await counter.until(lambda: len(counter.of(AccountConfigRead)) == before + 1)
 
 
+DEAF = {"do": "drop", "event": "*"}
+
+
+async def read(counter: BrokerDesk) -> None:
+    counter.broker.read_account(0)
+    await counter.until(lambda: not counter.broker._busy)
+
+
+def booked(counter: BrokerDesk) -> list[str]:
+    return [f.fill.order_id for f in counter.of(Filled)]
+
+
+async def test_a_read_that_fails_in_the_end_loses_no_fill() -> None:
+    refused = {"do": "error", "code": -2015, "method": "GET", "path": "/fapi/v1/income"}
+    async with serving(faults=[DEAF, refused]) as counter:
+        order = counter.send(counter.order())
+        await counter.word(order)
+        await read(counter)
+        assert not booked(counter)
+        counter.line.venue.faults.set([DEAF])
+        await read(counter)
+        assert booked(counter) == [order.id]
+        await read(counter)
+        assert booked(counter) == [order.id]
+
+
+async def test_what_was_only_just_handed_over_is_read_again_by_the_next_process() -> None:
+    async with serving(faults=[DEAF]) as counter:
+        order = counter.send(counter.order())
+        await counter.word(order)
+        await read(counter)
+        counter.line.venue_clock.advance(3_000)
+        await read(counter)  # the cash lines are there now
+        state = counter.broker.export_state()
+        counter.line.venue_clock.advance(60_000)
+        later = counter.broker.export_state()
+        assert list(later["read"]["trades"]) == [BTC]
+        counter.broker.restore(state)  # killed before the engine had its fill
+        await read(counter)
+        assert booked(counter) == [order.id] * 2
+        counter.broker.restore(later)
+        await read(counter)
+        assert booked(counter) == [order.id] * 2
+
+
+async def test_the_first_trade_is_found_however_long_it_is_since_the_start() -> None:
+    async with serving(faults=[DEAF]) as counter:
+        counter.broker._reader._cursors.since -= 30 * 86_400_000
+        await read(counter)
+        trades = "/fapi/v1/userTrades"
+        assert len(counter.line.asked("GET", trades)) == 5
+        order = counter.send(counter.order())
+        await counter.word(order)
+        await read(counter)
+        assert booked(counter) == [order.id]
+        spans = [row["params"] for row in counter.line.asked("GET", trades)[5:]]
+        assert ["startTime" in span for span in spans] == [True, False]
+
+
 async def test_funding_starts_a_read_of_the_cash_lines() -> None:
     async with serving() as counter:
         await counter.word(counter.send(counter.order()))
@@ -301,10 +360,11 @@ async def test_a_connection_that_ends_at_once_makes_the_next_try_later(
     async with connected() as line:
         stream = Brief(line.wire, print, print, print)
         stream.lives = [0, 0, 29, 30, 1]
-        with monkeypatch.context() as patched, pytest.raises(asyncio.CancelledError):
+        with monkeypatch.context() as patched:
             patched.setattr(stream._draw, "uniform", lambda _low, high: high)
             patched.setattr("tradebot.broker.private_stream.asyncio.sleep", at_once)
-            await stream.listen()
+            with pytest.raises(asyncio.CancelledError):
+                await stream.listen()
         assert waits == [0.01, 0.02, 0.04, 0.01, 0.02]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tradebot.broker import figures, rows
@@ -25,42 +26,97 @@ PAGE = 1000
 """Rows that one answer holds at most."""
 OVERLAP_MS = 60_000
 """Cash lines are shown late, and not in order: each reading begins so long before the newest one known."""
+WINDOW_MS = 7 * 86_400_000 - 1
+"""The longest time that one question for trades may span."""
+SETTLED_MS = 60_000
+"""What was handed over so long ago has been dealt with: a start that follows need not read it again."""
 
 
 @dataclass(slots=True)
 class Cursors:
-    """How far fills and cash lines have been read: the newest trade per symbol; times in UTC ms."""
+    """How far fills and cash lines have been read: the newest trade per symbol; times in UTC ms.
+
+    ``looked`` is until when a symbol has had no trade at all.
+    """
 
     since: int = 0
     trades: dict[str, int] = field(default_factory=dict)
     income: int = 0
+    looked: dict[str, int] = field(default_factory=dict)
 
     def export_state(self) -> dict[str, Any]:
         """Return them as JSON values."""
-        return {"since": self.since, "trades": dict(self.trades), "income": self.income}
+        return {
+            "since": self.since,
+            "trades": dict(self.trades),
+            "income": self.income,
+            "looked": dict(self.looked),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over ``export_state``'s values."""
         self.since, self.income = state["since"], state["income"]
-        self.trades = dict(state["trades"])
+        self.trades, self.looked = dict(state["trades"]), dict(state.get("looked", {}))
+
+    def copy(self) -> Cursors:
+        """Return them as they are now."""
+        return Cursors(self.since, dict(self.trades), self.income, dict(self.looked))
+
+    def advance(self, read: Cursors) -> None:
+        """Move on to where a reading came, never back: another one may have come further."""
+        self.income = max(self.income, read.income)
+        for ours, its in ((self.trades, read.trades), (self.looked, read.looked)):
+            ours.update({name: max(value, ours.get(name, value)) for name, value in its.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a reading found, and how far it came: that counts once the events were handed over."""
+
+    events: Sequence[Event]
+    cursors: Cursors
 
 
 class AccountReader:
-    """Reads one account. What cannot be had raises ExchangeError; what is not understood is said."""
+    """Reads one account. What cannot be had raises ExchangeError; what is not understood is said.
+
+    A reading that fails, or whose events are lost with the process, is made again from where it began.
+    """
 
     def __init__(self, wire: Wire, symbols: Sequence[str], look_up: OrderLookUp) -> None:
-        self.cursors = Cursors()
+        self._cursors = Cursors()
+        self._before: list[tuple[int, Cursors]] = []
         self._wire = wire
         self._symbols = tuple(symbols)
         self._look_up = look_up
 
     def begin(self) -> None:
         """Read what happens from now on, unless it is known how far it was read before."""
-        self.cursors.since = self.cursors.since or self._wire.time.now()
+        self._cursors.since = self._cursors.since or self._wire.time.now()
 
-    async def read(self, symbol: str = "") -> list[Event]:
+    def handed_over(self, found: Found) -> None:
+        """Read on from where a reading came: its events are on their way to the engine."""
+        self._settle()
+        self._before.append((self._now, self._cursors.copy()))
+        self._cursors.advance(found.cursors)
+
+    def export_state(self) -> dict[str, Any]:
+        """Return as JSON values how far was read that has been dealt with by now."""
+        self._settle()
+        return (self._before[0][1] if self._before else self._cursors).export_state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over ``export_state``'s values."""
+        self._before.clear()
+        self._cursors.restore(state)
+
+    def _settle(self) -> None:
+        since = self._now - SETTLED_MS
+        self._before = [(at, before) for at, before in self._before if at > since]
+
+    async def read(self, symbol: str = "") -> Found:
         """Return fills and cash lines first, then what is open and held; of one symbol without cash lines."""
-        wire = self._wire
+        wire, cursors = self._wire, self._cursors.copy()
         asked = wire.time.now()
         params = {"symbol": venue_symbol(symbol)} if symbol else {}
         algos = await self._list(endpoints.OPEN_ALGOS, params)
@@ -80,53 +136,76 @@ class AccountReader:
             )
         except MALFORMED as error:
             raise ExchangeError(f"the account cannot be read: {error}") from None
-        fills = await self.fills([symbol] if symbol else self._symbols)
-        cash = [] if symbol else await self.income()
-        return [*fills, *cash, read]
+        fills = await self._fills([symbol] if symbol else self._symbols, cursors)
+        cash = [] if symbol else await self._cash(cursors)
+        return Found([*fills, *cash, read], cursors)
 
-    async def fills(self, symbols: Sequence[str]) -> list[Event]:
+    async def _fills(self, symbols: Sequence[str], cursors: Cursors) -> list[Event]:
         """Return the fills since the last time; an order's number that is not known is asked about first."""
         found: list[Event] = []
         for symbol in symbols:
-            for row in await self._trades(symbol):
+            for row in await self._trades(symbol, cursors):
                 number = str(row["orderId"])
                 name = await self._look_up.name(symbol, number)
-                found += rows.understood(
-                    lambda row=row, name=name: rows.filled(row, name, self._now), self._now
-                )
+                make = partial(rows.filled, order_id=name, at=self._now)
+                found += rows.understood(make, row, self._now)
         return found
 
-    async def _trades(self, symbol: str) -> list[Any]:
-        cursors, name = self.cursors, venue_symbol(symbol)
+    async def _trades(self, symbol: str, cursors: Cursors) -> list[Any]:
+        """Return the trades behind the last one known; before the first one, window by window up to now."""
         taken: list[Any] = []
-        while True:
-            last = cursors.trades.get(symbol)
-            since = {"startTime": str(cursors.since)} if last is None else {"fromId": str(last + 1)}
-            params = {"symbol": name, "limit": str(PAGE), **since}
-            page = await self._list(endpoints.TRADES, params)
+        if symbol not in cursors.trades:
+            taken = await self._first_trades(symbol, cursors)
+        while symbol in cursors.trades:
+            last = cursors.trades[symbol]
+            page = await self._page(symbol, {"fromId": str(last + 1)})
             taken += page
-            if page:
-                cursors.trades[symbol] = rows.last_trade(page, last or 0)
-            if len(page) < PAGE:
-                return taken
+            cursors.trades[symbol] = rows.last_trade(page, last)
+            if len(page) < PAGE or cursors.trades[symbol] == last:
+                break
+        return taken
 
-    async def income(self) -> list[Event]:
+    async def _first_trades(self, symbol: str, cursors: Cursors) -> list[Any]:
+        start, now = cursors.looked.get(symbol, cursors.since), self._now
+        while True:
+            until = {"endTime": str(start + WINDOW_MS)} if start + WINDOW_MS < now else {}
+            page = await self._page(symbol, {"startTime": str(start), **until})
+            if page:
+                cursors.trades[symbol] = rows.last_trade(page, 0)
+                return page
+            if not until:
+                cursors.looked[symbol] = max(start, now - OVERLAP_MS)
+                return []
+            start += WINDOW_MS + 1
+
+    async def _page(self, symbol: str, which: Mapping[str, str]) -> list[Any]:
+        params = {"symbol": venue_symbol(symbol), "limit": str(PAGE), **which}
+        return await self._list(endpoints.TRADES, params)
+
+    async def income(self) -> Found:
         """Return the cash lines since the last time, some of them again."""
-        start = max(self.cursors.since, self.cursors.income - OVERLAP_MS)
+        cursors = self._cursors.copy()
+        return Found(await self._cash(cursors), cursors)
+
+    async def _cash(self, cursors: Cursors) -> list[Event]:
+        start = max(cursors.since, cursors.income - OVERLAP_MS)
         taken: dict[tuple[str, int, str], Any] = {}
         while True:
             params = {"startTime": str(start), "limit": str(PAGE)}
             page = await self._list(endpoints.INCOME, params)
             for row in page:
                 taken[row["incomeType"], row["tranId"], row["symbol"]] = row
-                self.cursors.income = max(self.cursors.income, row["time"])
+                cursors.income = max(cursors.income, row["time"])
             if len(page) < PAGE or page[-1]["time"] == start:
                 break
             start = page[-1]["time"]
         found: list[Event] = []
         for row in taken.values():
-            found += rows.understood(lambda row=row: [rows.cash_line(row, self._now)], self._now)
+            found += rows.understood(self._line, row, self._now)
         return found
+
+    def _line(self, row: rows.Row) -> list[Event]:
+        return [rows.cash_line(row, self._now)]
 
     async def settings(self) -> AccountConfigRead:
         """Return how the account and the symbols are set."""

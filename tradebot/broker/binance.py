@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from tradebot.broker import parameters, rows
-from tradebot.broker.account_reader import AccountReader
+from tradebot.broker.account_reader import AccountReader, Found
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
 from tradebot.broker.outcomes import Fate, Verdict, judge_order
@@ -181,12 +181,12 @@ class BinanceBroker:
 
     def export_state(self) -> dict[str, Any]:
         """Return how far fills and cash lines were read."""
-        return {"read": self._reader.cursors.export_state()}
+        return {"read": self._reader.export_state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
         if "read" in state:
-            self._reader.cursors.restore(state["read"])
+            self._reader.restore(state["read"])
 
     # -- orders --------------------------------------------------------------------------------------------
 
@@ -250,12 +250,15 @@ class BinanceBroker:
     # -- the account -----------------------------------------------------------------------------------------
 
     async def _read(self, symbol: str) -> None:
-        for event in await self._reader.read(symbol):
-            self._tell(event)
+        self._hand_over(await self._reader.read(symbol))
 
     async def _read_income(self) -> None:
-        for event in await self._reader.income():
+        self._hand_over(await self._reader.income())
+
+    def _hand_over(self, found: Found) -> None:
+        for event in found.events:
             self._tell(event)
+        self._reader.handed_over(found)
 
     async def _read_settings(self) -> None:
         self._tell(await self._reader.settings())

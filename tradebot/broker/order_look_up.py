@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tradebot.broker import parameters, rows
@@ -146,10 +147,9 @@ class OrderLookUp:
         except Unanswered:
             return []
         told: list[Event] = []
+        make = partial(rows.filled, order_id=seen.order_id, at=seen.asked)
         for row in found:
-            told += rows.understood(
-                lambda row=row: rows.filled(row, seen.order_id, seen.asked), seen.asked
-            )
+            told += rows.understood(make, row, seen.asked)
         return told
 
     # -- reading ----------------------------------------------------------------------------------------------

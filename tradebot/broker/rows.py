@@ -162,10 +162,10 @@ def filled(row: Row, order_id: str, at: int) -> list[Event]:
     return [*([VenueNote(at, "asset", strange, UNEXPLAINED)] if strange else ()), Filled(at, fill)]
 
 
-def understood(make: Callable[[], Iterable[Event]], at: int) -> list[Event]:
-    """Return what is made of a row, or that the row is not understood."""
+def understood(make: Callable[[Row], Iterable[Event]], row: Row, at: int) -> list[Event]:
+    """Return what ``make`` makes of a row, or that the row is not understood."""
     try:
-        return list(make())
+        return list(make(row))
     except MALFORMED as error:
         return [not_understood(error, at)]
 
