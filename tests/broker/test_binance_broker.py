@@ -267,6 +267,52 @@ async def test_the_first_trade_is_found_however_long_it_is_since_the_start() -> 
         assert ["startTime" in span for span in spans] == [True, False]
 
 
+def odd(path: str, body: str) -> dict[str, Any]:
+    answer = {"do": "answer", "status": 200, "body": body, "times": 1}
+    return {**answer, "method": "GET", "path": path}
+
+
+TRADE = (
+    '{"symbol": "BTCUSDT", "id": 77, "orderId": 5, "side": "BUY", "qty": "1", "price": "2", "time": 3,'
+    ' "commission": "0", "commissionAsset": "USDT", "maker": false}'
+)
+LINE = (
+    '{"symbol": "", "incomeType": "TRANSFER", "income": "5", "asset": "USDT", "time": 9, "tranId": 8,'
+    ' "tradeId": ""}'
+)
+UNREADABLE = [
+    ("/fapi/v1/openOrders", '[{"symbol": "DOGEUSDT", "status": "ODD"}]', [""]),
+    ("/fapi/v1/openAlgoOrders", '[{"symbol": "BTCUSDT", "algoStatus": "ODD"}]', []),
+    ("/fapi/v3/positionRisk", "[5]", []),
+    ("/fapi/v3/account", '{"assets": [{"asset": "USDT"}]}', [BTC]),
+    ("/fapi/v1/userTrades", f"[5, {TRADE}]", [""]),
+    ("/fapi/v1/income", f"[5, {LINE}]", [""]),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "reads"), UNREADABLE, ids=[u[0] for u in UNREADABLE])
+async def test_a_row_that_cannot_be_read_is_said_and_the_others_are_kept(
+    path: str, body: str, reads: list[str]
+) -> None:
+    """What may miss a row is not told as if nothing were there: an order or position left out reads as gone."""
+    async with serving(faults=[DEAF]) as counter:
+        order = counter.send(counter.order())
+        await counter.word(order)
+        counter.line.venue_clock.advance(3_000)  # the cash lines are there
+        counter.line.venue.faults.set([DEAF, odd(path, body)])
+        await read(counter)
+        notes = [n for n in counter.of(VenueNote) if n.halt == "unexplained"]
+        assert [n.what for n in notes] == ["a row"]
+        assert [r.symbol for r in counter.of(AccountRead)] == reads
+        assert booked(counter) == [*([""] if "userTrades" in path else []), order.id]
+        kinds = {line.kind for line in counter.of(CashMoved)}
+        assert kinds == ({"transfer"} if "income" in path else {"commission"})
+        if reads:
+            (told,) = counter.of(AccountRead)
+            assert [p.qty for p in told.positions] == [D("0.002")]
+            assert (told.wallet is None) == (reads == [BTC])
+
+
 async def test_funding_starts_a_read_of_the_cash_lines() -> None:
     async with serving() as counter:
         await counter.word(counter.send(counter.order()))

@@ -6,14 +6,16 @@ between two of them is seen by none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from tradebot.broker import figures, rows
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import OrderLookUp
+from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import AccountConfigRead, AccountRead, Event
 from tradebot.wire import endpoints
@@ -30,6 +32,9 @@ WINDOW_MS = 7 * 86_400_000 - 1
 """The longest time that one question for trades may span."""
 SETTLED_MS = 60_000
 """What was handed over so long ago has been dealt with: a start that follows need not read it again."""
+
+_Read = TypeVar("_Read")
+_Row = TypeVar("_Row", OrderRead, PositionRead)
 
 
 @dataclass(slots=True)
@@ -70,11 +75,77 @@ class Cursors:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ReadSoFar:
     """What a reading found, and how far it came: that counts once the events were handed over."""
 
     events: Sequence[Event]
     cursors: Cursors
+
+
+class Legible:
+    """Keeps the rows that are understood, a word on each other one, and which symbols' picture misses one."""
+
+    def __init__(self, symbols: Sequence[str], now: int) -> None:
+        self.notes: list[Event] = []
+        self._symbols = symbols
+        self._now = now
+        self._is_whole = True
+        self._doubtful: set[str] = set()
+
+    def take(self, make: Callable[[rows.Row], _Read], found: Sequence[Any]) -> tuple[_Read, ...]:
+        """Return what is made of the rows that are understood."""
+        taken = []
+        for row in found:
+            try:
+                taken.append(make(row))
+            except MALFORMED as error:
+                self.notes.append(rows.not_understood(error, self._now))
+                self._doubt(row)
+        return tuple(taken)
+
+    def balances(self, body: rows.Row) -> dict[str, Decimal]:
+        """Return each asset's wallet; none at all where one cannot be read."""
+        try:
+            balances = rows.read_balances(body)
+            balances[figures.QUOTE]
+        except MALFORMED as error:
+            self.notes.append(rows.not_understood(error, self._now))
+            self._is_whole = False
+            return {}
+        return balances
+
+    def believable(self, whole: AccountRead) -> list[AccountRead]:
+        """Return what may be believed of a reading: a row left out must not read as nothing being there."""
+        if self._is_whole and not self._doubtful:
+            return [whole]
+        names = [whole.symbol] if whole.symbol else self._symbols
+        return [_part(whole, name) for name in names if name not in self._doubtful]
+
+    def _doubt(self, row: Any) -> None:
+        """Doubt the row's symbol, all where it names none; what we do not trade is not compared."""
+        try:
+            name = figures.symbol(row["symbol"])
+        except MALFORMED:
+            self._doubtful.update(self._symbols)
+        else:
+            self._doubtful.update({name} & set(self._symbols))
+
+
+def _part(whole: AccountRead, symbol: str) -> AccountRead:
+    """Return one symbol's part of a reading."""
+
+    def of(read: tuple[_Row, ...]) -> tuple[_Row, ...]:
+        return tuple(item for item in read if item.symbol == symbol)
+
+    return replace(
+        whole,
+        symbol=symbol,
+        positions=of(whole.positions),
+        orders=of(whole.orders),
+        algo_orders=of(whole.algo_orders),
+        wallet=None,
+        balances={},
+    )
 
 
 class AccountReader:
@@ -94,7 +165,7 @@ class AccountReader:
         """Read what happens from now on, unless it is known how far it was read before."""
         self._cursors.since = self._cursors.since or self._wire.time.now()
 
-    def handed_over(self, found: Found) -> None:
+    def handed_over(self, found: ReadSoFar) -> None:
         """Read on from where a reading came: its events are on their way to the engine."""
         self._settle()
         self._before.append((self._now, self._cursors.copy()))
@@ -114,39 +185,36 @@ class AccountReader:
         since = self._now - SETTLED_MS
         self._before = [(at, before) for at, before in self._before if at > since]
 
-    async def read(self, symbol: str = "") -> Found:
+    async def read(self, symbol: str = "") -> ReadSoFar:
         """Return fills and cash lines first, then what is open and held; of one symbol without cash lines."""
         wire, cursors = self._wire, self._cursors.copy()
         asked = wire.time.now()
         params = {"symbol": venue_symbol(symbol)} if symbol else {}
-        algos = await self._list(endpoints.OPEN_ALGOS, params)
-        orders = await self._list(endpoints.OPEN_ORDERS, params)
-        positions = await self._list(endpoints.POSITIONS, params)
-        wallet, balances = None, {}
+        seen = Legible(self._symbols, asked)
+        algos = seen.take(rows.read_algo, await self._list(endpoints.OPEN_ALGOS, params))
+        orders = seen.take(rows.read_order, await self._list(endpoints.OPEN_ORDERS, params))
+        positions = seen.take(rows.read_position, await self._list(endpoints.POSITIONS, params))
+        balances: dict[str, Decimal] = {}
         if not symbol:
-            balances = rows.read_balances(await self._dict(endpoints.ACCOUNT, {}))
-            wallet = balances[figures.QUOTE]
-        try:
-            read = AccountRead(
-                *(wire.time.now(), symbol, asked, asked),
-                tuple(map(rows.read_position, positions)),
-                tuple(map(rows.read_order, orders)),
-                tuple(map(rows.read_algo, algos)),
-                *(wallet, balances),
-            )
-        except MALFORMED as error:
-            raise ExchangeError(f"the account cannot be read: {error}") from None
+            balances = seen.balances(await self._dict(endpoints.ACCOUNT, {}))
+        whole = AccountRead(
+            *(wire.time.now(), symbol, asked, asked, positions, orders, algos),
+            *(balances.get(figures.QUOTE), balances),
+        )
         fills = await self._fills([symbol] if symbol else self._symbols, cursors)
         cash = [] if symbol else await self._cash(cursors)
-        return Found([*fills, *cash, read], cursors)
+        return ReadSoFar([*fills, *cash, *seen.notes, *seen.believable(whole)], cursors)
 
     async def _fills(self, symbols: Sequence[str], cursors: Cursors) -> list[Event]:
         """Return the fills since the last time; an order's number that is not known is asked about first."""
         found: list[Event] = []
         for symbol in symbols:
             for row in await self._trades(symbol, cursors):
-                number = str(row["orderId"])
-                name = await self._look_up.name(symbol, number)
+                try:
+                    name = await self._look_up.name(symbol, str(row["orderId"]))
+                except MALFORMED as error:
+                    found.append(rows.not_understood(error, self._now))
+                    continue
                 make = partial(rows.filled, order_id=name, at=self._now)
                 found += rows.understood(make, row, self._now)
         return found
@@ -171,7 +239,8 @@ class AccountReader:
             until = {"endTime": str(start + WINDOW_MS)} if start + WINDOW_MS < now else {}
             page = await self._page(symbol, {"startTime": str(start), **until})
             if page:
-                cursors.trades[symbol] = rows.last_trade(page, 0)
+                if last := rows.last_trade(page, 0):
+                    cursors.trades[symbol] = last
                 return page
             if not until:
                 cursors.looked[symbol] = max(start, now - OVERLAP_MS)
@@ -182,24 +251,29 @@ class AccountReader:
         params = {"symbol": venue_symbol(symbol), "limit": str(PAGE), **which}
         return await self._list(endpoints.TRADES, params)
 
-    async def income(self) -> Found:
+    async def income(self) -> ReadSoFar:
         """Return the cash lines since the last time, some of them again."""
         cursors = self._cursors.copy()
-        return Found(await self._cash(cursors), cursors)
+        return ReadSoFar(await self._cash(cursors), cursors)
 
     async def _cash(self, cursors: Cursors) -> list[Event]:
         start = max(cursors.since, cursors.income - OVERLAP_MS)
         taken: dict[tuple[str, int, str], Any] = {}
+        found: list[Event] = []
         while True:
             params = {"startTime": str(start), "limit": str(PAGE)}
             page = await self._list(endpoints.INCOME, params)
+            before = start
             for row in page:
-                taken[row["incomeType"], row["tranId"], row["symbol"]] = row
-                cursors.income = max(cursors.income, row["time"])
-            if len(page) < PAGE or page[-1]["time"] == start:
+                try:
+                    time = figures.whole(row["time"])
+                    taken[row["incomeType"], row["tranId"], row["symbol"]] = row
+                except MALFORMED as error:
+                    found.append(rows.not_understood(error, self._now))
+                    continue
+                start, cursors.income = max(start, time), max(cursors.income, time)
+            if len(page) < PAGE or start == before:
                 break
-            start = page[-1]["time"]
-        found: list[Event] = []
         for row in taken.values():
             found += rows.understood(self._line, row, self._now)
         return found

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from tradebot.broker import parameters, rows
-from tradebot.broker.account_reader import AccountReader, Found
+from tradebot.broker.account_reader import AccountReader, ReadSoFar
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
 from tradebot.broker.outcomes import Fate, Verdict, judge_order
@@ -255,7 +255,7 @@ class BinanceBroker:
     async def _read_income(self) -> None:
         self._hand_over(await self._reader.income())
 
-    def _hand_over(self, found: Found) -> None:
+    def _hand_over(self, found: ReadSoFar) -> None:
         for event in found.events:
             self._tell(event)
         self._reader.handed_over(found)

@@ -200,5 +200,12 @@ def symbol_config(row: Row) -> SymbolConfig:
 
 
 def last_trade(rows: Sequence[Row], before: int) -> int:
-    """Return the newest trade's number."""
-    return max([before, *(figures.whole(row["id"]) for row in rows)])
+    """Return the newest trade's number, of those that can be read."""
+    return max([before, *map(_trade_number, rows)])
+
+
+def _trade_number(row: Row) -> int:
+    try:
+        return figures.whole(row["id"])
+    except MALFORMED:
+        return 0
