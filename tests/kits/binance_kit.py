@@ -29,7 +29,7 @@ from tradebot.venue.server import Server
 from tradebot.venue.settings import AccountScript, Settings
 from tradebot.wire.hosts import Hosts, find_hosts
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 class VenueClockAsOurs:
