@@ -10,9 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tradebot.guard.lock import lock_owner
+from tradebot.journal.reader import Reader
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -131,8 +135,14 @@ class Bot:
         return process
 
     def _beats(self) -> bool:
-        status = self.status()
-        return status.get("engine") == "running" and status["heartbeat_age_s"] is not None
+        """Whether an engine holds the lock and has told of itself; looked at without starting a command."""
+        owner = lock_owner(self.data_dir)
+        with suppress(Exception), Reader(self.data_dir / "tradebot.db") as reader:
+            run = reader.newest_run()
+            told = None if run is None else reader.snapshot(run.id)
+            if run is not None and told is not None and run.state == "running":
+                return owner is not None and owner.alive and time.time() - told.wall / 1000 < 10
+        return False
 
     def status(self) -> dict[str, Any]:
         """What ``status`` says; empty while there is nothing to say."""

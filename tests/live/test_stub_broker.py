@@ -72,7 +72,7 @@ def may(hours: int) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize(
-    "hours", [9, pytest.param(31 * 24, marks=pytest.mark.full)], ids=["nine hours", "the month"]
+    "hours", [6, pytest.param(31 * 24, marks=pytest.mark.full)], ids=["six hours", "the month"]
 )
 def test_recorded_minutes_are_traded_to_their_end(tmp_path: Path, hours: int) -> None:
     minutes = may(hours)
