@@ -25,6 +25,8 @@ SOURCES = (
     "signatures.setup",
     "signatures.trade",
     "signatures.venue",
+    "signatures.download",
+    "signatures.keys",
 )
 PACKAGE = "tradebot.cli"
 

@@ -19,7 +19,7 @@ HANGS = "while self.seen >= 400: pass\n        return None"
 
 SHORT = """
 from tradebot.cli import stopping
-stopping.WATCHDOG_S = 12.0
+stopping.WATCHDOG_S = 20.0
 from tradebot.__main__ import main
 raise SystemExit(main())
 """
