@@ -167,7 +167,11 @@ class OrderTable:
         status = word.status
         assert status is not None
         self._learn_ids(tracked, word.venue_id, word.child_id)
-        if status is not OrderStatus.UNKNOWN:  # that is what the broker says who does not know
+        if status is OrderStatus.UNKNOWN:  # that is what the broker says who does not know
+            if tracked.heard_at:  # and the venue has told us before our request had its answer
+                self.look_up(tracked)
+                return False
+        else:
             tracked.heard_at = self.now
             tracked.missed_at = 0
         before = tracked.status
@@ -186,12 +190,10 @@ class OrderTable:
         It is when it was said twice, a second apart, of an order that can no longer be on its way; of a stop
         or target not before its service must have shown it.
         """
-        if not tracked.live or asked - tracked.sent_at < ABSENT_MS:
+        if not tracked.live:
             return False
-        if not tracked.missed_at:
-            tracked.missed_at = asked
-            return False
-        if not self.is_missing(tracked, asked):
+        tracked.missed_at = tracked.missed_at or asked
+        if asked - tracked.sent_at < ABSENT_MS or not self.is_missing(tracked, asked):
             return False
         if tracked.order.trigger is not None and asked - tracked.sent_at < ALGO_ABSENT_MS:
             return False
@@ -409,6 +411,6 @@ def _quiet(tracked: TrackedOrder) -> int:
     order = tracked.order
     if order.type is OrderType.MARKET or order.tif is TimeInForce.IOC:
         return ANSWER_MS  # it should have ended long ago
-    if order.purpose is Purpose.STOP and not tracked.asked_at:
-        return STOP_AGAIN_MS
+    if order.purpose is Purpose.STOP and tracked.asked_at < tracked.sent_at + STOP_AGAIN_MS:
+        return STOP_AGAIN_MS  # only a read so late tells that it was kept
     return QUIET_MS

@@ -197,7 +197,7 @@ class Answers:
             return
         if seen.status is None:
             changed = self._table.miss(tracked, seen.asked, seen.reason)
-            if self._table.is_missing(tracked, seen.asked):
+            if tracked.answered and self._table.is_missing(tracked, seen.asked):
                 self._protection.vanished(book, tracked)
         else:
             changed = self._table.hear(tracked, seen, None)
