@@ -210,7 +210,8 @@ def test_protection_does_not_wait_for_a_journal_that_hangs(tmp_path: Path) -> No
     assert set(facts["sent"]) <= known
 
 
-def test_an_entry_does_not_leave_without_its_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize("failure", [JournalError("the disk is full"), KeyError("unthought of")])
+def test_an_entry_does_not_leave_without_its_record(tmp_path: Path, failure: Exception) -> None:
     async def fail(made: Scene) -> None:
         commit = made.runner.journal.commit
 
@@ -218,12 +219,13 @@ def test_an_entry_does_not_leave_without_its_record(tmp_path: Path) -> None:
             placed = [e for b in batches for _, e in b.effects if isinstance(e, Place)]
             if full and not made.broker.sent and placed:  # type: ignore[union-attr]
                 made.runner.journal.commit = commit  # type: ignore[method-assign]
-                raise JournalError("the disk is full")
+                raise failure
             await commit(*batches, full=full)
 
         made.runner.journal.commit = failing  # type: ignore[method-assign]
 
     found = scene(tmp_path, 60, fail)
+    assert found.ending.state == "ended", found.ending.why
     words = found.events(OrderUpdate)
     assert words[0].status is OrderStatus.REJECTED
     # the failure halts, a halt withdraws what has not left: which of the two is said is a matter of who runs first
@@ -282,7 +284,16 @@ def test_an_entry_that_is_cancelled_before_it_left_never_leaves(tmp_path: Path) 
     assert words[0] == "withdrawn before it was sent"
 
 
-def test_a_broker_that_fails_leaves_an_order_unknown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (ExchangeError("the connection dropped"), "the connection dropped"),
+        (KeyError("unthought of"), "KeyError: 'unthought of'"),
+    ],
+)
+def test_a_broker_that_fails_leaves_an_order_unknown(
+    tmp_path: Path, failure: Exception, told: str
+) -> None:
     def breaks(made: Scene) -> None:
         assert made.broker is not None
         send = made.broker.send
@@ -290,7 +301,7 @@ def test_a_broker_that_fails_leaves_an_order_unknown(tmp_path: Path) -> None:
         def failing(approved: Any, at: int) -> Any:
             if approved.order.purpose is Purpose.ENTRY and not made.broker.sent:  # type: ignore[union-attr]
                 made.broker.sent.append(approved.order.id)  # type: ignore[union-attr]
-                raise ExchangeError("the connection dropped")
+                raise failure
             return send(approved, at)
 
         made.broker.send = failing  # type: ignore[method-assign]
@@ -298,7 +309,7 @@ def test_a_broker_that_fails_leaves_an_order_unknown(tmp_path: Path) -> None:
     found = scene(tmp_path, 60, prepare=breaks)
     assert found.ending.state == "ended"
     unknown = [e for e in found.events(OrderUpdate) if e.status is OrderStatus.UNKNOWN]
-    assert unknown[0].reason == "the connection dropped"
+    assert unknown[0].reason == told
 
 
 def test_the_next_start_imports_the_side_file(tmp_path: Path) -> None:

@@ -57,14 +57,16 @@ class Record:
         """
         async with self._turn:
             due = self._is_state_due()
-            batches = [
-                self._batch(run, due or not run.session.broker.outside) for run in self._runs
-            ]
+            batches: list[Batch] = []
             try:
+                for run in self._runs:
+                    batches.append(self._batch(run, due or not run.session.broker.outside))
                 await self._journal.commit(*batches, full=full)
-            except JournalError as error:
+            except (
+                Exception
+            ) as error:  # of whatever kind: nothing was written, and nothing may be lost
                 self._give_back(batches)
-                self._note(error)
+                self._note(_journal_error(error))
                 return False
             self.committed = self._clock.monotonic()
             if due:
@@ -85,10 +87,17 @@ class Record:
         self._saved = None
 
     def _give_back(self, batches: Sequence[Batch]) -> None:
-        for run, batch in zip(self._runs, batches, strict=True):
+        for run, batch in zip(self._runs, batches, strict=False):
             run.give_back(batch)
 
     def _note(self, error: JournalError | None) -> None:
         before, self.failing = self.failing, error
         if (before is None) != (error is None) and self._told is not None:
             self._told(error)
+
+
+def _journal_error(error: Exception) -> JournalError:
+    """Return a failure of a commit as the journal's; one that nobody thought of is named by its type."""
+    if isinstance(error, JournalError):
+        return error
+    return JournalError(f"{type(error).__name__}: {error}")

@@ -145,14 +145,14 @@ class Sender:
                 self._answer(event)  # a broker outside answers later: this is that it has not left
                 if isinstance(event, OrderUpdate):
                     self._unsent.add(event.order_id)
-        except TradebotError as error:
-            self._told(f"{self._run.identity.run}: {error}")
+        except Exception as error:  # of whatever kind: what else waits to leave must leave
+            name = type(error).__name__
+            text = error.message if isinstance(error, TradebotError) else f"{name}: {error}"
+            self._told(f"{self._run.identity.run}: {text}")
             if isinstance(effect, Place):  # it may have left, or not
                 now, order = self._run.session.engine.now, effect.approved.order
                 unknown = OrderStatus.UNKNOWN
-                self._answer(
-                    OrderUpdate(now, order.symbol, order.id, unknown, now, reason=error.message)
-                )
+                self._answer(OrderUpdate(now, order.symbol, order.id, unknown, now, reason=text))
 
 
 def _opens(effect: Outgoing) -> TypeGuard[Place]:
