@@ -15,6 +15,7 @@ from tradebot.broker import binance, private_stream
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
+    NOT_LEFT,
     AccountConfigRead,
     AccountRead,
     CashMoved,
@@ -80,7 +81,7 @@ async def test_an_entry_that_may_not_leave_any_more_is_told_as_never_sent(why: s
         counter.obstacle = lambda _: why
         entry = counter.send(counter.order())
         word = await counter.word(entry)
-        assert (word.status, word.reason, word.code) == (OrderStatus.REJECTED, why, 0)
+        assert (word.status, word.reason, word.code) == (OrderStatus.REJECTED, why, NOT_LEFT)
         assert not counter.line.asked("POST", ORDER)
         stop = counter.send(counter.order("s"))  # what protects goes out all the same
         assert (await counter.word(stop)).status is OrderStatus.WORKING

@@ -36,6 +36,7 @@ from tradebot.core.model.effects import (
     TradeClosed,
 )
 from tradebot.core.model.events import (
+    UNREAD,
     AccountConfigRead,
     AccountRead,
     Baseline,
@@ -386,6 +387,51 @@ def test_a_stop_of_unknown_fate_is_not_in_flight_and_is_sent_again_once_a_second
     story.works(third)
     assert {c.order_id for c in story.found(Cancel)} == {first.id, second.id}
     assert story.engine.books[XRP].closing == ""
+
+
+@pytest.mark.parametrize("code", sorted(UNREAD))
+def test_a_stop_that_nobody_has_looked_at_is_sent_again_within_its_five_seconds(code: int) -> None:
+    """An overloaded exchange, a request that did not leave: the position is kept while there is time for another."""
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    story.fill(story.placed()[0])
+    for count in range(1, 4):
+        assert len(story.placed(S)) == count
+        story.update(story.placed(S)[-1], REJECTED, code=code)
+        story.later(1_000)
+    story.works(story.placed(S)[-1])
+    story.later(2_900)
+    assert story.placed(X) == []
+    assert len(story.placed(S)) == 4  # at once, then one a second
+    assert "stop not taken (said so); sending it again" in story.told()
+
+
+def test_a_stop_that_is_never_looked_at_costs_the_position_after_five_seconds() -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    story.fill(story.placed()[0])
+    waited = 0
+    while not story.placed(X):
+        story.update(story.placed(S)[-1], REJECTED, code=-1008)
+        story.later(500)
+        waited += 500
+    assert waited == 5_000
+    assert len(story.placed(S)) <= 7
+    assert story.found(TradeClosed) == []
+    story.fill(story.placed(X)[0])
+    assert story.found(TradeClosed)[0].exit_reason == "stop_lost"
+
+
+@pytest.mark.parametrize("code", [-2021, -4045, 0])
+def test_a_stop_that_was_refused_costs_the_position_at_once(code: int) -> None:
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    story.fill(story.placed()[0])
+    story.update(story.placed(S)[0], REJECTED, code=code)
+    assert len(story.placed(X)) == 1
 
 
 def test_a_larger_position_must_be_covered_in_five_seconds_too() -> None:

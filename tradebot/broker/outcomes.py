@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tradebot.core.model.events import NOT_LEFT
 from tradebot.wire.reply import Reply
 
 
@@ -25,7 +26,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A request's fate. ``code`` is the exchange's number, 0 for none; ``reason`` one line for people.
+    """A request's fate. ``code`` as in ``OrderUpdate``; ``reason`` one line for people.
 
     ``body`` is the answer where it was accepted.
     """
@@ -84,7 +85,7 @@ REFUSING = frozenset(
 def judge_order(reply: Reply, client_id: str, *, algo: bool) -> Verdict:
     """Return the fate of a request for a new order with our ``client_id``; ``algo``: on the algo service."""
     if not reply.left:
-        return Verdict(Fate.NOT_SENT, reply.withheld or reply.error or "it did not leave")
+        return Verdict(Fate.NOT_SENT, reply.withheld or reply.error or "it did not leave", NOT_LEFT)
     if reply.status == 200:
         return _judge_taken(reply, client_id, algo=algo)
     return _judge_refused(reply)
@@ -104,7 +105,7 @@ def _judge_refused(reply: Reply) -> Verdict:
     if status is None:
         return Verdict(Fate.UNKNOWN, reply.error or "no answer")
     if code == THROTTLED or (not code and _is_unexecuted(status, reply.text)):
-        return Verdict(Fate.REJECTED, reply.message, code)
+        return Verdict(Fate.REJECTED, reply.message, code or status)
     if 400 <= status < 500 and code in REFUSING:
         return Verdict(Fate.REJECTED, reply.message, code)
     return Verdict(Fate.UNKNOWN, UNCERTAIN.get(code) or reply.message, code)

@@ -97,10 +97,18 @@ class PriceSeen:
     price: Decimal
 
 
+NOT_LEFT = 1
+"""The code of an order that has not left: no byte of it has reached the venue."""
+
+UNREAD = frozenset({NOT_LEFT, 403, 503, -1003, -1008, -1015, -1021})
+"""Codes with which nobody has looked at an order: not sent, overload, limits, time. The same may be sent again."""
+
+
 @swift
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """The venue's word on an order. ``code`` is Binance's number where it refused, else 0.
+    """The venue's word on an order. ``code`` is Binance's number where it refused, else 0; of an answer
+    without one the HTTP status; ``NOT_LEFT`` where the order has not left.
 
     For EXPIRED after a cut of a reduce-only order ``qty`` is what is left of the order (working on);
     None means the quantity did not change. ``filled`` is what has been executed of the order in all (base

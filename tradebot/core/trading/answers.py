@@ -237,7 +237,7 @@ class Answers:
             elif purpose is Purpose.STOP:
                 absent = type(word) is OrderSeen and word.status is None
                 reason = NO_SUCH_ORDER if absent else word.reason
-                self._protection.lost(book, tracked, status, reason)
+                self._protection.lost(book, tracked, status, reason, getattr(word, "code", 0))
         elif not tracked.order.reduce_only and not tracked.live:
             book.closing = ""
         self._entries.take_reversal(book)

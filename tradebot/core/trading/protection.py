@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tradebot.core.model.approved import Refused
+from tradebot.core.model.events import UNREAD
 from tradebot.core.model.money import ZERO, ceil_to, floor_to, plain, quotient_at_8
 from tradebot.core.model.values import HOUR_MS, Order, OrderStatus, OrderType, Purpose, Side
 from tradebot.core.risk import gate
@@ -170,12 +171,24 @@ class Protection:
             self.protect(book)
 
     def lost(
-        self, book: InstrumentState, tracked: TrackedOrder, status: OrderStatus, reason: str
+        self,
+        book: InstrumentState,
+        tracked: TrackedOrder,
+        status: OrderStatus,
+        reason: str,
+        code: int = 0,
     ) -> None:
-        """A stop that ended while its position is open means close now; a target is only lost."""
-        if tracked.order.id == book.stop and status is not OrderStatus.FILLED:
-            self._give_up(book, f"{book.symbol}: stop {status.value} ({reason}); closing")
+        """A stop that ended while its position is open means close now; a target is only lost.
+
+        One that nobody has looked at is sent again, once a second, as long as a position may be without.
+        """
+        newest = tracked.order.id == book.stop and status is not OrderStatus.FILLED
         self._watch_cover(book)
+        if newest and self._shared.outside and status is OrderStatus.REJECTED and code in UNREAD:
+            self._shared.warn(f"{book.symbol}: stop not taken ({reason}); sending it again")
+            self.wake(book)
+        elif newest:
+            self._give_up(book, f"{book.symbol}: stop {status.value} ({reason}); closing")
 
     def vanished(self, book: InstrumentState, tracked: TrackedOrder) -> None:
         """Two reads in a row did not show the stop: it may be there, but nothing says that it protects."""
@@ -286,6 +299,7 @@ class Protection:
         """Do what time alone asks for: replace a stop of unknown fate, close what is uncovered for too long."""
         if self._needs_another(book) and self._shared.now >= book.renewed + RETRY_MS:
             self.protect(book)
+            book.renewed = self._shared.now
         if book.bare_since:
             self.check_stop(book.symbol)
 
@@ -297,6 +311,10 @@ class Protection:
         return due
 
     def _needs_another(self, book: InstrumentState) -> bool:
+        """Whether the newest stop is of unknown fate, or was not taken."""
+        if not self._shared.position(book):
+            return False
         stop = self._table.live.get(book.stop)
-        unknown = stop is not None and stop.status is OrderStatus.UNKNOWN
-        return unknown and bool(self._shared.position(book))
+        if stop is not None:
+            return stop.status is OrderStatus.UNKNOWN
+        return self._shared.outside and self._wants_stop(book) and not book.closing
