@@ -1183,3 +1183,17 @@ def test_an_answer_about_another_symbol_tells_nothing_of_this_one() -> None:
     assert story.halted() == []
     story.tell(OrderSeen(at, XRP, "web-1", WORKING, at, at, venue_id="901"))
     assert story.halted() == ["foreign"]
+
+
+def test_a_cancelled_order_that_look_ups_still_show_is_cancelled_once_a_second() -> None:
+    """Each cancel is followed by a look-up: the two must not go round as fast as the wire does."""
+    story = Bare(a_config(execution=RESTING))
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.tell(Command(story.now, 1, "halt", "me", "enough"))
+    for _ in range(30):
+        story.found_out(entry, WORKING)
+        story.later(100)
+    assert 3 <= len(story.cancelled()) <= 5

@@ -162,7 +162,8 @@ class OrderTable:
         """Take the venue's word on an order; return whether that changed anything.
 
         ``left`` is what stays working after a cut. A word that the order lives while its end is wanted
-        has the cancel sent again; one that its fate is unknown has it looked up.
+        has the cancel sent again, what a look-up found at most once a second; one that its fate is unknown has it
+        looked up.
         """
         status = word.status
         assert status is not None
@@ -181,7 +182,11 @@ class OrderTable:
             if before is not OrderStatus.UNKNOWN:
                 self.look_up(tracked)
         elif tracked.cancel and tracked.live and not status.terminal and tracked.ended is None:
-            self._send_cancel(tracked)
+            own = (
+                type(word) is OrderSeen
+            )  # what a cancel had looked up: it would go round as fast as the wire does
+            if not own or self.now >= tracked.cancelled_at + RETRY_MS:
+                self._send_cancel(tracked)
         return changed
 
     def miss(self, tracked: TrackedOrder, asked: int, reason: str) -> bool:
