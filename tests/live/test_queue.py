@@ -17,6 +17,7 @@ from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.effects import WakeAt
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
+    ClockChecked,
     FeedStatus,
     JournalBack,
     JournalFailed,
@@ -167,3 +168,33 @@ def test_a_run_that_goes_on_starts_at_once_and_is_warmed_while_it_runs(tmp_path:
     assert len(missed) >= 18
     seen = [(e.symbol, e.open_time) for e in found.events(Bar)]
     assert len(seen) == len(set(seen)) == 120
+
+
+def failing_once(made: Scene, error: Exception) -> None:
+    """Have the broker's connections fail with an error, the first time they are held."""
+    assert made.broker is not None
+    serve, errors = made.broker.serve, [error]
+
+    async def serving(*words: Any) -> None:
+        if errors:
+            await asyncio.sleep(600)
+            raise errors.pop()
+        await serve(*words)
+
+    made.broker.serve = serving  # type: ignore[method-assign, assignment]
+
+
+def test_a_broker_that_fails_for_no_known_reason_begins_again(tmp_path: Path) -> None:
+    error = ExceptionGroup("tasks", [KeyError("unthought of")])
+    found = scene(tmp_path, 30, prepare=lambda made: failing_once(made, error))
+    assert found.ending.state == "ended", found.ending.why
+    assert "unexplained" in found.runner.session.engine.halts.reasons
+    assert "the broker failed and begins again" in "\n".join(found.said)
+    assert found.events(ClockChecked)  # it was begun again
+
+
+def test_a_broker_that_says_why_it_cannot_go_on_ends_the_run_in_order(tmp_path: Path) -> None:
+    error = ExceptionGroup("tasks", [ExceptionGroup("more", [ExchangeError("no such key")])])
+    found = scene(tmp_path, 30, prepare=lambda made: failing_once(made, error))
+    assert found.ending.state == "interrupted"
+    assert str(found.ending.error) == "no such key"

@@ -24,7 +24,14 @@ from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
 from tradebot.app.sender import Sender
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.errors import JournalError, TradebotError
-from tradebot.core.model.events import ClockChecked, Event, JournalBack, JournalFailed, MarketEvent
+from tradebot.core.model.events import (
+    ClockChecked,
+    Event,
+    JournalBack,
+    JournalFailed,
+    MarketEvent,
+    VenueNote,
+)
 from tradebot.core.model.values import Bar, MarkBar, Quote
 from tradebot.core.trading.session import FAR
 from tradebot.guard.latch import halt_present
@@ -176,12 +183,25 @@ class QueueRunner(Runner):
         for run in self.runs:
             broker = run.session.broker
             if isinstance(broker, OutsideBroker):
-                serving = broker.serve(partial(self.answer, run), partial(self._obstacle, run))
-                yield f"broker of {run.identity.run}", serving
+                yield f"broker of {run.identity.run}", self._serve(run, broker)
         yield "market", self._feed()
         yield "commands", self._hear_commands()
         yield "HALT file", self._see_halts()
         yield "record", self._keep_record()
+
+    async def _serve(self, run: Hosted, broker: OutsideBroker) -> None:
+        """Hold a broker's connections. What nobody thought of halts entries and is no end: positions must stay protected."""
+        while True:
+            try:
+                await broker.serve(partial(self.answer, run), partial(self._obstacle, run))
+                return
+            except Exception as error:
+                if (meant := _meant(error)) is not None:
+                    raise meant from error
+                text = f"{type(error).__name__}: {error}"
+                self.answer(run, VenueNote(self.time.now(), "broker", text, "unexplained"))
+                self._say(f"the broker failed and begins again: {text}")
+            await asyncio.sleep(RETRY_S)
 
     def _obstacle(self, run: Hosted, approved: Approved) -> str:
         return run.session.obstacle(approved, self.time.now())
@@ -361,6 +381,14 @@ class QueueRunner(Runner):
                 return
             with suppress(TimeoutError):
                 (await asyncio.wait_for(self._queue.get(), COMMIT_S))()
+
+
+def _meant(error: Exception) -> TradebotError | None:
+    """Return the error that a failure stands for, where all of it is meant for people."""
+    if not isinstance(error, ExceptionGroup):
+        return error if isinstance(error, TradebotError) else None
+    found = [_meant(one) for one in error.exceptions]
+    return None if None in found else found[0]
 
 
 def _stamped(event: MarketEvent, now: int) -> MarketEvent:
