@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tradebot.core.trading.reconcile import TABLE, DifferenceKind
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRADEBOT = Path(sys.executable).with_name("tradebot")
@@ -37,6 +39,19 @@ def test_the_install_commands_are_those_that_ci_runs() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "pip install '.[test]'" in second
     assert "install --quiet '.[test]'" in ci
+
+
+def test_each_difference_between_account_and_journal_has_its_line() -> None:
+    table = README.split("## When account and journal differ")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z ]+?) \| .+ \| (.+?) \|$", table, re.MULTILINE)[1:]
+    assert [name for name, _ in rows] == [kind.value for kind in DifferenceKind]
+    for name, halts in rows:
+        remedy = TABLE[DifferenceKind(name)]
+        if not remedy.halt:
+            assert halts == "never"
+        else:
+            assert halts.startswith(f"`{remedy.halt}`, ")
+            assert str(remedy.rounds) in halts or (remedy.rounds == 1 and "at once" in halts)
 
 
 def test_the_strategy_is_short_and_trades(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tradebot.core.model.money import exact
 from tradebot.core.model.values import Purpose
 from tradebot.core.state.halts import HALTS, Clears, Halts, Standing, obstacle
 from tradebot.core.trading.answers import OWN_FILLS
+from tradebot.core.trading.reconcile import TABLE
 
 D = Decimal
 X = Purpose.EXIT
@@ -76,6 +77,7 @@ def test_every_reason_the_core_halts_for_is_in_the_table() -> None:
         for path in core.rglob("*.py")
         for reason in re.findall(r"\.halt\(\s*\"(\w+)\"", path.read_text())
     }
+    said |= {remedy.halt for remedy in TABLE.values()} - {""}
     assert {"ledger", "account", "exit", "foreign", "journal", "user"} <= said
     assert said <= HALTS.keys()
     assert {own.halt for own in OWN_FILLS} - {""} <= HALTS.keys()

@@ -19,6 +19,7 @@ from tradebot.app.resume import (
     changed_keys,
     import_side,
     last_bar,
+    last_nonces,
     load_state,
     opening_words,
     previous_runs,
@@ -286,8 +287,11 @@ async def _begin(
         start.words.append(f"configured otherwise than before: {', '.join(keys)}")
     start.words += [f"{doubt}; no entries, protection goes on" for doubt in doubts]
     digest, resumed = setup.config.digest(), start.state is not None
-    doubt = "; ".join(doubts)
-    return Identity(run, start.mode, setup.spec.name, digest, instance, nonce, resumed, doubt)
+    return Identity(
+        *(run, start.mode, setup.spec.name, digest, instance, nonce, resumed),
+        doubt="; ".join(doubts),
+        nonces=last_nonces(path) if start.session.broker.outside else (),
+    )
 
 
 async def _take_up(

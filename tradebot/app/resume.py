@@ -143,6 +143,16 @@ def last_bar(path: Path, runs: Sequence[Hosted]) -> int | None:
     return min(known) if known and len(known) == len(times) else None
 
 
+STARTS = 1000
+"""So many starts back an order that still rests is known for one of ours."""
+
+
+def last_nonces(path: Path) -> tuple[str, ...]:
+    """Return what the orders of the journal's newest starts have in their ids."""
+    with Reader(path) as reader:
+        return reader.nonces(STARTS)
+
+
 async def import_side(journal: Journal, path: Path, run: str, wall: int) -> int:
     """Put protective orders of a run that left unrecorded into the journal; return how many there were.
 

@@ -24,7 +24,7 @@ Observer = Callable[[Event, Sequence[Effect]], None]
 class Identity:
     """Who runs: the run, its strategy in words, and what goes into ``RunStarted``.
 
-    ``doubt`` says what is wrong with the journal that an account's run starts on.
+    ``doubt`` says what is wrong with the journal that an account's run starts on, ``nonces`` are those of its starts.
     """
 
     run: str
@@ -35,6 +35,7 @@ class Identity:
     nonce: str
     resumed: bool
     doubt: str = ""
+    nonces: tuple[str, ...] = ()
 
 
 class Hosted:
@@ -85,7 +86,8 @@ class Hosted:
         at = now if who.resumed and now and not passed else max(at, now)
         self.session.deliver(
             RunStarted(
-                *(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed, who.doubt)
+                *(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed, who.doubt),
+                nonces=who.nonces,
             )
         )
 

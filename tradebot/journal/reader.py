@@ -336,6 +336,11 @@ class Reader:
         """Yield what moved a run's money and positions, in order, as the audit trail has it."""
         return self._effects(run, "AND kind IN ('FillBooked', 'FundingBooked', 'CashBooked')")
 
+    def nonces(self, limit: int) -> tuple[str, ...]:
+        """Return the nonces of the journal's newest starts, of all runs, the newest first."""
+        sql = "SELECT nonce FROM nonces ORDER BY wall DESC, rowid DESC LIMIT ?"
+        return tuple(row["nonce"] for row in self._rows(sql, limit))
+
     def command(self, command: int) -> CommandRow | None:
         """Return a posted command with its (first) answer; None if there is no such command."""
         rows = self._rows(

@@ -20,7 +20,9 @@ class RunStarted:
     """The first event of every start, a resumed one too. ``nonce`` is never used twice.
 
     ``doubt`` says what is wrong with the journal of a run whose broker is outside: then no entry is made. Where
-    it is not resumed either, nobody knows what was: the account is taken over as the venue has it.
+    it is not resumed either, nobody knows what was: the account is taken over as the venue has it. ``nonces`` are
+    those of the journal's newest starts where the broker is outside: an order of our name under another one is a
+    copy's.
     """
 
     at: int
@@ -30,6 +32,7 @@ class RunStarted:
     config_hash: str
     resumed: bool = False
     doubt: str = ""
+    nonces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,15 @@ from tradebot.core.state.portfolio import Portfolio
 
 
 class Exposure:
-    """The account as limits see it. ``slip`` is the fraction a market entry is taken to slip."""
+    """The account as limits see it. ``slip`` is the fraction a market entry is taken to slip.
 
-    __slots__ = ("_books", "_fees", "_halts", "_limits", "_portfolio", "_table", "_watch", "slip")
+    ``elsewhere`` is the margin of positions that the run does not trade (USDT).
+    """
+
+    __slots__ = (
+        *("_books", "_fees", "_halts", "_limits", "_portfolio", "_table", "_watch", "elsewhere"),
+        "slip",
+    )
 
     def __init__(
         self,
@@ -44,6 +50,7 @@ class Exposure:
         self._limits = limits
         self._fees = fees
         self.slip = slip
+        self.elsewhere = ZERO
 
     def desk(
         self,
@@ -109,14 +116,17 @@ class Exposure:
         return total
 
     def margin(self) -> Decimal:
-        """Return the initial margin of open positions and live entries (USDT, 8 decimals, rounded up)."""
+        """Return the initial margin of open positions and live entries (USDT, 8 decimals, rounded up).
+
+        What others hold on the account counts as well.
+        """
         used = ZERO
         for book in self._books.values():
             if book.holding.qty:
                 used += abs(book.holding.qty) * book.holding.entry
             if self.entries_of(book):
                 used += self.working_value(book, book.touch()[2])
-        return gate.initial_margin(used, self._watch.leverage)
+        return gate.initial_margin(used, self._watch.leverage) + self.elsewhere
 
     def working_value(self, book: InstrumentState, price: Decimal) -> Decimal:
         """Return the value of the symbol's entries at the larger of ``price`` and their limit (USDT).

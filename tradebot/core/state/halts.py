@@ -72,8 +72,16 @@ HALTS: Mapping[str, HaltReason] = {
             "the journal takes no commits, or is not as it was signed",
             until="the journal is not in order",
         ),
-        HaltReason("foreign", "somebody else trades on the account"),
-        HaltReason("instance", "another tradebot trades on the account"),
+        HaltReason(
+            "foreign",
+            "somebody else trades on the account",
+            until="what somebody else did is still there",
+        ),
+        HaltReason(
+            "instance",
+            "another tradebot trades on the account",
+            until="the other's orders are still there",
+        ),
         HaltReason("unexplained", "the exchange said something that nobody here understands"),
         HaltReason("ban", "the exchange has banned this address for a time"),
         HaltReason("liquidated", "the exchange liquidated a position"),

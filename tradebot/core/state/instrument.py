@@ -36,7 +36,8 @@ class InstrumentState:
     ``retiring`` are protective orders to cancel once their replacement is acknowledged. ``bare_since`` is since when
     the stops in place do not cover the position, ``renewed`` when a stop of unknown fate was last replaced (UTC ms; 0: they
     do, never). ``read`` is the position as the venue last told it on being asked (signed base units), until it
-    moves again; ``moved_at`` when it last did (UTC ms). ``ladder`` holds the position's loss limit,
+    moves again, and ``held`` the one that is protected and closed in place of the ledger's, where the venue holds
+    another; ``moved_at`` when it last did (UTC ms). ``ladder`` holds the position's loss limit,
     ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
     ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``faulty`` says that the newest price
     made no sense. ``cold`` counts the bars that the strategy's warm-up still lacks.
@@ -61,6 +62,7 @@ class InstrumentState:
     bare_since: int = 0
     renewed: int = 0
     read: Decimal | None = None
+    held: Decimal | None = None
     moved_at: int = -1
     reverse: Wish | None = None
     ladder: LossLimit | None = None
@@ -116,7 +118,7 @@ class InstrumentState:
 
     def moved(self, at: int) -> None:
         """The position has changed: what was read of it is old."""
-        self.read = None
+        self.read = self.held = None
         self.moved_at = at
 
     def export_state(self) -> dict[str, Any]:
@@ -127,6 +129,7 @@ class InstrumentState:
             "exits": self.exits,
             "cover": [self.bare_since, self.renewed, self.moved_at],
             "read": None if self.read is None else str(self.read),
+            "held": None if self.held is None else str(self.held),
             "retiring": self.retiring,
             "closing": self.closing,
             "reverse": None if self.reverse is None else self.reverse.export_state(),
@@ -146,6 +149,7 @@ class InstrumentState:
         self.exits = list(state["exits"])
         self.bare_since, self.renewed, self.moved_at = state["cover"]
         self.read = None if state["read"] is None else Decimal(state["read"])
+        self.held = None if state.get("held") is None else Decimal(state["held"])
         self.retiring = list(state["retiring"])
         self.closing = state["closing"]
         self.reverse = None if state["reverse"] is None else Wish.restored(state["reverse"])

@@ -103,7 +103,7 @@ class OrderTable:
         self.out.append(Place(approved, signal))
         return tracked
 
-    def adopt(self, read: OrderRead) -> None:
+    def adopt(self, read: OrderRead) -> TrackedOrder:
         """Take up an order of ours that was read from the venue and is on no record."""
         order = order_of(read)
         tracked = TrackedOrder.sent(order, 0, self.now)
@@ -114,6 +114,16 @@ class OrderTable:
         if not order.reduce_only:
             self.entries[order.id] = tracked
         self._settle(tracked, "read from the venue", changed=True)
+        return tracked
+
+    def reopen(self, tracked: TrackedOrder, read: OrderRead) -> None:
+        """Take up again an order that was thought to have ended and was read as open."""
+        tracked.reopen(read)
+        tracked.heard_at = self.now
+        tracked.missed_at = 0
+        self._learn_ids(tracked, read.venue_id, "")
+        self._bring_back(tracked)
+        self._settle(tracked, "it is open all the same", changed=True)
 
     def cancel(self, order_id: str, why: str) -> None:
         """Want an order's end: from now on until it is there."""
@@ -247,6 +257,9 @@ class OrderTable:
 
     def _revive(self, tracked: TrackedOrder) -> None:
         tracked.revive()
+        self._bring_back(tracked)
+
+    def _bring_back(self, tracked: TrackedOrder) -> None:
         tracked.kept_until = 0
         self._leaving.pop(tracked.order.id, None)
         self._trades.setdefault(tracked.order.symbol, {})[tracked.order.id] = None

@@ -221,6 +221,14 @@ class TrackedOrder:
         self.ended = self.status
         self.status = OrderStatus.PARTIAL
 
+    def reopen(self, read: OrderRead) -> None:
+        """Take back an end: the order was read as open."""
+        self.status = read.status
+        self.ended = None
+        self.unclear = False
+        self.cancel = ""
+        self.told = max(self.told, read.filled)
+
     def export_state(self) -> dict[str, Any]:
         """Return the order as JSON values."""
         o = self.order

@@ -124,9 +124,15 @@ class Booked:
 
 
 class Portfolio:
-    """Cash, positions and round trips of one run. All money exact, in USDT."""
+    """Cash, positions and round trips of one run. All money exact, in USDT.
 
-    __slots__ = ("accounts", "cash", "cash_floor", "cash_ids", "fees", "funding", "moved", "start")
+    ``lines`` counts the venue's cash lines that it is the sum of: a fill's result and its fee are two.
+    """
+
+    __slots__ = (
+        *("accounts", "cash", "cash_floor", "cash_ids", "fees", "funding", "lines", "moved"),
+        "start",
+    )
 
     def __init__(self, start: Decimal, symbols: tuple[str, ...]) -> None:
         self.start = start
@@ -134,6 +140,7 @@ class Portfolio:
         self.fees = ZERO
         self.funding = ZERO
         self.moved = ZERO
+        self.lines = 0
         self.accounts: dict[str, SymbolLedger] = {symbol: SymbolLedger() for symbol in symbols}
         self.cash_ids: dict[str, int] = {}
         self.cash_floor = 0
@@ -155,6 +162,7 @@ class Portfolio:
         value = fill.qty * fill.price
         self.cash -= (value if fill.side is Side.BUY else -value) + fill.fee
         self.fees += fill.fee
+        self.lines += 2
         return self._add(account, LedgerLine(fill.time, fill.trade_id, fill, ZERO, why, signal))
 
     def named(self, fill: Fill) -> Fill | None:
@@ -201,6 +209,7 @@ class Portfolio:
         if line in self.cash_ids:
             return False
         self.cash_ids[line] = time
+        self.lines += 1
         if len(self.cash_ids) > CASH_LINES:
             oldest = next(iter(self.cash_ids))
             self.cash_floor = max(self.cash_floor, self.cash_ids.pop(oldest))
@@ -245,6 +254,7 @@ class Portfolio:
             "fees": str(self.fees),
             "funding": str(self.funding),
             "moved": str(self.moved),
+            "lines": self.lines,
             "cash_ids": self.cash_ids,
             "cash_floor": self.cash_floor,
             "accounts": {s: _export_account(a) for s, a in self.accounts.items()},
@@ -257,6 +267,7 @@ class Portfolio:
         self.fees = Decimal(state["fees"])
         self.funding = Decimal(state["funding"])
         self.moved = Decimal(state["moved"])
+        self.lines = state.get("lines", 0)
         self.cash_ids = dict(state["cash_ids"])
         self.cash_floor = state["cash_floor"]
         for symbol, account in state["accounts"].items():

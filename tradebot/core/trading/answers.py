@@ -18,6 +18,7 @@ from tradebot.core.trading.entries import Entries
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.protection import Protection
 from tradebot.core.trading.reactions import Reactions
+from tradebot.core.trading.reconcile import Whose, whose_is
 from tradebot.core.trading.shared import Shared
 
 EXTERNAL = "external"
@@ -172,7 +173,7 @@ class Answers:
             return
         tracked = self._table.find(update.order_id, update.symbol, update.venue_id)
         if tracked is None:
-            if of_another(update.order_id, self._shared.instance):
+            if self._whose(update.order_id) in (Whose.ANOTHER, Whose.COPY):
                 self._blame(update.symbol, update.order_id)
             return
         before = self._shared.position(book)
@@ -258,7 +259,7 @@ class Answers:
             if own.halt:
                 text = f"{fill.symbol}: {fill.side} {plain(fill.qty)} at {plain(fill.price)}"
                 self._shared.halt(own.halt, f"{text} by the exchange ({fill.order_id})")
-        elif of_another(fill.order_id, self._shared.instance):
+        elif self._whose(fill.order_id) in (Whose.ANOTHER, Whose.COPY):
             self._blame(fill.symbol, fill.order_id)
         else:
             self._table.strangers.append(Stranger(fill, self._shared.now))
@@ -285,12 +286,30 @@ class Answers:
         for stranger in late:
             self._blame(stranger.fill.symbol, stranger.fill.order_id or stranger.fill.venue_id)
 
+    def _whose(self, order_id: str) -> Whose:
+        return whose_is(order_id, self._shared.instance, self._shared.nonces)
+
     def _blame(self, symbol: str, order_id: str) -> None:
-        """Somebody else trades on the account."""
-        if of_another(order_id, self._shared.instance):
-            self._shared.halt("instance", f"another tradebot trades {symbol}: order {order_id}")
+        """Somebody else trades on the account; or an order of ours does that nobody here planned any more."""
+        shared, owner = self._shared, self._whose(order_id)
+        if owner is Whose.ANOTHER:
+            shared.halt("instance", f"another tradebot trades {symbol}: order {order_id}")
+        elif owner is Whose.COPY:
+            text = (
+                f"order {order_id} on {symbol} has this directory's name and is in no journal of it"
+            )
+            shared.halt("instance", text)
+        elif owner is Whose.NOBODY:
+            shared.halt("foreign", f"order {order_id} on {symbol} is none of this run's")
         else:
-            self._shared.halt("foreign", f"order {order_id} on {symbol} is none of this run's")
+            self._close_unplanned(shared.books[symbol], order_id)
+
+    def _close_unplanned(self, book: InstrumentState, order_id: str) -> None:
+        if book.plan is not None and not book.plan.signal and self._shared.position(book):
+            self._shared.warn(
+                f"{book.symbol}: nobody planned what order {order_id} opened; closing"
+            )
+            self._exits.close(book, EXTERNAL)
 
     def check_ledger(self) -> None:
         """Announced executions that no fill has told of for too long halt."""
@@ -305,15 +324,6 @@ def _own_fill(fill: Fill) -> OwnFill | None:
         if fill.order_id.startswith(own.prefix):
             return own
     return OwnFill("", "liquidation", "liquidated") if fill.liquidation else None
-
-
-def of_another(order_id: str, instance: str) -> bool:
-    """Whether an order id is a tradebot's (``tb<instance>-<nonce>-<n><purpose>``), and not this one's."""
-    stem, _, number = order_id.rpartition("-")
-    name, dash, _ = stem.partition("-")
-    if not dash or not name.startswith("tb") or not number[:-1].isdigit():
-        return False
-    return number[-1] in "estx" and name != f"tb{instance}"
 
 
 def _tells_of(seen: OrderSeen | OrderUpdate, fill: Fill) -> bool:

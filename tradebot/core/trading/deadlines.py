@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.answers import Answers
+from tradebot.core.trading.cash_lines import CashLines
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.protection import Protection
 from tradebot.core.trading.shared import Shared
@@ -22,12 +23,14 @@ class Deadlines:
         protection: Protection,
         answers: Answers,
         accounts: Accounts,
+        cash: CashLines,
     ) -> None:
         self._shared = shared
         self._exits = exits
         self._protection = protection
         self._answers = answers
         self._accounts = accounts
+        self._cash = cash
         self.alarm = 0
 
     def wake(self) -> None:
@@ -37,6 +40,7 @@ class Deadlines:
             self._answers.react_to_unknown(tracked)
         self._answers.blame_strangers()
         self._answers.check_ledger()
+        self._cash.wake()
         self._accounts.wake()
         for book in self._shared.books.values():
             self._protection.wake(book)
@@ -45,7 +49,7 @@ class Deadlines:
     def set_alarm(self) -> None:
         """Ask for a wake-up at the next deadline, where it is another one than before."""
         shared = self._shared
-        due = min(shared.table.due(), self._accounts.due())
+        due = min(shared.table.due(), self._accounts.due(), self._cash.due())
         for book in shared.books.values():
             due = min(due, self._protection.due(book), self._exits.due(book))
         due = max(due, shared.now + 1)

@@ -41,7 +41,9 @@ from tradebot.core.strategy.resample import Resampler
 from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.answers import Answers
+from tradebot.core.trading.cash_lines import CashLines
 from tradebot.core.trading.commands import Commands
+from tradebot.core.trading.corrections import Corrections
 from tradebot.core.trading.deadlines import Deadlines
 from tradebot.core.trading.entries import Entries
 from tradebot.core.trading.exits import Exits
@@ -110,10 +112,14 @@ class Engine:
         self.answers = Answers(
             shared, self.reactions, self.entries, self.exits, self.protection, self.trades
         )
-        self.accounts = Accounts(shared, self.reactions, self.exits, self.answers)
+        corrections = Corrections(shared, self.exits, self.protection, self.answers)
+        self.cash = CashLines(shared, self.reactions)
+        self.accounts = Accounts(shared, self.exits, self.answers, self.cash, corrections)
         self.commands = Commands(shared, self.exits)
         self.news = News(shared, self.accounts, AccountSetting(shared, self.reactions))
-        self.deadlines = Deadlines(shared, self.exits, self.protection, self.answers, self.accounts)
+        self.deadlines = Deadlines(
+            shared, self.exits, self.protection, self.answers, self.accounts, self.cash
+        )
         self._quoted = config.quotes
         self._next_hour = 0
 
@@ -180,9 +186,9 @@ class Engine:
             case OrderSeen():
                 self.answers.take_look_up(event)
             case FundingPaid():
-                self.accounts.take_funding(event)
+                self.cash.take_funding(event)
             case CashMoved():
-                self.accounts.take_cash(event)
+                self.cash.take(event)
             case WakeUp(key=key):
                 self._on_wake_up(key)
             case Command():
@@ -336,6 +342,7 @@ class Engine:
         self.entries.heed_blackout(event.at)
         self.run = event.run
         shared.instance = event.instance
+        shared.nonces = frozenset((*event.nonces, event.nonce)) if event.nonces else frozenset()
         self.table.prefix = f"tb{event.instance}-{event.nonce}"
         self.deadlines.alarm = 0
         self.news.begin(event.doubt, resumed=event.resumed)
@@ -392,6 +399,7 @@ class Engine:
             "orders": self.table.export_state(),
             "entries": self.entries.export_state(),
             "accounts": self.accounts.export_state(),
+            "cash_lines": self.cash.export_state(),
             "shared": self.shared.export_state(),
             "watch": self.watch.export_state(),
             "stops_lost": self.protection.lost_at,
@@ -416,6 +424,7 @@ class Engine:
         self.table.restore(state["orders"])
         self.entries.restore(state["entries"])
         self.accounts.restore(state["accounts"])
+        self.cash.restore(state["cash_lines"])
         self.shared.restore(state["shared"])
         self.trades.restore(state, self.portfolio)
         self.protection.lost_at = list(state.get("stops_lost", ()))

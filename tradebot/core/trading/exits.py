@@ -56,7 +56,7 @@ class Exits:
         pace = self._table.pace(book.symbol)
         if self._shared.now < pace.next:
             return
-        qty = _known(position, book.read)
+        position, qty = _to_close(book, position)
         if not qty:  # the venue says there is nothing to close: what closed it has yet to be told
             self._wait(pace)
             self._shared.out.append(ReadBack(book.symbol, "nothing to close, says the venue"))
@@ -132,8 +132,12 @@ class Exits:
         return self._table.pace(book.symbol).next
 
 
-def _known(position: Decimal, read: Decimal | None) -> Decimal:
-    """Return how much there is to close: the position, but no more than was read of it (base units)."""
+def _to_close(book: InstrumentState, position: Decimal) -> tuple[Decimal, Decimal]:
+    """Return the position and how much there is to close of it (base units): no more than was read of it."""
+    if book.held is not None:
+        return book.held, abs(book.held)
+    read = book.read
     if read is None:
-        return abs(position)
-    return min(abs(position), abs(read)) if (read > 0) == (position > 0) else ZERO
+        return position, abs(position)
+    same = (read > 0) == (position > 0)
+    return position, min(abs(position), abs(read)) if same else ZERO

@@ -96,6 +96,20 @@ class Protection:
             book.stop = best.order.id
             book.plan = Plan(0, side, best.order.trigger, None)
 
+    def rely_on(self, book: InstrumentState, found: TrackedOrder) -> bool:
+        """Rely on a stop that was found at the venue where no other is in place; return whether it is needed."""
+        if found.order.purpose is not Purpose.STOP:
+            return False
+        newest = self._table.live.get(book.stop)
+        if newest is None or newest is found or newest.ended is not None or newest.cancel:
+            book.stop = found.order.id
+        elif newest.answered:
+            return False
+        else:  # it goes as soon as the newest stands
+            book.retiring.append(found.order.id)
+        self._watch_cover(book)
+        return True
+
     def _plan_for(
         self, book: InstrumentState, position: Decimal, tracked: TrackedOrder | None
     ) -> Plan:
@@ -116,9 +130,11 @@ class Protection:
 
     def _guard(self, book: InstrumentState, old: str, purpose: Purpose, trigger: Decimal) -> str:
         """Send a stop or target for the position unless the one there is will do; return the newest's id."""
-        position = self._shared.position(book)
+        position = self._shared.holds(book)
         standing = self._table.live.get(old)
-        if not position or self._will_do(book, standing, abs(position), trigger):
+        if not position or _is_other_side(book):
+            return old
+        if self._will_do(book, standing, abs(position), trigger):
             return old
         kind = OrderType.STOP_MARKET if purpose is Purpose.STOP else OrderType.TAKE_PROFIT_MARKET
         order = Order(
@@ -160,7 +176,8 @@ class Protection:
                 return True
             book.renewed = self._shared.now
             return False
-        return standing.left >= qty and standing.order.trigger == trigger
+        fits = standing.left >= qty if book.held is None else standing.left == qty
+        return fits and standing.order.trigger == trigger
 
     # -- what is in place ----------------------------------------------------------------------------
 
@@ -219,7 +236,7 @@ class Protection:
         """A part of the position is gone; without a stop behind the rest it is closed."""
         if book.closing:  # an exit that was sent before the last of the entry filled
             self._exits.close(book, book.closing)
-        elif self._wants_stop(book) and book.stop not in self._table.live:
+        elif _wants_stop(book) and book.stop not in self._table.live:
             left = plain(self._shared.position(book))
             self._give_up(book, f"{book.symbol}: the stop is gone, {left} is left; closing")
         self._watch_cover(book)
@@ -260,13 +277,10 @@ class Protection:
         """Note since when the stops that are surely in place do not cover the position."""
         if not self._shared.outside:
             return
-        if self._wants_stop(book) and self._covered(book) < abs(self._shared.position(book)):
+        if _wants_stop(book) and self._covered(book) < abs(self._shared.holds(book)):
             book.bare_since = book.bare_since or self._shared.now
         else:
             book.bare_since = 0
-
-    def _wants_stop(self, book: InstrumentState) -> bool:
-        return book.plan is not None and book.plan.stop is not None
 
     def _covered(self, book: InstrumentState) -> Decimal:
         """Return what the largest stop that surely stands would close (base units)."""
@@ -284,7 +298,7 @@ class Protection:
     def check_stop(self, symbol: str) -> None:
         """Close a position whose stop the venue has not confirmed in time."""
         book = self._shared.books[symbol]
-        if not self._wants_stop(book) or book.closing:
+        if not _wants_stop(book) or book.closing:
             return
         if self._shared.position(book) and not self._in_place(book):
             self._give_up(book, f"{symbol}: no stop in place after {STOP_MS // 1000} s; closing")
@@ -317,4 +331,15 @@ class Protection:
         stop = self._table.live.get(book.stop)
         if stop is not None:
             return stop.status is OrderStatus.UNKNOWN
-        return self._shared.outside and self._wants_stop(book) and not book.closing
+        return self._shared.outside and _wants_stop(book) and not book.closing
+
+
+def _wants_stop(book: InstrumentState) -> bool:
+    return book.plan is not None and book.plan.stop is not None
+
+
+def _is_other_side(book: InstrumentState) -> bool:
+    """Whether the venue holds the other side of what was planned: then there is nothing to protect."""
+    if book.held is None or book.plan is None:
+        return False
+    return (book.held > 0) != (book.plan.side is Side.BUY)

@@ -43,7 +43,8 @@ class Shared:
     symbol why entries wait, ``blocked`` by subject why all of them do; ``unmet`` by halt reason why it cannot be
     cleared yet, where that is no matter of orders. ``doubt`` is what is wrong with the journal since this start;
     what the venue did until ``past`` (its time, UTC ms) is in what was taken over of the account, ``FAR`` while
-    that has yet to be read and ``NEVER`` where nothing was.
+    that has yet to be read and ``NEVER`` where nothing was. ``nonces`` are those of this journal's starts, none where
+    they were not told.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Shared:
         "halts",
         "instance",
         "limits",
+        "nonces",
         "now",
         "out",
         "outside",
@@ -98,6 +100,7 @@ class Shared:
             books, self.table, portfolio, self.halts, watch, limits, fees, slip
         )
         self.instance = ""
+        self.nonces: frozenset[str] = frozenset()
         self.flattening = ""
         self.paused: dict[str, str] = {}
         self.blocked: dict[str, str] = {}
@@ -113,6 +116,10 @@ class Shared:
         if not self.table.shorts:
             return book.holding.qty
         return book.holding.qty + self.table.short_of(book.symbol)
+
+    def holds(self, book: InstrumentState) -> Decimal:
+        """Return what is to be protected of a symbol: what the venue holds where that was read to be another."""
+        return self.position(book) if book.held is None else book.held
 
     def warn(self, text: str) -> None:
         """Tell the user of something that cannot wait."""
@@ -158,6 +165,7 @@ class Shared:
         """Return what is none of the parts' own as JSON values."""
         return {
             "instance": self.instance,
+            "nonces": sorted(self.nonces),
             "flattening": self.flattening,
             "paused": dict(self.paused),
             "blocked": dict(self.blocked),
@@ -170,6 +178,7 @@ class Shared:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
         self.instance = state["instance"]
+        self.nonces = frozenset(state.get("nonces", ()))
         self.flattening = state["flattening"]
         self.paused = dict(state["paused"])
         self.blocked = dict(state["blocked"])
