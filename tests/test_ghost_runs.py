@@ -201,7 +201,7 @@ def test_every_entry_signal_becomes_a_trade(tmp_path: Path, files: list[Path]) -
     assert {g.exit_reason for g in ghosts} <= {"stop", "target", "signal", "end", "stop_lost"}
     wins = sum((g.pnl or 0) >= 0 for g in ghosts)
     assert (summary["signals"], summary["profitable"]) == (len(ghosts), wins)
-    assert float(summary["accuracy_pct"]) == pytest.approx(100 * wins / len(ghosts), abs=1e-7)
+    assert float(summary["accuracy_pct"] or 0) == pytest.approx(100 * wins / len(ghosts), abs=1e-7)
 
 
 @pytest.mark.parametrize("market", ["files", "quotes"])
@@ -315,10 +315,14 @@ def test_runs_at_different_places_begin_anew(tmp_path: Path) -> None:
         return SimulatedSource(["BTC/USDT"], 5)
 
     run(setup_of(tmp_path, source(), modes=("paper",), speed=60.0), stop="at once")
-    host = PaperHost(setup_of(tmp_path, source(), modes=("ghost",), speed=3000.0))
+    host = PaperHost(
+        setup_of(tmp_path, source(), modes=("ghost",), speed=3000.0, for_ms=1000 * HOUR)
+    )
     host.start()
-    while not host.wait(0.5):
-        host.stop("enough")
+    while not host.progress:  # it has to come to another place than the paper run
+        assert not host.wait(0.05)
+    host.stop("enough")
+    assert host.wait(90)
     said: list[str] = []
     pair = setup_of(
         tmp_path, source(), modes=("paper", "ghost"), said=said.append, for_ms=HOUR // 6

@@ -7,12 +7,12 @@ import re
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tradebot.__main__ import main
 from tradebot.cli.plot import plot
+from tradebot.core.model.documents import SummaryDocument, TradeDocument
 from tradebot.core.model.effects import EquityPoint
 from tradebot.core.model.times import of_iso
 from tradebot.core.model.values import HOUR_MS, Bar
@@ -113,15 +113,16 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(
     assert "no funding file was given" in seen.text
 
 
-SUMMARY: dict[str, Any] = {
+SUMMARY: SummaryDocument = {
     "run": None, "mode": "backtest", "market": "<b>&file", "strategy": "<script>alert(1)</script>",
     "from": "2025-05-01T00:00:00Z", "to": "2025-05-02T00:00:00Z", "start_equity": "10000",
     "equity": "10010", "pnl": "10", "pnl_pct": "0.1", "completed_trades": 1, "win_rate_pct": "100",
     "average_win": "10", "average_loss": None, "profit_factor": None, "expectancy": "10",
-    "fees": "1", "funding": "0", "max_drawdown": "5", "max_drawdown_pct": "0.05", "halts": 0,
-    "refusals": 0,
+    "gross": "11", "fees": "1", "funding": "0", "net": "10", "max_drawdown": "5",
+    "max_drawdown_pct": "0.05", "order_latency_p50_ms": None, "order_latency_p99_ms": None,
+    "halts": 0, "refusals": 0, "rejections": 0, "rejected": [],
 }  # fmt: skip
-TRADE: dict[str, Any] = {
+TRADE: TradeDocument = {
     "id": 1, "run": None, "symbol": "BTC/USDT", "side": "long", "qty": "0.01",
     "entry_time": "2025-05-01T01:00:00Z", "entry_price": "100000.12345678",
     "exit_time": "2025-05-01T02:00:00Z", "exit_price": "101000", "fees": "1", "funding": "0",
@@ -130,7 +131,7 @@ TRADE: dict[str, Any] = {
 
 
 def points(count: int) -> list[EquityPoint]:
-    start = of_iso(SUMMARY["from"])
+    start = of_iso("2025-05-01T00:00:00Z")
     return [
         EquityPoint(
             start + i * HOUR_MS, Decimal(10_000 - i % 5), Decimal(0), Decimal(i % 5), "hour"
@@ -152,7 +153,13 @@ def test_names_are_escaped() -> None:
 
 @pytest.mark.parametrize("span", [None, "2025-05-01T00:00:00Z"])
 def test_a_run_without_a_trade_or_a_moment(span: str | None) -> None:
-    summary = {**SUMMARY, "from": span, "to": span, "win_rate_pct": None, "completed_trades": 0}
+    summary: SummaryDocument = {
+        **SUMMARY,
+        "from": span,
+        "to": span,
+        "win_rate_pct": None,
+        "completed_trades": 0,
+    }
     seen = Page(page(summary, [], []))
     assert "No trade was completed." in seen.text
     assert "Too short for a curve." in seen.text or span is not None
@@ -161,8 +168,8 @@ def test_a_run_without_a_trade_or_a_moment(span: str | None) -> None:
 
 def test_curves_begin_with_the_start_and_end_with_the_end() -> None:
     equity, falls = curves(SUMMARY, points(24))
-    assert equity[0] == (of_iso(SUMMARY["from"]), 10_000.0)
-    assert equity[-1] == (of_iso(SUMMARY["to"]), 10_010.0)
+    assert equity[0] == (of_iso("2025-05-01T00:00:00Z"), 10_000.0)
+    assert equity[-1] == (of_iso("2025-05-02T00:00:00Z"), 10_010.0)
     assert [at for at, _ in equity] == [at for at, _ in falls] == sorted(at for at, _ in falls)
     assert min(value for _, value in falls) == -4.0
     assert falls[-1][1] == 0.0
@@ -198,7 +205,10 @@ def test_very_many_trades_are_cut_and_it_says_so(monkeypatch: pytest.MonkeyPatch
 
 
 def test_colours_only_where_they_are_wanted() -> None:
-    trades = [TRADE, {**TRADE, "pnl": "-3", "exit_time": "2025-05-01T12:00:00Z"}]
+    trades: list[TradeDocument] = [
+        TRADE,
+        {**TRADE, "pnl": "-3", "exit_time": "2025-05-01T12:00:00Z"},
+    ]
     coloured = plot(SUMMARY, points(20), trades, 70, coloured=True)
     bare = plot(SUMMARY, points(20), trades, 70, coloured=False)
     assert "\x1b[" in coloured

@@ -6,9 +6,9 @@ import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from tradebot.app.packed_trades import ClosedTrades
+from tradebot.core.model.documents import PositionDocument, SummaryDocument
 from tradebot.core.model.effects import (
     Effect,
     EquityPoint,
@@ -89,8 +89,8 @@ _UNTIL_FILLED: frozenset[type] = frozenset({FillBooked, Place, OrderChanged})
 class BacktestResult:
     """A finished backtest."""
 
-    summary: dict[str, Any]
-    positions: list[dict[str, Any]]
+    summary: SummaryDocument
+    positions: list[PositionDocument]
     notebook: Notebook
     hashes: dict[str, str]
     stopped: StopRun | None

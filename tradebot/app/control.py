@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ LOOK_S = 0.1
 
 NO_ENGINE = "halted; no engine runs, the next one starts halted"
 
-Rows = list[dict[str, Any]]
+Rows = Sequence[Mapping[str, Any]]
+"""What is left open, as the answer has it (JSON values)."""
 Told = Callable[[str], None]
 
 

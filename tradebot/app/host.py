@@ -44,7 +44,7 @@ from tradebot.journal.audit import AuditKey
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
-from tradebot.journal.view import as_json
+from tradebot.journal.view import TradeRow
 from tradebot.journal.writer import Journal
 from tradebot.market.feed import ExchangeSource, Prices, is_wall
 from tradebot.plugins.strategies import StrategySpec
@@ -349,10 +349,10 @@ def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
     )
 
 
-def closed_trades(config: Config, run: str) -> list[dict[str, Any]]:
-    """Return a run's closed trades from the journal as CONTRACT's JSON rows, oldest first."""
+def closed_trades(config: Config, run: str) -> list[TradeRow]:
+    """Return a run's closed trades from the journal, oldest first."""
     with Reader(database(config)) as reader:
-        return [as_json(row) for row in reader.trades(run)]
+        return reader.trades(run)
 
 
 def unfilled(config: Config, run: str) -> list[str]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradebot.clock import SYSTEM
+from tradebot.core.model.documents import SnapshotDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.events import Command, Event, RunStarted, WakeUp
-from tradebot.core.model.money import exact, plain
+from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.journal.rows import Batch
@@ -139,8 +140,8 @@ class Hosted:
         with exact():
             self.session.restore(state["session"])
 
-    def summary(self, market: str, first: int | None, funding_known: bool) -> dict[str, Any]:
-        """Return the summary of CONTRACT; a ghost's tells of its signals too."""
+    def summary(self, market: str, first: int | None, funding_known: bool) -> SummaryDocument:
+        """Return the summary of CONTRACT."""
         engine = self.session.engine
         heading = Heading(
             run=self.identity.run,
@@ -151,24 +152,23 @@ class Hosted:
             last=engine.now if first is not None else None,
             funding_known=funding_known,
         )
-        summary = summarise(heading, engine, self.session.latencies_ms)
-        if self.session.ghosts is not None:
-            summary |= self.session.ghosts.figures()
-        return summary
+        return summary_of(heading, self.session)
 
 
-def view(session: Session, label: str, speed: float | None) -> dict[str, Any]:
+def summary_of(heading: Heading, session: Session) -> SummaryDocument:
+    """Return what a session amounts to; with the figures of its hypothetical trades, if it has any."""
+    summary = summarise(heading, session.engine, session.latencies_ms)
+    if session.ghosts is not None:
+        return {**summary, **session.ghosts.figures()}
+    return summary
+
+
+def view(session: Session, label: str, speed: float | None) -> SnapshotDocument:
     """Return what readers see of a running session; a ghost's open hypothetical trades too."""
     body = snapshot(session.engine, label, speed)
     if session.ghosts is not None:
-        body["ghosts"] = [
-            {name: _json(value) for name, value in row.items()} for row in session.ghosts.view()
-        ]
+        body["ghosts"] = session.ghosts.view()
     return body
-
-
-def _json(value: Any) -> Any:
-    return value if value is None or isinstance(value, int | str) else plain(value)
 
 
 def shape(session: Session) -> list[Any]:

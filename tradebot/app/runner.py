@@ -20,6 +20,7 @@ from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
 from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.documents import PositionDocument, SummaryDocument
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
@@ -82,8 +83,8 @@ class Ending:
     state: State
     why: str
     error: TradebotError | None
-    summary: dict[str, Any]
-    positions: list[dict[str, Any]]
+    summary: SummaryDocument
+    positions: list[PositionDocument]
     hashes: dict[str, str]
     warnings: Sequence[str] = ()
     beside: tuple[Ending, ...] = ()

@@ -10,13 +10,13 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from tradebot.app.build import make_session
-from tradebot.app.run import view, wall_ms
+from tradebot.app.run import summary_of, view, wall_ms
 from tradebot.app.target import Request
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.config import Config
+from tradebot.core.model.documents import PositionDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Command, Event, RunStarted
@@ -24,7 +24,7 @@ from tradebot.core.model.money import exact
 from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
-from tradebot.core.trading.snapshot import Heading, position_rows, summarise
+from tradebot.core.trading.snapshot import Heading, position_rows
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
@@ -67,7 +67,7 @@ def journal_of(data_dir: Path) -> Path:
     return path
 
 
-async def act(data_dir: Path, request: Request) -> list[dict[str, Any]]:
+async def act(data_dir: Path, request: Request) -> list[PositionDocument]:
     """Carry out a command while no engine runs; return the positions that are left, with their run.
 
     Interrupted paper and ghost runs are meant (of these, the shadow account); an ended one is history. Raises AlreadyRunningError while an engine
@@ -76,7 +76,7 @@ async def act(data_dir: Path, request: Request) -> list[dict[str, Any]]:
     path = journal_of(data_dir)
     key = AuditKey.load(data_dir)
     closing = request.name == "close-all"
-    left: list[dict[str, Any]] = []
+    left: list[PositionDocument] = []
     damaged: list[JournalError] = []
     with InstanceLock(data_dir, request.name), exact():
         missing = find_loss(path, key) if closing else None
@@ -105,7 +105,7 @@ def _standing(reader: Reader, wanted: str | None) -> list[RunRow]:
     return [run for run in runs if run.mode in STANDING and run.state == "interrupted"]
 
 
-async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[dict[str, Any]]:
+async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[PositionDocument]:
     """Make the run current for a moment, deliver the command, commit, and let it stand again."""
     await journal.vouch(run.id)
     with Reader(journal.path) as reader:
@@ -158,11 +158,10 @@ def _answers(
             yield now, CommandDone(now, row.id, done, said)
 
 
-def _summary(run: RunRow, state: StateRow, session: Session) -> dict[str, Any]:
+def _summary(run: RunRow, state: StateRow, session: Session) -> SummaryDocument:
     first, last = state.body["first"], session.engine.now
     heading = Heading(run.id, run.mode, run.market, run.strategy, first, last)
-    ghosts = {} if session.ghosts is None else session.ghosts.figures()
-    return {**summarise(heading, session.engine), **ghosts, "hashes": session.digest.hashes()}
+    return {**summary_of(heading, session), "hashes": session.digest.hashes()}
 
 
 def _restored(run: RunRow, state: StateRow) -> Session:

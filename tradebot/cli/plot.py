@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from tradebot.core.model.documents import SummaryDocument, TradeDocument
 from tradebot.core.model.effects import EquityPoint
 from tradebot.core.model.times import iso, of_iso
 from tradebot.reports.page import Points, curves, thinned
@@ -21,9 +22,9 @@ NEWEST_TRADES = 400
 
 
 def plot(
-    summary: Mapping[str, Any],
+    summary: SummaryDocument,
     equity: Sequence[EquityPoint],
-    trades: Sequence[Mapping[str, Any]],
+    trades: Sequence[TradeDocument],
     width: int | None = None,
     coloured: bool | None = None,
 ) -> str:
@@ -59,7 +60,7 @@ def _canvas(title: str, name: str, columns: int) -> Any:
     return plotext
 
 
-def _equity(points: Points, trades: Sequence[Mapping[str, Any]], columns: int) -> str:
+def _equity(points: Points, trades: Sequence[TradeDocument], columns: int) -> str:
     figure = _canvas("Equity, USDT", "equity", columns)
     shown = thinned(points, 2 * columns)
     figure.plot([at for at, _ in shown], [value for _, value in shown], marker="braille")
@@ -80,7 +81,7 @@ def _drawdown(falls: Points, columns: int) -> str:
     return str(figure.build())
 
 
-def _pnl(trades: Sequence[Mapping[str, Any]], columns: int) -> str:
+def _pnl(trades: Sequence[TradeDocument], columns: int) -> str:
     newest = trades[-NEWEST_TRADES:]
     which = "" if len(newest) == len(trades) else f" (newest {len(newest)} of {len(trades)})"
     figure = _canvas(f"PnL of each trade, USDT{which}", "trades", columns)

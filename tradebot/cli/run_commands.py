@@ -29,6 +29,7 @@ from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Event
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.paths import journal_path
+from tradebot.journal.view import as_json
 from tradebot.market.feed import Prices
 from tradebot.market.files.findings import duration as in_words
 from tradebot.plugins.aside import prints_aside
@@ -159,7 +160,8 @@ def _paper_result(ending: Ending, source: Prices, config: Config) -> Result:
     with (
         suppress(JournalError) if ending.error else nullcontext()
     ):  # the first error is the one to tell
-        trades, idle = closed_trades(config, run), unfilled(config, run)
+        trades = [as_json(row) for row in closed_trades(config, run)]
+        idle = unfilled(config, run)
     data: dict[str, Any] = {
         "summary": ending.summary,
         "state": ending.state,

@@ -20,13 +20,14 @@ from tradebot.cli.tables import (
     tint,
     usd,
 )
+from tradebot.core.model.documents import SummaryDocument
 
 NEWEST_TRADES = 20
 """Rows of the trade history that a summary shows."""
 
 
 def render(
-    summary: Mapping[str, Any],
+    summary: SummaryDocument,
     positions: Sequence[Mapping[str, Any]],
     trades: Sequence[Mapping[str, Any]],
     hashes: Mapping[str, str],
@@ -47,7 +48,7 @@ def render(
     )
 
 
-def _figures(summary: Mapping[str, Any]) -> Table:
+def _figures(summary: SummaryDocument) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column(justify="right")
@@ -91,7 +92,7 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _rejections(summary: Mapping[str, Any]) -> list[Text]:
+def _rejections(summary: SummaryDocument) -> list[Text]:
     """Say what the exchange rejected, and why: a line for each of its codes."""
     return [
         Text(f"Rejected by the exchange {row['count']} time(s) ({row['code']}): {row['reason']}")
@@ -99,7 +100,7 @@ def _rejections(summary: Mapping[str, Any]) -> list[Text]:
     ]
 
 
-def _drawdown(summary: Mapping[str, Any]) -> str:
+def _drawdown(summary: SummaryDocument) -> str:
     return f"{usd(summary['max_drawdown'])} ({figure(summary['max_drawdown_pct'], '%')})"
 
 

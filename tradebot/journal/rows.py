@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -50,7 +51,7 @@ class Batch:
     events: list[Event] = field(default_factory=list)
     effects: list[tuple[int, Effect]] = field(default_factory=list)
     state: dict[str, Any] | None = None
-    snapshot: dict[str, Any] | None = None
+    snapshot: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class RunEnd:
     run: str
     state: str
     error: str | None
-    summary: dict[str, Any] | None
+    summary: Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)

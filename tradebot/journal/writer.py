@@ -11,10 +11,10 @@ An event costs about 2.2 us to append in batches of 500 and 2.3 us to pack a day
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import aiosqlite
 
@@ -114,7 +114,7 @@ class Journal:
         run_id: str,
         state: Literal["ended", "interrupted"],
         error: str | None,
-        summary: dict[str, Any] | None,
+        summary: Mapping[str, object] | None,
         wall: int,
     ) -> Head:
         """Write how a run ended and publish the chain's head, which is returned."""

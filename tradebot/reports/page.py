@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
 from math import ceil, floor, log10
-from typing import Any
 
+from tradebot.core.model.documents import SummaryDocument, TradeDocument
 from tradebot.core.model.effects import EquityPoint
 from tradebot.core.model.times import iso, of_iso
 
@@ -56,9 +56,9 @@ class Mark:
 
 
 def page(
-    summary: Mapping[str, Any],
+    summary: SummaryDocument,
     equity: Sequence[EquityPoint],
-    trades: Sequence[Mapping[str, Any]],
+    trades: Sequence[TradeDocument],
     warnings: Sequence[str] = (),
 ) -> str:
     """Return the whole page. ``summary`` and ``trades`` are CONTRACT's JSON; all text is escaped."""
@@ -81,7 +81,7 @@ def page(
     )
 
 
-def curves(summary: Mapping[str, Any], equity: Sequence[EquityPoint]) -> tuple[Points, Points]:
+def curves(summary: SummaryDocument, equity: Sequence[EquityPoint]) -> tuple[Points, Points]:
     """Return equity and drawdown (0 or less) over time, from the run's first moment to its last.
 
     Points of both are (UTC ms, USDT); empty for a run without a moment.
@@ -99,7 +99,7 @@ def curves(summary: Mapping[str, Any], equity: Sequence[EquityPoint]) -> tuple[P
 # -- summary ----------------------------------------------------------------------------------------
 
 
-def _figures(summary: Mapping[str, Any]) -> Iterator[str]:
+def _figures(summary: SummaryDocument) -> Iterator[str]:
     for label, text, value in (
         ("Starting capital", _money(summary["start_equity"]), None),
         ("Current value", _money(summary["equity"]), None),
@@ -228,7 +228,7 @@ def _times(frame: _Frame) -> Iterator[str]:
         yield f'<text x="{frame.x(at):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{text}</text>'
 
 
-def _mark(trade: Mapping[str, Any]) -> Mark:
+def _mark(trade: TradeDocument) -> Mark:
     words = f"{trade['symbol']} {trade['side']} {_signed(trade['pnl'])} ({trade['exit_reason']})"
     return Mark(of_iso(trade["exit_time"]), float(trade["pnl"]), words)
 
@@ -264,23 +264,23 @@ def _value(point: tuple[int, float]) -> float:
 
 # -- trades -----------------------------------------------------------------------------------------
 
-_COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
-    ("Closed", "exit_time", lambda value: _moment(str(value))),
-    ("Symbol", "symbol", lambda value: escape(str(value))),
-    ("Side", "side", lambda value: escape(str(value))),
-    ("Quantity", "qty", lambda value: escape(str(value))),
-    ("Entry", "entry_price", lambda value: _price(str(value))),
-    ("Exit", "exit_price", lambda value: _price(str(value))),
-    ("Duration", "duration_s", lambda value: _duration(int(value))),
-    ("PnL", "pnl", lambda value: _signed(str(value))),
-    ("PnL %", "pnl_pct", lambda value: _signed(str(value))),
-    ("Fees", "fees", lambda value: _two(str(value))),
-    ("Why", "exit_reason", lambda value: escape(str(value))),
+_COLUMNS: tuple[tuple[str, Callable[[TradeDocument], str]], ...] = (
+    ("Closed", lambda trade: _moment(trade["exit_time"])),
+    ("Symbol", lambda trade: escape(trade["symbol"])),
+    ("Side", lambda trade: escape(trade["side"])),
+    ("Quantity", lambda trade: escape(trade["qty"])),
+    ("Entry", lambda trade: _price(trade["entry_price"])),
+    ("Exit", lambda trade: _price(trade["exit_price"])),
+    ("Duration", lambda trade: _duration(trade["duration_s"])),
+    ("PnL", lambda trade: _signed(trade["pnl"])),
+    ("PnL %", lambda trade: _signed(trade["pnl_pct"])),
+    ("Fees", lambda trade: _two(trade["fees"])),
+    ("Why", lambda trade: escape(trade["exit_reason"])),
 )
 _WORDS = ("Closed", "Symbol", "Side", "Why")
 
 
-def _trades(trades: Sequence[Mapping[str, Any]]) -> str:
+def _trades(trades: Sequence[TradeDocument]) -> str:
     if not trades:
         return "<h2>Trades</h2><p>No trade was completed.</p>"
     shown = trades[-MOST_TRADES:]
@@ -289,7 +289,7 @@ def _trades(trades: Sequence[Mapping[str, Any]]) -> str:
         if len(shown) == len(trades)
         else f"newest {MOST_TRADES:,} of {len(trades):,}"
     )
-    head = "".join(f'<th class="{_class(name)}">{name}</th>' for name, _, _ in _COLUMNS)
+    head = "".join(f'<th class="{_class(name)}">{name}</th>' for name, _ in _COLUMNS)
     rows = "".join(_row(trade) for trade in shown)
     return (
         f'<h2>Trades ({count})</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
@@ -297,11 +297,11 @@ def _trades(trades: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _row(trade: Mapping[str, Any]) -> str:
+def _row(trade: TradeDocument) -> str:
     cells = []
-    for name, key, shown in _COLUMNS:
-        tint = _tint(trade["pnl"]) if key in ("pnl", "pnl_pct") else _class(name)
-        cells.append(f'<td class="{tint}">{shown(trade[key])}</td>')
+    for name, shown in _COLUMNS:
+        tint = _tint(trade["pnl"]) if name in ("PnL", "PnL %") else _class(name)
+        cells.append(f'<td class="{tint}">{shown(trade)}</td>')
     return f"<tr>{''.join(cells)}</tr>\n"
 
 

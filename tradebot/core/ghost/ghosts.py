@@ -26,6 +26,7 @@ from tradebot.core.ghost.trade import (
     export_price,
     restore_price,
 )
+from tradebot.core.model.documents import GhostFigures, OpenGhostDocument
 from tradebot.core.model.effects import GhostClosed, GhostOpened, SignalJudged
 from tradebot.core.model.events import FundingRate, MarketEvent
 from tradebot.core.model.money import ZERO, plain, ratio, rounded
@@ -125,12 +126,12 @@ class Ghosts:
             trade.end(at)
         return self._sweep(at)
 
-    def view(self) -> list[dict[str, Any]]:
+    def view(self) -> list[OpenGhostDocument]:
         """Return the open trades as readers see them, by signal."""
         rows = [trade.view() for trade in self._each()]
-        return sorted(rows, key=lambda row: int(row["signal"]))
+        return sorted(rows, key=lambda row: row["signal"])
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> GhostFigures:
         """Return what a summary adds: entry signals, profitable ones, accuracy of the closed ones.
 
         ``ghost_pnl`` is the sum of hypothetical results (USDT) of trades of ``ghost_notional`` each.

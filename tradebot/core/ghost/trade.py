@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, TypeAlias
 
+from tradebot.core.model.documents import OpenGhostDocument
 from tradebot.core.model.effects import GhostClosed, SignalJudged
 from tradebot.core.model.events import (
     Event,
@@ -17,7 +18,7 @@ from tradebot.core.model.events import (
     OrderUpdate,
     PriceSeen,
 )
-from tradebot.core.model.money import ZERO, ceil_to, floor_to, quotient_at_8
+from tradebot.core.model.money import ZERO, ceil_to, floor_to, plain, quotient_at_8
 from tradebot.core.model.values import (
     Bar,
     Fill,
@@ -336,7 +337,7 @@ class HypotheticalTrade:
             up, down = -down, -up
         return max(ZERO, up), min(ZERO, down)
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> OpenGhostDocument:
         """Return it as readers see it: ``pnl`` (USDT) is net of the fees and funding so far."""
         self._catch_up()
         plan, held = self.plan, self._position
@@ -344,10 +345,10 @@ class HypotheticalTrade:
             "signal": plan.signal,
             "symbol": plan.symbol,
             "side": WORDS[plan.side],
-            "qty": plan.qty if held is None else abs(held.qty),
+            "qty": plain(plan.qty if held is None else abs(held.qty)),
             "entry_time": self._entered,
-            "entry_price": None if held is None else held.entry,
-            "pnl": None if held is None else self._exchange.equity() - self._start,
+            "entry_price": None if held is None else plain(held.entry),
+            "pnl": None if held is None else plain(self._exchange.equity() - self._start),
         }
 
     # -- state --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from tradebot.core.model.documents import RejectionDocument
 from tradebot.core.model.effects import Notify
 from tradebot.core.model.events import OrderUpdate
 from tradebot.core.model.money import plain
@@ -68,7 +69,7 @@ class Caveats:
         """How many orders the exchange has rejected."""
         return sum(count for count, _ in self.rejected.values())
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[RejectionDocument]:
         """Return code, count and the first reason of each kind of rejection, by code (JSON values)."""
         return [
             {"code": code, "count": count, "reason": reason}

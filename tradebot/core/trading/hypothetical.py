@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from tradebot.core.model.documents import GhostFigures, OpenGhostDocument
 from tradebot.core.model.effects import GhostClosed, GhostOpened, SignalJudged
 from tradebot.core.model.events import MarketEvent
 
@@ -24,11 +25,11 @@ class Hypothetical(Protocol):
         """Close what is open: the run is over."""
         ...
 
-    def view(self) -> list[dict[str, Any]]:
+    def view(self) -> list[OpenGhostDocument]:
         """Return what is open, as readers see it."""
         ...
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> GhostFigures:
         """Return what a run's summary says of it (JSON values)."""
         ...
 

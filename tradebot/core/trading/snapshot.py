@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
+from tradebot.core.model.documents import (
+    PositionDocument,
+    RiskDocument,
+    SnapshotDocument,
+    SummaryDocument,
+    TradeDocument,
+)
 from tradebot.core.model.effects import TradeClosed
 from tradebot.core.model.money import HALF_EVEN, plain, quotient_at_8, ratio, rounded
 from tradebot.core.model.times import iso
@@ -33,7 +39,7 @@ class Heading:
 
 def summarise(
     heading: Heading, engine: Engine, latencies_ms: Sequence[float] = ()
-) -> dict[str, Any]:
+) -> SummaryDocument:
     """Return the summary as JSON values: money as decimal strings in USDT, ``*_pct`` in percent."""
     tally, start = engine.tally, engine.portfolio.start
     equity = engine.equity()
@@ -79,7 +85,7 @@ def percentile(ordered: Sequence[float], percent: int) -> str | None:
     return f"{ordered[rank - 1]:.3f}"
 
 
-def trade_row(run: str | None, trade: TradeClosed) -> dict[str, Any]:
+def trade_row(run: str | None, trade: TradeClosed) -> TradeDocument:
     """Return a closed trade as CONTRACT's JSON row."""
     cost = trade.entry_price * trade.qty
     pnl_pct = quotient_at_8(trade.pnl * HUNDRED, cost, HALF_EVEN)
@@ -130,9 +136,9 @@ def _strategy_warnings(engine: Engine) -> list[str]:
     return said
 
 
-def position_rows(engine: Engine) -> list[dict[str, Any]]:
+def position_rows(engine: Engine) -> list[PositionDocument]:
     """Return the open positions: entry, current price, unrealised PnL, stop and target (USDT)."""
-    rows = []
+    rows: list[PositionDocument] = []
     for book in engine.books.values():
         holding = book.holding
         if not holding.qty:
@@ -165,7 +171,7 @@ def _trigger(engine: Engine, order_id: str) -> str | None:
     return plain(tracked.order.trigger)
 
 
-def snapshot(engine: Engine, label: str, speed: float | None) -> dict[str, Any]:
+def snapshot(engine: Engine, label: str, speed: float | None) -> SnapshotDocument:
     """Return what readers see of a running engine: prices, open PnL, orders, halts (JSON values)."""
     return {
         "at": engine.now,
@@ -190,7 +196,7 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> dict[str, Any]:
     }
 
 
-def risk_view(engine: Engine) -> dict[str, Any]:
+def risk_view(engine: Engine) -> RiskDocument:
     """Return limits with their use, liquidation per position, halts and refusals (JSON values)."""
     return {
         "limits": [
