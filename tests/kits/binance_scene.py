@@ -79,21 +79,25 @@ class Street:
 
 @dataclass
 class Scene:
-    """What a test looks at when the run is over."""
+    """What a test looks at when the run is over.
+
+    ``cash`` and ``held`` are the venue's at the run's end: its clock runs on until the journal is closed, and funding with it.
+    """
 
     ending: Any
     session: Any
     venue: Venue
     wire: Wire
     broker: BinanceBroker
+    cash: Decimal
+    held: dict[str, Decimal]
 
     def agree(self) -> None:
         """The engine's ledger is the venue's own, to the last digit."""
-        engine, exchange = self.session.engine, self.venue.desk.exchange
-        assert engine.portfolio.cash == exchange.cash
+        engine = self.session.engine
+        assert engine.portfolio.cash == self.cash
         for symbol, book in engine.books.items():
-            held = exchange.positions.get(symbol)
-            assert book.holding.qty == (0 if held is None else held.qty)
+            assert book.holding.qty == self.held.get(symbol, 0)
 
     def requests(self, method: str, path: str) -> list[dict[str, Any]]:
         rows = self.venue.ledger.of("request")
@@ -146,7 +150,13 @@ async def trade(
                     playing.cancel()
                     await asyncio.wait([playing])
                     return None
-                return Scene(playing.result(), runner.session, venue, wire, broker)
+                exchange = venue.desk.exchange
+                held = {symbol: held.qty for symbol, held in exchange.positions.items()}
+                return Scene(
+                    *(playing.result(), runner.session, venue, wire, broker),
+                    cash=exchange.cash,
+                    held=held,
+                )
 
     try:
         if broken_off:

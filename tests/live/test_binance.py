@@ -128,6 +128,6 @@ def test_in_a_storm_nothing_is_lost_doubled_or_left_behind(
     assert len(sent) == len(set(sent))
     assert found.ending.summary["completed_trades"] >= 1
     assert not found.session.engine.halts.reasons
-    if not found.venue.desk.exchange.positions:
+    if not found.held:
         assert not found.venue.algos.records.open(None)
     found.agree()
