@@ -460,6 +460,25 @@ async def test_a_ban_is_said_once_and_nothing_leaves() -> None:
         assert (await counter.word(stop)).status is OrderStatus.WORKING
 
 
+async def test_after_a_ban_positions_are_read_then_stops_leave_then_exits() -> None:
+    async with serving(faults=[{"do": "ban", "seconds": 120.0}]) as counter:
+        first = counter.send(counter.order())
+        assert (await counter.word(first)).status is OrderStatus.REJECTED
+        counter.line.venue.faults.set([])
+        ledger = counter.line.venue.ledger
+        asked = len(ledger.of("request"))
+        counter.line.venue_clock.advance(120_000)
+        leaving = counter.send(counter.order("x"))
+        stop = counter.send(counter.order("s"))
+        await counter.word(stop)
+        await counter.word(leaving)
+        paths = [(row["method"], row["path"]) for row in ledger.of("request")[asked:]]
+        positions = paths.index(("GET", "/fapi/v3/positionRisk"))
+        stopped = paths.index(("POST", "/fapi/v1/algoOrder"))
+        left = paths.index(("POST", "/fapi/v1/order"))
+        assert max(positions, stopped) < left
+
+
 async def test_an_answer_of_another_shape_halts_entries_and_breaks_nothing() -> None:
     rows = {"do": "answer", "status": 200, "body": '[{"symbol": "BTCUSDT"}]'}
     fault = {"method": "GET", "path": "/fapi/v1/userTrades", **rows}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tradebot.broker import parameters, rows
@@ -29,7 +30,7 @@ from tradebot.core.model.events import (
     Reconnected,
     VenueNote,
 )
-from tradebot.core.model.values import Bar, Order, OrderStatus, Quote
+from tradebot.core.model.values import Bar, Order, OrderStatus, Purpose, Quote
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import LATE, Wire
@@ -43,6 +44,10 @@ OLDEST_S = 300.0
 """And measured no longer ago than this."""
 LAST_S = 2.0
 """Seconds that requests on their way have when the run ends."""
+READ_S = 3.0
+"""Seconds that an exit waits after a ban for the positions to be read."""
+STOPS_FIRST_S = 0.25
+"""Seconds by which missing stops leave before exits after a ban."""
 LOOK_S = 1.0
 """Seconds between two looks at how long a ban still lasts."""
 READS = ("read", "settings", "income")
@@ -68,6 +73,8 @@ class BinanceBroker:
         self._events = UserEvents()
         self._stream = PrivateStream(wire, self._hear, self._listens, self._is_deaf)
         self._ready = asyncio.Event()
+        self._free = asyncio.Event()
+        self._free.set()
         self._answer: Answer = _nobody
         self._obstacle: Obstacle = _none
         self._is_set = False
@@ -192,6 +199,8 @@ class BinanceBroker:
 
     async def _place(self, approved: Approved) -> None:
         order = approved.order
+        if order.purpose is Purpose.EXIT and not self._wire.budget.is_banned(self._now):
+            await self._after_ban()
         endpoint, params = parameters.place(order)
         need = Need.PROTECTIVE if order.reduce_only else Need.ENTRY
         check = None if order.reduce_only else lambda: self._entry_obstacle(approved)
@@ -330,15 +339,27 @@ class BinanceBroker:
         until = self._wire.budget.banned_until
         if until > max(self._now, self._banned_until):
             self._banned_until = until
+            self._free.clear()
             seconds = -(-(until - self._now) // 1000)
             self._tell(VenueNote(self._now, "banned", f"for {seconds} s", "ban"))
             self._spawn("ban", self._sit_out())
 
     async def _sit_out(self) -> None:
-        """Wait for the ban's end; then everything that may have happened meanwhile is read first."""
+        """Wait for the ban's end; then positions are read, then missing stops leave, and only then exits."""
         while (left := self._wire.budget.banned_until - self._now) > 0:
             await asyncio.sleep(min(left / 1000, LOOK_S))
-        self._tell(Reconnected(self._now, "(the ban is over)"))
+        try:
+            with suppress(ExchangeError):
+                await self._read("")
+            self._tell(Reconnected(self._now, "(the ban is over)"))
+            await asyncio.sleep(STOPS_FIRST_S)
+        finally:
+            self._free.set()
+
+    async def _after_ban(self) -> None:
+        """Wait until what happened during a ban has been read, at most ``READ_S``: positions must be left in any case."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._free.wait(), READ_S)
 
     # -- tasks ----------------------------------------------------------------------------------------------------
 

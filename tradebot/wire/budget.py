@@ -115,6 +115,10 @@ class Budget:
     slowed_until: int = 0
     bans: int = 0
 
+    def is_banned(self, now: int) -> bool:
+        """Whether nothing may leave at all."""
+        return now < self.banned_until
+
     def refusal(self, need: Need, weight: int, orders: int, now: int) -> str:
         """Return why a request may not leave now, "" if it may."""
         for counter in (self.weight, *self.orders):
