@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from tradebot.broker.ghost import GhostBroker
 from tradebot.cli.quality_commands import write_csv
 from tradebot.config import load_config
 from tradebot.core.ghost.ghosts import Ghosts
+from tradebot.core.ghost.quality import Dimension
 from tradebot.core.ghost.trade import HypotheticalTrade
 from tradebot.core.model.money import exact
 from tradebot.core.simulated import SimExchange
@@ -43,6 +44,7 @@ from tradebot.journal.view import as_json
 from tradebot.market.feed import FileSource, SimulatedSource, Source, Step, step_time
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import list_strategies, load_strategy
+from tradebot.reports.quality_documents import FiguresDocument, GroupDocument, QualityDocument
 from tradebot.reports.signal_quality import (
     SIGNAL_COLUMNS,
     Gauge,
@@ -435,6 +437,20 @@ def test_a_ghost_loads_no_client_of_a_venue(tmp_path: Path, files: list[Path]) -
 # -- the figures ------------------------------------------------------------------------------------
 
 
+def test_the_report_has_the_keys_that_its_documents_name(tmp_path: Path, files: list[Path]) -> None:
+    run(setup_of(tmp_path, from_files(files)))
+    with journal(tmp_path) as reader:
+        report = quality_report(reader, ghost_runs(reader, None))
+    assert report.keys() == QualityDocument.__annotations__.keys()
+    assert report["overall"].keys() == FiguresDocument.__annotations__.keys()
+    for dimension, groups in report["by"].items():
+        for group in groups:
+            assert group.keys() == FiguresDocument.__annotations__.keys() | {dimension}
+    assert {dimension for dimension, groups in report["by"].items() if groups} == {
+        *GroupDocument.__annotations__.keys() - FiguresDocument.__annotations__.keys()
+    }
+
+
 def test_the_report_is_recomputed_from_the_csv(tmp_path: Path, files: list[Path]) -> None:
     run(setup_of(tmp_path, from_files(files)))
     target = tmp_path / "signals.csv"
@@ -447,13 +463,14 @@ def test_the_report_is_recomputed_from_the_csv(tmp_path: Path, files: list[Path]
         [sys.executable, "-c", TEN_LINES, str(target)], capture_output=True, text=True, check=True
     )
     assert TEN_LINES.strip().count("\n") == 9
-    overall = report["overall"]
+    overall: Mapping[str, Any] = report["overall"]
     for name, value in json.loads(done.stdout).items():
         assert float(overall[name]) == pytest.approx(value, rel=1e-7, abs=2e-8), name
     with target.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["ghost_state"] == "closed"]
     assert len(rows) > 20
-    for dimension in ("symbol", "tier", "verdict", "side"):
+    shown: tuple[Dimension, ...] = ("symbol", "tier", "verdict", "side")
+    for dimension in shown:
         for group in report["by"][dimension]:
             mine = [float(r["ghost_pnl"]) for r in rows if r[dimension] == group[dimension]]
             assert group["trades"] == len(mine)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from kits.tui_kit import JUDGED, NOW, loaded, make_app, page, screen_text
@@ -17,6 +17,7 @@ from textual.pilot import Pilot
 
 from tradebot.core.ghost.quality import SMALL, Quality
 from tradebot.journal.reader import Reader
+from tradebot.reports.quality_documents import GroupDocument, StandingDocument
 from tradebot.reports.signal_quality import Gauge, figures_row, ghost_runs, quality_report
 from tradebot.tui.app import TradebotApp
 from tradebot.tui.detail import GhostDetail
@@ -63,11 +64,16 @@ def ghost(ghost_dir: Path) -> GhostView:
     return found
 
 
-def nothing() -> dict[str, Any]:
+def nothing() -> StandingDocument:
     """Return the figures of a run without a closed trade."""
-    counts = {"signals": 0, "open": 0, "closed": 0, "unfilled": 0}
-    by: dict[str, Any] = {"tier": [], "verdict": [], "symbol": []}
-    return {**counts, "overall": figures_row(Quality().overall()), "by": by}
+    return {
+        "signals": 0,
+        "open": 0,
+        "closed": 0,
+        "unfilled": 0,
+        "overall": figures_row(Quality().overall()),
+        "by": {"tier": [], "verdict": [], "symbol": []},
+    }
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
@@ -80,7 +86,7 @@ async def test_the_screen_shows_what_the_report_says(ghost_dir: Path) -> None:
         report = quality_report(reader, ghost_runs(reader, None))
         newest = reader.ghosts(ghost_runs(reader, None)[0].id, state="closed")[-1]
     assert newest.pnl is not None
-    overall = report["overall"]
+    overall: Mapping[str, Any] = report["overall"]
     app = make_app(ghost_dir)
     async with app.run_test(size=(120, 40)) as pilot:
         await show_ghost(pilot)
@@ -178,14 +184,15 @@ def test_a_small_sample_is_said_to_be_small(ghost: GhostView) -> None:
     overall = ghost.figures["overall"]
     assert overall["trades"] >= JUDGED > SMALL
     assert "SMALL" not in text_of(quality_lines(ghost))
-    few = {**ghost.figures, "overall": {**overall, "small": True}}
+    few: StandingDocument = {**ghost.figures, "overall": {**overall, "small": True}}
     assert "SMALL SAMPLE" in text_of(quality_lines(replace(ghost, figures=few)))
 
 
 @pytest.mark.parametrize(("pnl", "said"), [("-12.5", "saved $12.50"), ("7", "cost $7.00")])
 def test_what_the_rules_cost_or_saved(pnl: str, said: str) -> None:
-    refused = {"verdict": "refused", "pnl": pnl, "trades": 5}
-    line = text_of([rules_line({"by": {"verdict": [refused]}})])
+    figures = figures_row(Quality().overall())
+    refused = cast("GroupDocument", {**figures, "verdict": "refused", "pnl": pnl, "trades": 5})
+    line = text_of([rules_line([refused])])
     assert line == f"the rules {said} on 5 refused signals"
 
 
@@ -193,7 +200,7 @@ def test_what_the_rules_cost_or_saved(pnl: str, said: str) -> None:
 def test_bars_fit_and_grow_with_the_share(ghost: GhostView, width: int) -> None:
     lines = accuracy_lines(ghost.figures, width, verdicts=True)
     assert all(sum(len(text) for text, _ in line) <= width for line in lines)
-    shares = {row["tier"]: Decimal(row["accuracy_pct"]) for row in ghost.figures["by"]["tier"]}
+    shares = {row["tier"]: Decimal(row["accuracy_pct"] or 0) for row in ghost.figures["by"]["tier"]}
     cells = {line[0][0].strip(): line[1][0].count("█") for line in lines[:3]}
     by_share = sorted(shares, key=lambda tier: shares[tier])
     assert [cells[tier] for tier in by_share] == sorted(cells[tier] for tier in by_share)
@@ -208,7 +215,7 @@ def test_figures_are_made_again_only_when_something_closed(
     made: list[int] = []
     real = Gauge.view
 
-    def counted(self: Gauge) -> dict[str, Any]:
+    def counted(self: Gauge) -> StandingDocument:
         made.append(1)
         return real(self)
 

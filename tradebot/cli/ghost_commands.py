@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
 
 from tradebot.app.runner import Ending
 from tradebot.app.standing import database
@@ -18,6 +17,7 @@ from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.events import Event
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import GhostRow, as_json
+from tradebot.reports.quality_documents import QualityDocument
 from tradebot.reports.signal_quality import ghost_runs, quality_report
 
 SHADOW = (FillBooked, FundingBooked, TradeClosed)
@@ -61,7 +61,7 @@ def ghost_result(result: Result, ending: Ending, config: Config) -> Result:
 
 
 def _with_quality(result: Result, ending: Ending, ghost: Ending, config: Config) -> Result:
-    report: dict[str, Any] | None = None
+    report: QualityDocument | None = None
     newest: list[GhostRow] = []
     # an error that ended the run is the one to tell, and no signal at all is no error
     with suppress(JournalError, TradebotError), Reader(database(config)) as reader:
@@ -79,7 +79,7 @@ def _with_quality(result: Result, ending: Ending, ghost: Ending, config: Config)
     )
 
 
-def _text(ghost: Ending, report: dict[str, Any] | None, newest: Sequence[GhostRow]) -> str:
+def _text(ghost: Ending, report: QualityDocument | None, newest: Sequence[GhostRow]) -> str:
     """Return what the run's end says to people: signals, not the shadow account."""
     from tradebot.cli import tables
     from tradebot.cli.quality_commands import quality_text

@@ -14,10 +14,11 @@ from tradebot.app.standing import database
 from tradebot.cli.options import QualityOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.core.ghost.quality import DIMENSIONS
+from tradebot.core.ghost.quality import DIMENSIONS, Dimension
 from tradebot.core.model.errors import UsageError
 from tradebot.disk import replacing, write_text
 from tradebot.journal.reader import Reader
+from tradebot.reports.quality_documents import FiguresDocument, GroupDocument, QualityDocument
 from tradebot.reports.signal_quality import ghost_runs, quality_report
 
 Row = Mapping[str, Any]
@@ -45,7 +46,7 @@ def quality(options: QualityOptions) -> int:
     return show(Result("quality", data, _warnings(report), text=text), as_json=options.common.json)
 
 
-def _warnings(report: Row) -> list[str]:
+def _warnings(report: QualityDocument) -> list[str]:
     said = []
     overall = report["overall"]
     if overall["small"]:
@@ -60,11 +61,11 @@ def _warnings(report: Row) -> list[str]:
 # -- for people -------------------------------------------------------------------------------------
 
 
-SHORT = ("tier", "verdict")
+SHORT: tuple[Dimension, ...] = ("tier", "verdict")
 """Groups that the short report has."""
 
 
-def quality_text(report: Row, *, short: bool = False) -> str:
+def quality_text(report: QualityDocument, *, short: bool = False) -> str:
     """Return the report as text for the terminal; a short one has fewer groups and no notes."""
     from rich.text import Text
 
@@ -82,7 +83,7 @@ def quality_text(report: Row, *, short: bool = False) -> str:
     return tables.rendered(*parts)
 
 
-def title(report: Row) -> str:
+def title(report: QualityDocument) -> str:
     """Return what the report is about, in a line."""
     runs = report["runs"]
     if len(runs) > 1:
@@ -92,7 +93,7 @@ def title(report: Row) -> str:
     return f"Signal quality of {run['run']} · {run['strategy']} · {run['market']} · {size} a trade"
 
 
-def _overall(report: Row) -> Any:
+def _overall(report: QualityDocument) -> Any:
     from rich.table import Table
 
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -105,7 +106,7 @@ def _overall(report: Row) -> Any:
     return table
 
 
-def figures_of(report: Row) -> list[tuple[str, str]]:
+def figures_of(report: QualityDocument) -> list[tuple[str, str]]:
     """Return the report's overall figures as pairs of name and text."""
     from tradebot.cli.tables import figure, signed, usd
 
@@ -133,16 +134,16 @@ def figures_of(report: Row) -> list[tuple[str, str]]:
     ]
 
 
-def accuracy(row: Row) -> str:
+def accuracy(row: FiguresDocument) -> str:
     """Return a group's accuracy with its interval; small samples say so."""
-    if row["accuracy_pct"] is None:
+    share, low, high = row["accuracy_pct"], row["accuracy_low_pct"], row["accuracy_high_pct"]
+    if share is None or low is None or high is None:
         return "-"
-    low, high = Decimal(row["accuracy_low_pct"]), Decimal(row["accuracy_high_pct"])
     mark = " small" if row["small"] else ""
-    return f"{Decimal(row['accuracy_pct']):.1f}% ({low:.1f} to {high:.1f}){mark}"
+    return f"{Decimal(share):.1f}% ({Decimal(low):.1f} to {Decimal(high):.1f}){mark}"
 
 
-def expectancy(row: Row) -> str:
+def expectancy(row: FiguresDocument) -> str:
     """Return a group's expectancy with its interval."""
     from tradebot.cli.tables import signed
 
@@ -159,7 +160,7 @@ def lasted(value: str | None) -> str:
     return "-" if value is None else duration(round(Decimal(value)))
 
 
-def _group(row: Row, dimension: str) -> dict[str, Any]:
+def _group(row: GroupDocument, dimension: Dimension) -> dict[str, Any]:
     return {
         **row,
         "value": row[dimension],

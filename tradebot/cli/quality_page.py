@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
 from html import escape
-from typing import Any
 
 from tradebot.cli.quality_commands import accuracy, expectancy, figures_of, lasted, title
 from tradebot.cli.tables import figure, signed, usd
 from tradebot.core.ghost.quality import DIMENSIONS
-
-Row = Mapping[str, Any]
+from tradebot.reports.quality_documents import GroupDocument, QualityDocument
 
 STYLE = """
 :root{color-scheme:light dark}
@@ -27,7 +25,7 @@ HEADS = ("trades", "accuracy (95 %)", "", "expectancy (95 %)", "PnL", "profit fa
          "Sharpe daily", "held")  # fmt: skip
 
 
-def page(report: Row) -> str:
+def page(report: QualityDocument) -> str:
     """Return the whole page."""
     name = escape(title(report))
     return (
@@ -42,14 +40,14 @@ def page(report: Row) -> str:
     )
 
 
-def _overall(report: Row) -> Iterator[str]:
+def _overall(report: QualityDocument) -> Iterator[str]:
     yield "<table>"
     for name, text in figures_of(report):
         yield f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>"
     yield "</table>"
 
 
-def _groups(report: Row) -> Iterator[str]:
+def _groups(report: QualityDocument) -> Iterator[str]:
     for dimension in DIMENSIONS:
         yield f"<h2>By {dimension}</h2><table><tr><th>{dimension}</th>"
         yield "".join(f"<th>{head}</th>" for head in HEADS) + "</tr>"
@@ -59,7 +57,7 @@ def _groups(report: Row) -> Iterator[str]:
         yield "</table>\n"
 
 
-def _cells(row: Row) -> Iterator[str]:
+def _cells(row: GroupDocument) -> Iterator[str]:
     yield str(row["trades"])
     yield accuracy(row)
     yield f'<meter min="0" max="100" value="{Decimal(row["accuracy_pct"] or 0):.2f}"></meter>'

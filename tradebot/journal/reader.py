@@ -36,6 +36,7 @@ from tradebot.journal.view import (
     EquityRow,
     FillRow,
     FundingRow,
+    GhostCounts,
     GhostRow,
     HaltEvent,
     NoticeRow,
@@ -221,12 +222,13 @@ class Reader:
             cursor.row_factory = None
             yield from map(OutcomeRow._make, cursor.execute(_OUTCOMES, (run, after)))
 
-    def ghost_counts(self, run: str) -> dict[str, int]:
+    def ghost_counts(self, run: str) -> GhostCounts:
         """Return how many hypothetical trades are open, closed and unfilled, and ``signals``: all."""
         sql = "SELECT state, count(*) AS n FROM ghosts WHERE run = ? GROUP BY state"
         counts = {row["state"]: int(row["n"]) for row in self._rows(sql, run)}
-        states = {state: counts.get(state, 0) for state in ("open", "closed", "unfilled")}
-        return {"signals": sum(states.values()), **states}
+        waiting, closed, never = (counts.get(s, 0) for s in ("open", "closed", "unfilled"))
+        signals = waiting + closed + never
+        return {"signals": signals, "open": waiting, "closed": closed, "unfilled": never}
 
     def notices(self, run: str, limit: int | None = None) -> list[NoticeRow]:
         """Return what the user was told, in order."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cache
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypedDict, TypeVar, cast
 
 from tradebot.core.model.money import plain
 from tradebot.core.model.text import cleaned, escaped
@@ -237,6 +237,15 @@ class FundingRow:
     rate: Decimal
     mark: Decimal
     qty: Decimal
+
+
+class GhostCounts(TypedDict):
+    """How many hypothetical trades are open, closed and were never filled; ``signals``: all of them."""
+
+    signals: int
+    open: int
+    closed: int
+    unfilled: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ import heapq
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from tradebot.core.ghost.quality import (
     DIMENSIONS,
     SAMPLES,
     SMALL,
     YEAR_DAYS,
+    Dimension,
     Figures,
     Outcome,
     Quality,
@@ -28,7 +29,15 @@ from tradebot.core.model.money import of_float, plain, quotient_at_8
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import OutcomeRow, RunRow
-from tradebot.journal.view import as_json
+from tradebot.journal.view import GhostCounts, as_json
+from tradebot.reports.quality_documents import (
+    FiguresDocument,
+    GroupDocument,
+    JudgedRun,
+    QualityDocument,
+    RulesDocument,
+    StandingDocument,
+)
 
 SEED = 20250501
 """Seed of the bootstrap: the same trades give the same interval."""
@@ -37,6 +46,9 @@ DRAWS = 2_000_000
 MOST_RESAMPLES = 2_000
 LEAST_RESAMPLES = 400
 """Resamples of a bootstrap, within ``DRAWS`` drawn trades."""
+
+SHOWN: tuple[Dimension, ...] = ("tier", "verdict", "symbol")
+"""Dimensions that a screen shows."""
 
 NOTES = (
     (
@@ -58,6 +70,7 @@ NOTES = (
 )
 
 Row = dict[str, Any]
+"""A signal with what came of it, by the names of its columns."""
 
 
 class Sorter:
@@ -99,12 +112,12 @@ class Gauge:
             count += 1
         return count
 
-    def view(self) -> Row:
+    def view(self) -> StandingDocument:
         """Return what a screen shows: counts, figures overall, by tier and by verdict (JSON values)."""
         return {
             **self._reader.ghost_counts(self._run.id),
             "overall": figures_row(self.quality.overall()),
-            "by": {name: _groups(self.quality, name) for name in ("tier", "verdict", "symbol")},
+            "by": {name: _groups(self.quality, name) for name in SHOWN},
         }
 
 
@@ -124,19 +137,27 @@ def ghost_runs(reader: Reader, run: str | None, *, every: bool = False) -> list[
     return found if every else found[:1]
 
 
-def quality_report(reader: Reader, runs: Sequence[RunRow]) -> Row:
+def quality_report(reader: Reader, runs: Sequence[RunRow]) -> QualityDocument:
     """Return the report on one or several runs as JSON values: money as text, ``*_pct`` in percent."""
     quality = Quality(samples=True)
     for outcome in _outcomes(reader, runs):
         quality.add(outcome)
-    counts = [reader.ghost_counts(run.id) for run in runs]
     return {
         "runs": [_run_row(reader, run) for run in runs],
-        **{name: sum(c[name] for c in counts) for name in counts[0]},
+        **_added([reader.ghost_counts(run.id) for run in runs]),
         "overall": _with_interval(quality),
         "rules": _rules(quality),
         "by": {name: _groups(quality, name, intervals=True) for name in DIMENSIONS},
         "notes": list(NOTES),
+    }
+
+
+def _added(counts: Sequence[GhostCounts]) -> GhostCounts:
+    return {
+        "signals": sum(one["signals"] for one in counts),
+        "open": sum(one["open"] for one in counts),
+        "closed": sum(one["closed"] for one in counts),
+        "unfilled": sum(one["unfilled"] for one in counts),
     }
 
 
@@ -152,7 +173,7 @@ def _outcomes_of(reader: Reader, run: RunRow) -> Iterator[Outcome]:
     return map(Sorter(run.strategy).outcome, reader.outcomes(run.id))
 
 
-def _run_row(reader: Reader, run: RunRow) -> Row:
+def _run_row(reader: Reader, run: RunRow) -> JudgedRun:
     newest = reader.ghosts(run.id, limit=1)
     return {
         "run": run.id,
@@ -166,18 +187,20 @@ def _run_row(reader: Reader, run: RunRow) -> Row:
     }
 
 
-def _groups(quality: Quality, dimension: str, *, intervals: bool = False) -> list[Row]:
-    rows = []
+def _groups(
+    quality: Quality, dimension: Dimension, *, intervals: bool = False
+) -> list[GroupDocument]:
+    rows: list[GroupDocument] = []
     for value in quality.values(dimension):
         if intervals:
             figures = _with_interval(quality, dimension, value)
         else:
             figures = figures_row(quality.group(dimension, value))
-        rows.append({dimension: value, **figures})
+        rows.append(cast("GroupDocument", {dimension: value, **figures}))
     return rows
 
 
-def _rules(quality: Quality) -> Row:
+def _rules(quality: Quality) -> RulesDocument:
     """Return what refusing cost or saved: the result of the trades that the rules did not let through."""
     if "refused" not in quality.values("verdict"):
         return {"refused_trades": 0, "refused_pnl": "0", "effect": "refused nothing that closed"}
@@ -191,7 +214,7 @@ def _rules(quality: Quality) -> Row:
     }
 
 
-def _with_interval(quality: Quality, dimension: str = "", value: str = "") -> Row:
+def _with_interval(quality: Quality, dimension: str = "", value: str = "") -> FiguresDocument:
     figures = quality.group(dimension, value) if dimension else quality.overall()
     low, high, method = _interval(figures, quality.samples(dimension, value))
     row = figures_row(figures)
@@ -223,14 +246,13 @@ def bootstrap(samples: Sequence[float], seed: int = SEED) -> tuple[float, float,
     return means[tail], means[count - 1 - tail], count
 
 
-def figures_row(figures: Figures) -> Row:
+def figures_row(figures: Figures) -> FiguresDocument:
     """Return figures as JSON values: floats as decimal text at 8 decimals, None where undefined."""
     row = {
         name: number(value) if isinstance(value, float) else value
         for name, value in asdict(figures).items()
     }
-    row["small"] = figures.small
-    return row
+    return cast("FiguresDocument", {**row, "small": figures.small})
 
 
 def number(value: float | None) -> str | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from tradebot.reports.quality_documents import FiguresDocument, GroupDocument, StandingDocument
 from tradebot.tui.detail import GhostDetail
 from tradebot.tui.feed import View
 from tradebot.tui.figures import UNKNOWN, bar, duration, figure, gain, signed, tint, usd
-from tradebot.tui.ghost_feed import GhostView, Row
+from tradebot.tui.ghost_feed import GhostView
 from tradebot.tui.grid import Grid
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
@@ -94,7 +96,7 @@ def quality_lines(ghost: GhostView) -> list[Line]:
     ]
 
 
-def _accuracy(row: Row) -> tuple[Span, ...]:
+def _accuracy(row: FiguresDocument) -> tuple[Span, ...]:
     if not row["trades"]:
         return ((f"{UNKNOWN}  no trade has closed yet", "dim"),)
     share = figure(row["accuracy_pct"], "%", 1)
@@ -103,7 +105,7 @@ def _accuracy(row: Row) -> tuple[Span, ...]:
     return ((share, "word"), (f" {interval(row)}", "dim"), (won, ""), *small)
 
 
-def interval(row: Row) -> str:
+def interval(row: FiguresDocument) -> str:
     """Return the 95 % interval of an accuracy, percent."""
     if row["accuracy_low_pct"] is None:
         return ""
@@ -114,7 +116,7 @@ def interval(row: Row) -> str:
 Pair = tuple[str, str, str]
 
 
-def _figures(row: Row) -> list[tuple[Pair, Pair]]:
+def _figures(row: FiguresDocument) -> list[tuple[Pair, Pair]]:
     held = row["average_duration_s"]
     some = bool(row["trades"])
     pnl = row["pnl"] if some else None
@@ -155,16 +157,16 @@ def _row(one: Pair, other: Pair) -> Line:
     )
 
 
-def accuracy_lines(figures: Row, width: int, *, verdicts: bool) -> list[Line]:
+def accuracy_lines(figures: StandingDocument, width: int, *, verdicts: bool) -> list[Line]:
     """Return a bar per tier (and per verdict), then what the refusals cost or saved."""
     tiers = {row["tier"]: row for row in figures["by"]["tier"]}
     lines = [_bar(name, tiers.get(name), width) for name in TIERS]
     if verdicts:
         lines += [_bar(row["verdict"], row, width) for row in figures["by"]["verdict"]]
-    return [*lines, rules_line(figures)]
+    return [*lines, rules_line(figures["by"]["verdict"])]
 
 
-def _bar(name: str, row: Row | None, width: int) -> Line:
+def _bar(name: str, row: GroupDocument | None, width: int) -> Line:
     roomy = width >= WIDE
     length = min(LONGEST_BAR, max(SHORTEST_BAR, width - FIXED - RESULT * roomy))
     if row is None:
@@ -173,7 +175,10 @@ def _bar(name: str, row: Row | None, width: int) -> Line:
     result: tuple[Span, ...] = ((f"{gain(row['pnl']):>12} ", tint(row["pnl"])),) if roomy else ()
     return (
         (f"{name:<9}", ""),
-        (bar(Decimal(row["accuracy_pct"]) / 100, length), "up" if row["profitable"] else "dim"),
+        (
+            bar(Decimal(row["accuracy_pct"] or 0) / 100, length),
+            "up" if row["profitable"] else "dim",
+        ),
         (f" {figure(row['accuracy_pct'], '%', 0):>4}", "word"),
         (f" {interval(row):<11}", "dim"),
         (f"{won:<{12 if roomy else 9}} ", ""),
@@ -182,9 +187,9 @@ def _bar(name: str, row: Row | None, width: int) -> Line:
     )
 
 
-def rules_line(figures: Row) -> Line:
+def rules_line(verdicts: Sequence[GroupDocument]) -> Line:
     """Return what refusing cost or saved: the result of the trades the rules did not let through."""
-    refused = next((row for row in figures["by"]["verdict"] if row["verdict"] == "refused"), None)
+    refused = next((row for row in verdicts if row["verdict"] == "refused"), None)
     if refused is None:
         return (("the rules ", "dim"), ("refused nothing that has closed", ""))
     pnl = Decimal(refused["pnl"])

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.journal.snapshots import OpenGhost, Snapshot
 from tradebot.journal.view import GhostRow
+from tradebot.reports.quality_documents import StandingDocument
 from tradebot.reports.signal_quality import Gauge
-
-Row = dict[str, Any]
-"""Figures as ``Gauge.view`` has them: JSON values."""
 
 BESIDE_MS = 2_000
 """Runs that one process hosts are begun within this of each other (real time)."""
@@ -31,7 +28,7 @@ class GhostView:
     """
 
     run: RunRow
-    figures: Row
+    figures: StandingDocument
     rows: tuple[GhostRow, ...]
 
 
@@ -80,7 +77,7 @@ class GhostFeed:
             snapshot = self._reader.snapshot(run.id)
         return {} if snapshot is None else {row.signal: row for row in snapshot.ghosts}
 
-    def _figures(self, run: RunRow, *, stirred: bool) -> Row:
+    def _figures(self, run: RunRow, *, stirred: bool) -> StandingDocument:
         """Return the statistics, and read the tables again, as far as something can have changed."""
         assert self._gauge is not None
         if not stirred:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 DAY_MS = 86_400_000
 YEAR_DAYS = 365
@@ -36,7 +36,10 @@ Z95 = 1.959963984540054
 NOISE = 1e-12
 """A spread below this share of the sum of squares is what rounding leaves of none."""
 
-DIMENSIONS = ("symbol", "side", "tier", "hour", "verdict", "strategy")
+Dimension: TypeAlias = Literal["symbol", "side", "tier", "hour", "verdict", "strategy"]
+"""What trades may be alike in."""
+
+DIMENSIONS: tuple[Dimension, ...] = ("symbol", "side", "tier", "hour", "verdict", "strategy")
 
 
 def tier_name(confidence: float) -> str:
