@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradebot.broker.user_events import Follow, UserEvents
-from tradebot.core.model.events import Filled, OrderUpdate, VenueNote
+from tradebot.core.model.events import CashAnnounced, Filled, OrderUpdate, VenueNote
 from tradebot.core.model.values import OrderStatus, Side
 
 D = Decimal
@@ -257,3 +257,27 @@ def test_recorded_messages_are_understood() -> None:
         assert not fields, (path.name, fields)
         count += 1
     assert count >= 12
+
+
+def balance_changed(reason: str, change: str, asset: str = "USDT") -> dict[str, Any]:
+    row = {"a": asset, "wb": "0", "cw": "0", "bc": change}
+    return {"e": "ACCOUNT_UPDATE", "T": 6, "E": 7, "a": {"m": reason, "B": [row], "P": []}}
+
+
+@pytest.mark.parametrize(
+    ("message", "amounts"),
+    [
+        (balance_changed("FUNDING_FEE", "-0.5"), ["-0.5"]),
+        (balance_changed("INSURANCE_CLEAR", "-7"), ["-7"]),
+        (balance_changed("FUNDING_FEE", "0"), []),
+        (balance_changed("ORDER", "-0.5"), []),
+        (balance_changed("WITHDRAW", "-5"), []),
+        (balance_changed("MARGIN_TRANSFER", "-5"), []),
+    ],
+)
+def test_a_balance_that_changed_is_announced_until_its_line_is_read(
+    message: dict[str, Any], amounts: list[str]
+) -> None:
+    found = [event for event in read(message) if isinstance(event, CashAnnounced)]
+    assert [str(event.amount) for event in found] == amounts
+    assert all(event.exchange_time == 6 for event in found)

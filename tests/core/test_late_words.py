@@ -794,7 +794,7 @@ def test_a_commission_is_in_its_fill_or_says_that_a_fill_is_missing() -> None:
     assert story.tell(missing) == []
     assert story.engine.portfolio.cash == cash
     effects = story.later(5_001)
-    assert [e.why for e in effects if isinstance(e, ReadBack)] == ["a fill is missing"]
+    assert [e.trade_id for e in effects if isinstance(e, ReadBack)] == [9]
     story.fill(entry, "1", trade=9)
     story.later(60_000)
     assert story.halted() == []
@@ -987,10 +987,11 @@ def test_an_account_that_is_set_otherwise_halts_until_it_is_set_right() -> None:
     wrong = AccountConfigRead(
         *(story.now, story.now, True, True),
         (SymbolConfig(XRP, 5, False), SymbolConfig("ETH/USDT", 9, False)),
+        fee_burn=True,
     )
     story.tell(wrong)
     assert story.halted() == ["config"]
-    for words in ("hedge mode", "multi-assets", "5x instead of 1x", "isolated margin"):
+    for words in ("hedge mode", "multi-assets", "5x instead of 1x", "isolated margin", "in BNB"):
         assert words in story.told()
     story.tell(Command(story.now, 1, "resume", "me", "go"))
     assert list(story.engine.halts.reasons) == ["config"]

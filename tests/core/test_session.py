@@ -48,7 +48,7 @@ class Outside:
         self.asked.append(("look_up", asked.order_id, at))
         return ()
 
-    def read_back(self, symbol: str, at: int) -> Sequence[Event]:
+    def read_back(self, symbol: str, at: int, trade_id: int = 0) -> Sequence[Event]:
         self.asked.append(("read_back", symbol, at))
         return ()
 

@@ -228,7 +228,7 @@ class StubBroker:
         self._later(lambda: self._say(self._seen(asked, at)))
         return ()
 
-    def read_back(self, symbol: str, at: int) -> Sequence[Event]:
+    def read_back(self, symbol: str, at: int, trade_id: int = 0) -> Sequence[Event]:
         self.asked["read_back"] += 1
         self._later(lambda: self._read(symbol, at))
         return ()

@@ -76,10 +76,15 @@ class Cursors:
 
 @dataclass(frozen=True, slots=True)
 class ReadSoFar:
-    """What a reading found, and how far it came: that counts once the events were handed over."""
+    """What a reading found, and how far it came: that counts once the events were handed over.
+
+    ``lines`` are the names of the cash lines in it, by type and number, and ``since`` from when on they were read (UTC ms).
+    """
 
     events: Sequence[Event]
     cursors: Cursors
+    lines: frozenset[tuple[str, str]] = frozenset()
+    since: int = 0
 
 
 class Legible:
@@ -185,8 +190,11 @@ class AccountReader:
         since = self._now - SETTLED_MS
         self._before = [(at, before) for at, before in self._before if at > since]
 
-    async def read(self, symbol: str = "") -> ReadSoFar:
-        """Return fills and cash lines first, then what is open and held; of one symbol without cash lines."""
+    async def read(self, symbol: str = "", trade_id: int = 0) -> ReadSoFar:
+        """Return fills and cash lines first, then what is open and held; of one symbol without cash lines.
+
+        ``trade_id`` is a fill that is wanted whether or not those behind it are known.
+        """
         wire, cursors = self._wire, self._cursors.copy()
         asked = wire.time.now()
         params = {"symbol": venue_symbol(symbol)} if symbol else {}
@@ -202,22 +210,34 @@ class AccountReader:
             *(balances.get(figures.QUOTE), balances),
         )
         fills = await self._fills([symbol] if symbol else self._symbols, cursors)
-        cash = [] if symbol else await self._cash(cursors)
-        return ReadSoFar([*fills, *cash, *seen.notes, *seen.believable(whole)], cursors)
+        if trade_id:
+            fills += await self._fill(symbol, trade_id)
+        cash = ReadSoFar([], cursors) if symbol else await self._cash(cursors, None)
+        events = [*fills, *cash.events, *seen.notes, *seen.believable(whole)]
+        return replace(cash, events=events)
 
     async def _fills(self, symbols: Sequence[str], cursors: Cursors) -> list[Event]:
         """Return the fills since the last time; an order's number that is not known is asked about first."""
         found: list[Event] = []
         for symbol in symbols:
             for row in await self._trades(symbol, cursors):
-                try:
-                    name = await self._look_up.name(symbol, str(row["orderId"]))
-                except MALFORMED as error:
-                    found.append(rows.not_understood(error, self._now))
-                    continue
-                make = partial(rows.filled, order_id=name, at=self._now)
-                found += rows.understood(make, row, self._now)
+                found += await self._told(symbol, row)
         return found
+
+    async def _fill(self, symbol: str, trade_id: int) -> list[Event]:
+        """Return one fill by its number."""
+        page = await self._list(
+            endpoints.TRADES,
+            {"symbol": venue_symbol(symbol), "fromId": str(trade_id), "limit": "1"},
+        )
+        return [event for row in page for event in await self._told(symbol, row)]
+
+    async def _told(self, symbol: str, row: Any) -> list[Event]:
+        try:
+            name = await self._look_up.name(symbol, str(row["orderId"]))
+        except MALFORMED as error:
+            return [rows.not_understood(error, self._now)]
+        return rows.understood(partial(rows.filled, order_id=name, at=self._now), row, self._now)
 
     async def _trades(self, symbol: str, cursors: Cursors) -> list[Any]:
         """Return the trades behind the last one known; before the first one, window by window up to now."""
@@ -251,14 +271,13 @@ class AccountReader:
         params = {"symbol": venue_symbol(symbol), "limit": str(PAGE), **which}
         return await self._list(endpoints.TRADES, params)
 
-    async def income(self) -> ReadSoFar:
-        """Return the cash lines since the last time, some of them again."""
-        cursors = self._cursors.copy()
-        return ReadSoFar(await self._cash(cursors), cursors)
+    async def income(self, since: int | None = None) -> ReadSoFar:
+        """Return the cash lines since the last time, some of them again; or since a time (UTC ms)."""
+        return await self._cash(self._cursors.copy(), since)
 
-    async def _cash(self, cursors: Cursors) -> list[Event]:
-        start = max(cursors.since, cursors.income - OVERLAP_MS)
-        taken: dict[tuple[str, int, str], Any] = {}
+    async def _cash(self, cursors: Cursors, since: int | None) -> ReadSoFar:
+        start = begin = max(cursors.since, cursors.income - OVERLAP_MS) if since is None else since
+        taken: dict[tuple[str, str], Any] = {}
         found: list[Event] = []
         while True:
             params = {"startTime": str(start), "limit": str(PAGE)}
@@ -267,7 +286,7 @@ class AccountReader:
             for row in page:
                 try:
                     time = figures.whole(row["time"])
-                    taken[row["incomeType"], row["tranId"], row["symbol"]] = row
+                    taken[row["incomeType"], str(row["tranId"])] = row
                 except MALFORMED as error:
                     found.append(rows.not_understood(error, self._now))
                     continue
@@ -276,7 +295,7 @@ class AccountReader:
                 break
         for row in taken.values():
             found += rows.understood(self._line, row, self._now)
-        return found
+        return ReadSoFar(found, cursors, frozenset(taken), begin)
 
     def _line(self, row: rows.Row) -> list[Event]:
         return [rows.cash_line(row, self._now)]
@@ -286,6 +305,7 @@ class AccountReader:
         asked = self._wire.time.now()
         hedged = await self._dict(endpoints.POSITION_MODE, {})
         multi = await self._dict(endpoints.MULTI_ASSETS, {})
+        burn = await self._dict(endpoints.FEE_BURN, {})
         found = []
         for symbol in self._symbols:
             page = await self._list(endpoints.SYMBOL_CONFIG, {"symbol": venue_symbol(symbol)})
@@ -294,6 +314,7 @@ class AccountReader:
             *(self._now, asked, hedged["dualSidePosition"] is True),
             multi["multiAssetsMargin"] is True,
             tuple(config for config in found if config.symbol in self._symbols),
+            fee_burn=burn["feeBurn"] is True,
         )
 
     @property

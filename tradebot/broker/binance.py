@@ -50,6 +50,10 @@ STOPS_FIRST_S = 0.25
 """Seconds by which missing stops leave before exits after a ban."""
 LOOK_S = 1.0
 """Seconds between two looks at how long a ban still lasts."""
+AGREE_S = 2.0
+"""Seconds between two readings of the cash lines that must agree."""
+MOST_READINGS = 10
+"""So many readings that do not agree are enough: the account is read again in its time."""
 READS = ("read", "settings", "income")
 """What is done once more where it is asked for again while it is being done."""
 SET_AS_WANTED = -4046
@@ -75,6 +79,7 @@ class BinanceBroker:
         self._ready = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
+        self._ends = asyncio.Event()
         self._answer: Answer = _nobody
         self._obstacle: Obstacle = _none
         self._is_set = False
@@ -111,6 +116,7 @@ class BinanceBroker:
 
     async def _end(self) -> None:
         self._ready.set()
+        self._ends.set()
         for work in self._again.values():
             work.close()
         self._again.clear()
@@ -147,16 +153,18 @@ class BinanceBroker:
         self._spawn(f"look up {asked.order_id} {asked.venue_id}", self._find(asked))
         return ()
 
-    def read_back(self, symbol: str, at: int) -> Sequence[Event]:
+    def read_back(self, symbol: str, at: int, trade_id: int = 0) -> Sequence[Event]:
         """Read a symbol's position, open orders and missed fills."""
         del at
-        self._spawn(f"read {symbol}", self._read(symbol))
+        self._spawn(f"read {symbol} {trade_id or ''}".rstrip(), self._read(symbol, trade_id))
         return ()
 
     def read_account(self, at: int) -> Sequence[Event]:
-        """Read the whole account, its missed fills and its cash lines."""
+        """Read the whole account, its missed fills and its cash lines, and how it is set."""
         del at
         self._spawn("read", self._read(""))
+        if self._is_set:
+            self._spawn("settings", self._read_settings())
         return ()
 
     def set_leverage(self, symbol: str, leverage: int, at: int) -> Sequence[Event]:
@@ -258,11 +266,30 @@ class BinanceBroker:
 
     # -- the account -----------------------------------------------------------------------------------------
 
-    async def _read(self, symbol: str) -> None:
-        self._hand_over(await self._reader.read(symbol))
+    async def _read(self, symbol: str, trade_id: int = 0) -> None:
+        found = await self._reader.read(symbol, trade_id)
+        self._hand_over(found)
+        if not symbol:
+            self._spawn("income", self._read_income(found))
 
-    async def _read_income(self) -> None:
-        self._hand_over(await self._reader.income())
+    async def _read_income(self, before: ReadSoFar | None = None) -> None:
+        """Read cash lines until two readings agree, some time apart: they are shown late."""
+        for _ in range(MOST_READINGS):
+            if before is not None and await self._is_over(AGREE_S):
+                return
+            found = await self._reader.income(None if before is None else before.since)
+            self._hand_over(found)
+            if before is not None and found.lines == before.lines:
+                return
+            before = found
+
+    async def _is_over(self, seconds: float) -> bool:
+        """Let time pass; return whether the run ends meanwhile."""
+        try:
+            await asyncio.wait_for(self._ends.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def _hand_over(self, found: ReadSoFar) -> None:
         for event in found.events:

@@ -67,8 +67,9 @@ class SimulatedBroker:
                 return (OrderSeen(at, order.symbol, order.id, status, at, at),)
         return (OrderSeen(at, asked.symbol, asked.order_id, None, at, at),)
 
-    def read_back(self, symbol: str, at: int) -> Sequence[Event]:
+    def read_back(self, symbol: str, at: int, trade_id: int = 0) -> Sequence[Event]:
         """Read a symbol from the account."""
+        del trade_id  # no fill is ever missing
         return (self._read(symbol, at),)
 
     def read_account(self, at: int) -> Sequence[Event]:

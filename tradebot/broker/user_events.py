@@ -10,7 +10,7 @@ from typing import Any
 from tradebot.broker import figures
 from tradebot.broker.figures import ALGO_PREFIX, ALGO_STATUSES, MALFORMED, QUOTE, STATUSES
 from tradebot.broker.parameters import is_algo
-from tradebot.core.model.events import Event, Filled, OrderUpdate, VenueNote
+from tradebot.core.model.events import CashAnnounced, Event, Filled, OrderUpdate, VenueNote
 from tradebot.core.model.values import Fill
 
 Body = Mapping[str, Any]
@@ -234,7 +234,7 @@ def _algo_update(message: Body, now: int) -> Heard:
 def _account_update(message: Body, now: int) -> Heard:
     account = message["a"]
     reason = figures.text(account["m"])
-    events = [
+    events: list[Event] = [
         _grave(now, "asset", f"{row['a']} in the wallet ({reason})")
         for row in account["B"]
         if figures.text(row["a"]) != QUOTE and figures.number(row["wb"])
@@ -242,7 +242,22 @@ def _account_update(message: Body, now: int) -> Heard:
     for row in account["P"]:
         figures.symbol(row["s"])
         figures.number(row["pa"])
-    return Heard(tuple(events), () if reason == "ORDER" else (Follow.INCOME,))
+    if reason == "ORDER":
+        return Heard(tuple(events))
+    if not any(word in reason for word in _NO_RESULT):
+        events += _announced(account["B"], reason, figures.whole(message["T"]), now)
+    return Heard(tuple(events), (Follow.INCOME,))
+
+
+_NO_RESULT = ("TRANSFER", "DEPOSIT", "WITHDRAW", "MARGIN_TYPE")
+"""Reasons with one of these in them move money and lose none."""
+
+
+def _announced(balances: Any, reason: str, time: int, now: int) -> Iterable[Event]:
+    for row in balances:
+        change = figures.number(row["bc"])
+        if figures.text(row["a"]) == QUOTE and change:
+            yield CashAnnounced(now, reason, change, time)
 
 
 def _config_update(message: Body, now: int) -> Heard:

@@ -55,10 +55,14 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """Read a symbol's position and open orders; ``AccountRead`` answers. And its fills, told as ``Filled``."""
+    """Read a symbol's position and open orders; ``AccountRead`` answers. And its fills, told as ``Filled``.
+
+    Those since the last time, and that of ``trade_id`` where one is named (0: none).
+    """
 
     symbol: str
     why: str
+    trade_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

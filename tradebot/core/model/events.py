@@ -90,6 +90,19 @@ class CashMoved:
     trade_id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CashAnnounced:
+    """A balance changed by ``amount`` (USDT) for ``reason``, the stream says; its cash line has yet to be read.
+
+    It books nothing: a loss counts for the limits until its line is booked.
+    """
+
+    at: int
+    reason: str
+    amount: Decimal
+    exchange_time: int
+
+
 @swift
 @dataclass(frozen=True, slots=True)
 class PriceSeen:
@@ -226,7 +239,10 @@ class AccountRead:
 
 @dataclass(frozen=True, slots=True)
 class AccountConfigRead:
-    """How the account is set: position mode, multi-assets mode, and each symbol's leverage and margin."""
+    """How the account is set: position mode, multi-assets mode, and each symbol's leverage and margin.
+
+    ``fee_burn`` says that fees are paid in BNB.
+    """
 
     at: int
     exchange_time: int
@@ -234,6 +250,7 @@ class AccountConfigRead:
     multi_assets: bool
     symbols: tuple[SymbolConfig, ...] = ()
     detail: str = ""
+    fee_burn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +322,7 @@ Other: TypeAlias = (
     | OrderSeen
     | FundingPaid
     | CashMoved
+    | CashAnnounced
     | RunStarted
     | Command
     | WakeUp

@@ -23,12 +23,13 @@ from tradebot.core.state.portfolio import Portfolio
 class Exposure:
     """The account as limits see it. ``slip`` is the fraction a market entry is taken to slip.
 
-    ``elsewhere`` is the margin of positions that the run does not trade (USDT).
+    ``elsewhere`` is the margin of positions that the run does not trade, ``announced`` the sum of losses whose cash
+    lines have yet to be read (USDT, not above 0).
     """
 
     __slots__ = (
-        *("_books", "_fees", "_halts", "_limits", "_portfolio", "_table", "_watch", "elsewhere"),
-        "slip",
+        *("_books", "_fees", "_halts", "_limits", "_portfolio", "_table", "_watch", "announced"),
+        *("elsewhere", "slip"),
     )
 
     def __init__(
@@ -51,6 +52,7 @@ class Exposure:
         self._fees = fees
         self.slip = slip
         self.elsewhere = ZERO
+        self.announced = ZERO
 
     def desk(
         self,
@@ -108,12 +110,12 @@ class Exposure:
         return sum(1 for order in orders if order.reduce_only and order.symbol == book.symbol)
 
     def equity(self) -> Decimal:
-        """Return cash plus the value of all positions at their last price (USDT)."""
+        """Return cash plus the value of all positions at their last price, less announced losses (USDT)."""
         total = self._portfolio.cash
         for book in self._books.values():
             if book.holding.qty:
                 total += book.holding.qty * (book.price() or book.holding.entry)
-        return total
+        return total + self.announced if self.announced else total
 
     def margin(self) -> Decimal:
         """Return the initial margin of open positions and live entries (USDT, 8 decimals, rounded up).

@@ -31,6 +31,8 @@ class AccountSetting:
             yield "the account is in hedge mode; one-way is needed"
         if event.multi_assets:
             yield "the account is in multi-assets mode; single-asset is needed"
+        if event.fee_burn:
+            yield "fees are paid in BNB; they must come out of USDT"
         for item in event.symbols:
             if item.symbol not in self._shared.books:
                 continue

@@ -14,6 +14,7 @@ from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import ANSWER_MS, LEDGER_MS, NO_SUCH_ORDER, Stranger
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.trips import Trades
+from tradebot.core.trading.cash_lines import CashLines
 from tradebot.core.trading.entries import Entries
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.protection import Protection
@@ -57,6 +58,7 @@ class Answers:
         exits: Exits,
         protection: Protection,
         trades: Trades,
+        cash: CashLines,
     ) -> None:
         self._shared = shared
         self._table = shared.table
@@ -65,6 +67,7 @@ class Answers:
         self._exits = exits
         self._protection = protection
         self._trades = trades
+        self._cash = cash
 
     # -- fills ---------------------------------------------------------------------------------------
 
@@ -120,6 +123,7 @@ class Answers:
         if tracked is not None:
             self._table.fill(tracked, fill)
         book.moved(shared.now)
+        self._cash.note_fill(fill, booked.realised)
         holding = book.holding
         shared.out.append(FillBooked(shared.now, fill, holding.qty, holding.entry, booked.realised))
         shared.out.extend(self._trades.take(shared.now, fill.symbol, booked))

@@ -44,8 +44,11 @@ class Broker(Protocol):
         """Ask what has become of an order; ``OrderSeen`` answers."""
         ...
 
-    def read_back(self, symbol: str, at: int) -> Sequence[Event]:
-        """Read a symbol's position, open orders and missed fills; ``AccountRead`` answers."""
+    def read_back(self, symbol: str, at: int, trade_id: int = 0) -> Sequence[Event]:
+        """Read a symbol's position, open orders and missed fills; ``AccountRead`` answers.
+
+        ``trade_id`` names a fill that is missing however old it is (0: none).
+        """
         ...
 
     def read_account(self, at: int) -> Sequence[Event]:

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from decimal import Decimal
 from typing import Any
 
-from tradebot.core.model.effects import CashBooked, FundingBooked, ReadBack
-from tradebot.core.model.events import CashMoved, FundingPaid
+from tradebot.core.model.effects import CashBooked, FundingBooked, Notify, ReadBack
+from tradebot.core.model.events import CashAnnounced, CashMoved, FundingPaid
+from tradebot.core.model.money import ZERO, plain
+from tradebot.core.model.times import iso
+from tradebot.core.model.values import DAY_MS, Fill
 from tradebot.core.state.exit_pace import FAR
 from tradebot.core.state.order_table import ANSWER_MS, LEDGER_MS
 from tradebot.core.trading.reactions import Reactions
 from tradebot.core.trading.shared import Shared
 
-TRANSFER = "transfer"
+TRANSFER, REBATE, INSURANCE = "transfer", "rebate", "insurance"
+NO_RESULT = (TRANSFER, REBATE)
+"""Lines that never loosen a limit: what results are measured from moves with them."""
+IN_FILLS = ("realized", "commission")
+"""Lines that a fill tells of as well; on a symbol the run does not trade nothing else does."""
+KNOWN = (*NO_RESULT, INSURANCE, *IN_FILLS)
+
+CENT = Decimal("0.01")
+"""What a day's income may differ by from the ledger before it is shown (USDT)."""
+REMEMBERED_FILLS = 64
+"""Newest fills that lines can be held against."""
+SAME_MS = 5_000
+"""A booked line of the same amount so near in time is the one that was announced."""
+
+
+@dataclass(slots=True)
+class Announced:
+    """A loss the stream told of: its amount (USDT), when it was at the venue, and since when it counts (UTC ms)."""
+
+    amount: Decimal
+    time: int
+    since: int
+    open: bool = True
 
 
 class CashLines:
-    """Books funding and all other lines that no fill tells of.
+    """Books funding and all other lines that no fill tells of; holds the rest against the fills.
 
     ``_missing`` are the trades that a line told of before their fill, with the symbol and since when; ``_asked_at`` is
-    when their fills were last asked for (UTC ms).
+    when their fills were last asked for (UTC ms). ``_fills`` has by trade what the ledger says of each kind of line,
+    as long as none was read; ``_lines`` the lines whose fill is missing. ``_rests`` are the differences by day (USDT).
+    ``_announced`` are the losses told of, ``_lately`` the newest booked amounts with their time.
     """
 
     def __init__(self, shared: Shared, reactions: Reactions) -> None:
@@ -26,6 +56,13 @@ class CashLines:
         self._reactions = reactions
         self._missing: dict[str, tuple[str, int, int]] = {}
         self._asked_at = 0
+        self._fills: dict[str, dict[str, Decimal]] = {}
+        self._lines: dict[str, dict[str, Decimal]] = {}
+        self._rests: dict[int, Decimal] = {}
+        self._announced: list[Announced] = []
+        self._lately: list[tuple[Decimal, int]] = []
+
+    # -- what is booked from lines alone ---------------------------------------------------------------
 
     def take_funding(self, event: FundingPaid) -> None:
         """Book funding once and hold the position to its limits."""
@@ -37,6 +74,7 @@ class CashLines:
             return
         if not shared.portfolio.fund(event.symbol, event.exchange_time, event.amount, line):
             return
+        self._arrived(event.amount, event.exchange_time)
         shared.out.append(
             FundingBooked(
                 *(shared.now, event.symbol, event.amount, event.rate, event.mark, event.qty),
@@ -50,26 +88,28 @@ class CashLines:
 
     def take(self, event: CashMoved) -> None:
         """Book any other cash line once; one of a trade is in its fill."""
-        shared = self._shared
-        if event.exchange_time <= shared.past:
+        if event.exchange_time <= self._shared.past:
             return
-        if event.trade_id:
-            if not shared.portfolio.knows_trade(event.symbol, event.trade_id):
-                self._expect(event)
-            return
-        if not self._is_beyond_memory(event.id, event.exchange_time):
+        if event.kind in IN_FILLS and event.trade_id and event.symbol in self._shared.books:
+            self._confirm(event)
+        elif not self._is_beyond_memory(event.id, event.exchange_time):
             self.move(event)
 
     def move(self, line: CashMoved) -> None:
-        """Book a line that belongs to no position, once."""
+        """Book a line that belongs to no position, once; one of a type nobody knows counts as a loss, or halts only."""
         shared = self._shared
         if not shared.portfolio.move(line.id, line.exchange_time, line.amount):
             return
+        self._arrived(line.amount, line.exchange_time)
         booked = (shared.now, line.id, line.kind, line.symbol, line.amount, line.exchange_time)
         shared.out.append(CashBooked(*booked))
-        if line.kind == TRANSFER:
+        unknown = line.kind not in KNOWN or (line.kind in IN_FILLS and not line.trade_id)
+        if line.kind == TRANSFER or (line.amount > 0 and (unknown or line.kind == REBATE)):
             self._reactions.shift(line.amount)
         self._reactions.see_equity()
+        if unknown:
+            text = f"{plain(line.amount)} USDT were booked for something nobody here knows"
+            shared.halt("ledger", f"{text}: {line.kind} ({line.id})")
 
     def _is_beyond_memory(self, line: str, time: int) -> bool:
         if not self._shared.portfolio.forgot_cash(line, time):
@@ -78,18 +118,81 @@ class CashLines:
         self._shared.halt("ledger", f"{text}: nobody can say if it was booked")
         return True
 
-    # -- fills that a line told of ---------------------------------------------------------------------
+    # -- lines that a fill tells of --------------------------------------------------------------------
 
-    def _expect(self, event: CashMoved) -> None:
-        """A line of a trade we were not told of: its fill has been missed, or is on its way."""
+    def note_fill(self, fill: Fill, realised: Decimal) -> None:
+        """Note what a booked fill says its lines must be (USDT); those that came before it are held against it."""
+        if not self._shared.outside or fill.trade_id <= 0:
+            return
+        key = f"{fill.symbol}:{fill.trade_id}"
+        self._fills[key] = {"realized": realised, "commission": -fill.fee}
+        if len(self._fills) > REMEMBERED_FILLS:
+            del self._fills[next(iter(self._fills))]
+        for kind, amount in self._lines.pop(key, {}).items():
+            self._hold_against(key, kind, amount, fill.time)
+
+    def _confirm(self, event: CashMoved) -> None:
         key = f"{event.symbol}:{event.trade_id}"
+        if self._shared.portfolio.knows_trade(event.symbol, event.trade_id):
+            self._hold_against(key, event.kind, event.amount, event.exchange_time)
+            return
+        self._lines.setdefault(key, {})[event.kind] = event.amount
         if key not in self._missing:
             self._missing[key] = (event.symbol, event.trade_id, self._shared.now)
-            self._ask(event.symbol, f"a commission tells of trade {event.trade_id}")
+            self._ask(event.symbol, event.trade_id, f"a {event.kind} line tells of it")
 
-    def _ask(self, symbol: str, why: str) -> None:
+    def _hold_against(self, key: str, kind: str, amount: Decimal, time: int) -> None:
+        """Compare a line with its fill, once; what a day differs by is shown from a cent on."""
+        expected = self._fills.get(key, {}).pop(kind, None)
+        if expected is None or expected == amount:
+            return
+        shared, day = self._shared, time // DAY_MS
+        rest = self._rests[day] = self._rests.get(day, ZERO) + amount - expected
+        for old in list(self._rests)[:-2]:
+            del self._rests[old]
+        if abs(rest) >= CENT or abs(amount - expected) >= CENT:
+            text = f"{kind} of trade {key}: the exchange says {plain(amount)}, the ledger {plain(expected)} USDT"
+            said = f"{text}; on {iso(day * DAY_MS)[:10]} they differ by {plain(rest)} in all"
+            shared.out.append(Notify(shared.now, "warning", said))
+
+    def _ask(self, symbol: str, trade_id: int, why: str) -> None:
         self._asked_at = self._shared.now
-        self._shared.out.append(ReadBack(symbol, why))
+        self._shared.out.append(ReadBack(symbol, f"trade {trade_id} is missing: {why}", trade_id))
+
+    # -- lines that were announced ---------------------------------------------------------------------
+
+    def take_announced(self, event: CashAnnounced) -> None:
+        """Count a loss for the limits until its line is booked; a gain counts when it is."""
+        amount, time = event.amount, event.exchange_time
+        if amount >= 0 or time <= self._shared.past:
+            return
+        known = any(a.amount == amount and a.time == time for a in self._announced)
+        booked = any(was == amount and abs(at - time) <= SAME_MS for was, at in self._lately)
+        if known or booked:
+            return
+        self._announced.append(Announced(amount, time, self._shared.now))
+        self._count_announced()
+
+    def _arrived(self, amount: Decimal, time: int) -> None:
+        """A line was booked: what was announced of it counts no more beside it."""
+        if not self._shared.outside:
+            return
+        self._lately = [*self._lately[-31:], (amount, time)]
+        for announced in self._announced:
+            if announced.open and announced.amount == amount:
+                announced.open = False
+                break
+        self._sum_announced()
+
+    def _count_announced(self) -> None:
+        self._sum_announced()
+        self._reactions.see_equity()
+
+    def _sum_announced(self) -> None:
+        losses: Iterable[Decimal] = (a.amount for a in self._announced if a.open)
+        self._shared.exposure.announced = sum(losses, ZERO)
+
+    # -- time -------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
         """Ask again for the fills that are missing; halt when one did not come in time."""
@@ -99,22 +202,49 @@ class CashLines:
                 del self._missing[key]
             elif now - since >= LEDGER_MS:
                 del self._missing[key]
+                self._lines.pop(key, None)
                 text = f"trade {trade_id} on {symbol} was paid for and its fill not told"
                 shared.halt("ledger", f"{text} in {LEDGER_MS // 1000} s")
         if now >= self._asked_at + ANSWER_MS:
-            for symbol in dict.fromkeys(symbol for symbol, _, _ in self._missing.values()):
-                self._ask(symbol, "a fill is missing")
+            for symbol, trade_id, _ in self._missing.values():
+                self._ask(symbol, trade_id, "it was asked for before")
+        if self._announced and now - self._announced[0].since >= LEDGER_MS:
+            self._announced = [a for a in self._announced if now - a.since < LEDGER_MS]
+            self._count_announced()
 
     def due(self) -> int:
         """Return when ``wake`` next has something to do (UTC ms); ``FAR`` for never."""
-        return self._asked_at + ANSWER_MS if self._missing else FAR
+        asking = self._asked_at + ANSWER_MS if self._missing else FAR
+        return min([asking, *(a.since + LEDGER_MS for a in self._announced[:1])])
 
     def export_state(self) -> dict[str, Any]:
-        """Return what is missing as JSON values."""
-        missing = {key: list(values) for key, values in self._missing.items()}
-        return {"missing": missing, "asked_at": self._asked_at}
+        """Return what is open as JSON values."""
+        return {
+            "missing": {key: list(values) for key, values in self._missing.items()},
+            "asked_at": self._asked_at,
+            "fills": _texts(self._fills),
+            "lines": _texts(self._lines),
+            "rests": {str(day): str(rest) for day, rest in self._rests.items()},
+            "announced": [[str(a.amount), *astuple(a)[1:]] for a in self._announced],
+            "lately": [[str(amount), time] for amount, time in self._lately],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
         self._missing = {key: (s, n, at) for key, (s, n, at) in state["missing"].items()}
         self._asked_at = state["asked_at"]
+        self._fills, self._lines = _amounts(state["fills"]), _amounts(state["lines"])
+        self._rests = {int(day): Decimal(rest) for day, rest in state["rests"].items()}
+        self._announced = [
+            Announced(Decimal(amount), *rest) for amount, *rest in state["announced"]
+        ]
+        self._lately = [(Decimal(amount), time) for amount, time in state["lately"]]
+        self._sum_announced()
+
+
+def _texts(amounts: dict[str, dict[str, Decimal]]) -> dict[str, dict[str, str]]:
+    return {key: {k: str(v) for k, v in kinds.items()} for key, kinds in amounts.items()}
+
+
+def _amounts(texts: dict[str, dict[str, str]]) -> dict[str, dict[str, Decimal]]:
+    return {key: {k: Decimal(v) for k, v in kinds.items()} for key, kinds in texts.items()}

@@ -14,6 +14,7 @@ from typing import Any
 
 from tradebot.core.model.effects import Effect, EquityPoint, Notify, StopRun
 from tradebot.core.model.events import (
+    CashAnnounced,
     CashMoved,
     Command,
     Event,
@@ -109,11 +110,13 @@ class Engine:
         self.protection = Protection(shared, self.exits)
         self.entries = Entries(shared, self.exits, self.protection)
         self.reactions = Reactions(shared, self.exits, start)
+        self.cash = CashLines(shared, self.reactions)
         self.answers = Answers(
-            shared, self.reactions, self.entries, self.exits, self.protection, self.trades
+            *(shared, self.reactions, self.entries, self.exits, self.protection),
+            self.trades,
+            self.cash,
         )
         corrections = Corrections(shared, self.exits, self.protection, self.answers)
-        self.cash = CashLines(shared, self.reactions)
         self.accounts = Accounts(shared, self.exits, self.answers, self.cash, corrections)
         self.commands = Commands(shared, self.exits)
         self.news = News(shared, self.accounts, AccountSetting(shared, self.reactions))
@@ -189,6 +192,8 @@ class Engine:
                 self.cash.take_funding(event)
             case CashMoved():
                 self.cash.take(event)
+            case CashAnnounced():
+                self.cash.take_announced(event)
             case WakeUp(key=key):
                 self._on_wake_up(key)
             case Command():

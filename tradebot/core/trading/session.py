@@ -255,8 +255,8 @@ class Session:
                 return () if tracked is None else broker.cancel(tracked.order, now)
             case LookUp():
                 return broker.look_up(effect, now)
-            case ReadBack(symbol):
-                return broker.read_back(symbol, now)
+            case ReadBack(symbol, trade_id=trade_id):
+                return broker.read_back(symbol, now, trade_id)
             case Reconcile():
                 return broker.read_account(now)
             case Countdown(symbol, ms):
