@@ -11,7 +11,7 @@ from kits.broker_kit import BTC, BrokerDesk, serving
 from kits.venue_kit import row
 from kits.wire_kit import connected
 
-from tradebot.broker import binance, private_stream
+from tradebot.broker import private_stream
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
@@ -28,6 +28,7 @@ from tradebot.core.model.events import (
 )
 from tradebot.core.model.values import OrderStatus, OrderType, TimeInForce
 from tradebot.venue.bus import ConfigChanged
+from tradebot.wire import client
 
 D = Decimal
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
@@ -39,7 +40,7 @@ FALLING = (row(0), row(30, "69900.00", "69900.10"))
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private_stream, "LOOK_S", 0.01)
-    monkeypatch.setattr(binance, "LOOK_S", 0.01)
+    monkeypatch.setattr(client, "LOOK_S", 0.01)
     monkeypatch.setattr(private_stream, "BACKOFF_S", (0.01, 0.05))
 
 

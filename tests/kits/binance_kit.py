@@ -27,6 +27,7 @@ from tradebot.venue.core import Venue
 from tradebot.venue.prices import PriceFeed
 from tradebot.venue.server import Server
 from tradebot.venue.settings import AccountScript, Settings
+from tradebot.wire.client import Wire
 from tradebot.wire.hosts import Hosts, find_hosts
 
 PATIENCE_S = 180.0
@@ -145,13 +146,13 @@ def source_on(
 ) -> BinanceSource:
     """Return a source on a venue; ``plays`` and others as named."""
     rules = MarketRules({symbol: INSTRUMENTS[symbol] for symbol in symbols}, 0)
+    wire = Wire(hosts, clock=VenueClockAsOurs(clock), draw=Random(1))
     return BinanceSource(
-        hosts,
+        wire,
         rules,
         MINUTE_MS,
         named.pop("timeframe", MINUTE_MS),
         named.pop("warmup", 10),
-        clock=VenueClockAsOurs(clock),
         draw=Random(1),
         **named,
     )

@@ -78,11 +78,12 @@ class Done:
 
 @dataclass
 class Bot:
-    """The command on one data directory, in one folder."""
+    """The command on one data directory, in one folder; ``env`` are variables all its commands see."""
 
     folder: Path
     data_dir: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *words: object, code: int | None = 0, **env: str) -> Done:
         """Run a command to its end."""
@@ -195,4 +196,4 @@ class Bot:
         return [sys.executable, "-m", "tradebot", *texts, "--data-dir", str(self.data_dir)]
 
     def _env(self, more: dict[str, str]) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **more}
+        return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **self.env, **more}

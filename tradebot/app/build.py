@@ -40,12 +40,13 @@ def make_session(
     ghost: bool = False,
     broker: Broker | None = None,
     instruments: Mapping[str, Instrument] | None = None,
+    start_equity: Decimal | None = None,
 ) -> Session:
     """Return engine and broker, coupled, for bars of ``interval`` milliseconds.
 
     ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
     is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one. ``instruments``
-    are the rules as the exchange has them, in place of the package's.
+    are the rules as the exchange has them, in place of the package's, ``start_equity`` what its account holds (USDT).
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
@@ -63,7 +64,7 @@ def make_session(
                 ZERO if bench else config.execution.slippage_bps,
                 config.execution.ttl_s,
             ),
-            start_equity=config.sim.start_equity,
+            start_equity=config.sim.start_equity if start_equity is None else start_equity,
             interval=interval,
             timeframe=timeframe or timeframe_of(config, interval),
             quotes=quotes,

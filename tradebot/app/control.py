@@ -11,29 +11,34 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tradebot.app.standing import act, journal_of
-from tradebot.app.target import ExchangeAccount, Request, latch, may_run
+from tradebot.app.standing import act, journal_of, simulated_stand, standing_accounts
+from tradebot.app.target import ExchangeAccount, Request, aimed, latch, latch_account, may_run
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import (
     AlreadyRunningError,
     JournalError,
     LeftoverError,
     RefusedError,
+    TradebotError,
     UsageError,
 )
 from tradebot.core.model.money import plain
+from tradebot.guard.account_lock import AccountLock, account_dir
 from tradebot.guard.latch import clear_halt
-from tradebot.guard.lock import Owner, lock_owner, may_be_fenced
+from tradebot.guard.lock import InstanceLock, Owner, lock_owner, may_be_fenced
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.noted import was_written
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import as_json
+
+if TYPE_CHECKING:
+    from tradebot.app.account import Access
 
 FENCE_S = 2.0
 """Seconds an engine has to acknowledge a close-all before it is fenced off."""
@@ -106,10 +111,12 @@ def tell_halt_without_latch(
     return answer
 
 
-def resume(data_dir: Path, request: Request, wait_s: float) -> str:
+def resume(
+    data_dir: Path, request: Request, wait_s: float, fingerprints: Sequence[str] = ()
+) -> str:
     """Allow entries again, by the engine or, where none runs, without it. Says how it went.
 
-    Raises UsageError without a reason, RefusedError when the engine refuses or does not answer.
+    ``fingerprints`` are those of accounts whose own HALT files go as well; an engine knows that of its account. Raises UsageError without a reason, RefusedError when the engine refuses or does not answer.
     """
     if not request.reason.strip():
         raise UsageError(
@@ -120,6 +127,8 @@ def resume(data_dir: Path, request: Request, wait_s: float) -> str:
             asyncio.run(act(data_dir, request))
         else:
             clear_halt(data_dir, request.posted)
+        for fingerprint in fingerprints:
+            clear_halt(account_dir(fingerprint), request.posted)
         return "resumed; no engine runs"
     answer = ask(journal_of(data_dir), request, wait_s)
     if answer is None:
@@ -148,21 +157,76 @@ def see_closed(
     data_dir: Path, request: Request, wait_s: float, told: Told = lambda _: None
 ) -> Closed:
     """Close what the request's target holds, once the latch is set; see ``close_all``."""
-    if isinstance(request.target, ExchangeAccount):
-        raise LeftoverError(
-            f"trading is halted, but what {request.target} holds cannot be told: this version has no"
-            " connection to an exchange",
-            hint="close it at the exchange; --paper closes simulated runs",
-        )
-    if not may_run(data_dir) and never_used(data_dir):
-        return Closed([], "there is no journal: nothing was ever opened")
+    request = aimed(request, data_dir)
     try:
-        return _close(data_dir, request, wait_s, told)
+        return _see_closed(data_dir, request, wait_s, told)
     except (JournalError, AlreadyRunningError) as error:
         # what cannot be read is never "nothing remains"
         raise LeftoverError(
             f"trading is halted, but what is open cannot be told: {error}", hint=error.hint
         ) from error
+
+
+def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> Closed:
+    if isinstance(request.target, ExchangeAccount):
+        return close_account(data_dir, request, request.target, wait_s, told)
+    if not may_run(data_dir) and never_used(data_dir):
+        return Closed([], "there is no journal: nothing was ever opened")
+    owner = lock_owner(data_dir)
+    if owner is not None and owner.traded is not None and request.target.strictly:
+        raise LeftoverError(
+            f"trading is halted, but the engine trades the {owner.traded.environment} account, which --paper leaves alone",
+            hint="close-all without --paper closes that; the engine has the journal until it ends",
+        )
+    accounts = [] if request.target.strictly else standing_accounts(data_dir, request.run)
+    closed = []
+    if not accounts or (request.run is None and simulated_stand(data_dir)):
+        closed.append(_close(data_dir, request, wait_s, told))
+    for target in accounts:
+        closed.append(close_account(data_dir, request, target, wait_s, told))
+    left = [row for one in closed for row in one.left]
+    return Closed(left, "; ".join(dict.fromkeys(one.how for one in closed)))
+
+
+def close_account(
+    data_dir: Path, request: Request, target: ExchangeAccount, wait_s: float, told: Told
+) -> Closed:
+    """Close an account by its engine, where one answers, and see with own eyes that nothing is left of it.
+
+    What the engine leaves, or does not know of, is closed from here. Raises LeftoverError where the account
+    cannot be read: a journal is no proof.
+    """
+    from tradebot.app.account import find_access
+    from tradebot.app.flatten import flatten
+
+    owner, ended, how = lock_owner(data_dir), list[Owner](), "no engine runs"
+    traded = None if owner is None else owner.traded
+    if traded is not None and traded.environment == target.environment:
+        closed = _by_engine(data_dir, request, wait_s, told, ended)
+        how = _why_without(ended) if closed is None else closed.how
+    try:
+        access = find_access(target.environment, target.url)
+    except TradebotError as error:
+        raise LeftoverError(
+            f"trading is halted, but what {target} holds cannot be told: {error.message}",
+            hint=error.hint,
+        ) from error
+    with contextlib.suppress(JournalError):
+        latch_account(access.fingerprint, request)
+    with _alone(data_dir, access, request.name):
+        told(f"reading {target}")
+        left = asyncio.run(flatten(access, wait_s, told))
+    return Closed(left, how if left else f"{how}; {target} was read: nothing is left on it")
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path, access: Access, role: str) -> Iterator[None]:
+    """Keep engines from starting on the directory and the account meanwhile; one that runs is halted, and stays."""
+    with contextlib.ExitStack() as held:
+        for lock in (InstanceLock(data_dir, role), AccountLock(access.traded, role)):
+            with contextlib.suppress(AlreadyRunningError, JournalError):
+                held.enter_context(lock)
+        yield
 
 
 def never_used(data_dir: Path) -> bool:

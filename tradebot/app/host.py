@@ -6,10 +6,11 @@ import asyncio
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradebot import __version__
 from tradebot.app.build import make_session
@@ -32,7 +33,7 @@ from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner
 from tradebot.app.standing import database
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.errors import JournalError, TradebotError, UsageError
 from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.session import Session
@@ -50,6 +51,9 @@ from tradebot.market.feed import ExchangeSource, Prices, is_wall
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.unfilled import WAITING, ending, unfilled_sentence
 
+if TYPE_CHECKING:
+    from tradebot.app.account import TradedAccount
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -59,6 +63,7 @@ class Setup:
     ``new`` starts a run even where an interrupted one could go on. ``said`` is told in words what is about
     to happen, ``observe`` of every event with effects; both on the engine's thread. ``broker`` is one
     outside, for the first mode, and ``venue`` its name; without it orders go to the simulated exchange.
+    ``account`` is the account that this broker trades, where it is one at an exchange.
     """
 
     config: Config
@@ -73,12 +78,20 @@ class Setup:
     modes: tuple[str, ...] = ("paper",)
     broker: Broker | None = None
     venue: str = "local"
+    account: TradedAccount | None = None
     clock: Clock = SYSTEM
 
     @property
     def outside(self) -> bool:
         """Whether an account outside is traded: it must be protected whatever the journal is like."""
         return self.broker is not None and self.broker.outside
+
+    def latches(self, mode: str) -> tuple[Path, ...]:
+        """Return the directories whose HALT file stops a mode's entries: the data's, and the account's own."""
+        data_dir = self.config.data_dir()
+        if self.account is None or mode != self.modes[0]:
+            return (data_dir,)
+        return (data_dir, self.account.latch_dir)
 
     def venue_of(self, mode: str) -> str:
         """Return where the orders of a mode go."""
@@ -171,7 +184,12 @@ async def opened(
 ) -> AsyncIterator[tuple[Runner, dict[str, Any] | None]]:
     """Take the lock, open the journal, choose the run; yield its runner and the source's cursor."""
     data_dir = setup.config.data_dir()
-    with InstanceLock(data_dir):
+    account = setup.account
+    traded = None if account is None else account.access.traded
+    with (
+        InstanceLock(data_dir, traded=traded),
+        nullcontext() if account is None else account.lock(),
+    ):
         clear_notice(data_dir)
         key = AuditKey.load(data_dir)
         path = journal_path(data_dir)
@@ -190,7 +208,8 @@ async def opened(
                 modes = {mode: setup.venue_of(mode) for mode in setup.modes}
                 previous = previous_runs(path, setup.source, hashed, modes, setup.said)
             beats = heartbeat or Heartbeat(clock=setup.clock)
-            yield await _runner(setup, journal, path, data_dir, previous, beats)
+            async with account or nullcontext():
+                yield await _runner(setup, journal, path, data_dir, previous, beats)
 
 
 @dataclass(slots=True)
@@ -219,11 +238,11 @@ async def _runner(
     words: list[str] = []
     for mode, before in reversed(list(zip(setup.modes, previous, strict=True))):
         # the first mode is begun last: it is the newest run then, which is what people are shown
-        start = _Beginning(mode, before, _session(setup, data_dir, mode))
+        start = _Beginning(mode, before, _session(setup, mode))
         identity = await _begin(setup, journal, path, data_dir, start, heartbeat)
         beside = mode != setup.modes[0]
         starts.insert(0, start)
-        hosted.insert(0, Hosted(identity, start.session, setup.observe, beside=beside))
+        hosted.insert(0, _hosted(setup, identity, start.session, beside=beside))
         words = start.words + words
         if start.state is not None:
             states.insert(0, start.state.body)
@@ -239,6 +258,18 @@ async def _runner(
         for line in words:
             setup.said(line)
     return runner, cursor
+
+
+def _hosted(setup: Setup, identity: Identity, session: Session, *, beside: bool) -> Hosted:
+    trades = setup.account is not None and session.broker.outside
+    return Hosted(
+        identity,
+        session,
+        setup.observe,
+        beside=beside,
+        latches=setup.latches(identity.mode),
+        account=setup.venue if trades else None,
+    )
 
 
 def _prepare(runner: QueueRunner, path: Path, states: Sequence[StateRow | None]) -> None:
@@ -268,9 +299,12 @@ async def _begin(
     nonce, instance = secrets.token_hex(4), instance_id(data_dir)
     doubts = [error.message for error in journal.doubts] if start.session.broker.outside else []
     if start.previous is not None:
-        doubts += await _take_up(setup, journal, path, data_dir, start)
+        doubts += await _take_up(setup, journal, path, start)
     previous = start.previous
     if previous is None:
+        if setup.account is not None and start.session.broker.outside:
+            wallet = await setup.account.read_wallet()
+            start.session = _session(setup, start.mode, wallet)
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
         run = previous.id
@@ -294,9 +328,7 @@ async def _begin(
     )
 
 
-async def _take_up(
-    setup: Setup, journal: Journal, path: Path, data_dir: Path, start: _Beginning
-) -> list[str]:
+async def _take_up(setup: Setup, journal: Journal, path: Path, start: _Beginning) -> list[str]:
     """Load the state of the run that is to go on; return why that cannot be done where an account is traded.
 
     Then another run begins, and what is held is what the exchange says. Raises JournalError for a simulated run.
@@ -306,8 +338,9 @@ async def _take_up(
     try:
         await journal.vouch(run)
         start.state = load_state(path, run, start.session)
+        _check_account(setup, run, start.state)
         if start.state is not None and start.session.broker.outside:
-            try_tail(path, run, _session(setup, data_dir, start.mode), start.state)
+            try_tail(path, run, _session(setup, start.mode), start.state)
     except JournalError as error:
         if not start.session.broker.outside:
             raise
@@ -316,18 +349,32 @@ async def _take_up(
     return []
 
 
-def _session(setup: Setup, data_dir: Path, mode: str) -> Session:
+def _check_account(setup: Setup, run: str, state: StateRow | None) -> None:
+    """Raise UsageError for a run that was begun with another key: it would look for its orders in vain."""
+    if setup.account is None or state is None:
+        return
+    before, now = state.body["session"].get("account"), setup.account.access.fingerprint
+    if before not in (None, "", now):
+        raise UsageError(
+            f"{run} trades the account of another key (its fingerprint is {before})",
+            hint="use that key to go on with it, or --new to start a run on this key's account",
+        )
+
+
+def _session(setup: Setup, mode: str, start_equity: Decimal | None = None) -> Session:
+    latches = setup.latches(mode)
     return make_session(
         setup.config,
         setup.spec.build,
         setup.source.symbols,
         setup.source.interval,
         quotes=setup.source.quotes,
-        latched=lambda: halt_present(data_dir),
+        latched=lambda: any(map(halt_present, latches)),
         clock=setup.clock.monotonic,
         ghost=mode == "ghost",
         broker=setup.broker if mode == setup.modes[0] else None,
         instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
+        start_equity=start_equity,
     )
 
 

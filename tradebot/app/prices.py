@@ -15,6 +15,7 @@ from tradebot.market.files.feed import FileFeed, open_files
 if TYPE_CHECKING:
     from tradebot.market.feed import Prices, Source
     from tradebot.plugins.strategies import StrategySpec
+    from tradebot.wire.client import Wire
 
 COARSE_MS = 4 * HOUR_MS
 """From longer timeframes than this on Binance's bars are hours: a warm-up of minutes would take thousands of calls."""
@@ -46,7 +47,10 @@ def choose_prices(
     """
     if files or config.market.source == "sim":
         return choose_source(files, symbols, config)
-    return _binance(config, spec)
+    from tradebot.wire.client import Wire
+    from tradebot.wire.hosts import find_hosts
+
+    return exchange_prices(Wire(find_hosts("live", config.exchange.url)), config, spec)
 
 
 def speed_of(files: Sequence[Path], config: Config) -> float | None:
@@ -63,15 +67,19 @@ def speed_of(files: Sequence[Path], config: Config) -> float | None:
     return 1.0
 
 
-def _binance(config: Config, spec: StrategySpec) -> Prices:
+def exchange_prices(
+    wire: Wire, config: Config, spec: StrategySpec, *, traded: bool = False
+) -> Prices:
+    """Return the prices that come over a wire; ``traded`` says that an account is traded over it too.
+
+    Raises ExchangeError where the exchange cannot be reached or does not trade a symbol.
+    """
     from tradebot.market.binance.source import BinanceSource, read_market
-    from tradebot.wire.hosts import find_hosts
 
     symbols = config.market.symbols
     timeframe = timeframe_of(config, MINUTE_MS)
     known = pick_instruments(config, symbols)
     warmup = max(spec.build(symbol).warmup for symbol in symbols)
-    hosts = find_hosts("live", config.exchange.url)
-    market = read_market(hosts, symbols, known)
+    market = read_market(wire, symbols, known)
     interval = MINUTE_MS if timeframe <= COARSE_MS else HOUR_MS
-    return BinanceSource(hosts, market, interval, timeframe, warmup)
+    return BinanceSource(wire, market, interval, timeframe, warmup, plays=not traded)

@@ -34,7 +34,6 @@ from tradebot.core.model.events import (
 )
 from tradebot.core.model.values import Bar, MarkBar, Quote
 from tradebot.core.trading.session import FAR
-from tradebot.guard.latch import halt_present
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.side import SIDE_FILE
 from tradebot.market.feed import ExchangeSource, Step, WallSource
@@ -331,8 +330,8 @@ class QueueRunner(Runner):
     async def _see_halts(self) -> None:
         """Look at the HALT file by itself: a journal that hangs holds the commands up."""
         while True:
-            if halt_present(self._data_dir):
-                self._halt()
+            if any(run.is_latched for run in self.runs):
+                self._heed_latches()
                 self._queue.put_nowait(_nothing)
             await asyncio.sleep(POLL_S)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tradebot.clock import SYSTEM
@@ -16,6 +17,7 @@ from tradebot.core.model.events import Command, Event, RunStarted, WakeUp
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
+from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.journal.rows import Batch
 
 Observer = Callable[[Event, Sequence[Effect]], None]
@@ -42,7 +44,9 @@ class Identity:
 class Hosted:
     """A run and what the next commit writes of it. ``observe`` sees every event that had effects.
 
-    Of a run ``beside`` another it sees what becomes of hypothetical trades only: the rest is the same.
+    Of a run ``beside`` another it sees what becomes of hypothetical trades only: the rest is the same. ``latches``
+    are the directories whose HALT file stops its entries, ``account`` is the one it trades (demo or live), None
+    for a simulated one.
     """
 
     def __init__(
@@ -52,7 +56,11 @@ class Hosted:
         observe: Observer | None = None,
         *,
         beside: bool = False,
+        latches: Sequence[Path] = (),
+        account: str | None = None,
     ) -> None:
+        self.latches = tuple(latches)
+        self.account = account
         self.identity = identity
         self.session = session
         self.events: list[Event] = []
@@ -62,6 +70,16 @@ class Hosted:
         self.time: Callable[[], int] = lambda: session.engine.now
         session.sink = self.take
         session.note = self.note
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether one of its HALT files is there."""
+        return any(map(halt_present, self.latches))
+
+    def halt_rows(self) -> list[HaltRow]:
+        """Return why it is latched, oldest first; empty where it is not, or where no row was kept."""
+        rows = (row for latch in self.latches for row in read_halts(latch))
+        return sorted(rows, key=lambda row: row.wall)
 
     def take(self, event: Event, effects: Sequence[Effect]) -> None:
         """Note an event and its effects (the session's sink)."""

@@ -25,7 +25,7 @@ from tradebot.core.model.errors import JournalError, StrategyError, TradebotErro
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, run_warnings
-from tradebot.guard.latch import HaltRow, clear_halt, halt_present, read_halts, write_halt
+from tradebot.guard.latch import HaltRow, clear_halt, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.identity import FileWatch
 from tradebot.journal.rows import Batch, CommandRow, RunEnd
@@ -116,7 +116,7 @@ class Runner:
         self._stop = asyncio.Event()
         self._stop_why = ""
         self._last_command = 0
-        self._told: set[HaltRow] = set()
+        self._told: set[tuple[str, HaltRow]] = set()
         self._files = FileWatch(journal.path)
         self._cursor: dict[str, Any] = {}
         self._born = clock.wall_ms()
@@ -270,8 +270,7 @@ class Runner:
                 self._carry_out(run, row)
             if not asked:
                 self.runs[0].refuse(row.id, f"{row.run} does not run here")
-        if halt_present(self._data_dir):
-            self._halt()
+        self._heed_latches()
         if commands:
             await self._commit()
 
@@ -294,24 +293,29 @@ class Runner:
             run.refuse(row.id, "its engine ended before it could answer")
             return
         if row.name == "resume":  # before the engine is armed again, or the next poll would halt it
-            clear_halt(self._data_dir, row.wall)
+            for latch in run.latches:
+                clear_halt(latch, row.wall)
         if row.name == "close-all":  # the file says it too
-            self._told.update(read_halts(self._data_dir))
+            self._told.update((run.identity.run, said) for said in run.halt_rows())
         run.command(row.id, row.name, row.who, row.reason, row.review)
 
-    def _halt(self) -> None:
-        """Halt the runs that do not know of the HALT file yet, and close those that it tells to close."""
-        said = read_halts(self._data_dir)
-        who, why = (said[-1].who, said[-1].reason) if said else ("HALT file", "it is there")
+    def _heed_latches(self) -> None:
+        """Halt the runs that do not know of their HALT file yet, and close those that it tells to close."""
         for run in self.runs:
-            if "user" not in run.session.engine.halts.reasons:
-                run.command(0, "halt", who, why)
+            if run.is_latched:
+                self._halt(run)
+
+    def _halt(self, run: Hosted) -> None:
+        said = run.halt_rows()
+        who, why = (said[-1].who, said[-1].reason) if said else ("HALT file", "it is there")
+        if "user" not in run.session.engine.halts.reasons:
+            run.command(0, "halt", who, why)
         for row in said:
-            if row not in self._told:
-                self._told.add(row)
-                for run in self.runs:
-                    if row.closes(run.identity.run):
-                        run.command(0, "close-all", row.who, row.reason)
+            told = (run.identity.run, row)
+            if told not in self._told:
+                self._told.add(told)
+                if row.closes(run.identity.run, run.account):
+                    run.command(0, "close-all", row.who, row.reason)
 
     # -- the journal --------------------------------------------------------------------------------
 

@@ -95,15 +95,21 @@ class Sender:
             await self._open(commit, opening)
 
     async def _protect(self, commit: asyncio.Future[bool], effects: Sequence[Outgoing]) -> None:
-        """Send what closes, protects or asks: after the commit, or without it when that takes too long."""
+        """Send what closes, protects or asks: after the commit, or without it when that takes too long.
+
+        Trading halts where an order leaves unrecorded; a question or a cancel may be missing in a record.
+        """
+        places = [effect for effect in effects if isinstance(effect, Place)]
         try:
             stands = await asyncio.wait_for(asyncio.shield(commit), PROTECT_S)
         except TimeoutError:
             stands = False
-            now = self._run.session.engine.now
-            self._answer(JournalFailed(now, f"it has not answered within {PROTECT_S * 1000:g} ms"))
+            if places:
+                now = self._run.session.engine.now
+                text = f"it has not answered within {PROTECT_S * 1000:g} ms"
+                self._answer(JournalFailed(now, text))
         if not stands:
-            await self._put_aside([effect for effect in effects if isinstance(effect, Place)])
+            await self._put_aside(places)
         for effect in effects:
             self._leave(effect)
 

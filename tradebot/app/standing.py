@@ -1,7 +1,8 @@
 """The journal without its engine: looking at it, and acting on a run that stands still.
 
 ``act`` carries out a command on interrupted paper runs: it takes the lock, restores engine and simulated
-exchange from the journalled state, delivers the command and commits what follows in one transaction.
+exchange from the journalled state, delivers the command and commits what follows in one transaction. A run that
+trades an account has no simulated exchange: what is held there is closed by ``flatten``, never from a journal.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tradebot.app.build import make_session
+from tradebot.app.resume import replay_tail
 from tradebot.app.run import summary_of, view, wall_ms
-from tradebot.app.target import Request
+from tradebot.app.target import ACCOUNTS, ExchangeAccount, Request
+from tradebot.broker.mute import MuteBroker
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.config import Config
 from tradebot.core.model.documents import PositionDocument, SummaryDocument
@@ -25,6 +28,7 @@ from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, position_rows
+from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
@@ -33,6 +37,9 @@ from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
 from tradebot.journal.writer import Journal
+
+ACCOUNT_STATE = "account"
+"""Under which a run's state has the fingerprint of the key it traded with."""
 
 STANDING = ("paper", "ghost")
 """Modes of runs that a command can be carried out on while no engine runs."""
@@ -85,7 +92,7 @@ async def act(data_dir: Path, request: Request) -> list[PositionDocument]:
         async with await Journal.open(path, key=key, quick=closing) as journal:
             with Reader(path) as reader:
                 # the one that ran last comes last, so that it stays the newest
-                standing = list(reversed(_standing(reader, request.run)))
+                standing = list(reversed(_standing(reader, request)))
             for run in standing:
                 try:
                     left += await _act_on(journal, run, request)
@@ -100,9 +107,35 @@ async def act(data_dir: Path, request: Request) -> list[PositionDocument]:
     return left
 
 
-def _standing(reader: Reader, wanted: str | None) -> list[RunRow]:
-    runs = reader.runs() if wanted is None else [reader.run(wanted)]
-    return [run for run in runs if run.mode in STANDING and run.state == "interrupted"]
+def _standing(reader: Reader, request: Request) -> list[RunRow]:
+    """Return the runs a command is for; a close-all has nothing to close here of one that trades an account."""
+    runs = reader.runs() if request.run is None else [reader.run(request.run)]
+    standing = [run for run in runs if run.mode in STANDING and run.state == "interrupted"]
+    if request.name == "close-all":
+        return [run for run in standing if run.venue not in ACCOUNTS]
+    return standing
+
+
+def standing_accounts(data_dir: Path, wanted: str | None) -> list[ExchangeAccount]:
+    """Return the accounts that runs trade which are not over, each once; of the one run where it is named.
+
+    Where one is is in the configuration that its run began with. JournalError when that cannot be read.
+    """
+    with Reader(journal_of(data_dir)) as reader:
+        runs = reader.runs() if wanted is None else [reader.run(wanted)]
+    mine = [run for run in runs if run.venue in ACCOUNTS and run.state != "ended"]
+    return list(dict.fromkeys(map(account_of, mine)))
+
+
+def simulated_stand(data_dir: Path) -> bool:
+    """Whether a simulated run is not over."""
+    with Reader(journal_of(data_dir)) as reader:
+        return any(run.state != "ended" and run.venue not in ACCOUNTS for run in reader.runs())
+
+
+def account_of(run: RunRow) -> ExchangeAccount:
+    """Return the account that a run trades; JournalError where its configuration cannot be read."""
+    return ExchangeAccount(run.venue, _configured(run).exchange.url)
 
 
 async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[PositionDocument]:
@@ -114,6 +147,8 @@ async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[Posit
         return []
     nonce = secrets.token_hex(4)
     session = _restored(run, state)
+    if session.broker.outside:
+        replay_tail(journal.path, run.id, session, state)
     await journal.resume_run(run.id, nonce, wall_ms())
     batch = Batch(run=run.id, wall=wall_ms())
 
@@ -130,6 +165,8 @@ async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[Posit
     await journal.commit(batch, full=True)
     summary = _summary(run, state, session)
     await journal.end_run(run.id, "interrupted", run.error, summary, wall_ms())
+    if request.name == "resume" and (fingerprint := state.body["session"].get(ACCOUNT_STATE)):
+        clear_halt(account_dir(fingerprint), request.posted)
     return [{"run": run.id, **row} for row in position_rows(session.engine)]
 
 
@@ -174,6 +211,7 @@ def _restored(run: RunRow, state: StateRow) -> Session:
         quotes=quotes,
         timeframe=timeframe,
         ghost=run.mode == "ghost",
+        broker=MuteBroker() if run.venue in ACCOUNTS else None,
     )
     session.restore(state.body["session"])
     return session

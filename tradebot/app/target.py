@@ -7,26 +7,35 @@ account at an exchange, of which a journal proves nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import UsageError
+from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import write_halt
 from tradebot.guard.lock import is_held, lock_holder, lock_owner
 
-KEYS = ("TRADEBOT_BINANCE_KEY", "TRADEBOT_BINANCE_KEY_FILE")
+KEYS: Mapping[str, tuple[str, str]] = {
+    "demo": ("TRADEBOT_BINANCE_DEMO_KEY", "TRADEBOT_BINANCE_DEMO_KEY_FILE"),
+    "live": ("TRADEBOT_BINANCE_KEY", "TRADEBOT_BINANCE_KEY_FILE"),
+}
 """Variables that hold an account's key: without one no account can be meant by the configuration alone."""
 
 ACCOUNTS = ("demo", "live")
+"""Where orders can go outside this process: of what is held there a journal proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRuns:
-    """Runs on the simulated exchange; ``run`` None: what the engine hosts, or else what stands interrupted."""
+    """Runs on the simulated exchange; ``run`` None: what the engine hosts, or else what stands interrupted.
+
+    ``strictly`` says that no account is to be touched; else a run that trades one means that account.
+    """
 
     run: str | None = None
+    strictly: bool = False
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -35,9 +44,13 @@ class SimulatedRuns:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeAccount:
-    """The account at an exchange, demo or live: what it holds only the exchange can tell."""
+    """The account at an exchange, demo or live: what it holds only the exchange can tell.
+
+    ``url`` is where it is instead of at Binance: a venue on this machine.
+    """
 
     environment: str
+    url: str = ""
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -65,11 +78,16 @@ class Request:
 
 
 def choose_target(
-    account: str | None, run: str | None, paper: bool, environment: str, env: Mapping[str, str]
+    account: str | None,
+    run: str | None,
+    paper: bool,
+    environment: str,
+    env: Mapping[str, str],
+    url: str = "",
 ) -> Target:
     """Return what was asked for, else the configured account if there is a key to it, else paper.
 
-    Raises UsageError for an unknown account, and for an account and a run at once.
+    ``environment`` and ``url`` are what is configured. Raises UsageError for an unknown account, and for an account and a run at once.
     """
     if account is not None and account not in ACCOUNTS:
         raise UsageError(f'there is no account "{account}"', hint=f"one of {', '.join(ACCOUNTS)}")
@@ -79,25 +97,49 @@ def choose_target(
             hint="either --account, or --run or --paper",
         )
     if account is not None:
-        return ExchangeAccount(account)
-    if run is None and not paper and environment in ACCOUNTS and any(map(env.get, KEYS)):
-        return ExchangeAccount(environment)
-    return SimulatedRuns(run)
+        return ExchangeAccount(account, url)
+    if run is None and not paper and _is_configured(environment, env):
+        return ExchangeAccount(environment, url)
+    return SimulatedRuns(run, strictly=paper)
+
+
+def _is_configured(environment: str, env: Mapping[str, str]) -> bool:
+    return environment in ACCOUNTS and any(map(env.get, KEYS[environment]))
+
+
+def aimed(request: Request, data_dir: Path) -> Request:
+    """Return the request aimed at the account that the directory's living engine trades, where that may be meant."""
+    owner = lock_owner(data_dir)
+    if owner is None or owner.traded is None or request.name != "close-all":
+        return request
+    target = request.target
+    if isinstance(target, ExchangeAccount) or target.strictly or target.run is not None:
+        return request
+    return replace(request, target=ExchangeAccount(owner.traded.environment, owner.traded.url))
 
 
 def latch(data_dir: Path, request: Request) -> None:
     """Set the latch for a halt or a close-all: no entry leaves after this returns.
 
-    Raises JournalError when not even the file can be made.
+    Raises JournalError when not even the directory's file can be made.
     """
+    _write(data_dir, request)
+
+
+def latch_account(fingerprint: str, request: Request) -> None:
+    """Set an account's own latch, whichever directory's engine trades it; JournalError when it cannot be made."""
+    _write(account_dir(fingerprint), request)
+
+
+def _write(where: Path, request: Request) -> None:
     reason = request.reason or "no reason given"
     if request.name == "close-all":
         account = (
             request.target.environment if isinstance(request.target, ExchangeAccount) else None
         )
-        write_halt(data_dir, reason, request.who, "close-all", request.run, account)
+        write_halt(where, reason, request.who, "close-all", request.run, account)
     else:
-        write_halt(data_dir, reason, request.who)
+        write_halt(where, reason, request.who)
 
 
 def may_run(data_dir: Path) -> bool:

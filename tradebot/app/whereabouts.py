@@ -27,34 +27,36 @@ FILE_NAME = "bot.toml"
 class Whereabouts:
     """The directories a kill command latches. ``unclear`` says why more than one may be meant.
 
-    ``environment`` is ``[exchange] environment`` as far as it could be read.
+    ``environment`` and ``url`` are those of ``[exchange]`` as far as they could be read.
     """
 
     dirs: tuple[Path, ...]
     unclear: str = ""
     environment: str = "local"
+    url: str = ""
 
 
 def find(data_dir: Path | None, config: Path | None, env: Mapping[str, str]) -> Whereabouts:
     """Return where a kill command has to latch. Raises nothing: a latch too many can be resumed."""
     tables, base, problem = _read(config, env)
     environment = _text(tables, "exchange", "environment", env) or "local"
+    url = _text(tables, "exchange", "url", env)
     named = data_dir or _named(tables, base, env)
     if named is not None:
-        return Whereabouts((named.expanduser(),), environment=environment)
-    return _everywhere(problem, environment)
+        return Whereabouts((named.expanduser(),), environment=environment, url=url)
+    return _everywhere(problem, environment, url)
 
 
-def _everywhere(problem: str, environment: str) -> Whereabouts:
+def _everywhere(problem: str, environment: str, url: str) -> Whereabouts:
     """Return the platform's directory, and with it every engine that runs, if any may be meant."""
     default = platformdirs.user_data_path("tradebot", appauthor=False)
     if not problem and may_run(default):
-        return Whereabouts((default,), environment=environment)
+        return Whereabouts((default,), environment=environment, url=url)
     mine = os.path.realpath(default)
     others = [path for path in registered() if os.path.realpath(path) != mine and may_run(path)]
     if others and not problem:
         problem = "no engine runs on the default data directory, but elsewhere"
-    return Whereabouts((*others, default), problem, environment)
+    return Whereabouts((*others, default), problem, environment, url)
 
 
 def _named(tables: Mapping[str, Any], base: Path, env: Mapping[str, str]) -> Path | None:

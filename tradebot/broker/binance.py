@@ -48,8 +48,6 @@ READ_S = 3.0
 """Seconds that an exit waits after a ban for the positions to be read."""
 STOPS_FIRST_S = 0.25
 """Seconds by which missing stops leave before exits after a ban."""
-LOOK_S = 1.0
-"""Seconds between two looks at how long a ban still lasts."""
 AGREE_S = 2.0
 """Seconds between two readings of the cash lines that must agree."""
 MOST_READINGS = 10
@@ -195,8 +193,8 @@ class BinanceBroker:
         return ()
 
     def export_state(self) -> dict[str, Any]:
-        """Return how far fills and cash lines were read."""
-        return {"read": self._reader.export_state()}
+        """Return how far fills and cash lines were read, and of which key's account."""
+        return {"read": self._reader.export_state(), "account": self._wire.fingerprint}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
@@ -373,8 +371,7 @@ class BinanceBroker:
 
     async def _sit_out(self) -> None:
         """Wait for the ban's end; then positions are read, then missing stops leave, and only then exits."""
-        while (left := self._wire.budget.banned_until - self._now) > 0:
-            await asyncio.sleep(min(left / 1000, LOOK_S))
+        await self._wire.sit_out()
         try:
             with suppress(ExchangeError):
                 await self._read("")

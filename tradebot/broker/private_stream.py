@@ -70,6 +70,7 @@ class PrivateStream:
         """Keep one connection; a new one, later each time, whenever it ends."""
         pause, tried = BACKOFF_S[0], False
         while True:
+            await self._wire.sit_out()
             try:
                 await self._listen_once()
             except (ExchangeError, aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -96,6 +96,15 @@ MarketSource = Annotated[
         autocompletion=_begins(("sim", "binance")),
     ),
 ]
+Venue = Annotated[
+    str | None,
+    typer.Option(
+        "--venue",
+        metavar="NAME",
+        help="Where orders go: local (simulated) or demo (Binance's Demo Trading).",
+        autocompletion=_begins(("local", "demo")),
+    ),
+]
 Speed = Annotated[
     str | None,
     typer.Option("--speed", metavar="N", help="Market minutes per wall minute, or max."),

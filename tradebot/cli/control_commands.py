@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tradebot.app.target import Request, choose_target, latch, may_run
+from tradebot.app.target import (
+    ACCOUNTS,
+    ExchangeAccount,
+    Request,
+    choose_target,
+    latch,
+    latch_account,
+    may_run,
+)
 from tradebot.app.whereabouts import Whereabouts, complaint, find
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import ListShape, Result, show
@@ -28,6 +38,7 @@ from tradebot.core.model.money import plain
 
 if TYPE_CHECKING:
     from tradebot.app.control import Closed
+    from tradebot.guard.keys import Found
     from tradebot.journal.snapshots import PositionRow
 
 
@@ -40,9 +51,10 @@ def control(options: ControlOptions) -> int:
 def _kill(options: ControlOptions) -> Result:
     """Latch wherever the engine that is meant may run; then halt or close there, and complain last."""
     place = find(options.common.data_dir, options.common.config, os.environ)
-    request = _request(options, place.environment)
+    request = _request(options, place)
     if options.action == "close-all":
         _confirm(options, request, place)
+        request = _aimed_by_keyring(place, request)
     failed = _latch(place, request)
     if place.unclear:
         return _unclear(place, request, failed)
@@ -50,6 +62,32 @@ def _kill(options: ControlOptions) -> Result:
     closing = options.action == "close-all"
     result = (_close_all if closing else _halt)(options, data_dir, request, failed)
     return _complaining(result, options)
+
+
+def _aimed_by_keyring(place: Whereabouts, request: Request) -> Request:
+    """Return the request aimed at the configured account where its key is in the OS keyring, which may be slow.
+
+    Trading is halted before that is asked.
+    """
+    target = request.target
+    if isinstance(target, ExchangeAccount) or target.strictly or target.run is not None:
+        return request
+    if place.environment not in ACCOUNTS:
+        return request
+    _latch(place, replace(request, name="halt"))
+    if _key_of(place.environment) is None:
+        return request
+    return replace(request, target=ExchangeAccount(place.environment, place.url))
+
+
+def _key_of(environment: str) -> Found | None:
+    """Return the configured account's key; None where there is none, or none that can be read."""
+    from tradebot.guard.keys import find_key
+
+    try:
+        return find_key("demo" if environment == "demo" else "live")
+    except TradebotError:
+        return None
 
 
 def _latch(place: Whereabouts, request: Request) -> dict[Path, JournalError]:
@@ -67,6 +105,10 @@ def _halt(
     options: ControlOptions, data_dir: Path, request: Request, failed: dict[Path, JournalError]
 ) -> Result:
     """Tell the engine; where even the latch could not be set its word alone counts."""
+    place = find(options.common.data_dir, options.common.config, os.environ)
+    for fingerprint in _fingerprints(place):
+        with suppress(JournalError):
+            latch_account(fingerprint, request)
     if not may_run(data_dir):
         if failed:
             raise failed[data_dir]
@@ -100,8 +142,16 @@ def _resume(options: ControlOptions) -> Result:
     from tradebot.cli.settings import read_config
 
     data_dir = read_config(options.common).data_dir()
-    said = control_of.resume(data_dir, _request(options, "local"), options.wait_s)
+    place = find(options.common.data_dir, options.common.config, os.environ)
+    request = _request(options, place)
+    said = control_of.resume(data_dir, request, options.wait_s, _fingerprints(place))
     return _said("resume", said, {"halted": False})
+
+
+def _fingerprints(place: Whereabouts) -> list[str]:
+    """Return the fingerprint of the configured account's key, if there is one: it has a HALT file of its own."""
+    found = None if place.environment not in ACCOUNTS else _key_of(place.environment)
+    return [] if found is None else [found.api_key.fingerprint]
 
 
 def _unclear(place: Whereabouts, request: Request, failed: dict[Path, JournalError]) -> Result:
@@ -132,8 +182,11 @@ def _complaining(result: Result, options: ControlOptions) -> Result:
     return result
 
 
-def _request(options: ControlOptions, environment: str) -> Request:
-    target = choose_target(options.account, options.run, options.paper, environment, os.environ)
+def _request(options: ControlOptions, place: Whereabouts) -> Request:
+    target = choose_target(
+        *(options.account, options.run, options.paper),
+        *(place.environment, os.environ, place.url),
+    )
     reason = _legible(options.reason) or ("close-all" if options.action == "close-all" else "")
     return Request(options.action, options.who, reason, target, _review(options))
 

@@ -36,13 +36,15 @@ class RunOptions:
     """``backtest``, ``paper`` and ``ghost``. None means: not given, the configuration decides.
 
     ``params`` are ``name=value`` texts, ``duration_ms`` is ``--for`` in market time, ``speed`` a
-    number or ``max``. ``ghost`` is paper with a ghost beside it on the same feed.
+    number or ``max``. ``ghost`` is paper with a ghost beside it on the same feed. ``venue`` is where orders go:
+    local or demo.
     """
 
     common: Common
     mode: Literal["backtest", "paper", "ghost"]
     files: tuple[Path, ...] = ()
     market: str | None = None
+    venue: str | None = None
     symbols: tuple[str, ...] | None = None
     timeframe: str | None = None
     strategy: str | None = None
@@ -57,11 +59,18 @@ class RunOptions:
     plot: bool = False
     html: Path | None = None
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether orders go to an account at Binance's Demo Trading."""
+        return self.venue == "demo"
+
     def flags(self) -> dict[str, object]:
         """Return the config keys these flags set; None for one that was not given."""
+        demo = self.is_demo
         return {
             **self.common.flags(),
-            "market.source": self.market,
+            "market.source": "binance" if demo and self.market is None else self.market,
+            "exchange.environment": "demo" if demo else None,
             "market.symbols": self.symbols,
             "market.speed": self.speed,
             "market.seed": self.seed,

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradebot.app.build import pick_instruments, timeframe_of
 from tradebot.app.host import PaperHost, Setup, closed_trades, unfilled
-from tradebot.app.prices import choose_prices, speed_of
+from tradebot.app.prices import choose_prices, exchange_prices, speed_of
 from tradebot.app.runner import Ending, Pace
 from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
@@ -25,7 +25,7 @@ from tradebot.cli.summary import render
 from tradebot.cli.tui_commands import is_terminal, let_go_of_terminal, run_with_screen
 from tradebot.config import Config
 from tradebot.core.model.effects import Effect
-from tradebot.core.model.errors import JournalError
+from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.events import Event
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.paths import journal_path
@@ -33,6 +33,10 @@ from tradebot.journal.view import as_json
 from tradebot.market.feed import Prices
 from tradebot.market.files.findings import duration as in_words
 from tradebot.plugins.aside import prints_aside
+
+if TYPE_CHECKING:
+    from tradebot.app.account import TradedAccount
+    from tradebot.plugins.strategies import StrategySpec
 
 LONG_MS = 60_000
 """Wall time that a user is told of before files are played."""
@@ -48,9 +52,10 @@ def paper(options: RunOptions) -> int:
 
 
 def _paper(options: RunOptions, signals: Signals) -> int:
+    _check_venue(options)
     config = read_config(options.common, options.flags())
     speed, spec = speed_of(options.files, config), chosen_strategy(config)
-    source = choose_prices(options.files, options.symbols, config, spec)
+    source, account = _market(options, config, spec)
     pick_instruments(config, source.symbols)
     seeded = not options.files and config.market.source == "sim"
     host_setup = Setup(
@@ -63,11 +68,47 @@ def _paper(options: RunOptions, signals: Signals) -> int:
         modes=modes_of(options),
         observe=without_shadow(_observe) if options.mode == "ghost" else _observe,
         said=_greeting(options, config, source, speed),
+        broker=None if account is None else account.broker,
+        venue="local" if account is None else account.access.environment,
+        account=account,
     )
     ending = _host(host_setup, options, signals)
     result = ghost_result(_paper_result(ending, source, config), ending, config)
     code = show(result, as_json=options.common.json)
     return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
+
+
+VENUES = ("local", "demo")
+
+
+def _check_venue(options: RunOptions) -> None:
+    if options.venue is not None and options.venue not in VENUES:
+        raise UsageError(
+            f'there is no venue "{options.venue}"',
+            hint=f"--venue {' or '.join(VENUES)}",
+            key="--venue",
+        )
+    if options.is_demo and (options.files or options.market not in (None, "binance")):
+        raise UsageError(
+            "orders on Demo Trading go with its own prices: no files, and no other market",
+            hint="leave FILEs and --market away",
+            key="--venue",
+        )
+
+
+def _market(
+    options: RunOptions, config: Config, spec: StrategySpec
+) -> tuple[Prices, TradedAccount | None]:
+    """Return a run's prices and, where its orders go to an account, that: one wire carries both."""
+    if not options.is_demo:
+        return choose_prices(options.files, options.symbols, config, spec), None
+    from tradebot.app.account import TradedAccount, find_access
+
+    access = find_access("demo", config.exchange.url)
+    wire = access.wire()
+    source = exchange_prices(wire, config, spec, traded=True)
+    leverage = config.limits(source.symbols).leverage or 1
+    return source, TradedAccount(access, wire, source.symbols, leverage)
 
 
 def _patience(options: RunOptions, source: Prices, speed: float | None) -> list[str]:

@@ -55,9 +55,16 @@ class HaltRow:
     run: str | None = None
     account: str | None = None
 
-    def closes(self, run: str) -> bool:
-        """Whether the row tells a simulated run to close."""
-        return self.kind == "close-all" and self.account is None and self.run in (None, run)
+    def closes(self, run: str, account: str | None = None) -> bool:
+        """Whether the row tells a run to close: one that trades an ``account`` (demo or live), or a simulated one.
+
+        A row for all simulated runs does not mean an account; one that names the run does.
+        """
+        if self.kind != "close-all":
+            return False
+        if account is None:
+            return self.account is None and self.run in (None, run)
+        return self.account == account or (self.account is None and self.run == run)
 
 
 def write_halt(

@@ -36,12 +36,29 @@ ENGINE = "engine"
 
 
 @dataclass(frozen=True, slots=True)
+class Traded:
+    """The account that an engine trades: demo or live, where it is, and its key's fingerprint.
+
+    ``url`` is a venue's on this machine, empty for Binance itself.
+    """
+
+    environment: str
+    host: str
+    fingerprint: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that holds the lock. ``started`` names its start, so a reused pid is told apart."""
+    """The process that holds the lock. ``started`` names its start, so a reused pid is told apart.
+
+    ``traded`` is the account it works on; None where all its orders are simulated.
+    """
 
     pid: int
     started: str
     role: str = ENGINE
+    traded: Traded | None = None
 
     @property
     def alive(self) -> bool:
@@ -52,12 +69,14 @@ class Owner:
 class InstanceLock:
     """The lock of a data directory: one engine per journal, or one command that acts without an engine.
 
-    The operating system lets go of it when the process ends, however it ends.
+    The operating system lets go of it when the process ends, however it ends. ``traded`` is the account that is
+    worked on meanwhile.
     """
 
-    def __init__(self, data_dir: Path, role: str = ENGINE) -> None:
+    def __init__(self, data_dir: Path, role: str = ENGINE, traded: Traded | None = None) -> None:
         self.data_dir = data_dir
         self.role = role
+        self.traded = traded
         self._lock = FileLock(data_dir / LOCK_FILE, mode=FILE_MODE, thread_local=False)
 
     def __enter__(self) -> InstanceLock:
@@ -95,7 +114,7 @@ class InstanceLock:
     def release(self) -> None:
         """Let go of the lock; nothing happens if it is not held."""
         if self._lock.is_locked:
-            if self.role == ENGINE:
+            if self._is_noted:
                 registry.unregister(self.data_dir)
             with contextlib.suppress(OSError):  # a leftover is harmless: its process is gone
                 (self.data_dir / PID_FILE).unlink(missing_ok=True)
@@ -103,10 +122,15 @@ class InstanceLock:
 
     def _sign(self) -> None:
         pid = os.getpid()
-        owner = Owner(pid, process_start(pid) or "", self.role)
+        owner = Owner(pid, process_start(pid) or "", self.role, self.traded)
         replace_durably(self.data_dir / PID_FILE, json.dumps(asdict(owner)))
-        if self.role == ENGINE:
+        if self._is_noted:
             registry.register(self.data_dir, asdict(owner))
+
+    @property
+    def _is_noted(self) -> bool:
+        """Whether kill commands must find it: as an engine on a data directory."""
+        return self.role == ENGINE
 
     def _taken(self) -> AlreadyRunningError:
         owner = lock_holder(self.data_dir)
@@ -118,6 +142,9 @@ class InstanceLock:
             hint="tradebot status shows it; --data-dir starts one beside it",
             file=str(self.data_dir / LOCK_FILE),
         )
+
+
+_TRADED = ("environment", "host", "fingerprint", "url")
 
 
 def lock_holder(data_dir: Path) -> Owner | None:
@@ -135,7 +162,11 @@ def lock_holder(data_dir: Path) -> Owner | None:
 def _noted(note: Path) -> Owner | None:
     try:
         data = json.loads(note.read_text(encoding="utf-8"))
-        return Owner(int(data["pid"]), str(data["started"]), str(data.get("role", ENGINE)))
+        traded = data.get("traded")
+        return Owner(
+            *(int(data["pid"]), str(data["started"]), str(data.get("role", ENGINE))),
+            None if traded is None else Traded(**{name: str(traded[name]) for name in _TRADED}),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -24,9 +24,9 @@ class Holdings:
     rows: tuple[PositionRow | OrderRow, ...]
     problem: str = ""
 
-    def lines(self, data_dir: Path) -> list[Line]:
-        """Return what the dialog says."""
-        lines: list[Line] = [(("target  ", "dim"), (f"paper, {data_dir}", ""))]
+    def lines(self, data_dir: Path, place: str = "paper") -> list[Line]:
+        """Return what the dialog says; ``place`` is where the orders are."""
+        lines: list[Line] = [(("target  ", "dim"), (f"{place}, {data_dir}", ""))]
         if self.problem:
             lines.append(((f"What is open cannot be told: {self.problem}", "warn"),))
         elif not self.rows:

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tradebot.app import control
-from tradebot.app.target import Request, SimulatedRuns
+from tradebot.app.standing import account_of
+from tradebot.app.target import ACCOUNTS, Request, SimulatedRuns, Target
 from tradebot.core.model.errors import TradebotError
 from tradebot.tui.closing import CloseAll
 from tradebot.tui.holdings import Holdings, read_holdings
@@ -37,7 +38,7 @@ class KillKeys:
         self._asking = False
         self._closes = False
         self._listed: str | None = None
-        self._aimed = SimulatedRuns()
+        self._aimed: Target = SimulatedRuns()
 
     # -- F8 -----------------------------------------------------------------------------------------
 
@@ -90,7 +91,7 @@ class KillKeys:
 
     async def _list_again(self, dialog: CloseAll) -> None:
         try:
-            dialog.say((await self._holdings()).lines(self._app.data_dir))
+            dialog.say((await self._holdings()).lines(self._app.data_dir, self._place))
         finally:
             self._asking = False
 
@@ -106,8 +107,9 @@ class KillKeys:
         try:
             self._listed = self._run_shown
             holdings = await self._holdings()
-            dialog = CloseAll(holdings.lines(self._app.data_dir), self._app.setting.seconds)
-            self._aimed = SimulatedRuns(self._run_shown)
+            lines = holdings.lines(self._app.data_dir, self._place)
+            dialog = CloseAll(lines, self._app.setting.seconds)
+            self._aimed = self._target()
             self._app.push_screen(dialog, self._answered)
         finally:
             self._asking = False
@@ -144,6 +146,19 @@ class KillKeys:
         """The run on the screen: F9 acts on it and on no other."""
         run = self._app.view.run
         return None if run is None else run.id
+
+    @property
+    def _place(self) -> str:
+        """What is closed, in words."""
+        run = self._app.view.run
+        return "paper" if run is None or run.venue not in ACCOUNTS else f"the {run.venue} account"
+
+    def _target(self) -> Target:
+        """Return what F9 is for: the run on the screen, or the account that it trades."""
+        run = self._app.view.run
+        if run is None or run.venue not in ACCOUNTS:
+            return SimulatedRuns(None if run is None else run.id)
+        return account_of(run)
 
     def _told(self, text: str) -> None:
         self._app.call_from_thread(self._app.say, f"CLOSING ALL: {text}", stay=True)

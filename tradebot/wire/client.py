@@ -32,6 +32,8 @@ RECV_WINDOW_MS = 3000
 """The exchange refuses a request that is older than this when it arrives: a constant, others count on it."""
 LATE = -1021
 """The time stamp is outside of the window: our clock or the exchange's has moved."""
+LOOK_S = 1.0
+"""Seconds between two looks at how long a ban still lasts."""
 REPEATS = 4
 """How often at most a request that may be repeated is sent in all."""
 
@@ -75,7 +77,8 @@ class Wire:
     """Connections to one environment, to be used as ``async with Wire(hosts) as wire``.
 
     ``time`` is the exchange's; ``session`` is for raw streams, and what REST goes over. Without a key only
-    public calls can be made.
+    public calls can be made. Several may hold one open, prices and orders: what the exchange allows, its bans and
+    its clock are the same for both. The last one out closes it, and it can be opened again.
     """
 
     def __init__(
@@ -93,9 +96,16 @@ class Wire:
         self._api_key = api_key
         self._draw = draw or Random()
         self._measuring: asyncio.Task[None] | None = None
+        self._holders = 0
 
     async def __aenter__(self) -> Self:
         """Open the session; nothing is connected before it is needed."""
+        self._holders += 1
+        if self._holders == 1:
+            self._open()
+        return self
+
+    def _open(self) -> None:
         secure = self.hosts.rest.startswith("https:")
         context: ssl.SSLContext | bool = _trusted() if secure else True
         trace = aiohttp.TraceConfig()
@@ -107,14 +117,32 @@ class Wire:
             trace_configs=[trace],
         )
         self._ccxt = _client(self, context)
-        return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close every connection."""
+        """Let go of it; the last one closes every connection."""
+        self._holders -= 1
+        if self._holders:
+            return
         if self._measuring is not None:
             self._measuring.cancel()
+            self._measuring = None
         await self._ccxt.close()
         await self.session.close()
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the key it signs with; empty without one."""
+        return "" if self._api_key is None else self._api_key.fingerprint
+
+    @property
+    def banned_s(self) -> float:
+        """Seconds for which nothing may be sent or connected: the exchange has banned this address; else 0."""
+        return max(0.0, (self.budget.banned_until - self.time.now()) / 1000)
+
+    async def sit_out(self) -> None:
+        """Wait for the end of a ban, if there is one: it may be made longer meanwhile."""
+        while (left := self.banned_s) > 0:
+            await asyncio.sleep(min(left, LOOK_S))
 
     # -- requests ------------------------------------------------------------------------------------
 

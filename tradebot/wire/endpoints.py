@@ -49,6 +49,8 @@ BOOK_TICKER = Endpoint("fapiPublic", "GET", "ticker/bookTicker", 2, 5)
 ORDER = Endpoint("fapiPrivate", "POST", "order", 0, orders=1)
 ALGO_ORDER = Endpoint("fapiPrivate", "POST", "algoOrder", 0, orders=1)
 CANCEL = Endpoint("fapiPrivate", "DELETE", "order")
+CANCEL_OPEN = Endpoint("fapiPrivate", "DELETE", "allOpenOrders")
+"""All regular orders of a symbol; stops and targets stay."""
 CANCEL_ALGO = Endpoint("fapiPrivate", "DELETE", "algoOrder")
 QUERY = Endpoint("fapiPrivate", "GET", "order")
 QUERY_ALGO = Endpoint("fapiPrivate", "GET", "algoOrder")

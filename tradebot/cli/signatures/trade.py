@@ -22,6 +22,7 @@ def run_options(
         typer.Argument(metavar="[FILE]...", help="Market data instead of a live market."),
     ] = None,
     market: arg.MarketSource = None,
+    venue: arg.Venue = None,
     symbols: arg.Symbols = None,
     timeframe: arg.Timeframe = None,
     strategy: arg.StrategyName = None,
@@ -46,6 +47,7 @@ def run_options(
         mode=mode,
         files=tuple(files or ()),
         market=market,
+        venue=venue,
         symbols=parse_symbols(symbols),
         timeframe=timeframe,
         strategy=strategy,
@@ -82,13 +84,16 @@ def takes_run_options(
 
 @takes_run_options("paper")
 def paper(options: RunOptions) -> None:
-    """Trade on paper: simulated orders, on the embedded market unless told otherwise."""
+    """Trade on paper: simulated orders, on the embedded market unless told otherwise.
+
+    With --venue demo orders go to Binance's Demo Trading, on its prices.
+    """
     from tradebot.cli import run_commands
 
     raise typer.Exit(run_commands.paper(options))
 
 
-@takes_run_options("ghost", "ghost")
+@takes_run_options("ghost", "ghost", "venue")
 def ghost(options: RunOptions) -> None:
     """Judge signals without orders: each becomes a hypothetical trade, booked as paper would."""
     from tradebot.cli import ghost_commands

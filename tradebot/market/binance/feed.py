@@ -121,6 +121,7 @@ class BinanceFeed:
                 turn,
                 self._hear,
                 self._stream_ended,
+                self._wire.sit_out,
             )
             for name, category, topic in wanted
         )
@@ -257,13 +258,14 @@ class BinanceFeed:
 
     def _tell_time(self, time: VenueTime) -> None:
         """Say what came of a comparison of the clocks."""
-        self._lost = False
         self._hooks.tell(ClockChecked(0, time.offset_ms, time.error_ms))
 
     def _check_time(self) -> None:
         """Say once that nobody knows the time any more, when it has not been compared for long."""
         time = self._wire.time
-        if time.age_s > OLD_S and not self._lost:
+        if time.age_s <= OLD_S:
+            self._lost = False
+        elif not self._lost:
             self._lost = True
             self._complain(f"the clocks could not be compared for {OLD_S:g} s")
             self._hooks.tell(ClockChecked(0, time.offset_ms, max(time.error_ms, UNKNOWN_MS)))

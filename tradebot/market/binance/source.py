@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import MINUTE_MS, Bar, Instrument, MarkBar, Quote
 from tradebot.market.binance.feed import BinanceFeed, Put, Start
@@ -27,13 +26,11 @@ class MarketRules:
     offset_ms: int
 
 
-def read_market(
-    hosts: Hosts, symbols: Sequence[str], known: Mapping[str, Instrument], clock: Clock = SYSTEM
-) -> MarketRules:
+def read_market(wire: Wire, symbols: Sequence[str], known: Mapping[str, Instrument]) -> MarketRules:
     """Ask the exchange for its time and its rules, on a loop of its own; ExchangeError where that fails."""
 
     async def ask() -> MarketRules:
-        async with Wire(hosts, clock=clock) as wire:
+        async with wire:
             await wire.measure()
             info = await Rest(wire, MINUTE_MS).data.exchange_info()
             return MarketRules(read_rules(info, symbols, known), wire.time.offset_ms)
@@ -41,10 +38,19 @@ def read_market(
     return asyncio.run(ask())
 
 
+def place_of(hosts: Hosts) -> str:
+    """Return in words where prices come from: the exchange, its Demo Trading, or a venue on this machine."""
+    demo = hosts.environment == "demo"
+    if hosts.loopback:
+        return f"{'DEMO ' if demo else ''}LOOPBACK {hosts.host}"
+    return "BINANCE DEMO" if demo else "BINANCE USD-M"
+
+
 class BinanceSource:
     """Closed bars of ``interval`` ms, mark and touch of some symbols; strategies see ``warmup`` bars of ``timeframe`` ms first.
 
-    ``plays`` says that no account outside is traded: what nobody heard is played to the simulated one.
+    ``wire`` is held open while it is used. ``plays`` says that no account outside is traded: what nobody heard is
+    played to the simulated one.
     """
 
     wall: Literal[True] = True
@@ -53,28 +59,26 @@ class BinanceSource:
 
     def __init__(
         self,
-        hosts: Hosts,
+        wire: Wire,
         market: MarketRules,
         interval: int,
         timeframe: int,
         warmup: int,
         *,
         plays: bool = True,
-        clock: Clock = SYSTEM,
         draw: Random | None = None,
     ) -> None:
         self.symbols = tuple(sorted(market.rules))
         self.interval = interval
         self.instruments = market.rules
         self.offset_ms = market.offset_ms
-        names = ", ".join(self.symbols)
-        place = f"LOOPBACK {hosts.host}" if hosts.loopback else "BINANCE USD-M"
-        self.label = f"{place} ({names})"
-        self._hosts = hosts
+        self.label = f"{place_of(wire.hosts)} ({', '.join(self.symbols)})"
+        self._wire = wire
+        self._rest = Rest(wire, interval)
+        self._opened = False
         self._timeframe = timeframe
         self._back = max((warmup + 1) * timeframe, HISTORY_BARS * interval)
         self._plays = plays
-        self._clock = clock
         self._draw = draw or Random()
         self._past: list[Bar] = []
         self._played: dict[str, dict[str, int]] = {"bars": {}, "funded": {}, "heard": {}}
@@ -82,8 +86,8 @@ class BinanceSource:
     async def open(self, hooks: Hooks, cursor: Mapping[str, Any] | None) -> None:
         """Connect; read the past for a new run, or take up where one stood. ExchangeError where that fails."""
         self._hooks = hooks
-        self._wire = await Wire(self._hosts, clock=self._clock, draw=self._draw).__aenter__()
-        self._rest = Rest(self._wire, self.interval)
+        await self._wire.__aenter__()
+        self._opened = True
         await self._wire.measure()
         for name, times in self._played.items():
             times.update((cursor or {}).get(name, {}))
@@ -101,8 +105,10 @@ class BinanceSource:
         )
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._wire.__aexit__(None, None, None)
+        """Let go of the connections."""
+        if self._opened:
+            self._opened = False
+            await self._wire.__aexit__(None, None, None)
 
     def history(self) -> Iterator[Bar]:
         """Yield the bars before the start, oldest first."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn, Protocol
 
@@ -34,7 +34,8 @@ class Sockets(Protocol):
 class Stream:
     """Holds one connection. ``hear`` takes each message's text, ``told`` why it ended.
 
-    ``turn`` is shared by all streams: one connection is renewed at a time.
+    ``turn`` is shared by all streams: one connection is renewed at a time. ``allowed`` returns when one may be made:
+    not during a ban.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Stream:
         turn: asyncio.Lock,
         hear: Callable[[str], None],
         told: Callable[[str, str], None],
+        allowed: Callable[[], Awaitable[None]],
     ) -> None:
         self.name = name
         self._url = url
@@ -56,12 +58,14 @@ class Stream:
         self._turn = turn
         self._hear = hear
         self._told = told
+        self._allowed = allowed
         self._reading: asyncio.Task[str] | None = None
 
     async def keep(self) -> NoReturn:
         """Hold the connection and make it anew whenever it ends, until cancelled."""
         try:
             while True:
+                await self._allowed()
                 why = await self._live(self._start())
                 self._told(self.name, why)
                 await asyncio.sleep(self._backoff.next())
@@ -86,6 +90,7 @@ class Stream:
             if reading.done():
                 return "it was silent" if reading.cancelled() else reading.result()
             async with self._turn:
+                await self._allowed()
                 fresh = self._start()
                 waiting = asyncio.create_task(self._speaks.wait())
                 ends = asyncio.FIRST_COMPLETED

@@ -1,0 +1,118 @@
+"""The account at an exchange that a run trades: its key, the one wire for prices and orders, and the broker.
+
+Prices and orders share the wire: a ban, the budget of requests and the exchange's clock are the same for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tradebot.broker.account_view import read_wallet
+from tradebot.broker.binance import BinanceBroker
+from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.errors import ExchangeError, UsageError
+from tradebot.guard.account_lock import AccountLock, account_dir
+from tradebot.guard.keys import NAMES, Account, find_key
+from tradebot.guard.lock import Traded
+from tradebot.wire.api_key import ApiKey
+from tradebot.wire.client import Wire
+from tradebot.wire.hosts import Hosts, find_hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The way to an account: where it is, and the key that opens it. ``url`` as in ``Traded``."""
+
+    hosts: Hosts
+    api_key: ApiKey
+    url: str = ""
+
+    @property
+    def environment(self) -> str:
+        """Whether it is Demo Trading's, or one with real money: demo or live."""
+        return self.hosts.environment
+
+    @property
+    def fingerprint(self) -> str:
+        """What names the account on this machine: that of its key."""
+        return self.api_key.fingerprint
+
+    @property
+    def traded(self) -> Traded:
+        """The account as the note of who works on it has it."""
+        return Traded(self.environment, self.hosts.host, self.fingerprint, self.url)
+
+    def wire(self, clock: Clock = SYSTEM) -> Wire:
+        """Return connections that sign with the key; nothing is connected yet."""
+        return Wire(self.hosts, clock=clock, api_key=self.api_key)
+
+
+def find_access(environment: str, url: str = "") -> Access:
+    """Return the way to an account, at ``url`` (a venue on this machine) or at Binance.
+
+    UsageError where there is no key to it.
+    """
+    account: Account = "demo" if environment == "demo" else "live"
+    found = find_key(account)
+    if found is None:
+        key, secret = NAMES[account]
+        demo = " --demo" if environment == "demo" else ""
+        raise UsageError(
+            f"there is no key to the {environment} account",
+            hint=f"tradebot keys set{demo}, or set {key} and {secret} (or {key}_FILE and {secret}_FILE)",
+            key=key,
+        )
+    return Access(find_hosts(account, url), found.api_key, url)
+
+
+class TradedAccount:
+    """An account at work: ``async with`` it as long as the run lives."""
+
+    def __init__(
+        self, access: Access, wire: Wire, symbols: Sequence[str], leverage: int = 1
+    ) -> None:
+        self.access = access
+        self.wire = wire
+        self.broker = BinanceBroker(wire, symbols, leverage)
+
+    @property
+    def latch_dir(self) -> Path:
+        """The directory of the account's own HALT file."""
+        return account_dir(self.access.fingerprint)
+
+    def lock(self) -> AccountLock:
+        """Return the account's lock, for an engine."""
+        return AccountLock(self.access.traded)
+
+    async def __aenter__(self) -> Self:
+        """Open the wire."""
+        await self.wire.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of the wire."""
+        await self.wire.__aexit__(kind, error, trace)
+
+    async def read_wallet(self) -> Decimal:
+        """Return what the account's wallet holds (USDT): what a run that begins starts with.
+
+        Raises ExchangeError where it cannot be read, or holds nothing.
+        """
+        await self.wire.measure()
+        wallet = await read_wallet(self.wire)
+        if wallet <= 0:
+            raise ExchangeError(
+                f"the wallet of the {self.access.environment} account holds no USDT",
+                hint="a run needs some to start with: transfer it, or fund the demo account on its page",
+            )
+        return wallet

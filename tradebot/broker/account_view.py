@@ -1,0 +1,86 @@
+"""The whole account as it is read once, ours and others': positions, orders, stops, balances, and how it is set.
+
+An account that cannot be read whole is no empty one: a row that is not understood is an error here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from tradebot.broker import figures, rows
+from tradebot.broker.figures import MALFORMED
+from tradebot.core.model.account import OrderRead, PositionRead
+from tradebot.core.model.errors import ExchangeError
+from tradebot.wire import endpoints
+from tradebot.wire.budget import Need
+from tradebot.wire.client import Wire
+from tradebot.wire.endpoints import Endpoint
+
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is open on an account, on every symbol: stops and targets (``algos``), orders, positions."""
+
+    algos: tuple[OrderRead, ...] = ()
+    orders: tuple[OrderRead, ...] = ()
+    positions: tuple[PositionRead, ...] = ()
+
+    @property
+    def symbols(self) -> list[str]:
+        """Where something is open, by name."""
+        resting = [order.symbol for order in (*self.algos, *self.orders)]
+        return sorted({*resting, *(position.symbol for position in self.positions)})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing rests and nothing is held."""
+        return not (self.algos or self.orders or self.positions)
+
+
+async def read_holdings(wire: Wire, need: Need = Need.RECONCILE) -> Holdings:
+    """Return one complete read: stops, then orders, then positions, one after the other.
+
+    ExchangeError where any of it cannot be read.
+    """
+    algos = await _rows(wire, endpoints.OPEN_ALGOS, rows.read_algo, need)
+    orders = await _rows(wire, endpoints.OPEN_ORDERS, rows.read_order, need)
+    found = await _rows(wire, endpoints.POSITIONS, rows.read_position, need)
+    return Holdings(algos, orders, tuple(position for position in found if position.qty))
+
+
+async def read_wallet(wire: Wire) -> Decimal:
+    """Return the wallet's USDT; ExchangeError where it cannot be read."""
+    return (await read_balances(wire))[figures.QUOTE]
+
+
+async def read_balances(wire: Wire) -> Mapping[str, Decimal]:
+    """Return each asset's wallet, USDT always; ExchangeError where it cannot be read."""
+    body = await wire.read(endpoints.ACCOUNT, {}, Need.RECONCILE)
+    try:
+        balances = rows.read_balances(body)
+        balances[figures.QUOTE]
+    except MALFORMED as error:
+        raise _unreadable(wire, endpoints.ACCOUNT, error) from None
+    return balances
+
+
+async def _rows(
+    wire: Wire, endpoint: Endpoint, make: Callable[[Any], _Read], need: Need
+) -> tuple[_Read, ...]:
+    found = await wire.read(endpoint, {}, need)
+    try:
+        if not isinstance(found, Sequence) or isinstance(found, str):
+            raise TypeError("it is no list")
+        return tuple(make(row) for row in found)
+    except MALFORMED as error:
+        raise _unreadable(wire, endpoint, error) from None
+
+
+def _unreadable(wire: Wire, endpoint: Endpoint, error: Exception) -> ExchangeError:
+    text = f"{wire.hosts.host} answered {endpoint.path} with what cannot be read"
+    return ExchangeError(f"{text} ({type(error).__name__}: {error})")
