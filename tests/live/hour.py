@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -25,10 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from kits.demo_kit import DemoVenue, demo_venue
 
 from tradebot.core.model.effects import CashBooked, FillBooked, FundingBooked
+from tradebot.core.model.errors import TradebotError
 from tradebot.journal.reader import Reader
 
 D = Decimal
 LINE = D("0.00000001")
+TEND_S = 10.0
+"""Seconds between two looks at whether a run is halted."""
 CLOCK = "2026-11-26T07:30:00Z"
 TRADEBOT = Path(sys.executable).with_name("tradebot")
 
@@ -104,6 +108,7 @@ class Party:
     code: int | None = None
     verified: int | None = None
     document: dict[str, Any] = field(default_factory=dict)
+    halts: list[list[str]] = field(default_factory=list)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -133,6 +138,19 @@ RUNS: dict[str, tuple[str, ...]] = {
 }
 
 
+def tend(party: Party, folder: Path) -> None:
+    """Do what a person would: have a run go on whose halt is over, such as that of a ban."""
+    with suppress(TradebotError), Reader(party.data_dir / "tradebot.db") as reader:
+        run = reader.resolve_run(None)
+        told = reader.snapshot(run.id)
+        if told is None or run.state != "running" or not told.halts:
+            return
+        party.halts.append([f"{name}: {why}" for name, why in told.halts.items()])
+        words = ["resume", "--reason", "the hour goes on", "--data-dir", str(party.data_dir)]
+        env = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+        subprocess.run([str(TRADEBOT), *words], capture_output=True, check=False, env=env)
+
+
 def play(folder: Path, minutes: float, seed: int = 1) -> tuple[list[Party], DemoVenue]:
     """Run all three at once for so long; return them, ended, with the venue as it was at the end."""
     rules = folder / "faults.toml"
@@ -143,8 +161,14 @@ def play(folder: Path, minutes: float, seed: int = 1) -> tuple[list[Party], Demo
             for name, words in RUNS.items()
         ]
         try:
+            until = time.monotonic() + minutes * 60 + 300
+            while any(party.process.poll() is None for party in parties):
+                for party in parties:
+                    tend(party, folder)
+                assert time.monotonic() < until, "a run does not end"
+                time.sleep(TEND_S)
             for party in parties:
-                party.code = party.process.wait(minutes * 60 + 300)
+                party.code = party.process.wait()
         finally:
             for party in parties:
                 party.process.kill()
@@ -251,6 +275,7 @@ def report(
             party.name: {
                 "code": party.code,
                 "verified": party.verified,
+                "resumed": party.halts,
                 "state": (party.document.get("data") or {}).get("state"),
                 **{
                     name: party.summary.get(name)
