@@ -471,6 +471,36 @@ def test_a_stop_is_looked_up_three_seconds_later_and_two_misses_a_second_apart_c
     assert story.found_out(stop, None) == []
 
 
+def test_where_stops_are_known_to_be_dropped_one_is_placed_again_and_said_once_a_minute() -> None:
+    story = Bare(a_config(drops_stops=True))
+    story.opened()
+
+    def drop(stop: Order) -> Order:
+        story.works(stop)
+        story.found_out(stop, None)
+        story.later(1_100)
+        story.found_out(stop, None)
+        assert "reads do not show it" in story.cancelled()
+        again = story.placed(S)[-1]
+        assert again.id != stop.id
+        assert (again.qty, again.trigger) == (stop.qty, stop.trigger)
+        return again
+
+    first = story.placed(S)[0]
+    third = drop(drop(first))
+    assert story.placed(X) == []
+    assert story.told().count("the venue has dropped the stop") == 1
+    story.works(third)
+    story.restart()
+    story.later(61_000)
+    story.found_out(third, None)
+    story.later(1_100)
+    story.found_out(third, None)  # by now it has ended, says the table
+    assert story.placed(X) == []
+    assert len(story.placed(S)) == 4
+    assert story.told().count("the venue has dropped the stop") == 2
+
+
 def test_a_stop_that_was_acknowledged_and_dropped_costs_the_position_four_seconds_later() -> None:
     """The word that took it on is no proof that it was kept: from three seconds on only reads count."""
     story = Bare(a_config())

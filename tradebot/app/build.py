@@ -41,12 +41,14 @@ def make_session(
     broker: Broker | None = None,
     instruments: Mapping[str, Instrument] | None = None,
     start_equity: Decimal | None = None,
+    drops_stops: bool = False,
 ) -> Session:
     """Return engine and broker, coupled, for bars of ``interval`` milliseconds.
 
     ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
     is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one. ``instruments``
-    are the rules as the exchange has them, in place of the package's, ``start_equity`` what its account holds (USDT).
+    are the rules as the exchange has them, in place of the package's, ``start_equity`` what its account holds (USDT);
+    ``drops_stops`` says that it loses stops it has accepted.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
@@ -71,6 +73,7 @@ def make_session(
             leverage=limits.leverage or 1,
             auto_resume=config.risk.auto_resume and config.risk.profile != "live",
             outside=broker is not None,
+            drops_stops=drops_stops,
         ),
         make_strategy,
     )

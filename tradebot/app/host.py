@@ -375,6 +375,7 @@ def _session(setup: Setup, mode: str, start_equity: Decimal | None = None) -> Se
         broker=setup.broker if mode == setup.modes[0] else None,
         instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
         start_equity=start_equity,
+        drops_stops=setup.venue == "demo",
     )
 
 

@@ -64,7 +64,8 @@ class EngineConfig:
     ``interval`` is that of the bars it will be fed, ``timeframe`` the strategy's. ``quotes`` says that
     quotes come beside the bars: then they, not the bars, are the price. ``leverage`` is the account's.
     ``auto_resume`` clears a loss halt when its day (week) is over; ``signoff_equity`` is the equity at the sign-off, None without one.
-    ``outside`` says that the broker is outside the process: its answers come late, twice, out of order or never.
+    ``outside`` says that the broker is outside the process: its answers come late, twice, out of order or never;
+    ``drops_stops`` that it is known to lose stops it has accepted.
     """
 
     symbols: tuple[str, ...]
@@ -80,6 +81,7 @@ class EngineConfig:
     auto_resume: bool = False
     signoff_equity: Decimal | None = None
     outside: bool = False
+    drops_stops: bool = False
 
 
 class Engine:
@@ -107,7 +109,7 @@ class Engine:
         self.halts = shared.halts
         self.table = shared.table
         self.exits = Exits(shared)
-        self.protection = Protection(shared, self.exits)
+        self.protection = Protection(shared, self.exits, drops_stops=config.drops_stops)
         self.entries = Entries(shared, self.exits, self.protection)
         self.reactions = Reactions(shared, self.exits, start)
         self.cash = CashLines(shared, self.reactions)
@@ -408,6 +410,7 @@ class Engine:
             "shared": self.shared.export_state(),
             "watch": self.watch.export_state(),
             "stops_lost": self.protection.lost_at,
+            "stop_dropped": self.protection.said_at,
             "next_hour": self._next_hour,
             "alarm": self.deadlines.alarm,
             "equity": str(self.reactions.equity),
@@ -433,6 +436,7 @@ class Engine:
         self.shared.restore(state["shared"])
         self.trades.restore(state, self.portfolio)
         self.protection.lost_at = list(state.get("stops_lost", ()))
+        self.protection.said_at = state.get("stop_dropped", 0)
         self._next_hour = state["next_hour"]
         self.deadlines.alarm = state["alarm"]
         self.reactions.equity = Decimal(state["equity"])

@@ -12,10 +12,19 @@ from decimal import Decimal
 from tradebot.core.model.approved import Refused
 from tradebot.core.model.events import UNREAD
 from tradebot.core.model.money import ZERO, ceil_to, floor_to, plain, quotient_at_8
-from tradebot.core.model.values import HOUR_MS, Order, OrderStatus, OrderType, Purpose, Side
+from tradebot.core.model.values import (
+    HOUR_MS,
+    MINUTE_MS,
+    Order,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+)
 from tradebot.core.risk import gate
 from tradebot.core.state.exit_pace import FAR, RETRY_MS
 from tradebot.core.state.instrument import InstrumentState, Plan
+from tradebot.core.state.order_table import NO_SUCH_ORDER
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.shared import Shared
@@ -33,11 +42,15 @@ UNPLANNED = Decimal("0.02")
 class Protection:
     """Keeps a stop, and a target, on every position.
 
-    ``lost_at``: when positions were closed for want of a stop, in the last hour (UTC ms).
+    ``lost_at``: when positions were closed for want of a stop, in the last hour (UTC ms). ``drops_stops`` says that the
+    venue is known to lose stops it has accepted, as Binance's Demo Trading does: then one that is gone is placed again.
+    ``said_at`` is when that was last told.
     """
 
-    def __init__(self, shared: Shared, exits: Exits) -> None:
+    def __init__(self, shared: Shared, exits: Exits, *, drops_stops: bool = False) -> None:
         self.lost_at: list[int] = []
+        self.said_at = 0
+        self._drops_stops = drops_stops
         self._shared = shared
         self._table = shared.table
         self._exits = exits
@@ -204,13 +217,28 @@ class Protection:
         if newest and self._shared.outside and status is OrderStatus.REJECTED and code in UNREAD:
             self._shared.warn(f"{book.symbol}: stop not taken ({reason}); sending it again")
             self.wake(book)
+        elif newest and self._drops_stops and reason == NO_SUCH_ORDER:
+            self._place_again(book)
         elif newest:
             self._give_up(book, f"{book.symbol}: stop {status.value} ({reason}); closing")
 
     def vanished(self, book: InstrumentState, tracked: TrackedOrder) -> None:
         """Two reads in a row did not show the stop: it may be there, but nothing says that it protects."""
-        if tracked.order.id == book.stop and not book.closing and self._shared.position(book):
+        if tracked.order.id != book.stop or book.closing or not self._shared.position(book):
+            return
+        if self._drops_stops:
+            self._place_again(book)
+        else:
             self._give_up(book, f"{book.symbol}: two reads did not show the stop; closing")
+
+    def _place_again(self, book: InstrumentState) -> None:
+        """Replace a stop that the venue has dropped; told once a minute, for it happens again and again."""
+        now = self._shared.now
+        if now >= self.said_at + MINUTE_MS:
+            self.said_at = now
+            self._shared.warn(f"{book.symbol}: the venue has dropped the stop; placing it again")
+        self._table.cancel(book.stop, "reads do not show it")
+        self.protect(book)
 
     def _give_up(self, book: InstrumentState, text: str) -> None:
         """Close a position whose stop is lost."""
