@@ -11,7 +11,7 @@ from kits.broker_kit import BTC, BrokerDesk, serving
 from kits.venue_kit import row
 from kits.wire_kit import connected
 
-from tradebot.broker import private_stream
+from tradebot.broker import binance, private_stream
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (

@@ -5,6 +5,7 @@ Prices and orders share the wire: a ban, the budget of requests and the exchange
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tradebot.broker.account_view import read_wallet
+from tradebot.broker.account_view import AccountPicture, read_picture, read_wallet
 from tradebot.broker.binance import BinanceBroker
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import ExchangeError, UsageError
@@ -68,6 +69,17 @@ def find_access(environment: str, url: str = "") -> Access:
             key=key,
         )
     return Access(find_hosts(account, url), found.api_key, url)
+
+
+def look_at(access: Access, symbols: Sequence[str], clock: Clock = SYSTEM) -> AccountPicture:
+    """Return an account as the exchange has it; settings and fees of ``symbols`` too. ExchangeError where it cannot be read."""
+
+    async def ask() -> AccountPicture:
+        async with access.wire(clock) as wire:
+            await wire.measure()
+            return await read_picture(wire, symbols)
+
+    return asyncio.run(ask())
 
 
 class TradedAccount:

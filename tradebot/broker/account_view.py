@@ -12,12 +12,15 @@ from typing import Any, TypeVar
 
 from tradebot.broker import figures, rows
 from tradebot.broker.figures import MALFORMED
-from tradebot.core.model.account import OrderRead, PositionRead
+from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
 from tradebot.core.model.errors import ExchangeError
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
+from tradebot.wire.public import venue_symbol
+
+NO_PARAMS: Mapping[str, str] = {}
 
 _Read = TypeVar("_Read")
 
@@ -70,9 +73,13 @@ async def read_balances(wire: Wire) -> Mapping[str, Decimal]:
 
 
 async def _rows(
-    wire: Wire, endpoint: Endpoint, make: Callable[[Any], _Read], need: Need
+    wire: Wire,
+    endpoint: Endpoint,
+    make: Callable[[Any], _Read],
+    need: Need = Need.RECONCILE,
+    params: Mapping[str, str] = NO_PARAMS,
 ) -> tuple[_Read, ...]:
-    found = await wire.read(endpoint, {}, need)
+    found = await wire.read(endpoint, params, need)
     try:
         if not isinstance(found, Sequence) or isinstance(found, str):
             raise TypeError("it is no list")
@@ -84,3 +91,90 @@ async def _rows(
 def _unreadable(wire: Wire, endpoint: Endpoint, error: Exception) -> ExchangeError:
     text = f"{wire.hosts.host} answered {endpoint.path} with what cannot be read"
     return ExchangeError(f"{text} ({type(error).__name__}: {error})")
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One asset's wallet, what open positions would add, and what is free of both (in the asset)."""
+
+    asset: str
+    wallet: Decimal
+    unrealised: Decimal
+    available: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRates:
+    """What the account pays on a symbol, parts of one."""
+
+    symbol: str
+    maker: Decimal
+    taker: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPicture:
+    """An account with everything on it. ``weight`` is what is used of the request weight of this minute."""
+
+    balances: tuple[Balance, ...]
+    holdings: Holdings
+    hedged: bool
+    multi_assets: bool
+    fee_burn: bool
+    settings: tuple[SymbolConfig, ...]
+    fees: tuple[FeeRates, ...]
+    weight: int
+
+
+async def read_picture(wire: Wire, symbols: Sequence[str]) -> AccountPicture:
+    """Return the account as it is; settings and fees of ``symbols`` and of what is open. Nothing is changed.
+
+    ExchangeError where any of it cannot be read.
+    """
+    holdings = await read_holdings(wire)
+    balances = await _made(wire, endpoints.ACCOUNT, {}, _balances)
+    hedged = await _made(wire, endpoints.POSITION_MODE, {}, _flag_of("dualSidePosition"))
+    multi = await _made(wire, endpoints.MULTI_ASSETS, {}, _flag_of("multiAssetsMargin"))
+    burn = await _made(wire, endpoints.FEE_BURN, {}, _flag_of("feeBurn"))
+    settings: list[SymbolConfig] = []
+    fees: list[FeeRates] = []
+    for name in sorted({*symbols, *holdings.symbols}):
+        params = {"symbol": venue_symbol(name)}
+        settings += await _rows(wire, endpoints.SYMBOL_CONFIG, rows.symbol_config, params=params)
+        fees.append(await _made(wire, endpoints.COMMISSION, params, _fees))
+    weight = wire.budget.weight.used
+    return AccountPicture(
+        balances, holdings, hedged, multi, burn, tuple(settings), tuple(fees), weight
+    )
+
+
+async def _made(
+    wire: Wire, endpoint: Endpoint, params: Mapping[str, str], make: Callable[[Any], _Read]
+) -> _Read:
+    found = await wire.read(endpoint, params, Need.RECONCILE)
+    try:
+        return make(found)
+    except MALFORMED as error:
+        raise _unreadable(wire, endpoint, error) from None
+
+
+def _balances(body: Any) -> tuple[Balance, ...]:
+    found = tuple(
+        Balance(
+            figures.text(row["asset"]),
+            wallet=figures.number(row["walletBalance"]),
+            unrealised=figures.number(row["unrealizedProfit"]),
+            available=figures.number(row["availableBalance"]),
+        )
+        for row in body["assets"]
+    )
+    return tuple(one for one in found if one.wallet or one.asset == figures.QUOTE)
+
+
+def _flag_of(name: str) -> Callable[[Any], bool]:
+    return lambda body: figures.flag(body[name])
+
+
+def _fees(row: Any) -> FeeRates:
+    maker, taker = row["makerCommissionRate"], row["takerCommissionRate"]
+    return FeeRates(figures.symbol(row["symbol"]), figures.number(maker), figures.number(taker))

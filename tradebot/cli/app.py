@@ -16,6 +16,7 @@ from tradebot.cli.options import (
     ControlOptions,
     parse_wait,
 )
+from tradebot.cli.signatures.account import account
 from tradebot.cli.signatures.download import download
 from tradebot.cli.signatures.inspect import (
     compare,
@@ -89,7 +90,7 @@ app.command(rich_help_panel=SET_UP)(download)
 
 for command in (backtest, paper, ghost, tui):
     app.command(rich_help_panel=TRADE)(command)
-for command in (status, positions, orders, trades, signals, quality, compare, runs, risk):
+for command in (status, positions, orders, trades, signals, quality, compare, runs, risk, account):
     app.command(rich_help_panel=INSPECT)(command)
 
 
