@@ -75,6 +75,7 @@ def demo_venue(
     try:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
+        assert "url" in said, said
         drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
         try:
             yield DemoVenue(said["url"], said["key"], said["secret"], ledger)

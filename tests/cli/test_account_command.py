@@ -1,0 +1,76 @@
+"""``tradebot account``: everything that is on an account, ours or not, and nothing is changed by looking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kits.demo_kit import DemoVenue, demo_bot, demo_venue
+
+LEGS = """
+hedge = true
+fee_burn = true
+[assets]
+BNB = "1.5"
+[[positions]]
+symbol = "XRPUSDT"
+side = "LONG"
+qty = "40"
+entry = "2.2"
+[[positions]]
+symbol = "XRPUSDT"
+side = "SHORT"
+qty = "-30"
+entry = "2.3"
+"""
+FOREIGN = """
+[[orders]]
+symbol = "ETHUSDT"
+side = "BUY"
+qty = "0.1"
+price = "1500"
+client_id = "web_abc"
+"""
+
+
+MORNING = "2026-11-26T09:30:00Z"
+
+
+def at(venue: DemoVenue) -> dict[str, str]:
+    return {"TRADEBOT_EXCHANGE__URL": venue.url, "TRADEBOT_EXCHANGE__ENVIRONMENT": "demo"}
+
+
+def test_an_account_is_shown_with_what_others_have_on_it(tmp_path: Path) -> None:
+    with demo_venue(tmp_path, MORNING, account=LEGS) as venue:
+        bot, place = demo_bot(tmp_path, venue), at(venue)
+        done = bot.json("account", **place)
+        seen = done.data
+        assert seen["place"] == f"DEMO LOOPBACK {venue.url.removeprefix('http://')}"
+        assert seen["position_mode"] == "hedge"
+        assert seen["fee_burn"] is True
+        assert {row["asset"]: row["wallet"] for row in seen["balances"]} == {
+            "USDT": "10000",
+            "BNB": "1.5",
+        }
+        held = {(row["symbol"], row["side"]): row["qty"] for row in seen["positions"]}
+        assert held == {("XRP/USDT", "long"): "40", ("XRP/USDT", "short"): "30"}
+        symbols = {row["symbol"]: row for row in seen["symbols"]}
+        assert symbols["BTC/USDT"]["leverage"] == 20
+        assert symbols["XRP/USDT"]["taker_fee"] == "0.0005"
+        assert 0 < seen["weight_used"] < seen["weight_limit"]
+        assert len(done.document["warnings"]) == 2
+        assert venue.key not in done.out
+        assert {row["method"] for row in venue.rows("request")} == {"GET"}
+        assert not bot.data_dir.exists()
+        assert bot.json("account", "--account", "moon", code=2).error["key"] == "--account"
+        wrong = {**place, "TRADEBOT_BINANCE_DEMO_SECRET": venue.secret[::-1]}
+        assert "-1022" in bot("account", "--json", code=3, **wrong).error["message"]
+
+
+def test_orders_of_others_are_shown_to_people_as_well(tmp_path: Path) -> None:
+    with demo_venue(tmp_path, MORNING, account=FOREIGN) as venue:
+        bot = demo_bot(tmp_path, venue)
+        seen = bot.json("account", "--account", "demo", **at(venue)).data
+        assert [(row["id"], row["price"]) for row in seen["orders"]] == [("web_abc", "1500")]
+        shown = bot("account", **at(venue)).out
+        for word in ("one-way", "Balances", "10000", "web_abc", "No positions."):
+            assert word in shown
