@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kits.demo_kit import DemoVenue, demo_bot, demo_venue
+from kits.paper_kit import Bot
 
 LEGS = """
 hedge = true
@@ -35,14 +36,18 @@ client_id = "web_abc"
 MORNING = "2026-11-26T09:30:00Z"
 
 
-def at(venue: DemoVenue) -> dict[str, str]:
-    return {"TRADEBOT_EXCHANGE__URL": venue.url, "TRADEBOT_EXCHANGE__ENVIRONMENT": "demo"}
+def bot_at(folder: Path, venue: DemoVenue) -> Bot:
+    """Return the command with the venue's account configured."""
+    bot = demo_bot(folder, venue)
+    bot.env["TRADEBOT_EXCHANGE__URL"] = venue.url
+    bot.env["TRADEBOT_EXCHANGE__ENVIRONMENT"] = "demo"
+    return bot
 
 
 def test_an_account_is_shown_with_what_others_have_on_it(tmp_path: Path) -> None:
     with demo_venue(tmp_path, MORNING, account=LEGS) as venue:
-        bot, place = demo_bot(tmp_path, venue), at(venue)
-        done = bot.json("account", **place)
+        bot = bot_at(tmp_path, venue)
+        done = bot.json("account")
         seen = done.data
         assert seen["place"] == f"DEMO LOOPBACK {venue.url.removeprefix('http://')}"
         assert seen["position_mode"] == "hedge"
@@ -62,15 +67,15 @@ def test_an_account_is_shown_with_what_others_have_on_it(tmp_path: Path) -> None
         assert {row["method"] for row in venue.rows("request")} == {"GET"}
         assert not bot.data_dir.exists()
         assert bot.json("account", "--account", "moon", code=2).error["key"] == "--account"
-        wrong = {**place, "TRADEBOT_BINANCE_DEMO_SECRET": venue.secret[::-1]}
-        assert "-1022" in bot("account", "--json", code=3, **wrong).error["message"]
+        bot.env["TRADEBOT_BINANCE_DEMO_SECRET"] = venue.secret[::-1]
+        assert "-1022" in bot.json("account", code=3).error["message"]
 
 
 def test_orders_of_others_are_shown_to_people_as_well(tmp_path: Path) -> None:
     with demo_venue(tmp_path, MORNING, account=FOREIGN) as venue:
-        bot = demo_bot(tmp_path, venue)
-        seen = bot.json("account", "--account", "demo", **at(venue)).data
+        bot = bot_at(tmp_path, venue)
+        seen = bot.json("account", "--account", "demo").data
         assert [(row["id"], row["price"]) for row in seen["orders"]] == [("web_abc", "1500")]
-        shown = bot("account", **at(venue)).out
+        shown = bot("account").out
         for word in ("one-way", "Balances", "10000", "web_abc", "No positions."):
             assert word in shown

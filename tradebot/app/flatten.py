@@ -14,7 +14,7 @@ from typing import Any
 
 from tradebot.app.account import Access
 from tradebot.broker import account_view
-from tradebot.broker.account_view import Holdings
+from tradebot.broker.account_view import AccountHoldings
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.errors import ExchangeError, LeftoverError
@@ -65,7 +65,7 @@ class Flattening:
     async def run(self, wait_s: float) -> Rows:
         """Work in rounds until two complete reads show nothing, or the time is up."""
         deadline = self._now + max(wait_s, ARRIVED_S + 2)
-        clean, found, error = 0, Holdings(), "it was not read"
+        clean, found, error = 0, AccountHoldings(), "it was not read"
         while clean < 2:
             begun = self._now
             try:
@@ -92,7 +92,7 @@ class Flattening:
     def _now(self) -> float:
         return self._wire.clock.monotonic()
 
-    def _judge(self, clean: int, found: Holdings, begun: float) -> int:
+    def _judge(self, clean: int, found: AccountHoldings, begun: float) -> int:
         """Count the reads in a row that show nothing; the last one counts only when nothing can still arrive."""
         if not found.is_empty:
             return 0
@@ -110,20 +110,20 @@ class Flattening:
             raise ExchangeError(text)
         await self._wire.sit_out()
 
-    async def _read(self) -> Holdings:
+    async def _read(self) -> AccountHoldings:
         if self._wire.time.is_unknown:
             await self._wire.measure()
         return await account_view.read_holdings(self._wire, Need.PROTECTIVE)
 
     # -- one round -------------------------------------------------------------------------------------
 
-    async def _act(self, found: Holdings) -> None:
+    async def _act(self, found: AccountHoldings) -> None:
         """Do what a read asks for, all symbols at once."""
         names = found.symbols
         self._told(f"closing {', '.join(names)}")
         await asyncio.gather(*(self._act_on(name, found) for name in names))
 
-    async def _act_on(self, symbol: str, found: Holdings) -> None:
+    async def _act_on(self, symbol: str, found: AccountHoldings) -> None:
         """Cancel a symbol's orders and close its positions; stops go only when it reads flat."""
         held = [position for position in found.positions if position.symbol == symbol]
         algos = [order for order in found.algos if order.symbol == symbol]
@@ -183,7 +183,7 @@ class Flattening:
         return reply
 
 
-def rows_of(found: Holdings) -> Rows:
+def rows_of(found: AccountHoldings) -> Rows:
     """Return what is open as the rows of an answer."""
     held = [
         {

@@ -26,7 +26,7 @@ _Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class AccountHoldings:
     """What is open on an account, on every symbol: stops and targets (``algos``), orders, positions."""
 
     algos: tuple[OrderRead, ...] = ()
@@ -45,7 +45,7 @@ class Holdings:
         return not (self.algos or self.orders or self.positions)
 
 
-async def read_holdings(wire: Wire, need: Need = Need.RECONCILE) -> Holdings:
+async def read_holdings(wire: Wire, need: Need = Need.RECONCILE) -> AccountHoldings:
     """Return one complete read: stops, then orders, then positions, one after the other.
 
     ExchangeError where any of it cannot be read.
@@ -53,7 +53,7 @@ async def read_holdings(wire: Wire, need: Need = Need.RECONCILE) -> Holdings:
     algos = await _rows(wire, endpoints.OPEN_ALGOS, rows.read_algo, need)
     orders = await _rows(wire, endpoints.OPEN_ORDERS, rows.read_order, need)
     found = await _rows(wire, endpoints.POSITIONS, rows.read_position, need)
-    return Holdings(algos, orders, tuple(position for position in found if position.qty))
+    return AccountHoldings(algos, orders, tuple(position for position in found if position.qty))
 
 
 async def read_wallet(wire: Wire) -> Decimal:
@@ -117,7 +117,7 @@ class AccountPicture:
     """An account with everything on it. ``weight`` is what is used of the request weight of this minute."""
 
     balances: tuple[Balance, ...]
-    holdings: Holdings
+    holdings: AccountHoldings
     hedged: bool
     multi_assets: bool
     fee_burn: bool

@@ -218,24 +218,22 @@ class Protection:
             self._shared.warn(f"{book.symbol}: stop not taken ({reason}); sending it again")
             self.wake(book)
         elif newest and self._drops_stops and reason == NO_SUCH_ORDER:
-            self._place_again(book)
+            self.vanished(book, tracked)
         elif newest:
             self._give_up(book, f"{book.symbol}: stop {status.value} ({reason}); closing")
 
     def vanished(self, book: InstrumentState, tracked: TrackedOrder) -> None:
-        """Two reads in a row did not show the stop: it may be there, but nothing says that it protects."""
+        """Two reads in a row did not show the stop: it may be there, but nothing says that it protects.
+
+        Where that is known to happen another is placed, and told once a minute.
+        """
         if tracked.order.id != book.stop or book.closing or not self._shared.position(book):
             return
-        if self._drops_stops:
-            self._place_again(book)
-        else:
+        if not self._drops_stops:
             self._give_up(book, f"{book.symbol}: two reads did not show the stop; closing")
-
-    def _place_again(self, book: InstrumentState) -> None:
-        """Replace a stop that the venue has dropped; told once a minute, for it happens again and again."""
-        now = self._shared.now
-        if now >= self.said_at + MINUTE_MS:
-            self.said_at = now
+            return
+        if self._shared.now >= self.said_at + MINUTE_MS:
+            self.said_at = self._shared.now
             self._shared.warn(f"{book.symbol}: the venue has dropped the stop; placing it again")
         self._table.cancel(book.stop, "reads do not show it")
         self.protect(book)
