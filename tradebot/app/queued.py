@@ -23,6 +23,7 @@ from tradebot.app.run import Hosted
 from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
 from tradebot.app.sender import Sender
 from tradebot.core.model.approved import Approved
+from tradebot.core.model.documents import LinksDocument
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.events import (
     ClockChecked,
@@ -61,6 +62,15 @@ class OutsideBroker(Protocol):
         ...
 
 
+@runtime_checkable
+class Linked(Protocol):
+    """Prices or a broker that can tell how their connections stand."""
+
+    def links(self) -> LinksDocument:
+        """Return ``ages`` of streams (ms; None: away), ``banned_until`` (real clock, UTC ms) and what else people may want to see."""
+        ...
+
+
 class QueueRunner(Runner):
     """Hosts runs on a source that the wall clock paces.
 
@@ -93,6 +103,8 @@ class QueueRunner(Runner):
         }
         for run in self.runs:
             run.time = self.time.now
+            parts = [part for part in (self._wall, run.session.broker) if isinstance(part, Linked)]
+            run.links = partial(_links, parts) if parts else None
 
     # -- what comes in ------------------------------------------------------------------------------
 
@@ -402,6 +414,15 @@ def _told(event: Event, now: int) -> Event:
     if isinstance(event, Bar | Quote):
         return event.stamped(now)
     return replace(event, at=now)
+
+
+def _links(parts: Sequence[Linked]) -> LinksDocument:
+    """Return how all connections of a run stand."""
+    found = LinksDocument(ages={})
+    for part in parts:
+        told = part.links()
+        found = {**found, **told, "ages": found["ages"] | told["ages"]}
+    return found
 
 
 def _nothing() -> None:

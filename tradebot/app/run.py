@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.clock import SYSTEM
-from tradebot.core.model.documents import SnapshotDocument, SummaryDocument
+from tradebot.core.model.documents import LinksDocument, SnapshotDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.events import Command, Event, RunStarted, WakeUp
 from tradebot.core.model.money import exact
@@ -45,7 +45,7 @@ class Hosted:
     """A run and what the next commit writes of it. ``observe`` sees every event that had effects.
 
     Of a run ``beside`` another it sees what becomes of hypothetical trades only: the rest is the same. ``latches``
-    are the directories whose HALT file stops its entries, ``account`` is the one it trades (demo or live), None
+    are the directories whose HALT file stops its entries, ``links`` tells how its connections stand, ``account`` is the one it trades (demo or live), None
     for a simulated one.
     """
 
@@ -59,6 +59,7 @@ class Hosted:
         latches: Sequence[Path] = (),
         account: str | None = None,
     ) -> None:
+        self.links: Callable[[], LinksDocument] | None = None
         self.latches = tuple(latches)
         self.account = account
         self.identity = identity
@@ -131,12 +132,15 @@ class Hosted:
         with_state: bool = True,
     ) -> Batch:
         """Return everything since the last batch, with the state to go on from; begin the next one."""
+        seen = view(self.session, label, speed)
+        if self.links is not None:
+            seen["links"] = self.links()
         batch = Batch(
             run=self.identity.run,
             wall=wall,
             events=self.events,
             effects=self.effects,
-            snapshot=view(self.session, label, speed),
+            snapshot=seen,
         )
         if with_state:
             batch.state = {

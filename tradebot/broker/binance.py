@@ -19,9 +19,11 @@ from tradebot.broker.outcomes import Fate, Verdict, judge_order
 from tradebot.broker.private_stream import PrivateStream
 from tradebot.broker.user_events import UNEXPLAINED, Follow, UserEvents
 from tradebot.core.model.approved import Approved
+from tradebot.core.model.documents import AccountSeenDocument, LinksDocument
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
+    AccountRead,
     ClockChecked,
     Event,
     Filled,
@@ -30,6 +32,7 @@ from tradebot.core.model.events import (
     Reconnected,
     VenueNote,
 )
+from tradebot.core.model.money import plain
 from tradebot.core.model.values import Bar, Order, OrderStatus, Purpose, Quote
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
@@ -82,6 +85,7 @@ class BinanceBroker:
         self._obstacle: Obstacle = _none
         self._is_set = False
         self._banned_until = 0
+        self._seen: tuple[int, AccountRead] | None = None
         self._sent: set[str] = set()
         self._busy: set[str] = set()
         self._again: dict[str, Coroutine[Any, Any, None]] = {}
@@ -191,6 +195,14 @@ class BinanceBroker:
         """Tell nothing: the account is read every 30 s."""
         del at
         return ()
+
+    def links(self) -> LinksDocument:
+        """Return how its connections stand, and the account as it was last read whole (JSON values)."""
+        return {
+            "ages": {"account": self._stream.age_ms},
+            "banned_until": self._wire.banned_until,
+            "account": None if self._seen is None else _shown(*self._seen),
+        }
 
     def export_state(self) -> dict[str, Any]:
         """Return how far fills and cash lines were read, and of which key's account."""
@@ -358,6 +370,8 @@ class BinanceBroker:
             self._look_up.learn(event.symbol, event.child_id or event.venue_id, event.order_id)
         elif isinstance(event, Filled):
             self._look_up.learn(event.fill.symbol, event.fill.venue_id, event.fill.order_id)
+        elif isinstance(event, AccountRead) and not event.symbol:
+            self._seen = self._wire.clock.wall_ms(), event
         self._answer(event)
 
     def _see_ban(self) -> None:
@@ -422,6 +436,21 @@ class BinanceBroker:
             if (again := self._again.pop(name, None)) is not None:
                 self._spawn(name, again)
             self._see_ban()
+
+
+def _shown(wall: int, read: AccountRead) -> AccountSeenDocument:
+    """Return what a reading of the account says to people: ``wall`` is when it was read."""
+    return {
+        "wall": wall,
+        "balances": {asset: plain(amount) for asset, amount in read.balances.items()},
+        "positions": [
+            {"symbol": one.symbol, "qty": plain(one.qty), "hedge": one.hedge}
+            for one in read.positions
+            if one.qty
+        ],
+        "orders": len(read.orders),
+        "algo_orders": len(read.algo_orders),
+    }
 
 
 def _nobody(event: Event) -> None:

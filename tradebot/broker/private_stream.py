@@ -83,6 +83,13 @@ class PrivateStream:
             await asyncio.sleep(pause * self._draw.uniform(0.5, 1.0))
             pause = min(pause * 2, BACKOFF_S[1])
 
+    @property
+    def age_ms(self) -> int | None:
+        """For how many ms nothing has been heard, pings left out; None where it is not connected."""
+        if not self.connected:
+            return None
+        return round((self._wire.clock.monotonic() - self._heard) * 1000)
+
     def renew(self, why: str) -> None:
         """Have the connection ended and another made."""
         self._why = why

@@ -19,6 +19,7 @@ from tradebot.app.target import (
     ACCOUNTS,
     ExchangeAccount,
     Request,
+    aimed,
     choose_target,
     latch,
     latch_account,
@@ -54,7 +55,7 @@ def _kill(options: ControlOptions) -> Result:
     request = _request(options, place)
     if options.action == "close-all":
         _confirm(options, request, place)
-        request = _aimed_by_keyring(place, request)
+        request = _aimed_by_keyring(place, aimed(request, place.dirs[0]))
     failed = _latch(place, request)
     if place.unclear:
         return _unclear(place, request, failed)

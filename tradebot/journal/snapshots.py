@@ -97,6 +97,33 @@ class RiskView:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """An account as it was last read whole, at ``wall`` (real clock, UTC ms).
+
+    ``balances`` by asset, ``positions`` signed base units by symbol (with the leg's name in hedge mode).
+    """
+
+    wall: int
+    balances: Mapping[str, Decimal]
+    positions: Mapping[str, Decimal]
+    orders: int
+    algo_orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How a run's connections stood: ``ages`` (ms) by stream since it was heard, None for one that is away.
+
+    ``banned_until`` is the end of a ban (real clock, UTC ms), None without one; ``account`` None where none is
+    traded, or it was not read yet.
+    """
+
+    ages: Mapping[str, int | None]
+    banned_until: int | None = None
+    account: AccountSeen | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a run's engine last told, at market time ``at``, written at ``wall`` (real clock).
 
@@ -122,6 +149,7 @@ class Snapshot:
     positions: tuple[PositionRow, ...]
     risk: RiskView | None
     ghosts: tuple[OpenGhost, ...] = ()
+    links: Links | None = None
 
     @property
     def pnl(self) -> Decimal:
@@ -147,6 +175,7 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
         ),
         "risk": _risk(body["risk"]) if "risk" in body else None,
         "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
+        "links": _links(body["links"]) if "links" in body else None,
     }
     return row_of(Snapshot, parts)
 
@@ -166,4 +195,23 @@ def _risk(body: Mapping[str, Any]) -> RiskView:
         refusals=dict(body.get("refusals", {})),
         paused=dict(body.get("paused", {})),
         next_entry=None if following is None else of_iso(following),
+    )
+
+
+def _links(body: Mapping[str, Any]) -> Links:
+    ages = {str(name): None if age is None else int(age) for name, age in body["ages"].items()}
+    until, seen = body.get("banned_until"), body.get("account")
+    return Links(ages, None if until is None else int(until), None if seen is None else _seen(seen))
+
+
+def _seen(body: Mapping[str, Any]) -> AccountSeen:
+    return AccountSeen(
+        wall=int(body["wall"]),
+        balances={str(asset): Decimal(held) for asset, held in body["balances"].items()},
+        positions={
+            f"{row['symbol']} {row['hedge']}".strip(): Decimal(row["qty"])
+            for row in body["positions"]
+        },
+        orders=int(body["orders"]),
+        algo_orders=int(body["algo_orders"]),
     )

@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from tradebot.core.model.money import exact, quotient_at_8, ratio
+from tradebot.journal.rows import RunRow
 from tradebot.journal.snapshots import Snapshot
 from tradebot.journal.view import TradeRow
 from tradebot.tui.feed import NEWEST, View
-from tradebot.tui.figures import UNKNOWN, figure, gain, signed, tint, usd
+from tradebot.tui.figures import UNKNOWN, figure, gain, quantity, signed, tint, usd
 from tradebot.tui.grid import Grid
 from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
@@ -49,7 +50,15 @@ class AccountPage(Page):
 
 
 def _title(view: View) -> str:
-    return "Account" if view.run is None else f"Simulated account of {view.run.id}"
+    if view.run is None:
+        return "Account"
+    kind = f"{view.run.venue.capitalize()}" if _is_traded(view.run) else "Simulated"
+    return f"{kind} account of {view.run.id}"
+
+
+def _is_traded(run: RunRow) -> bool:
+    """Whether a run trades an account at an exchange."""
+    return run.venue not in ("local", "none")
 
 
 def balance_lines(view: View) -> list[Line]:
@@ -62,7 +71,25 @@ def balance_lines(view: View) -> list[Line]:
         pairs = [*_balances(view, shown), *_performance(view, shown)]
     half = -(-len(pairs) // 2)
     left, right = pairs[:half], pairs[half:]
-    return [_row(one, other) for one, other in zip(left, [*right, None][:half], strict=True)]
+    lines = [_row(one, other) for one, other in zip(left, [*right, None][:half], strict=True)]
+    return [*lines, *exchange_lines(view, shown)]
+
+
+def exchange_lines(view: View, shown: Snapshot) -> list[Line]:
+    """Return what the exchange itself said of the account last: balances, all that is open, and when."""
+    if view.run is None or not _is_traded(view.run):
+        return []
+    seen = None if shown.links is None else shown.links.account
+    if seen is None:
+        return [(("exchange         ", "dim"), ("it was not read yet", "warn"))]
+    balances = ", ".join(f"{figure(held)} {asset}" for asset, held in seen.balances.items())
+    held = ", ".join(f"{name} {quantity(qty)}" for name, qty in seen.positions.items())
+    age = max(0, view.wall - seen.wall) // 1000
+    resting = f"{seen.orders} orders, {seen.algo_orders} stops and targets"
+    return [
+        (("exchange         ", "dim"), (f"{balances}  read {age}s ago", "")),
+        (("held there       ", "dim"), (f"{held or 'nothing'}; {resting}", "")),
+    ]
 
 
 def _row(one: tuple[str, str, str], other: tuple[str, str, str] | None) -> Line:

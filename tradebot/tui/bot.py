@@ -87,6 +87,7 @@ def engine_lines(view: View, width: int) -> list[Line]:
         *wrapped("trading", _trading(view), width, "alarm" if view.halts else "up"),
         _pair("run", f"{run.id} ({run.mode}, {run.venue}), begun {clock(run.started)}Z"),
         *wrapped("market", f"{run.market}, {_speed(view)}", width),
+        *_streams(view, width),
         _pair("strategy", f"{run.strategy} on {strategy.get('timeframe', '-')} bars"),
         *wrapped("params", parameters(run.strategy, strategy.get("params", {})), width),
         _pair("next bar", next_bar(view)),
@@ -122,6 +123,20 @@ def _speed(view: View) -> str:
         return "speed unknown"
     speed = view.snapshot.speed
     return "as fast as it goes" if speed is None else f"{speed:g} market minutes a minute"
+
+
+def _streams(view: View, width: int) -> list[Line]:
+    """Return how long ago each stream was heard, and how long a ban still lasts; nothing without an exchange."""
+    links = None if view.snapshot is None or not view.live else view.snapshot.links
+    if links is None:
+        return []
+    ages = (
+        f"{name} {'AWAY' if age is None else f'{age / 1000:.0f}s'}"
+        for name, age in sorted(links.ages.items())
+    )
+    banned = view.banned_s(view.wall)
+    text = ", ".join([*([f"BANNED for {banned:.0f}s more"] if banned else ()), *ages])
+    return wrapped("streams", text, width, "alarm" if banned else "")
 
 
 def next_bar(view: View) -> str:

@@ -143,6 +143,13 @@ class View:
             return None
         return max(0.0, (wall - self.fresh) / 1000)
 
+    def banned_s(self, wall: int) -> float:
+        """Return for how many seconds the exchange still answers nobody here; 0 where it does, or no engine runs."""
+        links = None if self.snapshot is None or not self.live else self.snapshot.links
+        if links is None or links.banned_until is None:
+            return 0.0
+        return max(0.0, (links.banned_until - wall) / 1000)
+
     def hung(self, wall: int) -> bool:
         """Whether the engine holds its lock but gives no sign of life."""
         age = self.beat_age(wall)

@@ -60,7 +60,11 @@ def _mode(mode: str) -> Span:
 
 def _market(label: str, wide: bool) -> list[Span]:
     name = label.partition(" (")[0]
-    return [(clip(name, 28 if wide else 16), "warn")]
+    if (
+        not wide and ":" in name.rpartition(" ")[2]
+    ):  # where room is short its address is on the Bot view
+        name = name.rpartition(" ")[0]
+    return [(clip(name, 32 if wide else 16), "warn")]
 
 
 def _day(view: View, wide: bool) -> list[Span]:
@@ -81,7 +85,10 @@ def _drawdown(view: View, wide: bool) -> list[Span]:
 
 
 def _feed(view: View, wall: int, wide: bool) -> list[Span]:
-    """Return the age of the prices, or how the run ended."""
+    """Return how long a ban still lasts, else the age of the prices, or how the run ended."""
+    banned = view.banned_s(wall)
+    if banned:
+        return [("  " if wide else " ", ""), (f"BANNED {banned:.0f}s", "alarm")]
     age = view.feed_age(wall)
     if age is None or view.run is None:
         return []

@@ -139,6 +139,12 @@ class Wire:
         """Seconds for which nothing may be sent or connected: the exchange has banned this address; else 0."""
         return max(0.0, (self.budget.banned_until - self.time.now()) / 1000)
 
+    @property
+    def banned_until(self) -> int | None:
+        """When a ban ends by the real clock (UTC ms); None without one."""
+        left = self.banned_s
+        return self.clock.wall_ms() + round(left * 1000) if left else None
+
     async def sit_out(self) -> None:
         """Wait for the end of a ban, if there is one: it may be made longer meanwhile."""
         while (left := self.banned_s) > 0:

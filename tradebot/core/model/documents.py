@@ -157,6 +157,24 @@ class OpenGhostDocument(TypedDict):
     pnl: str | None
 
 
+class AccountSeenDocument(TypedDict):
+    """An account as it was last read whole; ``wall`` is when (real clock, UTC ms)."""
+
+    wall: int
+    balances: dict[str, str]
+    positions: list[dict[str, str]]
+    orders: int
+    algo_orders: int
+
+
+class LinksDocument(TypedDict):
+    """How connections stood: ``ages`` of streams (ms; None: away), ``banned_until`` (real clock, UTC ms)."""
+
+    ages: dict[str, int | None]
+    banned_until: NotRequired[int | None]
+    account: NotRequired[AccountSeenDocument | None]
+
+
 class SnapshotDocument(TypedDict):
     """What readers see of a running engine; ``at`` is market time (UTC ms), ``speed`` a number or "max"."""
 
@@ -176,3 +194,4 @@ class SnapshotDocument(TypedDict):
     prices: dict[str, str]
     positions: list[PositionDocument]
     ghosts: NotRequired[list[OpenGhostDocument]]
+    links: NotRequired[LinksDocument]

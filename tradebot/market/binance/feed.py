@@ -84,6 +84,10 @@ class BinanceFeed:
         self._lost = False
         self.streams: tuple[Stream, ...] = ()
 
+    def ages(self) -> dict[str, int]:
+        """Return by stream for how many ms it has said nothing."""
+        return self._silence.ages(self._now())
+
     def _now(self) -> int:
         """Return milliseconds of the clock that only goes forward."""
         return round(self._wire.clock.monotonic() * 1000)

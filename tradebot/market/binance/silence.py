@@ -41,6 +41,13 @@ class Silence:
         """Return the silent streams of a symbol."""
         return tuple(sorted(stream for name, stream in self._silent if name == symbol))
 
+    def ages(self, now: int) -> dict[str, int]:
+        """Return by stream for how many ms the symbol that was heard longest ago has said nothing."""
+        found: dict[str, int] = {}
+        for (_, stream), heard in self._heard.items():
+            found[stream] = max(found.get(stream, 0), now - heard)
+        return found
+
     def is_dead(self, stream: str, now: int, patience_ms: int) -> bool:
         """Whether no symbol has had a message of a stream for so long, nor was its connection made anew."""
         heard = [at for (_, name), at in self._heard.items() if name == stream]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from tradebot.core.model.documents import LinksDocument
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import MINUTE_MS, Bar, Instrument, MarkBar, Quote
 from tradebot.market.binance.feed import BinanceFeed, Put, Start
@@ -76,6 +77,7 @@ class BinanceSource:
         self._wire = wire
         self._rest = Rest(wire, interval)
         self._opened = False
+        self._feed: BinanceFeed | None = None
         self._timeframe = timeframe
         self._back = max((warmup + 1) * timeframe, HISTORY_BARS * interval)
         self._plays = plays
@@ -117,7 +119,13 @@ class BinanceSource:
     async def feed(self, put: Put, since: int | None) -> None:
         """Hand on steps until cancelled; bars after ``since`` first."""
         start = self._start(since)
-        await BinanceFeed(self._rest, self.interval, start, self._hooks, self._draw).run(put)
+        self._feed = BinanceFeed(self._rest, self.interval, start, self._hooks, self._draw)
+        await self._feed.run(put)
+
+    def links(self) -> LinksDocument:
+        """Return how its connections stand: ages of streams (ms), and a ban's end (real clock, UTC ms)."""
+        ages: dict[str, int | None] = {} if self._feed is None else {**self._feed.ages()}
+        return {"ages": ages, "banned_until": self._wire.banned_until}
 
     def _start(self, since: int | None) -> Start:
         now = self._wire.time.now()
