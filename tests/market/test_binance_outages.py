@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from tradebot.app.venue import file_feed, simulated_feed
 from tradebot.core.model.effects import FillBooked
 from tradebot.core.model.events import ClockChecked, FeedStatus, FundingPaid
 from tradebot.core.model.values import MINUTE_MS, Bar, MarkBar, Quote
-from tradebot.market.binance import streams
+from tradebot.market.binance import backoff, streams
 from tradebot.venue.prices import PriceFeed
 from tradebot.venue.rules import make_rule
+from tradebot.wire import client
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 START = 1_789_487_820_000  # 2026-09-15T15:57Z
@@ -38,6 +40,22 @@ def crashing(folder: Path) -> Callable[[int], PriceFeed]:
         f"{FUNDING - 8 * 60 * MINUTE_MS},8,0.0001\n{FUNDING},8,0.0005\n"
     )
     return lambda now: file_feed([klines, funding], None, now, aligned=True)
+
+
+async def test_nobody_dials_while_the_address_is_banned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LOOK_S", 0.01)
+    monkeypatch.setattr(backoff, "LEAST_S", 0.01)
+    async with scene(lambda now: simulated_feed((BTC,), 1, now), START, (BTC,)) as made:
+        await made.listen()
+        wire = made.source._wire
+        wire.budget.banned_until = made.clock.now() + 5_000
+        made.venue.streams.close("", 1006)
+        await made.until(lambda: made.venue.streams.count == 0)
+        await asyncio.sleep(0.3)  # thirty times as long as a try would take
+        assert made.venue.streams.count == 0
+        assert wire.banned_s == 5
+        made.clock.advance(5_001)
+        await made.until(lambda: made.venue.streams.count == 3)
 
 
 async def test_a_run_that_was_killed_plays_what_it_missed(tmp_path: Path) -> None:

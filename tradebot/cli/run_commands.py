@@ -73,7 +73,7 @@ def _paper(options: RunOptions, signals: Signals) -> int:
         account=account,
     )
     ending = _host(host_setup, options, signals)
-    result = ghost_result(_paper_result(ending, source, config), ending, config)
+    result = ghost_result(_paper_result(ending, source, config, account), ending, config)
     code = show(result, as_json=options.common.json)
     return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
 
@@ -194,10 +194,24 @@ def _say(text: str) -> None:
 # -- answers ------------------------------------------------------------------------------------
 
 
-def _paper_result(ending: Ending, source: Prices, config: Config) -> Result:
+def _left_open(ending: Ending, account: TradedAccount | None) -> list[str]:
+    """Say what an account still holds: nobody watches it any more, only its stops at the exchange do."""
+    if account is None or not ending.positions:
+        return []
+    held = ", ".join(f"{row['symbol']} {row['side']} {row['qty']}" for row in ending.positions)
+    name = account.access.environment
+    goes = "the next start goes on with it" if ending.state == "interrupted" else "this run is over"
+    text = f"the {name} account still holds {held}, with its stops at the exchange: {goes}"
+    return [f"{text}; `tradebot close-all --account {name}` closes it"]
+
+
+def _paper_result(
+    ending: Ending, source: Prices, config: Config, account: TradedAccount | None = None
+) -> Result:
     trades: list[dict[str, Any]] = []
     idle: list[str] = []
     run = str(ending.summary["run"])
+    left = _left_open(ending, account)
     with (
         suppress(JournalError) if ending.error else nullcontext()
     ):  # the first error is the one to tell
@@ -213,7 +227,7 @@ def _paper_result(ending: Ending, source: Prices, config: Config) -> Result:
     return Result(
         str(ending.summary["mode"]),
         data,
-        [*source.warnings(ending.positions), *ending.warnings, *idle],
+        [*source.warnings(ending.positions), *ending.warnings, *idle, *left],
         text=render(ending.summary, ending.positions, trades, ending.hashes),
         error=ending.error,
     )
