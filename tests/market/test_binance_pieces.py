@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradebot.core.model.events import FundingRate
+from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, MarkBar, Quote
 from tradebot.market.binance.assembly import CLOSED_MS, Assembly
 from tradebot.market.binance.backoff import LEAST_S, MOST_S, Backoff
@@ -19,6 +20,9 @@ from tradebot.market.binance.deafness import DEAF_MS, Deafness
 from tradebot.market.binance.following import Following
 from tradebot.market.binance.messages import MarkPrice, Touch
 from tradebot.market.binance.silence import SILENT_MS, Silence
+from tradebot.market.binance.source import BinanceSource, MarketRules
+from tradebot.wire.client import Wire
+from tradebot.wire.hosts import find_hosts
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 T0 = 1_746_057_600_000
@@ -261,3 +265,13 @@ def test_bars_that_were_heard_go_out_alone(heard: int | None) -> None:
     one = followed(heard=heard)
     one.pending = [bar(1), bar(2)]
     assert [len(step) for step in one.steps({}, one.missed)] == [1, 1]
+
+
+def test_a_source_shows_no_bar_again_that_was_seen_after_the_state_was_saved() -> None:
+    """An account's state is saved once a minute; what it saw after that is in the log."""
+    wire = Wire(find_hosts("demo", "http://127.0.0.1:9"))
+    rules = MarketRules({BTC: INSTRUMENTS[BTC]}, 0)
+    source = BinanceSource(wire, rules, MINUTE_MS, MINUTE_MS, 0, plays=False)
+    source._played["bars"] = {BTC: T0}
+    assert source._start(T0 + 2 * MINUTE_MS).bars == {BTC: T0 + 2 * MINUTE_MS}
+    assert source._start(T0 - MINUTE_MS).bars == {BTC: T0}

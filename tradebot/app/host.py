@@ -234,7 +234,7 @@ async def _runner(
     """Begin or take up the runs of all modes; return their runner and the source's cursor."""
     hosted: list[Hosted] = []
     starts: list[_Beginning] = []
-    states: list[dict[str, Any]] = []
+    states: list[dict[str, Any] | None] = []
     words: list[str] = []
     for mode, before in reversed(list(zip(setup.modes, previous, strict=True))):
         # the first mode is begun last: it is the newest run then, which is what people are shown
@@ -244,14 +244,13 @@ async def _runner(
         starts.insert(0, start)
         hosted.insert(0, _hosted(setup, identity, start.session, beside=beside))
         words = start.words + words
-        if start.state is not None:
-            states.insert(0, start.state.body)
+        states.insert(0, None if start.state is None else start.state.body)
     wall = is_wall(setup.source)
     make = QueueRunner if wall else Runner
     runner = make(
         hosted, journal, setup.source, data_dir, setup.pace, setup.clock, heartbeat, setup.said
     )
-    cursor = runner.restore(states) if states else None
+    cursor = runner.restore(states)
     if isinstance(runner, QueueRunner):
         _prepare(runner, path, [start.state for start in starts])
     if setup.said is not None:

@@ -17,6 +17,7 @@ from tradebot.app.books import check_books
 from tradebot.app.faults import bar_error
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.run import Hosted, shape
+from tradebot.app.target import ACCOUNTS
 from tradebot.config import Config
 from tradebot.core.model.effects import Effect, SignalJudged
 from tradebot.core.model.errors import JournalError, UsageError
@@ -42,7 +43,8 @@ def previous_runs(
 ) -> list[RunRow | None]:
     """Return the interrupted run of each mode that can go on; ``modes`` say where their orders go.
 
-    Several go on together only if all stand at one place of the feed; else all begin anew.
+    Several go on together only if all stand at one place of the feed; else all begin anew. Where an account is
+    traded none does: prices come as they happen, and the account's run, the first one, goes on whatever stands beside it.
     """
     with Reader(path) as reader:
         found = [
@@ -50,6 +52,8 @@ def previous_runs(
             for mode, venue in modes.items()
         ]
         places = [_place(reader, run) for run in found]
+    if any(venue in ACCOUNTS for venue in modes.values()):
+        return found if found[0] is not None else [None] * len(modes)
     if all(place == places[0] for place in places):
         return found
     if said is not None:

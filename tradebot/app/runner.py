@@ -139,12 +139,16 @@ class Runner:
         self._stop_why = self._stop_why or why
         self._stop.set()
 
-    def restore(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Take over the runs' journalled states, of one moment; return the source's cursor then."""
+    def restore(self, states: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
+        """Take over the journalled states of the runs that go on; return the source's cursor of the first of them."""
+        cursor: dict[str, Any] | None = None
         for run, state in zip(self.runs, states, strict=True):
+            if state is None:
+                continue
             run.restore(state)
-        self.first = states[0]["first"]
-        return dict(states[0]["cursor"])
+            if cursor is None:
+                self.first, cursor = state["first"], dict(state["cursor"])
+        return cursor
 
     def _say(self, text: str) -> None:
         if self._said is not None:

@@ -133,8 +133,10 @@ class BinanceSource:
         known = {bar.symbol: bar.open_time for bar in self._past} | self._played["bars"]
         self._past = []
         begun = now if since is None else since + self.interval
+        seen = newest if since is None else since
         return Start(
-            bars={s: known.get(s, newest if since is None else since) for s in self.symbols},
+            # an account's state is saved once a minute only: what was seen since must not be shown again
+            bars={s: max(known.get(s, seen), since or 0) for s in self.symbols},
             funded={s: self._played["funded"].get(s, begun) for s in self.symbols},
             heard=dict(self._played["heard"]),
             plays=self._plays,
