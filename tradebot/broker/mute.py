@@ -45,9 +45,9 @@ class MuteBroker:
         del asked, at
         return ()
 
-    def read_back(self, symbol: str, at: int) -> Sequence[Event]:
+    def read_back(self, symbol: str, at: int, trade_id: int = 0) -> Sequence[Event]:
         """Read nothing."""
-        del symbol, at
+        del symbol, at, trade_id
         return ()
 
     def read_account(self, at: int) -> Sequence[Event]:
