@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 from tradebot.broker import figures, rows
 from tradebot.broker.figures import MALFORMED
 from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
+from tradebot.core.model.documents import AccountSeenDocument
 from tradebot.core.model.errors import ExchangeError
+from tradebot.core.model.events import AccountRead
+from tradebot.core.model.money import plain
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
@@ -178,3 +181,18 @@ def _flag_of(name: str) -> Callable[[Any], bool]:
 def _fees(row: Any) -> FeeRates:
     maker, taker = row["makerCommissionRate"], row["takerCommissionRate"]
     return FeeRates(figures.symbol(row["symbol"]), figures.number(maker), figures.number(taker))
+
+
+def account_document(wall: int, read: AccountRead) -> AccountSeenDocument:
+    """Return what a reading of the account says to people: ``wall`` is when it was read."""
+    return {
+        "wall": wall,
+        "balances": {asset: plain(amount) for asset, amount in read.balances.items()},
+        "positions": [
+            {"symbol": one.symbol, "qty": plain(one.qty), "hedge": one.hedge}
+            for one in read.positions
+            if one.qty
+        ],
+        "orders": len(read.orders),
+        "algo_orders": len(read.algo_orders),
+    }

@@ -13,13 +13,14 @@ from typing import Any
 
 from tradebot.broker import parameters, rows
 from tradebot.broker.account_reader import AccountReader, ReadSoFar
+from tradebot.broker.account_view import account_document
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
 from tradebot.broker.outcomes import Fate, Verdict, judge_order
 from tradebot.broker.private_stream import PrivateStream
 from tradebot.broker.user_events import UNEXPLAINED, Follow, UserEvents
 from tradebot.core.model.approved import Approved
-from tradebot.core.model.documents import AccountSeenDocument, LinksDocument
+from tradebot.core.model.documents import LinksDocument
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
@@ -32,7 +33,6 @@ from tradebot.core.model.events import (
     Reconnected,
     VenueNote,
 )
-from tradebot.core.model.money import plain
 from tradebot.core.model.values import Bar, Order, OrderStatus, Purpose, Quote
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
@@ -201,7 +201,7 @@ class BinanceBroker:
         return {
             "ages": {"account": self._stream.age_ms},
             "banned_until": self._wire.banned_until,
-            "account": None if self._seen is None else _shown(*self._seen),
+            "account": None if self._seen is None else account_document(*self._seen),
         }
 
     def export_state(self) -> dict[str, Any]:
@@ -436,21 +436,6 @@ class BinanceBroker:
             if (again := self._again.pop(name, None)) is not None:
                 self._spawn(name, again)
             self._see_ban()
-
-
-def _shown(wall: int, read: AccountRead) -> AccountSeenDocument:
-    """Return what a reading of the account says to people: ``wall`` is when it was read."""
-    return {
-        "wall": wall,
-        "balances": {asset: plain(amount) for asset, amount in read.balances.items()},
-        "positions": [
-            {"symbol": one.symbol, "qty": plain(one.qty), "hedge": one.hedge}
-            for one in read.positions
-            if one.qty
-        ],
-        "orders": len(read.orders),
-        "algo_orders": len(read.algo_orders),
-    }
 
 
 def _nobody(event: Event) -> None:
