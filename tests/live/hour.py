@@ -151,11 +151,13 @@ def tend(party: Party, folder: Path) -> None:
         subprocess.run([str(TRADEBOT), *words], capture_output=True, check=False, env=env)
 
 
-def play(folder: Path, minutes: float, seed: int = 1) -> tuple[list[Party], DemoVenue]:
+def play(
+    folder: Path, minutes: float, seed: int = 1, clock: str = CLOCK
+) -> tuple[list[Party], DemoVenue]:
     """Run all three at once for so long; return them, ended, with the venue as it was at the end."""
     rules = folder / "faults.toml"
     rules.write_text(as_toml(faults(minutes)))
-    with demo_venue(folder, CLOCK, "--faults", str(rules), "--seed", str(seed)) as venue:
+    with demo_venue(folder, clock, "--faults", str(rules), "--seed", str(seed)) as venue:
         parties = [
             begin(folder, venue, name, (*words, "--for", f"{round(minutes * 60)}s"))
             for name, words in RUNS.items()
@@ -297,10 +299,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clock", default=CLOCK, help="the venue's time at the start")
     parser.add_argument("--folder", type=Path, required=True)
     words = parser.parse_args()
     words.folder.mkdir(parents=True, exist_ok=True)
-    parties, venue = play(words.folder, words.minutes, words.seed)
+    parties, venue = play(words.folder, words.minutes, words.seed, words.clock)
     differences = compare(parties[0], venue)
     print(json.dumps(report(parties, venue, differences), indent=1, default=str))  # noqa: T201
     good = not differences and all(party.code == party.verified == 0 for party in parties)
