@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from kits.demo_kit import DemoVenue, demo_bot, demo_venue
 from kits.paper_kit import Bot
 
@@ -32,6 +33,8 @@ price = "1500"
 client_id = "web_abc"
 """
 
+
+pytestmark = pytest.mark.slow
 
 MORNING = "2026-11-26T09:30:00Z"
 

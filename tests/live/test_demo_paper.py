@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
 from kits.demo_kit import demo_bot, demo_venue, demo_words
 from kits.paper_kit import LONG
+
+pytestmark = pytest.mark.slow
 
 MORNING = "2026-11-26T09:30:40Z"
 """Twenty seconds before a bar closes, hours away from the blackout and from funding."""
