@@ -182,6 +182,8 @@ WRONG = {
     "risk.live.stop_required": ["false", '"off"'],
     "exchange.url": ['"http://example.com"', '"127.0.0.1:80"', '"http://10.0.0.1"', "1"],
     "exchange.environment": ['"testnet"'],
+    "exchange.demo_rest": ['"https://fapi.binance.com"', '"wss://demo-fapi.binance.com"', "1"],
+    "exchange.demo_stream": ['"https://demo-fstream.binance.com"', '"wss://example.com"'],
     "live.enabled": ['"true"'],
     "log.keep_days": ["0"],
     "strategy.timeframe": ['"2m"'],

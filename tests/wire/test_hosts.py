@@ -10,7 +10,7 @@ from tradebot.wire.hosts import DEMO, LIVE, find_hosts
 
 def test_each_environment_has_its_own_addresses() -> None:
     assert find_hosts("live") is LIVE
-    assert find_hosts("demo") is DEMO
+    assert find_hosts("demo") == DEMO
     assert not LIVE.loopback
     assert not DEMO.loopback
     assert LIVE.ccxt_urls()["fapiPrivateV3"] == "https://fapi.binance.com/fapi/v3"
@@ -49,3 +49,22 @@ def test_no_other_address_does(url: str) -> None:
 def test_local_needs_an_address() -> None:
     with pytest.raises(ConfigError, match="needs the address"):
         find_hosts("local")
+
+
+def test_demo_hosts_may_be_others_of_binance_and_never_those_of_real_money() -> None:
+    moved = find_hosts(
+        "demo", "", "https://testnet.binancefuture.com", "wss://fstream.binancefuture.com"
+    )
+    assert moved.ccxt_urls()["fapiPrivate"] == "https://testnet.binancefuture.com/fapi/v1"
+    assert moved.stream_url("private") == "wss://fstream.binancefuture.com/private/ws"
+    for wrong in (
+        "https://fapi.binance.com",
+        "http://demo-fapi.binance.com",
+        "https://demo-fapi.binance.com.example.com",
+        "https://demo.example.com",
+        "https://demo-fapi.binance.com/elsewhere",
+        "https://me@demo-fapi.binance.com",
+        "nonsense",
+    ):
+        with pytest.raises(ConfigError, match="no host of Demo Trading"):
+            find_hosts("demo", "", wrong)

@@ -53,8 +53,8 @@ class Access:
         return Wire(self.hosts, clock=clock, api_key=self.api_key)
 
 
-def find_access(environment: str, url: str = "") -> Access:
-    """Return the way to an account, at ``url`` (a venue on this machine) or at Binance.
+def find_access(environment: str, url: str = "", demo: tuple[str, str] = ("", "")) -> Access:
+    """Return the way to an account, at ``url`` (a venue on this machine) or at Binance; ``demo`` are Demo Trading's hosts.
 
     UsageError where there is no key to it.
     """
@@ -62,13 +62,13 @@ def find_access(environment: str, url: str = "") -> Access:
     found = find_key(account)
     if found is None:
         key, secret = NAMES[account]
-        demo = " --demo" if environment == "demo" else ""
+        option = " --demo" if environment == "demo" else ""
         raise UsageError(
             f"there is no key to the {environment} account",
-            hint=f"tradebot keys set{demo}, or set {key} and {secret} (or {key}_FILE and {secret}_FILE)",
+            hint=f"tradebot keys set{option}, or set {key} and {secret} (or {key}_FILE and {secret}_FILE)",
             key=key,
         )
-    return Access(find_hosts(account, url), found.api_key, url)
+    return Access(find_hosts(account, url, *demo), found.api_key, url)
 
 
 def look_at(access: Access, symbols: Sequence[str], clock: Clock = SYSTEM) -> AccountPicture:

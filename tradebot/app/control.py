@@ -205,7 +205,7 @@ def close_account(
         closed = _by_engine(data_dir, request, wait_s, told, ended)
         how = _why_without(ended) if closed is None else closed.how
     try:
-        access = find_access(target.environment, target.url)
+        access = find_access(target.environment, target.url, target.demo)
     except TradebotError as error:
         raise LeftoverError(
             f"trading is halted, but what {target} holds cannot be told: {error.message}",

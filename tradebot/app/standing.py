@@ -135,7 +135,8 @@ def simulated_stand(data_dir: Path) -> bool:
 
 def account_of(run: RunRow) -> ExchangeAccount:
     """Return the account that a run trades; JournalError where its configuration cannot be read."""
-    return ExchangeAccount(run.venue, _configured(run).exchange.url)
+    exchange = _configured(run).exchange
+    return ExchangeAccount(run.venue, exchange.url, exchange.demo)
 
 
 async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[PositionDocument]:

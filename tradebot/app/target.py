@@ -46,11 +46,13 @@ class SimulatedRuns:
 class ExchangeAccount:
     """The account at an exchange, demo or live: what it holds only the exchange can tell.
 
-    ``url`` is where it is instead of at Binance: a venue on this machine.
+    ``url`` is where it is instead of at Binance: a venue on this machine. ``demo`` are Demo Trading's hosts, for
+    requests and for streams, where they are not the usual ones.
     """
 
     environment: str
     url: str = ""
+    demo: tuple[str, str] = ("", "")
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -84,10 +86,11 @@ def choose_target(
     environment: str,
     env: Mapping[str, str],
     url: str = "",
+    demo: tuple[str, str] = ("", ""),
 ) -> Target:
     """Return what was asked for, else the configured account if there is a key to it, else paper.
 
-    ``environment`` and ``url`` are what is configured. Raises UsageError for an unknown account, and for an account and a run at once.
+    ``environment``, ``url`` and ``demo`` are what is configured. Raises UsageError for an unknown account, and for an account and a run at once.
     """
     if account is not None and account not in ACCOUNTS:
         raise UsageError(f'there is no account "{account}"', hint=f"one of {', '.join(ACCOUNTS)}")
@@ -97,9 +100,9 @@ def choose_target(
             hint="either --account, or --run or --paper",
         )
     if account is not None:
-        return ExchangeAccount(account, url)
+        return ExchangeAccount(account, url, demo)
     if run is None and not paper and _is_configured(environment, env):
-        return ExchangeAccount(environment, url)
+        return ExchangeAccount(environment, url, demo)
     return SimulatedRuns(run, strictly=paper)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +21,47 @@ from tradebot.disk import kind_of
 from tradebot.guard.registry import registered
 
 FILE_NAME = "bot.toml"
+DEMO_HOSTS = ("demo_rest", "demo_stream")
 
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
     """The directories a kill command latches. ``unclear`` says why more than one may be meant.
 
-    ``environment`` and ``url`` are those of ``[exchange]`` as far as they could be read.
+    ``environment``, ``url`` and ``demo`` (hosts) are those of ``[exchange]`` as far as they could be read.
     """
 
     dirs: tuple[Path, ...]
     unclear: str = ""
     environment: str = "local"
     url: str = ""
+    demo: tuple[str, str] = ("", "")
 
 
 def find(data_dir: Path | None, config: Path | None, env: Mapping[str, str]) -> Whereabouts:
     """Return where a kill command has to latch. Raises nothing: a latch too many can be resumed."""
     tables, base, problem = _read(config, env)
-    environment = _text(tables, "exchange", "environment", env) or "local"
-    url = _text(tables, "exchange", "url", env)
     named = data_dir or _named(tables, base, env)
-    if named is not None:
-        return Whereabouts((named.expanduser(),), environment=environment, url=url)
-    return _everywhere(problem, environment, url)
+    found = _everywhere(problem) if named is None else Whereabouts((named.expanduser(),))
+    demo_rest, demo_stream = (_text(tables, "exchange", key, env) for key in DEMO_HOSTS)
+    return replace(
+        found,
+        environment=_text(tables, "exchange", "environment", env) or "local",
+        url=_text(tables, "exchange", "url", env),
+        demo=(demo_rest, demo_stream),
+    )
 
 
-def _everywhere(problem: str, environment: str, url: str) -> Whereabouts:
+def _everywhere(problem: str) -> Whereabouts:
     """Return the platform's directory, and with it every engine that runs, if any may be meant."""
     default = platformdirs.user_data_path("tradebot", appauthor=False)
     if not problem and may_run(default):
-        return Whereabouts((default,), environment=environment, url=url)
+        return Whereabouts((default,))
     mine = os.path.realpath(default)
     others = [path for path in registered() if os.path.realpath(path) != mine and may_run(path)]
     if others and not problem:
         problem = "no engine runs on the default data directory, but elsewhere"
-    return Whereabouts((*others, default), problem, environment, url)
+    return Whereabouts((*others, default), problem)
 
 
 def _named(tables: Mapping[str, Any], base: Path, env: Mapping[str, str]) -> Path | None:

@@ -27,7 +27,7 @@ def account(common: Common, name: str | None) -> int:
     from tradebot.app.account import find_access, look_at
     from tradebot.market.binance.source import place_of
 
-    access = find_access(_chosen(name, config), config.exchange.url)
+    access = find_access(_chosen(name, config), config.exchange.url, config.exchange.demo)
     picture = look_at(access, config.market.symbols)
     data = {
         "account": access.environment,

@@ -78,7 +78,7 @@ def _aimed_by_keyring(place: Whereabouts, request: Request) -> Request:
     _latch(place, replace(request, name="halt"))
     if _key_of(place.environment) is None:
         return request
-    return replace(request, target=ExchangeAccount(place.environment, place.url))
+    return replace(request, target=ExchangeAccount(place.environment, place.url, place.demo))
 
 
 def _key_of(environment: str) -> Found | None:
@@ -186,7 +186,10 @@ def _complaining(result: Result, options: ControlOptions) -> Result:
 def _request(options: ControlOptions, place: Whereabouts) -> Request:
     target = choose_target(
         *(options.account, options.run, options.paper),
-        *(place.environment, os.environ, place.url),
+        place.environment,
+        os.environ,
+        place.url,
+        place.demo,
     )
     reason = _legible(options.reason) or ("close-all" if options.action == "close-all" else "")
     return Request(options.action, options.who, reason, target, _review(options))

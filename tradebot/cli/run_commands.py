@@ -104,7 +104,7 @@ def _market(
         return choose_prices(options.files, options.symbols, config, spec), None
     from tradebot.app.account import TradedAccount, find_access
 
-    access = find_access("demo", config.exchange.url)
+    access = find_access("demo", config.exchange.url, config.exchange.demo)
     wire = access.wire()
     source = exchange_prices(wire, config, spec, traded=True)
     leverage = config.limits(source.symbols).leverage or 1

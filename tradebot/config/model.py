@@ -29,6 +29,7 @@ from pydantic import (
 from tradebot.config.origin import DEFAULT, Origin
 from tradebot.config.values import (
     choice,
+    demo_host,
     fee,
     flag,
     hours,
@@ -43,6 +44,7 @@ from tradebot.config.values import (
 from tradebot.core.model.money import plain
 from tradebot.core.risk import ceilings
 from tradebot.core.risk.limits import Limits, is_looser
+from tradebot.wire.hosts import DEMO
 
 TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 PAPER = Limits.paper()
@@ -248,6 +250,13 @@ class Exchange(Section):
         Literal["local", "demo", "live"], BeforeValidator(choice("local", "demo", "live"))
     ] = "local"
     url: Annotated[str, BeforeValidator(loopback_url)] = ""
+    demo_rest: Annotated[str, BeforeValidator(demo_host("https"))] = DEMO.rest
+    demo_stream: Annotated[str, BeforeValidator(demo_host("wss"))] = DEMO.stream
+
+    @property
+    def demo(self) -> tuple[str, str]:
+        """The hosts of Demo Trading: for requests and for streams."""
+        return self.demo_rest, self.demo_stream
 
 
 class Live(Section):

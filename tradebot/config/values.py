@@ -18,6 +18,7 @@ from tradebot.core.model.money import plain
 from tradebot.core.model.spelling import nearest, question
 from tradebot.core.model.text import escaped
 from tradebot.core.risk.ceilings import SYMBOLS
+from tradebot.wire.hosts import is_demo
 
 Parser = Callable[[object], Any]
 
@@ -212,6 +213,19 @@ def loopback_url(value: object) -> str:
         wanted = "must be a loopback address like http://127.0.0.1:8080"
         raise ValueError(f"{wanted}, got {shown(value)}")
     return text
+
+
+def demo_host(scheme: str) -> Callable[[object], str]:
+    """Return a parser of the address of one of Binance's demo hosts."""
+
+    def parse(value: object) -> str:
+        text = word(value).strip().rstrip("/")
+        if not is_demo(text) or not text.startswith(f"{scheme}://"):
+            wanted = f"must be one of Binance's demo hosts: {scheme}://demo-....binance.com"
+            raise ValueError(f"{wanted}, got {shown(value)}")
+        return text
+
+    return parse
 
 
 def _is_loopback(url: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
@@ -59,8 +59,21 @@ LIVE = Hosts(
 DEMO = Hosts("demo", "https://demo-fapi.binance.com", "", "wss://demo-fstream.binance.com")
 
 
-def find_hosts(environment: Environment, url: str = "") -> Hosts:
-    """Return the addresses of an environment, or those of ``url`` (loopback only) in their place."""
+DEMO_DOMAINS = (".binance.com", ".binancefuture.com")
+
+
+def find_hosts(
+    environment: Environment, url: str = "", demo_rest: str = "", demo_stream: str = ""
+) -> Hosts:
+    """Return the addresses of an environment, or those of ``url`` (loopback only) in their place.
+
+    ``demo_rest`` and ``demo_stream`` are Demo Trading's where they are not the usual ones. ConfigError for others' hosts.
+    """
+    for key, given in (("demo_rest", demo_rest), ("demo_stream", demo_stream)):
+        if given and not is_demo(given):
+            raise ConfigError(f"{given!r} is no host of Demo Trading", key=f"exchange.{key}")
+    if environment == "demo" and not url:
+        return replace(DEMO, rest=demo_rest or DEMO.rest, stream=demo_stream or DEMO.stream)
     if not url:
         if environment == "local":
             raise ConfigError(
@@ -68,13 +81,27 @@ def find_hosts(environment: Environment, url: str = "") -> Hosts:
                 hint='start one with tradebot venue and give its address: exchange.url = "http://127.0.0.1:8080"',
                 key="exchange.url",
             )
-        return LIVE if environment == "live" else DEMO
+        return LIVE
     if not is_loopback(url):
         raise ConfigError(f"{url!r} is not this machine's loopback address", key="exchange.url")
     parts = urlsplit(url)
     secure = parts.scheme in ("https", "wss")
     rest = f"{'https' if secure else 'http'}://{parts.netloc}"
     return Hosts(environment, rest, rest, f"{'wss' if secure else 'ws'}://{parts.netloc}")
+
+
+def is_demo(url: str) -> bool:
+    """Whether an address is one of Binance's demo or test hosts, by https or wss: never one where real money is."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    name = host.partition(".")[0]
+    plain = parts.path in ("", "/") and port is None and "@" not in parts.netloc
+    ours = host.endswith(DEMO_DOMAINS) and parts.scheme in ("https", "wss")
+    marked = name.startswith(("demo", "testnet")) or host.endswith(DEMO_DOMAINS[1])
+    return plain and ours and marked
 
 
 def is_loopback(url: str) -> bool:
