@@ -43,6 +43,8 @@ ALGO_ABSENT_MS = 60_000
 """The service of stops and targets was seen to know nothing of a new one for tens of seconds."""
 QUIET_MS = 30_000
 """A resting order that nobody spoke of for so long is looked up."""
+STOP_ASKED_MS = 2_000
+"""A stop nobody spoke of for so long is asked after each second: it has to be seen in place within 5 s."""
 STOP_AGAIN_MS = 3_000
 """So long after it was acknowledged a stop is looked up for the first time."""
 REMEMBERED = 32
@@ -306,7 +308,7 @@ class OrderTable:
 
     def _due(self, tracked: TrackedOrder) -> int:
         pending = tracked.status is OrderStatus.PENDING
-        due = tracked.sent_at + ANSWER_MS if pending else FAR
+        due = _unanswered_until(tracked) if pending else FAR
         patience = _patience(self.now - max(tracked.sent_at, tracked.heard_at))
         if tracked.cancel and tracked.ended is None:
             due = min(due, tracked.cancelled_at + patience)
@@ -422,6 +424,14 @@ class OrderTable:
 def _patience(waited: int) -> int:
     """How long until an order is next asked about, or cancelled again, without a word for so long (ms)."""
     return RETRY_MS if waited < PATIENT_MS else SLOW_RETRY_MS
+
+
+def _unanswered_until(tracked: TrackedOrder) -> int:
+    """When an order without any answer is next asked after, at the latest when its fate is unknown (UTC ms)."""
+    end = tracked.sent_at + ANSWER_MS
+    if tracked.order.purpose is not Purpose.STOP:
+        return end
+    return min(end, max(tracked.sent_at + STOP_ASKED_MS, tracked.asked_at + RETRY_MS))
 
 
 def _quiet(tracked: TrackedOrder) -> int:
