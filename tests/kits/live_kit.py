@@ -34,7 +34,7 @@ from tradebot.core.model.events import (
 )
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import exact
-from tradebot.core.model.values import MINUTE_MS, Bar, Fees, Order, OrderStatus, Quote
+from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, Fees, Order, OrderStatus, Quote
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.simulated.resting import CONDITIONAL
 from tradebot.journal.writer import Journal
@@ -302,10 +302,10 @@ class StubBroker:
         return OrderSeen(now, asked.symbol, asked.order_id, status, now, at, filled, record.reason)
 
     def _read(self, symbol: str, at: int) -> None:
-        """Tell the fills again, then what the account holds."""
+        """Tell the fills of the last hour again, then what the account holds."""
         now = self._now()
         for fill in self.exchange.history.fills[-200:]:
-            if symbol in ("", fill.symbol):
+            if symbol in ("", fill.symbol) and now - fill.time < HOUR_MS:
                 self._say(Filled(now, fill))
         positions = tuple(
             PositionRead(name, held.qty, held.entry)
