@@ -47,6 +47,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
 from tradebot.journal.view import TradeRow
 from tradebot.journal.writer import Journal
+from tradebot.market.cursor import Cursor
 from tradebot.market.feed import ExchangeSource, Prices, is_wall
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.unfilled import WAITING, ending, unfilled_sentence
@@ -181,7 +182,7 @@ class PaperHost:
 @asynccontextmanager
 async def opened(
     setup: Setup, heartbeat: Heartbeat | None = None
-) -> AsyncIterator[tuple[Runner, dict[str, Any] | None]]:
+) -> AsyncIterator[tuple[Runner, Cursor | None]]:
     """Take the lock, open the journal, choose the run; yield its runner and the source's cursor."""
     data_dir = setup.config.data_dir()
     account = setup.account
@@ -230,7 +231,7 @@ async def _runner(
     data_dir: Path,
     previous: list[RunRow | None],
     heartbeat: Heartbeat,
-) -> tuple[Runner, dict[str, Any] | None]:
+) -> tuple[Runner, Cursor | None]:
     """Begin or take up the runs of all modes; return their runner and the source's cursor."""
     hosted: list[Hosted] = []
     starts: list[_Beginning] = []

@@ -37,6 +37,7 @@ from tradebot.core.model.values import Bar, MarkBar, Quote
 from tradebot.core.trading.session import FAR
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.side import SIDE_FILE
+from tradebot.market.cursor import Cursor
 from tradebot.market.feed import ExchangeSource, Step, WallSource
 
 SETTLE_S = 5.0
@@ -135,7 +136,7 @@ class QueueRunner(Runner):
 
     # -- the loop -----------------------------------------------------------------------------------
 
-    async def _play(self, cursor: dict[str, Any] | None) -> tuple[State, str]:
+    async def _play(self, cursor: Cursor | None) -> tuple[State, str]:
         self._cursor = cursor or {}
         try:
             if not await self._opened(cursor):
@@ -145,7 +146,7 @@ class QueueRunner(Runner):
             if self._exchange is not None:
                 await self._exchange.close()
 
-    async def _opened(self, cursor: dict[str, Any] | None) -> bool:
+    async def _opened(self, cursor: Cursor | None) -> bool:
         """Let an exchange's source connect, and read what it needs; False if the run is to stop meanwhile."""
         if self._exchange is None:
             return True

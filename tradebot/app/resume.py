@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tradebot.app.books import check_books
 from tradebot.app.faults import bar_error
@@ -29,6 +28,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, RunRow, StateRow
 from tradebot.journal.side import SIDE_FILE, read_side, write_side
 from tradebot.journal.writer import Journal
+from tradebot.market.cursor import Cursor
 from tradebot.market.feed import Prices
 
 DECISIVE = ("sim", "execution", "risk")
@@ -62,7 +62,7 @@ def previous_runs(
     return [None] * len(modes)
 
 
-def _place(reader: Reader, run: RunRow | None) -> dict[str, Any] | None:
+def _place(reader: Reader, run: RunRow | None) -> Cursor | None:
     """Return where of the feed a run stands; None at its start."""
     try:
         state = None if run is None else reader.state(run.id)

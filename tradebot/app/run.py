@@ -19,6 +19,7 @@ from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.journal.rows import Batch
+from tradebot.market.cursor import Cursor
 
 Observer = Callable[[Event, Sequence[Effect]], None]
 
@@ -123,7 +124,7 @@ class Hosted:
 
     def take_batch(
         self,
-        cursor: dict[str, Any],
+        cursor: Cursor,
         first: int | None,
         label: str,
         speed: float | None,

@@ -30,6 +30,7 @@ from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.identity import FileWatch
 from tradebot.journal.rows import Batch, CommandRow, RunEnd
 from tradebot.journal.writer import Journal
+from tradebot.market.cursor import Cursor
 from tradebot.market.feed import Prices, Source, Step, step_time
 
 POLL_S = 0.25
@@ -118,7 +119,7 @@ class Runner:
         self._last_command = 0
         self._told: set[tuple[str, HaltRow]] = set()
         self._files = FileWatch(journal.path)
-        self._cursor: dict[str, Any] = {}
+        self._cursor: Cursor = {}
         self._born = clock.wall_ms()
         self._polled = self._clock.monotonic()
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
@@ -141,7 +142,7 @@ class Runner:
 
     def restore(self, states: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
         """Take over the journalled states of the runs that go on; return the source's cursor of the first of them."""
-        cursor: dict[str, Any] | None = None
+        cursor: Cursor | None = None
         for run, state in zip(self.runs, states, strict=True):
             if state is None:
                 continue
@@ -156,7 +157,7 @@ class Runner:
 
     # -- the loop -----------------------------------------------------------------------------------
 
-    async def main(self, cursor: dict[str, Any] | None = None) -> Ending:
+    async def main(self, cursor: Cursor | None = None) -> Ending:
         """Run until the source ends, the time is up, or somebody stops it; journal how it ended.
 
         A failing source, strategy or journal interrupts the run; the error is in the ending.
@@ -174,7 +175,7 @@ class Runner:
                 state, why = "interrupted", error.message
             return await self._end(state, why, error)
 
-    async def _play(self, cursor: dict[str, Any] | None) -> tuple[State, str]:
+    async def _play(self, cursor: Cursor | None) -> tuple[State, str]:
         started = False
         steps = self._steps(cursor)
         self._cursor = self.source.cursor() if cursor is None else cursor
@@ -196,7 +197,7 @@ class Runner:
                 return "interrupted", self._stop_why
         return "ended", "the data has ended"
 
-    def _steps(self, cursor: dict[str, Any] | None) -> Iterator[Step]:
+    def _steps(self, cursor: Cursor | None) -> Iterator[Step]:
         """Feed the history to the strategies of new runs, then give the steps."""
         if not self.identity.resumed:
             for bar in self.source.history():

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Literal, Protocol, TypeGuard, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
+from tradebot.core.model.documents import PositionDocument
 from tradebot.core.model.events import Event, MarketEvent
 from tradebot.core.model.values import MINUTE_MS, Bar, Instrument
+from tradebot.market.cursor import Cursor
 from tradebot.market.embedded.market import SimulatedMarket
 from tradebot.market.files.feed import FileFeed
 
@@ -33,7 +35,7 @@ class Prices(Protocol):
         """Yield the bars before the start, for the strategies only."""
         ...
 
-    def cursor(self) -> dict[str, Any]:
+    def cursor(self) -> Cursor:
         """Return where the stream is, as JSON values."""
         ...
 
@@ -41,7 +43,7 @@ class Prices(Protocol):
         """Return the share of the stream that has passed, 0 to 1; None for an endless one."""
         ...
 
-    def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    def warnings(self, positions: Sequence[PositionDocument] = ()) -> list[str]:
         """Say what was wrong with the prices so far; ``positions`` are the rows of what is open."""
         ...
 
@@ -53,7 +55,7 @@ class Prices(Protocol):
 class Source(Prices, Protocol):
     """A stream of steps that waits for whoever reads it, and can be wound back to a cursor."""
 
-    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+    def steps(self, cursor: Cursor | None = None) -> Iterator[Step]:
         """Yield the steps after the cursor, from the start without one."""
         ...
 
@@ -101,7 +103,7 @@ class ExchangeSource(WallSource, Protocol):
     offset_ms: int
     instruments: Mapping[str, Instrument]
 
-    async def open(self, hooks: Hooks, cursor: Mapping[str, Any] | None) -> None:
+    async def open(self, hooks: Hooks, cursor: Cursor | None) -> None:
         """Connect, and read the past: for a new run (cursor None), or to go on. ExchangeError where that fails."""
         ...
 
@@ -139,7 +141,7 @@ class FileSource:
         """Yield nothing: a file's past is in the file."""
         return iter(())
 
-    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+    def steps(self, cursor: Cursor | None = None) -> Iterator[Step]:
         """Yield the steps after the cursor.
 
         Funding and the bars opening with it have one time: the cursor counts the steps taken of it.
@@ -157,7 +159,7 @@ class FileSource:
             self._time = time
             yield step
 
-    def cursor(self) -> dict[str, Any]:
+    def cursor(self) -> Cursor:
         """Return the time of the last step and how many steps of that time were taken."""
         return {"time": self._time, "taken": self._taken}
 
@@ -169,7 +171,7 @@ class FileSource:
         """Return the market time of the files in milliseconds."""
         return self._feed.length()
 
-    def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    def warnings(self, positions: Sequence[PositionDocument] = ()) -> list[str]:
         """Say what the files lack: bars, symbols from when to when, funding."""
         return self._feed.warnings(self._time + self.interval - 1, positions)
 
@@ -192,11 +194,11 @@ class SimulatedSource:
         for step in self._market.history(HISTORY_BARS):
             yield from (event for event in step if isinstance(event, Bar))
 
-    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[Step]:
+    def steps(self, cursor: Cursor | None = None) -> Iterator[Step]:
         """Yield the steps after the cursor, without end."""
         return self._market.steps(cursor)
 
-    def cursor(self) -> dict[str, Any]:
+    def cursor(self) -> Cursor:
         """Return the generator's position."""
         return self._market.cursor()
 
@@ -208,7 +210,7 @@ class SimulatedSource:
         """Return None: it does not end."""
         return None
 
-    def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:  # noqa: ARG002
+    def warnings(self, positions: Sequence[PositionDocument] = ()) -> list[str]:  # noqa: ARG002
         """Return nothing: the market lacks nothing."""
         return []
 

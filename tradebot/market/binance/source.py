@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
-from tradebot.core.model.documents import LinksDocument
+from tradebot.core.model.documents import LinksDocument, PositionDocument
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import MINUTE_MS, Bar, Instrument, MarkBar, Quote
 from tradebot.market.binance.feed import BinanceFeed, Put, Start
 from tradebot.market.binance.rest import Rest
 from tradebot.market.binance.rules import read_rules
+from tradebot.market.cursor import Cursor
 from tradebot.market.feed import HISTORY_BARS, Hooks, Step
 from tradebot.wire.client import Wire
 from tradebot.wire.hosts import Hosts
@@ -85,7 +86,7 @@ class BinanceSource:
         self._past: list[Bar] = []
         self._played: dict[str, dict[str, int]] = {"bars": {}, "funded": {}, "heard": {}}
 
-    async def open(self, hooks: Hooks, cursor: Mapping[str, Any] | None) -> None:
+    async def open(self, hooks: Hooks, cursor: Cursor | None) -> None:
         """Connect; read the past for a new run, or take up where one stood. ExchangeError where that fails."""
         self._hooks = hooks
         await self._wire.__aenter__()
@@ -155,7 +156,7 @@ class BinanceSource:
                 case Bar():
                     self._played["bars"][event.symbol] = event.open_time
 
-    def cursor(self) -> dict[str, Any]:
+    def cursor(self) -> Cursor:
         """Return, by symbol, the newest bar's open time, the newest funding and when it was heard last (UTC ms)."""
         return {name: dict(times) for name, times in self._played.items()}
 
@@ -167,6 +168,6 @@ class BinanceSource:
         """Return None: it does not end."""
         return None
 
-    def warnings(self, positions: Sequence[Mapping[str, Any]] = ()) -> list[str]:  # noqa: ARG002
+    def warnings(self, positions: Sequence[PositionDocument] = ()) -> list[str]:  # noqa: ARG002
         """Return nothing: what was strange was said when it came."""
         return []

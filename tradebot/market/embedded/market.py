@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from random import Random
-from typing import Any
 
 from tradebot.core.model.errors import DataError
 from tradebot.core.model.events import FundingRate, MarketEvent
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS
+from tradebot.market.cursor import Cursor
 from tradebot.market.embedded.climate import Climate
 from tradebot.market.embedded.coins import COINS, Walk
 
@@ -72,7 +72,7 @@ class SimulatedMarket:
         steps.reverse()
         return steps
 
-    def steps(self, cursor: dict[str, Any] | None = None) -> Iterator[list[MarketEvent]]:
+    def steps(self, cursor: Cursor | None = None) -> Iterator[list[MarketEvent]]:
         """Yield steps without end, from the start or from where ``cursor`` was taken.
 
         At equal times funding comes first. A bar's step comes after the quotes of its minute. DataError
@@ -91,7 +91,7 @@ class SimulatedMarket:
             skip = self._taken = 0
             self._minute += 1
 
-    def cursor(self) -> dict[str, Any]:
+    def cursor(self) -> Cursor:
         """Return the position after the last step taken, for JSON.
 
         It holds the state at the start of the minute and the number of its steps already taken.
@@ -125,7 +125,7 @@ class SimulatedMarket:
         steps.append(bars)
         return steps
 
-    def _restore(self, cursor: dict[str, Any], walks: list[Walk]) -> Climate:
+    def _restore(self, cursor: Cursor, walks: list[Walk]) -> Climate:
         if cursor["seed"] != self.seed or tuple(cursor["symbols"]) != self.symbols:
             raise DataError(
                 f"the run's market had seed {cursor['seed']} and {', '.join(cursor['symbols'])}",
