@@ -50,7 +50,10 @@ class Busy:
         self.shift = sum(map(ord, symbol))
 
     def on_bar(self, bar):
-        step = (bar.open_time // 60_000 + self.shift) % self.every
+        minute = bar.open_time // 60_000
+        if minute % 60 >= 55 or minute % 60 == 0:  # funding falls due at full hours
+            return Signal("long", 0.6, stop=bar.close * 0.98, reason="over the hour")
+        step = (minute + self.shift) % self.every
         if step == 0:
             return Signal("long", 0.6, stop=bar.close * 0.99, target=bar.close * 1.01, reason="up")
         if step == self.every // 2:
