@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -58,21 +57,37 @@ def test_an_account_is_traded_once_and_closed_without_its_engine(tmp_path: Path)
 
 
 def test_without_its_key_nobody_says_that_an_account_is_flat(tmp_path: Path) -> None:
+    """Not with none, nor with another account's, whether its engine runs, is gone, or has ended its run."""
     with demo_venue(tmp_path, MORNING) as venue:
         bot = demo_bot(tmp_path, venue)
+        own = dict(bot.env)
+        other = {"TRADEBOT_BINANCE_DEMO_KEY": "x" * 64, "TRADEBOT_BINANCE_DEMO_SECRET": "y" * 64}
+        words = demo_words(venue, bot.strategy(LONG))
         try:
-            run = bot.start(*demo_words(venue, bot.strategy("return None")))
-            bot.until(bot._beats)
-            bot.end(run, signal.SIGTERM)
-            bot.env.clear()
-            bot.env["XDG_STATE_HOME"] = str(tmp_path / "state")
+            run = bot.start(*words)
+            bot.until(lambda: venue.held() and venue.stops())
+            run.kill()
+            run.communicate()
+            bot.env.update(other)
+            assert "has the fingerprint" in bot.json("close-all", code=6).error["message"]
+            for name in other:
+                bot.env.pop(name)
             refused = bot.json("close-all", code=6).error
             assert "no key to the demo account" in refused["message"]
             assert bot.json("close-all", "--paper").data["closed"] is True
-            unread = bot.json(
-                "close-all", code=6, **{**venue.env, "TRADEBOT_BINANCE_DEMO_SECRET": "x" * 64}
-            )
-            assert "cannot be read" in unread.error["message"]
+            assert venue.held()
+
+            bot.env.update(own)
+            bot.env["TRADEBOT_BINANCE_DEMO_SECRET"] = "y" * 64
+            assert "cannot be read" in bot.json("close-all", code=6).error["message"]
+            bot.env.update(own)
+            bot.json("resume", "--reason", "it is to end by itself")
+            done = bot(*words, "--for", "1s")
+            assert done.data["state"] == "ended"
+            assert "still holds ETH/USDT long" in str(done.document["warnings"])
+            assert venue.held()
+            assert bot.json("close-all").data["closed"] is True  # of a run that is over
+            assert not venue.held()
         finally:
             bot.clean_up()
 

@@ -46,7 +46,11 @@ class Access:
     @property
     def traded(self) -> Traded:
         """The account as the note of who works on it has it."""
-        return Traded(self.environment, self.hosts.host, self.fingerprint, self.url)
+        hosts = self.hosts
+        demo = (
+            (hosts.rest, hosts.stream) if self.environment == "demo" and not self.url else ("", "")
+        )
+        return Traded(self.environment, hosts.host, self.fingerprint, self.url, *demo)
 
     def wire(self, clock: Clock = SYSTEM) -> Wire:
         """Return connections that sign with the key; nothing is connected yet."""

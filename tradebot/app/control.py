@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradebot.app.standing import act, journal_of, simulated_stand, standing_accounts
-from tradebot.app.target import ExchangeAccount, Request, aimed, latch, latch_account, may_run
+from tradebot.app.target import (
+    ExchangeAccount,
+    Request,
+    account_of_note,
+    aimed,
+    latch,
+    latch_account,
+    may_run,
+)
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import (
     AlreadyRunningError,
@@ -199,11 +207,12 @@ def close_account(
     from tradebot.app.account import find_access
     from tradebot.app.flatten import flatten
 
-    owner, ended, how = lock_owner(data_dir), list[Owner](), "no engine runs"
+    owner = lock_owner(data_dir)
     traded = None if owner is None else owner.traded
+    how = "no engine runs"
     if traded is not None and traded.environment == target.environment:
-        closed = _by_engine(data_dir, request, wait_s, told, ended)
-        how = _why_without(ended) if closed is None else closed.how
+        target = account_of_note(traded)  # noted before the engine may be ended
+        how = _ask_engine(data_dir, request, wait_s, told)
     try:
         access = find_access(target.environment, target.url, target.demo)
     except TradebotError as error:
@@ -211,12 +220,28 @@ def close_account(
             f"trading is halted, but what {target} holds cannot be told: {error.message}",
             hint=error.hint,
         ) from error
+    if target.fingerprint not in ("", access.fingerprint):
+        raise LeftoverError(
+            f"trading is halted, but what {target} holds cannot be told: its key has the fingerprint"
+            f" {target.fingerprint}, the one given here {access.fingerprint}",
+            hint="give the key that the run trades with",
+        )
     with contextlib.suppress(JournalError):
         latch_account(access.fingerprint, request)
     with _alone(data_dir, access, request.name):
         told(f"reading {target}")
         left = asyncio.run(flatten(access, wait_s, told))
     return Closed(left, how if left else f"{how}; {target} was read: nothing is left on it")
+
+
+def _ask_engine(data_dir: Path, request: Request, wait_s: float, told: Told) -> str:
+    """Have the engine close its account; says how that went, also where its journal tells nothing."""
+    ended: list[Owner] = []
+    try:
+        closed = _by_engine(data_dir, request, wait_s, told, ended)
+    except JournalError as error:
+        return f"the engine's journal cannot be read ({error.message})"
+    return _why_without(ended) if closed is None else closed.how
 
 
 @contextlib.contextmanager

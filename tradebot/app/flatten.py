@@ -29,8 +29,8 @@ from tradebot.wire.reply import Reply
 
 ARRIVED_S = RECV_WINDOW_MS / 1000 + 1
 """Seconds after which a request that was sent can no longer arrive: the exchange refuses it."""
-AGAIN_S = 0.5
-"""Seconds between two rounds."""
+AGAIN_S, LONGEST_S = 0.5, 3.0
+"""Seconds between two rounds, growing: a complete read is dear."""
 BLOCKED = -4118
 """Resting reduce-only orders leave no room for a close."""
 TOO_LARGE = (-4005, -2027, -1111)
@@ -63,42 +63,38 @@ class Flattening:
         self._blocked: set[str] = set()
 
     async def run(self, wait_s: float) -> Rows:
-        """Work in rounds until two complete reads show nothing, or the time is up."""
-        deadline = self._now + max(wait_s, ARRIVED_S + 2)
-        clean, found, error = 0, AccountHoldings(), "it was not read"
-        while clean < 2:
+        """Work in rounds until two complete reads show nothing; what is open when the time is up is returned.
+
+        The second read may come after the time is up: without it nothing is proved.
+        """
+        until, clean, pause = self._now + wait_s, False, AGAIN_S
+        while True:
+            begun, found = await self._look(until)
+            if found.is_empty:
+                if clean and begun >= self._sent_at + ARRIVED_S:
+                    return []
+                clean = True
+                await asyncio.sleep(max(0.0, self._sent_at + ARRIVED_S - self._now))
+                continue
+            clean = False
+            await self._act(found)
+            if self._now >= until:
+                return _remaining(found)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_S)
+
+    async def _look(self, until: float) -> tuple[float, AccountHoldings]:
+        """Return a read and when it was begun; what could not be read of it is said in it."""
+        try:
+            await self._wait_for_ban(until)
             begun = self._now
-            try:
-                await self._wait_for_ban(deadline)
-                begun, found, error = self._now, await self._read(), ""
-            except ExchangeError as failure:
-                clean, error = 0, failure.message
-            else:
-                clean = self._judge(clean, found, begun)
-                if not found.is_empty:
-                    await self._act(found)
-            if clean < 2 and self._now >= deadline:
-                break
-            if clean < 2:
-                await asyncio.sleep(AGAIN_S)
-        if error:
-            raise LeftoverError(
-                f"trading is halted, but the account cannot be read: {error}",
-                hint="run close-all again; the exchange's own page shows what is open",
-            )
-        return rows_of(found) if clean < 2 else []
+            return begun, await self._read()
+        except ExchangeError as error:
+            return self._now, AccountHoldings(strange=(error.message,), positions_known=False)
 
     @property
     def _now(self) -> float:
         return self._wire.clock.monotonic()
-
-    def _judge(self, clean: int, found: AccountHoldings, begun: float) -> int:
-        """Count the reads in a row that show nothing; the last one counts only when nothing can still arrive."""
-        if not found.is_empty:
-            return 0
-        if clean == 0:
-            return 1
-        return 2 if begun >= self._sent_at + ARRIVED_S else 1
 
     async def _wait_for_ban(self, deadline: float) -> None:
         left = self._wire.banned_s
@@ -113,7 +109,7 @@ class Flattening:
     async def _read(self) -> AccountHoldings:
         if self._wire.time.is_unknown:
             await self._wire.measure()
-        return await account_view.read_holdings(self._wire, Need.PROTECTIVE)
+        return await account_view.read_holdings(self._wire, Need.PROTECTIVE, lenient=True)
 
     # -- one round -------------------------------------------------------------------------------------
 
@@ -127,13 +123,14 @@ class Flattening:
         """Cancel a symbol's orders and close its positions; stops go only when it reads flat."""
         held = [position for position in found.positions if position.symbol == symbol]
         algos = [order for order in found.algos if order.symbol == symbol]
-        if any(order.symbol == symbol for order in found.orders):
+        resting = any(order.symbol == symbol for order in found.orders)
+        if resting:
             await self._ask(endpoints.CANCEL_OPEN, {"symbol": venue_symbol(symbol)})
         if symbol in self._blocked:  # its targets may be what blocks the close; never a stop
-            algos_now = [order for order in algos if order.kind == TARGET]
-        else:
-            algos_now = [] if held else algos
-        for order in algos_now:
+            algos = [order for order in algos if order.kind == TARGET]
+        elif held or resting or not found.positions_known:
+            algos = []  # an order that was resting may have filled since the positions were read
+        for order in algos:
             await self._cancel_algo(order)
         for position in held:
             await self._close(position)
@@ -181,6 +178,20 @@ class Flattening:
         reply = await self._wire.ask(endpoint, params, Need.PROTECTIVE)
         self._sent_at = self._now
         return reply
+
+
+def _remaining(found: AccountHoldings) -> Rows:
+    """Return what is left; LeftoverError where some of it could not be read, which is never nothing."""
+    rows = rows_of(found)
+    if not found.strange:
+        return rows
+    names = (
+        ", ".join(f"{row['symbol']} {row['what']} {row['qty']}" for row in rows) or "nothing else"
+    )
+    raise LeftoverError(
+        f"trading is halted, but the account cannot be read whole: {'; '.join(found.strange)}; open: {names}",
+        hint="run close-all again; the exchange's own page shows what is open",
+    )
 
 
 def rows_of(found: AccountHoldings) -> Rows:

@@ -117,14 +117,21 @@ def _standing(reader: Reader, request: Request) -> list[RunRow]:
 
 
 def standing_accounts(data_dir: Path, wanted: str | None) -> list[ExchangeAccount]:
-    """Return the accounts that runs trade which are not over, each once; of the one run where it is named.
+    """Return the accounts of runs that are not over, or left something open, each once; else that of the run named.
 
     Where one is is in the configuration that its run began with. JournalError when that cannot be read.
     """
     with Reader(journal_of(data_dir)) as reader:
         runs = reader.runs() if wanted is None else [reader.run(wanted)]
-    mine = [run for run in runs if run.venue in ACCOUNTS and run.state != "ended"]
-    return list(dict.fromkeys(map(account_of, mine)))
+        mine = [run for run in runs if run.venue in ACCOUNTS]
+        if wanted is None:
+            mine = [run for run in mine if run.state != "ended" or _left_open(reader, run.id)]
+        return list(dict.fromkeys(_account_of(reader, run) for run in mine))
+
+
+def _left_open(reader: Reader, run: str) -> bool:
+    """Whether a run that is over left a position or an order, as far as its journal knows."""
+    return bool(reader.positions(run) or reader.orders(run, open_only=True))
 
 
 def simulated_stand(data_dir: Path) -> bool:
@@ -133,10 +140,11 @@ def simulated_stand(data_dir: Path) -> bool:
         return any(run.state != "ended" and run.venue not in ACCOUNTS for run in reader.runs())
 
 
-def account_of(run: RunRow) -> ExchangeAccount:
-    """Return the account that a run trades; JournalError where its configuration cannot be read."""
-    exchange = _configured(run).exchange
-    return ExchangeAccount(run.venue, exchange.url, exchange.demo)
+def _account_of(reader: Reader, run: RunRow) -> ExchangeAccount:
+    """Return the account that a run trades, with its key's fingerprint where that was noted."""
+    exchange, state = _configured(run).exchange, reader.state(run.id)
+    fingerprint = "" if state is None else str(state.body["session"].get(ACCOUNT_STATE, ""))
+    return ExchangeAccount(run.venue, exchange.url, exchange.demo, fingerprint)
 
 
 async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[PositionDocument]:

@@ -15,7 +15,7 @@ from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import UsageError
 from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import write_halt
-from tradebot.guard.lock import is_held, lock_holder, lock_owner
+from tradebot.guard.lock import Traded, is_held, lock_holder, lock_owner
 
 KEYS: Mapping[str, tuple[str, str]] = {
     "demo": ("TRADEBOT_BINANCE_DEMO_KEY", "TRADEBOT_BINANCE_DEMO_KEY_FILE"),
@@ -47,12 +47,15 @@ class ExchangeAccount:
     """The account at an exchange, demo or live: what it holds only the exchange can tell.
 
     ``url`` is where it is instead of at Binance: a venue on this machine. ``demo`` are Demo Trading's hosts, for
-    requests and for streams, where they are not the usual ones.
+    requests and for streams, where they are not the usual ones. ``fingerprint`` is that of the key which opens it, where
+    it is known whose account is meant; ``named`` says that a person named it.
     """
 
     environment: str
     url: str = ""
     demo: tuple[str, str] = ("", "")
+    fingerprint: str = ""
+    named: bool = False
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -100,7 +103,7 @@ def choose_target(
             hint="either --account, or --run or --paper",
         )
     if account is not None:
-        return ExchangeAccount(account, url, demo)
+        return ExchangeAccount(account, url, demo, named=True)
     if run is None and not paper and _is_configured(environment, env):
         return ExchangeAccount(environment, url, demo)
     return SimulatedRuns(run, strictly=paper)
@@ -111,14 +114,23 @@ def _is_configured(environment: str, env: Mapping[str, str]) -> bool:
 
 
 def aimed(request: Request, data_dir: Path) -> Request:
-    """Return the request aimed at the account that the directory's living engine trades, where that may be meant."""
+    """Return the request aimed at the account that the directory's living engine trades, unless another was named."""
     owner = lock_owner(data_dir)
     if owner is None or owner.traded is None or request.name != "close-all":
         return request
-    target = request.target
-    if isinstance(target, ExchangeAccount) or target.strictly or target.run is not None:
+    target, traded = request.target, owner.traded
+    if isinstance(target, ExchangeAccount):
+        if target.named and target.environment != traded.environment:
+            return request
+    elif target.strictly or target.run is not None:
         return request
-    return replace(request, target=ExchangeAccount(owner.traded.environment, owner.traded.url))
+    return replace(request, target=account_of_note(traded))
+
+
+def account_of_note(traded: Traded) -> ExchangeAccount:
+    """Return the account that the note of an engine names."""
+    hosts = (traded.demo_rest, traded.demo_stream)
+    return ExchangeAccount(traded.environment, traded.url, hosts, traded.fingerprint)
 
 
 def latch(data_dir: Path, request: Request) -> None:

@@ -30,11 +30,16 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True, slots=True)
 class AccountHoldings:
-    """What is open on an account, on every symbol: stops and targets (``algos``), orders, positions."""
+    """What is open on an account, on every symbol: stops and targets (``algos``), orders, positions.
+
+    ``strange`` says what of it could not be read; ``positions_known`` that all positions could.
+    """
 
     algos: tuple[OrderRead, ...] = ()
     orders: tuple[OrderRead, ...] = ()
     positions: tuple[PositionRead, ...] = ()
+    strange: tuple[str, ...] = ()
+    positions_known: bool = True
 
     @property
     def symbols(self) -> list[str]:
@@ -44,19 +49,53 @@ class AccountHoldings:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing rests and nothing is held."""
-        return not (self.algos or self.orders or self.positions)
+        """Whether nothing rests and nothing is held; what could not be read is not nothing."""
+        return not (self.algos or self.orders or self.positions or self.strange)
 
 
-async def read_holdings(wire: Wire, need: Need = Need.RECONCILE) -> AccountHoldings:
+async def read_holdings(
+    wire: Wire, need: Need = Need.RECONCILE, *, lenient: bool = False
+) -> AccountHoldings:
     """Return one complete read: stops, then orders, then positions, one after the other.
 
-    ExchangeError where any of it cannot be read.
+    ExchangeError where any of it cannot be read; when ``lenient`` that is said in it instead, beside what can.
     """
-    algos = await _rows(wire, endpoints.OPEN_ALGOS, rows.read_algo, need)
-    orders = await _rows(wire, endpoints.OPEN_ORDERS, rows.read_order, need)
-    found = await _rows(wire, endpoints.POSITIONS, rows.read_position, need)
-    return AccountHoldings(algos, orders, tuple(position for position in found if position.qty))
+    strange: list[str] | None = [] if lenient else None
+    algos = await _listed(wire, endpoints.OPEN_ALGOS, rows.read_algo, need, strange)
+    orders = await _listed(wire, endpoints.OPEN_ORDERS, rows.read_order, need, strange)
+    before = len(strange or ())
+    found = await _listed(wire, endpoints.POSITIONS, rows.read_position, need, strange)
+    return AccountHoldings(
+        *(algos, orders, tuple(position for position in found if position.qty)),
+        *(tuple(strange or ()), len(strange or ()) == before),
+    )
+
+
+async def _listed(
+    wire: Wire,
+    endpoint: Endpoint,
+    make: Callable[[Any], _Read],
+    need: Need,
+    strange: list[str] | None,
+) -> tuple[_Read, ...]:
+    """Return the rows of a list; into ``strange`` goes what cannot be read, where that is wanted."""
+    if strange is None:
+        return await _rows(wire, endpoint, make, need)
+    try:
+        found = await wire.read(endpoint, {}, need)
+    except ExchangeError as error:
+        strange.append(error.message)
+        return ()
+    if not isinstance(found, list):
+        strange.append(_unreadable(wire, endpoint, TypeError("it is no list")).message)
+        return ()
+    taken = []
+    for row in found:
+        try:
+            taken.append(make(row))
+        except MALFORMED as error:
+            strange.append(_unreadable(wire, endpoint, error).message)
+    return tuple(taken)
 
 
 async def read_wallet(wire: Wire) -> Decimal:

@@ -96,7 +96,7 @@ def _latch(place: Whereabouts, request: Request) -> dict[Path, JournalError]:
     failed = {}
     for data_dir in place.dirs:
         try:
-            latch(data_dir, request)
+            latch(data_dir, aimed(request, data_dir))
         except JournalError as error:
             failed[data_dir] = error
     return failed

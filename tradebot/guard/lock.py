@@ -39,13 +39,15 @@ ENGINE = "engine"
 class Traded:
     """The account that an engine trades: demo or live, where it is, and its key's fingerprint.
 
-    ``url`` is a venue's on this machine, empty for Binance itself.
+    ``url`` is a venue's on this machine, empty for Binance itself; ``demo_rest`` and ``demo_stream`` are Demo Trading's.
     """
 
     environment: str
     host: str
     fingerprint: str
     url: str = ""
+    demo_rest: str = ""
+    demo_stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class InstanceLock:
         )
 
 
-_TRADED = ("environment", "host", "fingerprint", "url")
+_TRADED = ("environment", "host", "fingerprint", "url", "demo_rest", "demo_stream")
 
 
 def lock_holder(data_dir: Path) -> Owner | None:

@@ -6,8 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tradebot.app import control
-from tradebot.app.standing import account_of
-from tradebot.app.target import ACCOUNTS, Request, SimulatedRuns, Target
+from tradebot.app.target import ACCOUNTS, Request, SimulatedRuns
 from tradebot.core.model.errors import TradebotError
 from tradebot.tui.closing import CloseAll
 from tradebot.tui.holdings import Holdings, read_holdings
@@ -38,7 +37,7 @@ class KillKeys:
         self._asking = False
         self._closes = False
         self._listed: str | None = None
-        self._aimed: Target = SimulatedRuns()
+        self._aimed = SimulatedRuns()
 
     # -- F8 -----------------------------------------------------------------------------------------
 
@@ -109,7 +108,7 @@ class KillKeys:
             holdings = await self._holdings()
             lines = holdings.lines(self._app.data_dir, self._place)
             dialog = CloseAll(lines, self._app.setting.seconds)
-            self._aimed = self._target()
+            self._aimed = SimulatedRuns(self._run_shown)
             self._app.push_screen(dialog, self._answered)
         finally:
             self._asking = False
@@ -152,13 +151,6 @@ class KillKeys:
         """What is closed, in words."""
         run = self._app.view.run
         return "paper" if run is None or run.venue not in ACCOUNTS else f"the {run.venue} account"
-
-    def _target(self) -> Target:
-        """Return what F9 is for: the run on the screen, or the account that it trades."""
-        run = self._app.view.run
-        if run is None or run.venue not in ACCOUNTS:
-            return SimulatedRuns(None if run is None else run.id)
-        return account_of(run)
 
     def _told(self, text: str) -> None:
         self._app.call_from_thread(self._app.say, f"CLOSING ALL: {text}", stay=True)

@@ -117,6 +117,7 @@ class Wire:
             trace_configs=[trace],
         )
         self._ccxt = _client(self, context)
+        self._ccxt.options["timeDifference"] = -self.time.ahead_ms  # known if it was open before
 
     async def __aexit__(self, *_: object) -> None:
         """Let go of it; the last one closes every connection."""

@@ -35,6 +35,9 @@ STOP_MS = 5_000
 MOST_LOST = 2
 """So many positions closed in an hour for want of a stop halt ``stop_path``."""
 
+AGAIN_MS = 30_000
+"""A stop younger than this is not taken for dropped: reads may show it late."""
+
 UNPLANNED = Decimal("0.02")
 """How far from the price the stop of a position goes that nobody here planned: 2 %, or the loss limit of a trade."""
 
@@ -232,10 +235,14 @@ class Protection:
         if not self._drops_stops:
             self._give_up(book, f"{book.symbol}: two reads did not show the stop; closing")
             return
+        if not _is_dropped(tracked, self._shared.now):
+            return
         if self._shared.now >= self.said_at + MINUTE_MS:
             self.said_at = self._shared.now
             self._shared.warn(f"{book.symbol}: the venue has dropped the stop; placing it again")
-        self._table.cancel(book.stop, "reads do not show it")
+        if tracked.live:  # it may be there all the same: it goes when its replacement stands
+            book.retiring.append(book.stop)
+        book.stop = ""
         self.protect(book)
 
     def _give_up(self, book: InstrumentState, text: str) -> None:
@@ -315,6 +322,8 @@ class Protection:
             order = tracked.order
             if order.symbol != book.symbol or order.purpose is not Purpose.STOP:
                 continue
+            if self._drops_stops and _is_dropped(tracked, self._shared.now):
+                continue
             if tracked.answered and tracked.ended is None and not tracked.cancel:
                 most = max(most, tracked.left)
         return most
@@ -369,3 +378,8 @@ def _is_other_side(book: InstrumentState) -> bool:
     if book.held is None or book.plan is None:
         return False
     return (book.held > 0) != (book.plan.side is Side.BUY)
+
+
+def _is_dropped(tracked: TrackedOrder, now: int) -> bool:
+    """Whether a stop that reads have missed has been dropped, where that happens."""
+    return not tracked.live or (bool(tracked.missed_at) and now >= tracked.sent_at + AGAIN_MS)
