@@ -16,7 +16,8 @@ from tradebot.broker.account_view import AccountHoldings
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import LeftoverError
 from tradebot.core.model.values import OrderStatus, Side
-from tradebot.venue.settings import AccountScript, ForeignOrder, ScriptedPosition
+from tradebot.venue.own import state
+from tradebot.venue.settings import AccountScript, ScriptedPosition
 
 D = Decimal
 ORDER, POSITIONS = "/fapi/v1/order", "/fapi/v3/positionRisk"
@@ -61,7 +62,7 @@ async def test_nothing_is_left_only_after_a_read_that_began_when_nothing_could_a
             await Flattening(line.wire, lambda _: None).run(0.1) != []
         )  # the time is up: it was open
         assert await Flattening(line.wire, lambda _: None).run(0.1) == []
-        assert not line.venue.desk.exchange.positions
+        assert not state(line.venue)["positions"]
         reads = [row["at"] for row in line.asked("GET", POSITIONS) if row["at"] > last_sent(line)]
         assert len(reads) >= 2
         assert reads[-1] >= last_sent(line) + ARRIVED_S * 1000
@@ -88,21 +89,10 @@ async def test_what_cannot_be_read_keeps_nobody_from_closing_the_rest() -> None:
         }
     ]
     async with passing(HELD, blind) as line:
+        assert state(line.venue)["positions"]
         with pytest.raises(LeftoverError, match="openAlgoOrders"):
             await Flattening(line.wire, lambda _: None).run(3)
-        assert not line.venue.desk.exchange.positions  # it was closed all the same
-
-
-async def test_a_close_all_leaves_weight_for_others() -> None:
-    resting = AccountScript(
-        margin_type="isolated", orders=(ForeignOrder("BTCUSDT", "BUY", D("0.01"), D(60_000)),)
-    )
-    kept = [{"do": "error", "code": -2011, "method": "DELETE"}]  # it cannot be cancelled
-    async with passing(resting, kept) as line:
-        left = await Flattening(line.wire, lambda _: None).run(20)
-        assert [row["what"] for row in left] == ["order"]
-        assert len(line.asked("GET", POSITIONS)) <= 12
-        assert line.wire.budget.weight.used < 1_800
+        assert not state(line.venue)["positions"]  # it was closed all the same
 
 
 def stop(symbol: str = "BTC/USDT") -> OrderRead:
