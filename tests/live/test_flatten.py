@@ -123,3 +123,12 @@ async def test_a_stop_goes_only_where_nothing_can_be_held(
         await line.wire.measure()
         await Flattening(line.wire, lambda _: None)._act(found)
         assert len(line.asked("DELETE", "/fapi/v1/algoOrder")) == cancelled
+
+
+async def test_a_key_that_is_refused_is_said_at_once_and_costs_no_budget() -> None:
+    refused = [{"do": "error", "code": -2015, "method": "GET", "path": "/fapi/v?/*"}]
+    async with passing(HELD) as line:
+        line.venue.faults.set(refused)
+        with pytest.raises(LeftoverError, match="-2015"):
+            await Flattening(line.wire, lambda _: None).run(60)
+        assert len(line.asked("GET", POSITIONS)) == 1

@@ -35,6 +35,8 @@ BLOCKED = -4118
 """Resting reduce-only orders leave no room for a close."""
 TOO_LARGE = (-4005, -2027, -1111)
 """A close was more than one market order may be."""
+HOPELESS = ("(-1022)", "(-2014)", "(-2015)")
+"""Ends of refusals that the next try meets as well: a key, its secret or its address is not right."""
 TARGET = "TAKE_PROFIT_MARKET"
 
 Told = Callable[[str], None]
@@ -78,7 +80,7 @@ class Flattening:
                 continue
             clean = False
             await self._act(found)
-            if self._now >= until:
+            if self._now >= until or any(text.endswith(HOPELESS) for text in found.strange):
                 return _remaining(found)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_S)

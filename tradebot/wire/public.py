@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from tradebot.core.model.errors import ExchangeError
 from tradebot.wire import endpoints
+from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
 
@@ -27,8 +28,9 @@ class PublicData:
         self._wire = wire
 
     async def exchange_info(self) -> dict[str, Any]:
-        """Return the rules of every symbol."""
-        return await self._dict(endpoints.EXCHANGE_INFO)
+        """Return the rules of every symbol: without them nothing begins, however much of the budget is used."""
+        value = await self._wire.read(endpoints.EXCHANGE_INFO, {}, Need.LOOK_UP)
+        return value if isinstance(value, dict) else self._complain(endpoints.EXCHANGE_INFO)
 
     async def klines(
         self,
