@@ -486,6 +486,30 @@ def test_a_stop_is_looked_up_three_seconds_later_and_two_misses_a_second_apart_c
     assert story.found_out(stop, None) == []
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_after_a_restart_a_stop_is_asked_for_before_it_is_missed(there: bool) -> None:
+    """The engine died before its stop was acknowledged: the time it was away says nothing of the stop."""
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    entry = story.placed(Purpose.ENTRY)[-1]
+    story.works(entry)
+    story.fill(entry)
+    stop = story.placed(S)[0]
+    story.time = story.now + 20_000
+    assert stop.id in asked(story.restart())
+    story.later(1_000)
+    assert story.placed(X) == []
+    if there:  # and so is the one that was sent beside it while nobody knew
+        for order in story.placed(S):
+            story.works(order)
+            story.found_out(order, WORKING)
+    story.later(2_000)
+    assert story.placed(X) == []
+    story.later(2_500)
+    assert bool(story.placed(X)) is not there
+
+
 def test_where_stops_are_known_to_be_dropped_one_is_placed_again_and_said_once_a_minute() -> None:
     """The new one stands before the old one is cancelled; one that is young is only shown late."""
     story = Bare(a_config(drops_stops=True))

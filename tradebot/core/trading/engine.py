@@ -355,6 +355,8 @@ class Engine:
         self.news.begin(event.doubt, resumed=event.resumed)
         if event.resumed:
             self.table.look_up_unsettled()
+            for book in self.books.values():  # it is asked first whether a stop is in place
+                book.bare_since = book.bare_since and event.at
         if self.config.outside:
             self.accounts.reconcile("start")
 
