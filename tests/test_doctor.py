@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from tradebot.app import doctor
-from tradebot.app.doctor import Row, examine
+from tradebot.app.doctor import examine
+from tradebot.app.finding import Row, judge_symbol
 from tradebot.config import Config, load_config
 from tradebot.core.model.errors import ConfigError
+from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.guard.latch import write_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
@@ -54,7 +56,7 @@ def test_a_fresh_machine_is_fit(data_dir: Path) -> None:
     found = rows_of(data_dir / "new")
     assert set(found) == {
         "python", "terminal", "config", "data dir", "database", "lock", "disk", "clock",
-        "audit key", "strategy", "symbol",
+        "audit key", "strategy", "symbol", "exchange",
     }  # fmt: skip
     assert all(row.status != "fail" for rows in found.values() for row in rows)
     assert all(row.hint for rows in found.values() for row in rows if row.status != "ok")
@@ -285,7 +287,7 @@ def test_a_symbol_off_the_allow_list(data_dir: Path) -> None:
 
 def test_only_the_surest_signals_are_big_enough(data_dir: Path) -> None:
     limits = load_config(None, {}, ["risk.profile=live"]).limits()
-    row = doctor._symbol("ETH/USDT", "live", limits, Decimal(36_000))
+    row = judge_symbol(INSTRUMENTS["ETH/USDT"], "live", limits, Decimal(36_000), "last seen")
     assert row.status == "warn"
     assert "0.001 ETH = $36.00 of the position cap of $50" in row.detail
     assert "at $36000, last seen" in row.detail

@@ -1,6 +1,7 @@
 """The doctor: looks at everything a run will need and says, line by line, what is wrong and the way out.
 
-Each check is a function that returns rows; none of them changes anything or uses the network.
+Each check is a function that returns rows; none of them changes anything. What an exchange is asked is in
+``doctor_exchange``; nothing else uses the network.
 """
 
 from __future__ import annotations
@@ -14,21 +15,18 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
 
 from tradebot import __version__
+from tradebot.app.doctor_exchange import ask_exchange
+from tradebot.app.finding import Row, Status, judge_symbol, profiles_of
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.facts import INSTRUMENTS
-from tradebot.core.model.money import ceil_to, exact, plain
 from tradebot.core.model.times import iso
-from tradebot.core.model.values import Instrument
-from tradebot.core.risk.limits import Limits
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import lock_owner
@@ -38,8 +36,6 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.schema import check_structure
 from tradebot.market.embedded.coins import COINS
 from tradebot.plugins.strategies import load_strategy
-
-Status = Literal["ok", "warn", "fail"]
 
 OLDEST_PYTHON = (3, 11)
 SCREEN = (80, 24)
@@ -55,22 +51,14 @@ BORN = datetime(2025, 1, 1, tzinfo=UTC)
 TIME_ERROR = 5
 """What adjtimex(2) returns while the kernel's clock is not synchronised."""
 
-LOWEST_TIER = Decimal("0.3")
-"""Share of the cap that the least confident signal may use."""
 
+def examine(
+    load: Callable[[], Config], env: Mapping[str, str], *, offline: bool = False
+) -> list[Row]:
+    """Return all rows. Without a configuration that loads, what depends on it is left out.
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line: which check, how it went, what was seen, and the way out where there is need for one."""
-
-    check: str
-    status: Status
-    detail: str
-    hint: str | None = None
-
-
-def examine(load: Callable[[], Config], env: Mapping[str, str]) -> list[Row]:
-    """Return all rows. Without a configuration that loads, what depends on it is left out."""
+    An exchange is asked where prices or an account of one are configured, unless it is ``offline``.
+    """
     rows = [_python(), _terminal(env)]
     try:
         config = load()
@@ -84,7 +72,13 @@ def examine(load: Callable[[], Config], env: Mapping[str, str]) -> list[Row]:
             rows += check(config, data_dir)
         except TradebotError as error:
             rows.append(Row(name, "fail", str(error), error.hint))
-    return rows
+    asked = [_UNASKED] if offline else list(ask_exchange(config, env))
+    if not any(row.check == "symbol" for row in asked):
+        asked += _symbols(config, data_dir)
+    return rows + asked
+
+
+_UNASKED = Row("exchange", "ok", "not asked: --offline")
 
 
 # -- the machine ------------------------------------------------------------------------------------
@@ -138,7 +132,7 @@ def _clock_row(_: Config, data_dir: Path) -> Iterator[Row]:
 def _clock(newest: int | None) -> Row:
     """Judge the clock by itself, by the kernel, and by the journal's newest start (UTC ms)."""
     now = datetime.fromtimestamp(SYSTEM.wall_ms() / 1000, UTC)
-    text = f"{now:%Y-%m-%d %H:%M:%S} UTC; not compared with an exchange's: that needs the network"
+    text = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     set_it = "set the clock and keep it with NTP"
     if now < BORN:
         return Row("clock", "fail", f"{text}; that cannot be", set_it)
@@ -288,13 +282,18 @@ def _strategy(config: Config, _: Path) -> Iterator[Row]:
 
 def _symbols(config: Config, data_dir: Path) -> Iterator[Row]:
     """Judge each symbol by the limits in force, and by the live ones where live is switched on."""
-    profiles = {config.risk.profile: config.limits()}
-    if config.live.enabled:
-        profiles.setdefault("live", config.risk.live.limits())
     known = _last_prices(data_dir)
     for symbol in config.market.symbols:
-        for profile, limits in profiles.items():
-            yield _symbol(symbol, profile, limits, known.get(symbol))
+        instrument = INSTRUMENTS.get(symbol)
+        if instrument is None:
+            yield Row(
+                "symbol", "fail", f"{symbol} is not known", f"known: {', '.join(INSTRUMENTS)}"
+            )
+            continue
+        price = known.get(symbol, Decimal(str(COINS[symbol].price)))
+        source = "last seen" if symbol in known else "the embedded market's"
+        for profile, limits in profiles_of(config).items():
+            yield judge_symbol(instrument, profile, limits, price, source)
 
 
 def _last_prices(data_dir: Path) -> dict[str, Decimal]:
@@ -308,47 +307,6 @@ def _last_prices(data_dir: Path) -> dict[str, Decimal]:
     return {} if shown is None else dict(shown.prices)
 
 
-def _symbol(symbol: str, profile: str, limits: Limits, seen: Decimal | None) -> Row:
-    instrument = INSTRUMENTS.get(symbol)
-    if instrument is None:
-        return Row("symbol", "fail", f"{symbol} is not known", f"known: {', '.join(INSTRUMENTS)}")
-    if symbol not in limits.symbols:
-        text = f"{symbol} is not on the allow-list of profile {profile}"
-        return Row("symbol", "fail", text, f"add it to risk.{profile}.symbols, or do not trade it")
-    price = seen if seen is not None else Decimal(str(COINS[symbol].price))
-    source = "last seen" if seen is not None else "the embedded market's"
-    return _sized(instrument, profile, limits.position_value, price, source)
-
-
-def _sized(
-    instrument: Instrument, profile: str, cap: Decimal | None, price: Decimal, source: str
-) -> Row:
-    """Compare the smallest order with the position cap (USDT), at a price that is told."""
-    with exact():
-        qty = _smallest(instrument, price)
-        value = qty * price
-    base = instrument.symbol.partition("/")[0]
-    text = f"{instrument.symbol}: smallest order {plain(qty)} {base} = ${value:,.2f}"
-    at = f" (profile {profile}, at ${plain(price)}, {source})"
-    if cap is None or value <= cap * LOWEST_TIER:
-        return Row("symbol", "ok", text + ("" if cap is None else f" of ${plain(cap)}") + at)
-    if value > cap:
-        hint = "every entry will be refused: trade another symbol" + (
-            "" if profile == "live" else f", or raise risk.{profile}.position_value"
-        )
-        return Row("symbol", "fail", f"{text} exceeds the position cap of ${plain(cap)}{at}", hint)
-    least = "0.75" if value > cap * Decimal("0.7") else "0.5"
-    hint = f"signals with a confidence below {least} will be refused as too small"
-    return Row("symbol", "warn", f"{text} of the position cap of ${plain(cap)}{at}", hint)
-
-
-def _smallest(instrument: Instrument, price: Decimal) -> Decimal:
-    """Return the smallest quantity the exchange takes at the price (base units)."""
-    unit = price * instrument.step
-    steps = ceil_to(instrument.min_notional, unit) // unit
-    return max(instrument.min_qty, steps * instrument.step)
-
-
 _CHECKS: dict[str, Callable[[Config, Path], Iterator[Row]]] = {
     "data dir": _data_dir,
     "database": _database,
@@ -357,7 +315,6 @@ _CHECKS: dict[str, Callable[[Config, Path], Iterator[Row]]] = {
     "clock": _clock_row,
     "audit key": _audit_key,
     "strategy": _strategy,
-    "symbols": _symbols,
 }
 
 __all__ = ["Row", "Status", "examine"]

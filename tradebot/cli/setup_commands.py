@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import typer
 
 from tradebot.app.build import timeframe_of
-from tradebot.app.doctor import Row, examine
+from tradebot.app.doctor import examine
+from tradebot.app.finding import Row
 from tradebot.app.lookahead import LookaheadFinding, LookaheadVerdict, check_lookahead
 from tradebot.app.prices import open_data
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
@@ -175,9 +176,9 @@ PIPE_WIDTH = 110
 TINTS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-def doctor(common: Common) -> int:
+def doctor(common: Common, *, offline: bool) -> int:
     """Look at everything a run needs; exit code 1 when anything fails."""
-    rows = examine(lambda: read_config(common, hint=False), os.environ)
+    rows = examine(lambda: read_config(common, hint=False), os.environ, offline=offline)
     bad = [row for row in rows if row.status == "fail"]
     error = None
     if bad:

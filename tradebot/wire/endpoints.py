@@ -66,6 +66,8 @@ POSITION_MODE = Endpoint("fapiPrivate", "GET", "positionSide/dual", 30)
 MULTI_ASSETS = Endpoint("fapiPrivate", "GET", "multiAssetsMargin", 30)
 FEE_BURN = Endpoint("fapiPrivate", "GET", "feeBurn", 30)
 COMMISSION = Endpoint("fapiPrivate", "GET", "commissionRate", 20)
+RESTRICTIONS = Endpoint("sapi", "GET", "account/apiRestrictions")
+"""What the key may do: asked of the account's own address, which Demo Trading has not."""
 SET_LEVERAGE = Endpoint("fapiPrivate", "POST", "leverage")
 SET_MARGIN = Endpoint("fapiPrivate", "POST", "marginType")
 COUNTDOWN = Endpoint("fapiPrivate", "POST", "countdownCancelAll", 10)

@@ -65,14 +65,35 @@ def _field(body: Any, name: str) -> Any:
 
 
 def failure(reply: Reply, host: str, path: str) -> ExchangeError:
-    """Say in one line what went wrong with a request."""
+    """Say in one line what went wrong with a request, and the way out."""
     if reply.withheld:
         return ExchangeError(f"{path} was not asked for: {reply.withheld}")
     if reply.status is None:
         text = f"cannot reach {host}: {reply.error or 'no answer'}"
         return ExchangeError(text, hint="see whether the network and the address are right")
     if reply.code < 0:
-        return ExchangeError(f"{host} refused {path}: {reply.message} ({reply.code})")
+        text = f"{host} refused {path}: {reply.message} ({reply.code})"
+        return ExchangeError(text, hint=WAYS_OUT.get(reply.code))
     if reply.status != 200:
-        return ExchangeError(f"{host} refused {path}: HTTP {reply.status}")
-    return ExchangeError(f"{host} answered {path} with something that is not its own")
+        text = f"{host} refused {path}: HTTP {reply.status}"
+        return ExchangeError(text, hint=WAYS_OUT.get(reply.status, NOT_ITS_OWN))
+    text = f"{host} answered {path} with something that is not its own"
+    return ExchangeError(text, hint=NOT_ITS_OWN)
+
+
+NOT_ITS_OWN = (
+    "see what answers at that address: a proxy, a login page of the network; or try again later"
+)
+WAYS_OUT: Mapping[int, str] = {
+    -1021: "set the clock and keep it with NTP",
+    -1022: "the secret does not belong to the key: give both anew, with tradebot keys set",
+    -1003: "wait some minutes: too much was asked from this address, by others too",
+    -2014: "copy the key once more, whole, with tradebot keys set",
+    -2015: "see on the page of your keys: is it one of this environment (those of Demo Trading and of the exchange"
+    " itself are not interchangeable), may it trade futures, is this address on its list",
+    403: "a firewall of the exchange's refused it: wait some minutes",
+    418: "this address is banned for a time: wait, and ask for less",
+    429: "wait some minutes: too much was asked from this address, by others too",
+    451: "the exchange does not serve the place you are at",
+}
+"""What to do about an error, by Binance's code or by HTTP status."""

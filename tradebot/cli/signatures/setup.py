@@ -56,15 +56,20 @@ def init(
 
 
 def doctor(
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no exchange.")] = False,
     sets: arg.Sets = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
 ) -> None:
-    """Look at everything a run needs and say what to mend."""
+    """Look at everything a run needs, at the exchange too where one is configured, and say what to mend.
+
+    Nothing is changed, here or there.
+    """
     from tradebot.cli import setup_commands
 
-    raise typer.Exit(setup_commands.doctor(Common(config, data_dir, as_json, tuple(sets or ()))))
+    common = Common(config, data_dir, as_json, tuple(sets or ()))
+    raise typer.Exit(setup_commands.doctor(common, offline=offline))
 
 
 def config_show(
