@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tradebot.core.trading.reconcile import TABLE, DifferenceKind
+from tradebot.wire.reply import WAYS_OUT
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,6 +53,14 @@ def test_each_difference_between_account_and_journal_has_its_line() -> None:
         else:
             assert halts.startswith(f"`{remedy.halt}`, ")
             assert str(remedy.rounds) in halts or (remedy.rounds == 1 and "at once" in halts)
+
+
+def test_each_refusal_with_a_way_out_has_its_line() -> None:
+    table = README.split("## When an exchange or a key says no")[1].split("\n## ")[0]
+    for code in WAYS_OUT:
+        assert (f"({code})" if code < 0 else f"`HTTP {code}`") in table
+    for name in ("not listed on Binance USD-M", "makes no sense", "not its own", "half a key"):
+        assert name in table
 
 
 def test_the_strategy_is_short_and_trades(tmp_path: Path) -> None:

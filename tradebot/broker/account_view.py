@@ -22,6 +22,7 @@ from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.public import venue_symbol
+from tradebot.wire.reply import NOT_ITS_OWN
 
 NO_PARAMS: Mapping[str, str] = {}
 
@@ -132,7 +133,7 @@ async def _rows(
 
 def _unreadable(wire: Wire, endpoint: Endpoint, error: Exception) -> ExchangeError:
     text = f"{wire.hosts.host} answered {endpoint.path} with what cannot be read"
-    return ExchangeError(f"{text} ({type(error).__name__}: {error})")
+    return ExchangeError(f"{text} ({type(error).__name__}: {error})", hint=NOT_ITS_OWN)
 
 
 @dataclass(frozen=True, slots=True)

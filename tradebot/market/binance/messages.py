@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.values import Bar
+from tradebot.wire.reply import NOT_ITS_OWN
 
 LONGEST = 200
 """Characters of a strange message that are shown."""
@@ -56,6 +57,9 @@ Message = Kline | MarkPrice | Touch
 
 class StrangeError(ExchangeError):
     """What arrived is not what Binance is known to send."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint=NOT_ITS_OWN)
 
 
 def read_message(text: str | bytes, symbols: Mapping[str, str], interval: int) -> Message | None:
