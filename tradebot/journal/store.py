@@ -50,6 +50,7 @@ WAL_LIMIT = 64 * 2**20
 
 _UNLIMITED_PAGES = 2**32 - 2
 _HOURS_PER_COMMIT = 4  # catching up after a jump in time must not hold up a commit for long
+_HOURS_AT_END = 48
 
 _EVENT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)"
 _AUDIT = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -279,11 +280,9 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", seal)
 
     def _note(self) -> None:
-        if (
-            self.doubts
-        ):  # what contradicts the note is found again at every start, until it is mended
-            return
-        write_noted(self.path, self.key, Noted(self._head, open=True))
+        # what contradicts the note is found again at every start, until it is mended
+        if not self.doubts:
+            write_noted(self.path, self.key, Noted(self._head, open=True))
 
     def _load_head(self) -> None:
         row = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
@@ -320,10 +319,8 @@ class Store:
         return head
 
     def _write_head(self, head: Head, why: str, wall: int) -> None:
-        mac = sign_head(self.key, head, why, wall)
-        self._db.execute(
-            "INSERT INTO heads VALUES (?, ?, ?, ?, ?)", (head.seq, head.hash, why, wall, mac)
-        )
+        row = (head.seq, head.hash, why, wall, sign_head(self.key, head, why, wall))
+        self._db.execute("INSERT INTO heads VALUES (?, ?, ?, ?, ?)", row)
         self._seal()
 
     def _host(self, run: str, num: int) -> None:
@@ -404,29 +401,32 @@ class Store:
                 hosted.oldest_at = batch.events[0].at
 
     def _pack_due(self, hosted: _Hosted, wall: int) -> None:
-        for _ in range(_HOURS_PER_COMMIT):
-            if hosted.oldest_at is None or not is_due(hosted.oldest_at, hosted.at):
-                break
-            with transaction(self._db):
-                oldest_at = pack_hour(self._db, hosted.num, self.key)
-                drop_old(self._db, hosted.num, hosted.at, wall, self._keep_days)
-                self._seal()
-            hosted.oldest_at = oldest_at
-        else:
-            return
-        if self._leftovers:  # hours of runs that died: one at a time, when there is nothing to do
-            with transaction(self._db):
+        hours = self._pack_hours(hosted, _HOURS_PER_COMMIT, hosted.at)
+        if hours:
+            self._drop_old(hosted, wall)
+        if self._leftovers and hours < _HOURS_PER_COMMIT:
+            with transaction(self._db):  # hours of runs that died: one at a time
                 rest = pack_hour(self._db, self._leftovers[0], self.key)
                 self._seal()
             if rest is None:
                 del self._leftovers[0]
 
+    def _pack_hours(self, hosted: _Hosted, most: int, at: int = 1 << 62) -> int:
+        """Pack the hours that are due, so many at most; one seal, the dearer the more there are, covers them."""
+        hours, oldest_at = 0, hosted.oldest_at
+        if oldest_at is None or not is_due(oldest_at, at):
+            return 0
+        with transaction(self._db):
+            while hours < most and oldest_at is not None and is_due(oldest_at, at):
+                oldest_at = pack_hour(self._db, hosted.num, self.key)
+                hours += 1
+            self._seal()
+        hosted.oldest_at = oldest_at
+        return hours
+
     def _pack_all(self, hosted: _Hosted) -> None:
         while hosted.oldest_at is not None:
-            with transaction(self._db):
-                oldest_at = pack_hour(self._db, hosted.num, self.key)
-                self._seal()
-            hosted.oldest_at = oldest_at
+            self._pack_hours(hosted, _HOURS_AT_END)
 
     def _drop_old(self, hosted: _Hosted, wall: int) -> None:
         with transaction(self._db):
