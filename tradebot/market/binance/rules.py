@@ -44,7 +44,7 @@ def read_rules(
         raise ExchangeError(
             "exchangeInfo lists no symbols", hint="check what answers at that address"
         )
-    listed = {row.get("symbol"): row for row in rows if isinstance(row, dict)}
+    listed = {str(row.get("symbol")): row for row in rows if isinstance(row, dict)}
     return {symbol: _rules(symbol, listed.get(venue_symbol(symbol)), known) for symbol in symbols}
 
 
@@ -53,9 +53,10 @@ def _rules(symbol: str, row: dict[str, Any] | None, known: Mapping[str, Instrume
         raise ExchangeError(f"{symbol} is not listed on Binance USD-M", hint=ASK_OTHERS)
     if row.get("status") != TRADING:
         raise ExchangeError(f"{symbol} does not trade: it is {row.get('status')}", hint=ASK_OTHERS)
-    filters = {
-        part.get("filterType"): part for part in row.get("filters", ()) if isinstance(part, dict)
-    }
+    parts = row.get("filters")
+    if not isinstance(parts, list):
+        raise ExchangeError(f"exchangeInfo lists no filters of {symbol}", hint=ASK_OTHERS)
+    filters = {str(part.get("filterType")): part for part in parts if isinstance(part, dict)}
     numbers: dict[str, Any] = {
         name: _number(symbol, filters, kind, key) for name, (kind, key) in _WANTED.items()
     }
@@ -63,7 +64,7 @@ def _rules(symbol: str, row: dict[str, Any] | None, known: Mapping[str, Instrume
     return replace(known[symbol], **numbers, max_orders=int(orders))
 
 
-def _number(symbol: str, filters: Mapping[Any, Any], kind: str, key: str) -> Decimal:
+def _number(symbol: str, filters: Mapping[str, Any], kind: str, key: str) -> Decimal:
     told = filters.get(kind, {}).get(key)
     if told is None:
         raise ExchangeError(
