@@ -1,0 +1,369 @@
+# ruff: noqa: E402
+"""The bot on Binance's wire: from a signal to the socket beside raw ccxt, five symbols at recorded rates, a burst.
+
+``python tests/bench/wire.py [--rounds 5] [--orders 200] [--minutes 10] [--json]``. The other side is a process of its own: one that
+does nothing (orders), one that sends a burst, the venue (rates). Wall and CPU time stand beside each other: on a
+machine that others work on, the second is what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+from kits.engine_kit import XRP, Bare, a_config, long
+from kits.journal_samples import KEY, new_run
+from venue import cpu_s, rss_mb, venue, write_script
+
+from tradebot.broker.binance import BinanceBroker
+from tradebot.broker.private_stream import PrivateStream
+from tradebot.broker.user_events import UserEvents
+from tradebot.core.model.approved import Approved
+from tradebot.core.model.effects import Place
+from tradebot.core.model.events import Filled
+from tradebot.core.model.values import Order, Purpose
+from tradebot.core.strategy.protocol import Signal
+from tradebot.journal.rows import Batch
+from tradebot.journal.writer import Journal
+from tradebot.wire.api_key import ApiKey
+from tradebot.wire.budget import Budget
+from tradebot.wire.client import Wire
+from tradebot.wire.hosts import find_hosts
+
+KEYS = ApiKey("k" * 64, "s" * 64)
+BURST = 20_000
+WARM_UP_S = 30
+SYMBOLS = "ADA/USDT,BTC/USDT,ETH/USDT,SOL/USDT,XRP/USDT"
+
+Mark = tuple[float, float]
+
+
+def mark() -> Mark:
+    """Wall and this thread's CPU time, seconds."""
+    return time.perf_counter(), time.thread_time()
+
+
+def since(begin: Mark, end: Mark) -> Mark:
+    return end[0] - begin[0], end[1] - begin[1]
+
+
+def milliseconds(found: list[Mark]) -> dict[str, float]:
+    """Medians of wall and CPU time."""
+    wall, cpu = zip(*found, strict=True)
+    return {
+        "wall_ms": round(statistics.median(wall) * 1000, 3),
+        "cpu_ms": round(statistics.median(cpu) * 1000, 3),
+    }
+
+
+# -- the other side ---------------------------------------------------------------------------------
+
+
+async def idle(request: web.Request) -> web.Response:
+    if request.path.endswith("/time"):
+        return web.json_response({"serverTime": round(time.time() * 1000)})
+    return web.json_response({"listenKey": "abc"} if request.path.endswith("listenKey") else {})
+
+
+async def burst_socket(request: web.Request) -> web.WebSocketResponse:
+    """Send fills of one order, as many as there are, as fast as the socket takes them."""
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    order_id = os.environ["BURST_ORDER"]
+    for number in range(1, BURST + 1):
+        await socket.send_str(fill_message(order_id, number))
+    await socket.receive()
+    return socket
+
+
+def fill_message(order_id: str, number: int) -> str:
+    done = f"{number / 10:.1f}"
+    now = round(time.time() * 1000)
+    body = {
+        "s": "XRPUSDT", "c": order_id, "S": "BUY", "o": "LIMIT", "f": "IOC", "q": f"{BURST / 10 + 1:.1f}", "p": "2",
+        "ap": "2", "sp": "0", "x": "TRADE", "X": "PARTIALLY_FILLED", "i": 839, "l": "0.1", "z": done, "L": "2",
+        "n": "0.0001", "N": "USDT", "T": now, "t": number, "b": "0", "a": "0", "m": False, "R": False,
+        "wt": "CONTRACT_PRICE", "ot": "LIMIT", "ps": "BOTH", "cp": False, "rp": "0", "pP": False, "si": 0, "ss": 0,
+        "V": "EXPIRE_MAKER", "pm": "NONE", "gtd": 0,
+    }  # fmt: skip
+    return json.dumps({"e": "ORDER_TRADE_UPDATE", "T": now, "E": now, "o": body})
+
+
+def serve() -> None:
+    """Be the other side: say the port, and answer until killed."""
+
+    async def main() -> None:
+        app = web.Application()
+        app.router.add_get("/private/ws", burst_socket)
+        app.router.add_route("*", "/{path:.*}", idle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        sys.stdout.write(f"{runner.addresses[0][1]}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+@contextmanager
+def other_side(**env: str) -> Iterator[str]:
+    command = [sys.executable, str(Path(__file__)), "--serve"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **env}
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.kill()
+
+
+# -- from a signal to the socket -----------------------------------------------------------------------
+
+
+class MarkedWire(Wire):
+    """Notes when a request's head has been written."""
+
+    left_at: Mark = (0.0, 0.0)
+
+    async def _on_leaving(self, *args: object) -> None:
+        await super()._on_leaving(*args)
+        self.left_at = mark()
+
+
+class Ours:
+    """Engine and broker: a bar goes in, a request comes out."""
+
+    def __init__(self, wire: MarkedWire) -> None:
+        self.wire = wire
+        self.broker = BinanceBroker(wire, [XRP])
+        self.broker._stream.connected = self.broker._is_set = True
+        self.broker._answer, self.broker._obstacle = lambda _: None, _no_obstacle
+        self.broker._ready.set()
+
+    async def order(self) -> tuple[Mark, Order]:
+        story = Bare(a_config())
+        for _ in range(10):
+            story.bar()
+        story.say(long(1.9))
+        self.broker._sent.clear()
+        self.wire.budget = Budget()
+        begin = mark()
+        effects = story.bar()
+        (place,) = (effect for effect in effects if isinstance(effect, Place))
+        self.broker.send(place.approved, story.now)
+        await asyncio.gather(*tuple(self.broker._tasks))
+        return since(begin, self.wire.left_at), place.approved.order
+
+
+def _no_obstacle(approved: Approved) -> str:
+    del approved
+    return ""
+
+
+class Raw:
+    """ccxt as it comes, told the same order."""
+
+    def __init__(self, url: str) -> None:
+        import ccxt.async_support as ccxt
+
+        self.left_at: Mark = (0.0, 0.0)
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._on_leaving)
+        self.session = aiohttp.ClientSession(trace_configs=[trace])
+        self.client = ccxt.binanceusdm(
+            {
+                "apiKey": KEYS.key,
+                "secret": KEYS.secret,
+                "enableRateLimit": False,
+                "session": self.session,
+            }
+        )
+        self.client.urls["api"]["fapiPrivate"] = f"{url}/fapi/v1"
+
+    async def _on_leaving(self, *_: object) -> None:
+        self.left_at = mark()
+
+    async def order(self, params: dict[str, str]) -> Mark:
+        begin = mark()
+        await self.client.fapiPrivatePostOrder(params)
+        return since(begin, self.left_at)
+
+    async def close(self) -> None:
+        await self.client.close()
+        await self.session.close()
+
+
+async def orders(count: int) -> dict[str, Any]:
+    """Orders of ours and of raw ccxt in turn."""
+    from tradebot.broker import parameters
+
+    with other_side() as url:
+        raw = Raw(url)
+        async with MarkedWire(find_hosts("demo", url), api_key=KEYS) as wire:
+            await wire.measure()
+            ours = Ours(wire)
+            mine: list[Mark] = []
+            theirs: list[Mark] = []
+            for number in range(count + 10):
+                taken, order = await ours.order()
+                other = await raw.order(dict(parameters.place(order)[1]))
+                if number >= 10:
+                    mine.append(taken)
+                    theirs.append(other)
+        await raw.close()
+    ours_ms, ccxt_ms = milliseconds(mine), milliseconds(theirs)
+    own = {name: round(ours_ms[name] - ccxt_ms[name], 3) for name in ours_ms}
+    share = {name: round(100 * own[name] / ccxt_ms[name], 1) for name in own}
+    return {"ours": ours_ms, "ccxt": ccxt_ms, "own": own, "own_pct_of_ccxt": share}
+
+
+async def commits(count: int) -> dict[str, Any]:
+    """What a commit of an entry's bar and effects takes: asked by the loop, done on the journal's thread."""
+    story = Bare(a_config())
+    story.say(long(1.9))
+    bar = story.a_bar()
+    effects = [(story.now, effect) for effect in story.tell(bar)]
+    found: dict[str, list[Mark]] = {"without_fsync": [], "on_the_disk": []}
+    with tempfile.TemporaryDirectory() as folder:
+        async with await Journal.open(Path(folder) / "tradebot.db", key=KEY) as journal:
+            run = await journal.begin_run(new_run())
+            for _ in range(count):
+                for name, taken in found.items():
+                    begin = mark()
+                    batch = Batch(run, 0, events=[bar], effects=effects)
+                    await journal.commit(batch, full=name == "on_the_disk")
+                    taken.append(since(begin, mark()))
+    return {name: milliseconds(taken)["wall_ms"] for name, taken in found.items()}
+
+
+# -- a burst -----------------------------------------------------------------------------------------------
+
+
+async def burst() -> dict[str, Any]:
+    """Fills in one go through stream, parser and engine; the journal is not in it."""
+    story = Bare(a_config())
+    story.say(Signal("long", 1.0, 1.9, None, "up"))
+    story.bar()
+    entry = story.placed(Purpose.ENTRY)[-1]
+    story.works(entry)
+    events = UserEvents()
+    booked: list[int] = []
+    done = asyncio.Event()
+    begin: list[Mark] = []
+
+    def take(message: Any) -> None:
+        begin[:] = begin or [mark()]
+        for event in events.read(message, story.now).events:
+            story.engine.process(event)
+            if isinstance(event, Filled):
+                booked.append(event.fill.trade_id)
+        if len(booked) == BURST:
+            done.set()
+
+    with other_side(BURST_ORDER=entry.id) as url:
+        async with Wire(find_hosts("demo", url), api_key=KEYS) as wire:
+            stream = PrivateStream(wire, take, lambda _: None, lambda _: None)
+            task = asyncio.create_task(stream.listen())
+            await asyncio.wait_for(done.wait(), 300)
+            wall, cpu = since(begin[0], mark())
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    return {
+        "events": BURST,
+        "in_order": booked == list(range(1, BURST + 1)),
+        "held": str(story.held),
+        "wall_s": round(wall, 2),
+        "cpu_s": round(cpu, 2),
+    }
+
+
+# -- recorded rates ------------------------------------------------------------------------------------------
+
+
+def rates(seconds: int) -> dict[str, Any]:
+    """A paper run on five symbols at recorded rates, watched from outside once it has started."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "prices.csv"
+        write_script(script, seconds + WARM_UP_S)
+        with venue(str(script), "--clock", "2026-11-26T09:30:00Z") as (opening, _, _):
+            words = ["paper", "--market", "binance", "--symbols", SYMBOLS, "--headless", "--json"]
+            at = ["--set", f"exchange.url={opening['url']}", "--data-dir", f"{folder}/data"]
+            command = [sys.executable, "-m", "tradebot", *words, *at]
+            with open(f"{folder}/out", "wb") as out:
+                process = subprocess.Popen(command, stdout=out, stderr=out)
+            time.sleep(WARM_UP_S)
+            begin, used, most = time.perf_counter(), cpu_s(process.pid), 0.0
+            while time.perf_counter() - begin < seconds and process.poll() is None:
+                time.sleep(1)
+                most = max(most, rss_mb(process.pid))
+            share = (cpu_s(process.pid) - used) / (time.perf_counter() - begin)
+            alive = process.poll() is None
+            process.terminate()
+            process.wait(60)
+    return {
+        "seconds": seconds,
+        "alive": alive,
+        "core_pct": round(share * 100, 1),
+        "most_memory_mb": round(most, 1),
+    }
+
+
+def median_round(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The round whose own CPU share is the median."""
+    return sorted(found, key=lambda one: one["own_pct_of_ccxt"]["cpu_ms"])[len(found) // 2]
+
+
+def measure(rounds: int, count: int, minutes: float) -> dict[str, Any]:
+    found = [asyncio.run(orders(count)) for _ in range(rounds)]
+    return {
+        "load": os.getloadavg()[0],
+        "orders": median_round(found),
+        "own_cpu_pct_of_each_round": [one["own_pct_of_ccxt"]["cpu_ms"] for one in found],
+        "commit_wall_ms": asyncio.run(commits(count)),
+        "burst": asyncio.run(burst()),
+        "rates": rates(round(minutes * 60)) if minutes else None,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--orders", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    if asked.serve:
+        serve()
+        return
+    found = measure(asked.rounds, asked.orders, asked.minutes)
+    if asked.json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    for name, values in found.items():
+        sys.stdout.write(f"{name}: {json.dumps(values)}\n")
+
+
+if __name__ == "__main__":
+    main()
