@@ -6,7 +6,7 @@ Sockets, signatures, JSON and the journal are the real ones; only time jumps whe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -104,6 +104,43 @@ class Scene:
         return [row for row in rows if (row["method"], row["path"]) == (method, path)]
 
 
+@dataclass
+class Live:
+    """What somebody who meddles with a running engine and its venue has in hand."""
+
+    runner: Any
+    venue: Venue
+    wire: Wire
+    broker: BinanceBroker
+    clock: live_kit.VirtualClock
+
+    @property
+    def engine(self) -> Any:
+        return self.runner.session.engine
+
+    async def until(self, what: Callable[[], object], seconds: float = 900.0) -> float:
+        """Wait until something is so; return how long that took (s)."""
+        begun = self.clock.monotonic()
+        while not what():
+            if self.clock.monotonic() - begun > seconds:
+                raise AssertionError(f"not so within {seconds:g} s")
+            await asyncio.sleep(0.05)
+        return self.clock.monotonic() - begun
+
+    async def opened(self, symbol: str) -> Any:
+        """Wait until a position and its stop are there, at the venue and here; return the engine's state of it."""
+        book = self.engine.books[symbol]
+        await self.until(lambda: book.holding.qty and book.stop and not book.bare_since)
+        await self.until(lambda: not self.broker._busy)
+        return book
+
+    def halts(self) -> set[str]:
+        return set(self.engine.halts.reasons)
+
+
+Meddle = Callable[[Live], Coroutine[Any, Any, None]]
+
+
 async def trade(
     loop: live_kit.VirtualLoop,
     data_dir: Path,
@@ -116,9 +153,12 @@ async def trade(
     back_at: int = 0,
     strategy: str = "ema_cross",
     params: dict[str, Any] | None = None,
+    meddle: Meddle | None = None,
     **named: Any,
 ) -> Scene:
     """Let an engine trade minutes of prices on the venue, under faults.
+
+    ``meddle`` works beside the run, which is stopped when it is done.
 
     ``broken_off``: after so many minutes the engine is gone in the middle of whatever it does; the venue goes on, and
     after ``back_at`` minutes the engine starts anew.
@@ -145,6 +185,9 @@ async def trade(
             async with opened(setup) as (runner, cursor):
                 loop.busy -= 1
                 playing = asyncio.create_task(runner.main(cursor))
+                if meddle is not None:
+                    live = Live(runner, venue, wire, broker, clock)
+                    await _meddled(playing, runner, meddle(live))
                 await asyncio.wait([playing], timeout=stop_after_s)
                 if not playing.done():
                     playing.cancel()
@@ -171,3 +214,54 @@ async def trade(
         await server.stop()
         venue.stop()
         await asyncio.sleep(0)
+
+
+async def _meddled(
+    playing: asyncio.Task[Any], runner: Any, work: Coroutine[Any, Any, None]
+) -> None:
+    """Let somebody meddle until he is done, or the run is; what he raises is raised when the run has been stopped."""
+    meddling = asyncio.create_task(work)
+    await asyncio.wait([playing, meddling], return_when=asyncio.FIRST_COMPLETED)
+    runner.request_stop("seen")
+    await asyncio.wait([playing])
+    if not meddling.done():
+        meddling.cancel()
+        raise AssertionError("the run ended before it was seen")
+    meddling.result()
+
+
+LONG = '''
+from pydantic import BaseModel
+
+from tradebot import Signal
+
+
+class Long:
+    """Long wherever nothing is held."""
+
+    class Params(BaseModel):
+        pass
+
+    warmup = 0
+
+    def __init__(self, params, symbol):
+        pass
+
+    def on_bar(self, bar):
+        return Signal("long", 0.9, stop=bar.close * 0.97, target=bar.close * 1.2, reason="always")
+'''
+
+
+def meddled(folder: Path, start: int, meddle: Meddle, **named: Any) -> Scene:
+    """Let an engine hold XRP from the first minute on, and somebody meddle with it; return how it ended."""
+    (folder / "long.py").write_text(LONG)
+    bars = live_kit.swinging("XRP/USDT", 2.2, named.pop("seed", 0), 20, start)
+    found: Scene = live_kit.play(
+        lambda loop: trade(
+            *(loop, folder / "data", [[bar] for bar in bars]),
+            strategy=f"{folder / 'long.py'}:Long",
+            meddle=meddle,
+            **named,
+        )
+    )
+    return found
