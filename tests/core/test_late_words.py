@@ -1258,3 +1258,37 @@ def test_a_cancelled_order_that_look_ups_still_show_is_cancelled_once_a_second()
         story.found_out(entry, WORKING)
         story.later(100)
     assert 3 <= len(story.cancelled()) <= 5
+
+
+def test_reads_that_do_not_show_a_new_stop_count_from_three_seconds_on() -> None:
+    """A look-up right after its first word, for whatever reason, costs no position."""
+    story = Bare(a_config())
+    story.opened()
+    stop = story.placed(S)[0]
+    for _ in range(3):
+        story.found_out(stop, None)
+        story.later(999)
+    assert story.placed(X) == []
+    story.later(3)
+    story.found_out(stop, None)
+    story.later(1_000)
+    story.found_out(stop, None)
+    assert len(story.placed(X)) == 1
+
+
+def test_an_entry_found_on_the_account_that_fills_before_its_cancel_is_protected() -> None:
+    """Nobody knows what it was to have: it gets the stop of a position that nobody planned."""
+    story = Bare(a_config())
+    story.bar()
+    story.later(1_000)
+    told = OrderRead(
+        *(XRP, "tbabcdef-n1-77e", "977", Side.SELL, "LIMIT", WORKING, D(5), D(0), D(2))
+    )
+    story.read(orders=(told,))
+    assert story.cancelled() == ["nobody here knew of it"]
+    lost = story.engine.table.live[told.order_id].order
+    story.fill(lost)
+    (stop,) = story.placed(S)
+    assert (stop.side, stop.qty, stop.reduce_only) == (Side.BUY, D(5), True)
+    assert stop.trigger is not None
+    assert stop.trigger > 2

@@ -385,10 +385,13 @@ class BinanceBroker:
 
     async def _sit_out(self) -> None:
         """Wait for the ban's end; then positions are read, then missing stops leave, and only then exits."""
-        await self._wire.sit_out()
         try:
-            with suppress(ExchangeError):
-                await self._read("")
+            while True:
+                await self._wire.sit_out()
+                with suppress(ExchangeError):
+                    await self._read("")
+                if not self._wire.banned_s:  # another may have begun meanwhile
+                    break
             self._tell(Reconnected(self._now, "(the ban is over)"))
             await asyncio.sleep(STOPS_FIRST_S)
         finally:

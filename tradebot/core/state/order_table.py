@@ -207,7 +207,8 @@ class OrderTable:
         It is when it was said twice, a second apart, of an order that can no longer be on its way; of a stop
         or target not before its service must have shown it.
         """
-        if not tracked.live:
+        early = tracked.order.purpose is Purpose.STOP and asked < tracked.sent_at + STOP_AGAIN_MS
+        if not tracked.live or early:
             return False
         tracked.missed_at = tracked.missed_at or asked
         if asked - tracked.sent_at < ABSENT_MS or not self.is_missing(tracked, asked):

@@ -129,9 +129,13 @@ class Protection:
     def _plan_for(
         self, book: InstrumentState, position: Decimal, tracked: TrackedOrder | None
     ) -> Plan:
-        """Return how a position is protected that the plan in force does not know of."""
+        """Return how a position is protected that the plan in force does not know of.
+
+        An entry that was found on the account was none of this run's signals: what it was to have nobody knows.
+        """
         side = Side.BUY if position > 0 else Side.SELL
-        if tracked is not None and not tracked.order.reduce_only and tracked.order.side is side:
+        ours = tracked is not None and not tracked.order.reduce_only and tracked.signal
+        if ours and tracked is not None and tracked.order.side is side:
             return Plan(tracked.signal, side, tracked.stop, tracked.target)
         price = book.price() or book.holding.entry
         distance = price * UNPLANNED
