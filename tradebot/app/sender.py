@@ -17,7 +17,7 @@ from tradebot.app.run import Hosted
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.effects import Cancel, Place
 from tradebot.core.model.errors import TradebotError
-from tradebot.core.model.events import Event, JournalFailed, OrderUpdate
+from tradebot.core.model.events import Event, JournalBack, JournalFailed, OrderUpdate
 from tradebot.core.model.values import Order, OrderStatus
 from tradebot.core.trading.session import Outgoing
 from tradebot.journal.side import SideRow, append_side
@@ -108,10 +108,16 @@ class Sender:
                 now = self._run.session.engine.now
                 text = f"it has not answered within {PROTECT_S * 1000:g} ms"
                 self._answer(JournalFailed(now, text))
+                commit.add_done_callback(self._tell_of_late)
         if not stands:
             await self._put_aside(places)
         for effect in effects:
             self._leave(effect)
+
+    def _tell_of_late(self, commit: asyncio.Future[bool]) -> None:
+        """A commit that was too slow stands after all: the journal takes what is written; else the record says why not."""
+        if not commit.cancelled() and commit.exception() is None and commit.result():
+            self._answer(JournalBack(self._run.session.engine.now))
 
     async def _put_aside(self, places: Sequence[Place]) -> None:
         """Write protective orders where they are found again: to stderr, and to the side file if it takes them."""
