@@ -11,7 +11,7 @@ from kits.broker_kit import BTC, BrokerDesk, serving
 from kits.venue_kit import row
 from kits.wire_kit import connected
 
-from tradebot.broker import binance, private_stream
+from tradebot.broker import binance, private_stream, rule_watch
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
@@ -24,8 +24,10 @@ from tradebot.core.model.events import (
     FundingPaid,
     OrderUpdate,
     Reconnected,
+    RulesRead,
     VenueNote,
 )
+from tradebot.core.model.facts import FEES, INSTRUMENTS
 from tradebot.core.model.values import OrderStatus, OrderType, TimeInForce
 from tradebot.venue.bus import ConfigChanged
 from tradebot.wire import client
@@ -330,6 +332,39 @@ async def test_cash_lines_are_read_until_two_readings_agree(
         await counter.until(lambda: not counter.broker._busy)
         assert len(counter.line.asked("GET", "/fapi/v1/income")) == before + 3
         assert {line.kind for line in counter.of(CashMoved)} == {"commission"}
+
+
+async def test_the_trading_rules_are_those_of_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_watch, "AGAIN_S", 0.01)
+    monkeypatch.setattr(rule_watch, "EACH_S", 0.01)
+    async with serving() as counter:
+        first = counter.of(RulesRead)[0]
+        assert first.instruments == (INSTRUMENTS[BTC],)
+        assert first.idle == ()
+        assert first.fees == FEES
+        again = await counter.until(lambda: counter.of(RulesRead)[2:])
+        assert again[0].fees is None  # daily is enough
+        counter.line.venue.faults.set(
+            [
+                odd("/fapi/v1/leverageBracket", "[]"),
+                {"do": "error", "code": -1003, "method": "GET", "path": "/fapi/v1/exchangeInfo"},
+            ]
+        )
+        notes = await counter.until(lambda: [n for n in counter.of(VenueNote) if "rules" in n.what])
+        assert notes[0].halt == ""
+        counter.line.venue.faults.set(
+            [{**odd("/fapi/v1/exchangeInfo", '{"symbols": []}'), "times": 99}]
+        )
+        (idle,) = await counter.until(lambda: [r for r in counter.of(RulesRead) if r.idle][:1])
+        assert (idle.instruments, idle.idle) == ((), ((BTC, "not listed"),))
+
+
+async def test_no_entry_leaves_before_the_trading_rules_are_known() -> None:
+    async with serving() as counter:
+        counter.broker._rules.known = False
+        word = await counter.word(counter.send(counter.order()))
+        assert word.status is OrderStatus.REJECTED
+        assert "trading rules have not been read" in word.reason
 
 
 async def test_a_fill_is_fetched_by_its_number() -> None:

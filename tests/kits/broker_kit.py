@@ -88,6 +88,7 @@ async def serving(
                 await counter.until(
                     lambda: counter.broker._stream.connected and counter.broker._is_set
                 )
+                await counter.until(lambda: counter.broker._rules.known)
                 await counter.until(lambda: not counter.broker._busy)
             line.venue.faults.set(list(faults))
             yield counter

@@ -17,7 +17,7 @@ from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import MINUTE_MS, MarkBar
 from tradebot.market.binance import rows
 from tradebot.market.binance.messages import Kline, MarkPrice, StrangeError, Touch, read_message
-from tradebot.market.binance.rules import read_rules
+from tradebot.wire.rules import read_rules
 
 BTC = "BTC/USDT"
 OURS = {"BTCUSDT": BTC}

@@ -17,12 +17,16 @@ from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import OrderLookUp
 from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.errors import ExchangeError
-from tradebot.core.model.events import AccountConfigRead, AccountRead, Event
+from tradebot.core.model.events import AccountConfigRead, AccountRead, Event, RulesRead
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.values import Fees, Instrument
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.public import venue_symbol
+from tradebot.wire.rules import read_rules, read_status, read_tiers
 
 PAGE = 1000
 """Rows that one answer holds at most."""
@@ -93,7 +97,7 @@ class Legible:
     def __init__(self, symbols: Sequence[str], now: int) -> None:
         self.notes: list[Event] = []
         self._symbols = symbols
-        self._now = now
+        self.now = now
         self._is_whole = True
         self._doubtful: set[str] = set()
 
@@ -104,7 +108,7 @@ class Legible:
             try:
                 taken.append(make(row))
             except MALFORMED as error:
-                self.notes.append(rows.not_understood(error, self._now))
+                self.notes.append(rows.not_understood(error, self.now))
                 self._doubt(row)
         return tuple(taken)
 
@@ -114,7 +118,7 @@ class Legible:
             balances = rows.read_balances(body)
             balances[figures.QUOTE]
         except MALFORMED as error:
-            self.notes.append(rows.not_understood(error, self._now))
+            self.notes.append(rows.not_understood(error, self.now))
             self._is_whole = False
             return {}
         return balances
@@ -173,7 +177,7 @@ class AccountReader:
     def handed_over(self, found: ReadSoFar) -> None:
         """Read on from where a reading came: its events are on their way to the engine."""
         self._settle()
-        self._before.append((self._now, self._cursors.copy()))
+        self._before.append((self.now, self._cursors.copy()))
         self._cursors.advance(found.cursors)
 
     def export_state(self) -> dict[str, Any]:
@@ -187,7 +191,7 @@ class AccountReader:
         self._cursors.restore(state)
 
     def _settle(self) -> None:
-        since = self._now - SETTLED_MS
+        since = self.now - SETTLED_MS
         self._before = [(at, before) for at, before in self._before if at > since]
 
     async def read(self, symbol: str = "", trade_id: int = 0) -> ReadSoFar:
@@ -236,8 +240,8 @@ class AccountReader:
         try:
             name = await self._look_up.name(symbol, str(row["orderId"]))
         except MALFORMED as error:
-            return [rows.not_understood(error, self._now)]
-        return rows.understood(partial(rows.filled, order_id=name, at=self._now), row, self._now)
+            return [rows.not_understood(error, self.now)]
+        return rows.understood(partial(rows.filled, order_id=name, at=self.now), row, self.now)
 
     async def _trades(self, symbol: str, cursors: Cursors) -> list[Any]:
         """Return the trades behind the last one known; before the first one, window by window up to now."""
@@ -254,7 +258,7 @@ class AccountReader:
         return taken
 
     async def _first_trades(self, symbol: str, cursors: Cursors) -> list[Any]:
-        start, now = cursors.looked.get(symbol, cursors.since), self._now
+        start, now = cursors.looked.get(symbol, cursors.since), self.now
         while True:
             until = {"endTime": str(start + WINDOW_MS)} if start + WINDOW_MS < now else {}
             page = await self._page(symbol, {"startTime": str(start), **until})
@@ -288,17 +292,17 @@ class AccountReader:
                     time = figures.whole(row["time"])
                     taken[row["incomeType"], str(row["tranId"])] = row
                 except MALFORMED as error:
-                    found.append(rows.not_understood(error, self._now))
+                    found.append(rows.not_understood(error, self.now))
                     continue
                 start, cursors.income = max(start, time), max(cursors.income, time)
             if len(page) < PAGE or start == before:
                 break
         for row in taken.values():
-            found += rows.understood(self._line, row, self._now)
+            found += rows.understood(self._line, row, self.now)
         return ReadSoFar(found, cursors, frozenset(taken), begin)
 
     def _line(self, row: rows.Row) -> list[Event]:
-        return [rows.cash_line(row, self._now)]
+        return [rows.cash_line(row, self.now)]
 
     async def settings(self) -> AccountConfigRead:
         """Return how the account and the symbols are set."""
@@ -311,14 +315,41 @@ class AccountReader:
             page = await self._list(endpoints.SYMBOL_CONFIG, {"symbol": venue_symbol(symbol)})
             found += [rows.symbol_config(row) for row in page]
         return AccountConfigRead(
-            *(self._now, asked, hedged["dualSidePosition"] is True),
+            *(self.now, asked, hedged["dualSidePosition"] is True),
             multi["multiAssetsMargin"] is True,
             tuple(config for config in found if config.symbol in self._symbols),
             fee_burn=burn["feeBurn"] is True,
         )
 
+    async def rules(self, *, fees: bool) -> RulesRead:
+        """Return the symbols' trading rules as they are now, with the account's fees where they are wanted."""
+        asked = self._wire.time.now()
+        info = await self._dict(endpoints.EXCHANGE_INFO, {})
+        found: list[Instrument] = []
+        idle: list[tuple[str, str]] = []
+        for symbol in self._symbols:
+            if status := read_status(info, symbol):
+                idle.append((symbol, status))
+                continue
+            params = {"symbol": venue_symbol(symbol)}
+            tiers = read_tiers(await self._list(endpoints.BRACKETS, params))
+            known = {symbol: replace(INSTRUMENTS[symbol], tiers=tiers)}
+            found += read_rules(info, [symbol], known).values()
+        rates = await self._fees() if fees else None
+        return RulesRead(self.now, asked, tuple(found), tuple(idle), rates)
+
+    async def _fees(self) -> Fees:
+        """Return the largest of the symbols' rates."""
+        maker = taker = ZERO
+        for symbol in self._symbols:
+            row = await self._dict(endpoints.COMMISSION, {"symbol": venue_symbol(symbol)})
+            maker = max(maker, figures.number(row["makerCommissionRate"]))
+            taker = max(taker, figures.number(row["takerCommissionRate"]))
+        return Fees(maker, taker)
+
     @property
-    def _now(self) -> int:
+    def now(self) -> int:
+        """The exchange's time (UTC ms)."""
         return self._wire.time.now()
 
     async def _list(self, endpoint: Endpoint, params: Mapping[str, str]) -> list[Any]:

@@ -18,6 +18,7 @@ from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
 from tradebot.broker.outcomes import Fate, Verdict, judge_order
 from tradebot.broker.private_stream import PrivateStream
+from tradebot.broker.rule_watch import RuleWatch
 from tradebot.broker.user_events import UNEXPLAINED, Follow, UserEvents
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.documents import LinksDocument
@@ -81,6 +82,7 @@ class BinanceBroker:
         self._free = asyncio.Event()
         self._free.set()
         self._ends = asyncio.Event()
+        self._rules = RuleWatch(self._reader, self._tell)
         self._answer: Answer = _nobody
         self._obstacle: Obstacle = _none
         self._is_set = False
@@ -102,6 +104,7 @@ class BinanceBroker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._wire.keep_time(self._tell_time))
                 group.create_task(self._stream.listen())
+                group.create_task(self._rules.keep())
         finally:
             await self._end()
 
@@ -249,6 +252,8 @@ class BinanceBroker:
         time = self._wire.time
         if not self._is_set:
             return "how the account is set has not been read"
+        if not self._rules.known:
+            return "the exchange's trading rules have not been read"
         if not self._stream.connected:
             return "the private stream is not connected: fills would not be heard of"
         if time.is_unknown or time.age_s > OLDEST_S or time.error_ms >= MOST_ERROR_MS:

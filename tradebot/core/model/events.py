@@ -12,7 +12,16 @@ from typing import TypeAlias
 
 from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
 from tradebot.core.model.swift import swift
-from tradebot.core.model.values import MINUTE_MS, Bar, Fill, MarkBar, OrderStatus, Quote
+from tradebot.core.model.values import (
+    MINUTE_MS,
+    Bar,
+    Fees,
+    Fill,
+    Instrument,
+    MarkBar,
+    OrderStatus,
+    Quote,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +263,20 @@ class AccountConfigRead:
 
 
 @dataclass(frozen=True, slots=True)
+class RulesRead:
+    """The trading rules as the venue has them now. ``idle`` are symbols that do not trade, with the venue's word.
+
+    ``fees`` are the account's rates, the largest of its symbols; None where they were not read this time.
+    """
+
+    at: int
+    exchange_time: int
+    instruments: tuple[Instrument, ...]
+    idle: tuple[tuple[str, str], ...] = ()
+    fees: Fees | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """What the equity was at the start of the day and the week (USDT), worked out from the venue's records.
 
@@ -330,6 +353,7 @@ Other: TypeAlias = (
     | AccountSnapshot
     | AccountRead
     | AccountConfigRead
+    | RulesRead
     | Baseline
     | ClockChecked
     | JournalFailed

@@ -54,6 +54,10 @@ class Exposure:
         self.elsewhere = ZERO
         self.announced = ZERO
 
+    def set_fees(self, fees: Fees) -> None:
+        """Reckon with other fees from now on."""
+        self._fees = fees
+
     def desk(
         self,
         book: InstrumentState,

@@ -73,6 +73,10 @@ class Monitor:
         self._aim()
         return True
 
+    def set_fee(self, taker: Decimal) -> None:
+        """Reckon with another taker fee from now on (a fraction)."""
+        self._fee = taker
+
     def see(self, equity: Decimal) -> Iterator[LossLimit]:
         """Yield the ladders on which this equity (USDT), not above ``floor``, reached a further step."""
         for ladder in self.ladders:

@@ -40,7 +40,7 @@ class InstrumentState:
     another; ``moved_at`` when it last did (UTC ms). ``ladder`` holds the position's loss limit,
     ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
     ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``faulty`` says that the newest price
-    made no sense. ``cold`` counts the bars that the strategy's warm-up still lacks.
+    made no sense, ``idle`` is the venue's word for why the symbol does not trade ("": it does). ``cold`` counts the bars that the strategy's warm-up still lacks.
     """
 
     symbol: str
@@ -70,6 +70,7 @@ class InstrumentState:
     watch: Decimal | None = None
     danger: int = 0
     faulty: bool = False
+    idle: str = ""
 
     def price(self) -> Decimal | None:
         """Return the last price at which the position is valued (mark, else close), USDT."""
@@ -140,6 +141,7 @@ class InstrumentState:
             "watch": None if self.watch is None else str(self.watch),
             "danger": self.danger,
             "faulty": self.faulty,
+            "idle": self.idle,
         }
 
     def restore(self, state: dict[str, Any], trade_loss: Decimal | None) -> None:
@@ -163,6 +165,7 @@ class InstrumentState:
         self.watch = None if state["watch"] is None else Decimal(state["watch"])
         self.danger = state["danger"]
         self.faulty = state["faulty"]
+        self.idle = state.get("idle", "")
 
 
 @swift

@@ -52,6 +52,7 @@ from tradebot.core.trading.news import News
 from tradebot.core.trading.protection import Protection
 from tradebot.core.trading.reactions import Reactions
 from tradebot.core.trading.shared import Execution, Shared
+from tradebot.core.trading.trading_rules import TradingRules
 from tradebot.core.trading.wish import hear
 
 NOTHING: tuple[Effect, ...] = ()
@@ -121,7 +122,9 @@ class Engine:
         corrections = Corrections(shared, self.exits, self.protection, self.answers)
         self.accounts = Accounts(shared, self.exits, self.answers, self.cash, corrections)
         self.commands = Commands(shared, self.exits)
-        self.news = News(shared, self.accounts, AccountSetting(shared, self.reactions))
+        self.rules = TradingRules(shared, self.exits)
+        setting = AccountSetting(shared, self.reactions)
+        self.news = News(shared, self.accounts, setting, self.rules)
         self.deadlines = Deadlines(
             shared, self.exits, self.protection, self.answers, self.accounts, self.cash
         )
@@ -409,6 +412,7 @@ class Engine:
             "entries": self.entries.export_state(),
             "accounts": self.accounts.export_state(),
             "cash_lines": self.cash.export_state(),
+            **({"rules": self.rules.export_state()} if self.config.outside else {}),
             "shared": self.shared.export_state(),
             "watch": self.watch.export_state(),
             "stops_lost": self.protection.lost_at,
@@ -435,6 +439,7 @@ class Engine:
         self.entries.restore(state["entries"])
         self.accounts.restore(state["accounts"])
         self.cash.restore(state["cash_lines"])
+        self.rules.restore(state.get("rules", {}))
         self.shared.restore(state["shared"])
         self.trades.restore(state, self.portfolio)
         self.protection.lost_at = list(state.get("stops_lost", ()))

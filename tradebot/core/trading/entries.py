@@ -140,6 +140,8 @@ class Entries:
             return self._shared.paused[book.symbol]
         if book.faulty:
             return "its last price makes no sense"
+        if book.idle:
+            return f"it does not trade ({book.idle})"
         return next(iter(self._shared.blocked.values()), "")
 
     def _plan(self, book: InstrumentState, wish: Wish, side: Side) -> Plan:

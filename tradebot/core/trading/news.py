@@ -13,19 +13,24 @@ from tradebot.core.model.events import (
     JournalBack,
     JournalFailed,
     Reconnected,
+    RulesRead,
     VenueNote,
 )
 from tradebot.core.state.exit_pace import FAR
 from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.shared import Shared
+from tradebot.core.trading.trading_rules import TradingRules
 
 
 class News:
     """Takes what was heard and blocks entries, or halts, where it asks for that."""
 
-    def __init__(self, shared: Shared, accounts: Accounts, setting: AccountSetting) -> None:
+    def __init__(
+        self, shared: Shared, accounts: Accounts, setting: AccountSetting, rules: TradingRules
+    ) -> None:
         self._shared = shared
+        self._rules = rules
         self._accounts = accounts
         self._setting = setting
 
@@ -34,6 +39,7 @@ class News:
         event: AccountSnapshot
         | AccountRead
         | AccountConfigRead
+        | RulesRead
         | Baseline
         | ClockChecked
         | FeedStatus
@@ -52,6 +58,8 @@ class News:
                 self._accounts.take_read(event)
             case AccountConfigRead():
                 self._setting.take_config(event)
+            case RulesRead():
+                self._rules.take(event)
             case Baseline():
                 self._setting.take_baseline(event)
             case ClockChecked(

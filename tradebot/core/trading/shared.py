@@ -44,7 +44,7 @@ class Shared:
     cleared yet, where that is no matter of orders. ``doubt`` is what is wrong with the journal since this start;
     what the venue did until ``past`` (its time, UTC ms) is in what was taken over of the account, ``FAR`` while
     that has yet to be read and ``NEVER`` where nothing was. ``nonces`` are those of this journal's starts, none where
-    they were not told.
+    they were not told; ``fees`` those reckoned with, ``least`` the configured ones.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Shared:
         "flattening",
         "halts",
         "instance",
+        "least",
         "limits",
         "nonces",
         "now",
@@ -91,7 +92,7 @@ class Shared:
         self.portfolio = portfolio
         self.halts = Halts()
         self.limits = limits
-        self.fees = fees
+        self.fees = self.least = fees
         self.execution = execution
         self.watch = watch
         self.table = OrderTable(self.out, outside=outside)
@@ -110,6 +111,12 @@ class Shared:
         self.skew_ms = 0
         self.doubt = ""
         self.past = NEVER
+
+    def set_fees(self, fees: Fees) -> None:
+        """Reckon with other fees from now on."""
+        self.fees = fees
+        self.exposure.set_fees(fees)
+        self.watch.set_fee(fees.taker)
 
     def position(self, book: InstrumentState) -> Decimal:
         """Return what is held of a symbol: booked, and announced by the venue (signed base units)."""

@@ -13,11 +13,11 @@ from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import MINUTE_MS, Bar, Instrument, MarkBar, Quote
 from tradebot.market.binance.feed import BinanceFeed, Put, Start
 from tradebot.market.binance.rest import Rest
-from tradebot.market.binance.rules import read_rules
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import HISTORY_BARS, Hooks, Step
 from tradebot.wire.client import Wire
 from tradebot.wire.hosts import Hosts
+from tradebot.wire.rules import read_rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""An instrument's trading rules from ``exchangeInfo``.
+"""An instrument's trading rules from ``exchangeInfo``, and its margin tiers from ``leverageBracket``.
 
-Margin tiers are not public (``leverageBracket`` wants a key): those of the package stay.
+Margin tiers are not public (that call wants a key): without one those of the package stay.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from tradebot.core.model.errors import ExchangeError
-from tradebot.core.model.values import Instrument
+from tradebot.core.model.values import Instrument, Tier
 from tradebot.wire.public import venue_symbol
 
 _WANTED: Final = {
@@ -46,6 +46,30 @@ def read_rules(
         )
     listed = {str(row.get("symbol")): row for row in rows if isinstance(row, dict)}
     return {symbol: _rules(symbol, listed.get(venue_symbol(symbol)), known) for symbol in symbols}
+
+
+def read_status(info: Any, symbol: str) -> str:
+    """Return why a symbol does not trade, as ``exchangeInfo`` has it; "" if it does."""
+    for row in info["symbols"]:
+        if row["symbol"] == venue_symbol(symbol):
+            return "" if row["status"] == TRADING else str(row["status"])
+    return "not listed"
+
+
+def read_tiers(brackets: Any) -> tuple[Tier, ...]:
+    """Return a symbol's margin tiers as ``leverageBracket`` has them (USDT), the lowest first."""
+    (row,) = brackets
+    tiers = [
+        Tier(
+            Decimal(str(tier["notionalFloor"])),
+            Decimal(str(tier["notionalCap"])),
+            int(tier["initialLeverage"]),
+            Decimal(str(tier["maintMarginRatio"])),
+            Decimal(str(tier["cum"])),
+        )
+        for tier in row["brackets"]
+    ]
+    return tuple(sorted(tiers, key=lambda tier: tier.floor))
 
 
 def _rules(symbol: str, row: dict[str, Any] | None, known: Mapping[str, Instrument]) -> Instrument:
