@@ -11,7 +11,7 @@ from kits.broker_kit import BTC, BrokerDesk, serving
 from kits.venue_kit import row
 from kits.wire_kit import connected
 
-from tradebot.broker import binance, private_stream, rule_watch
+from tradebot.broker import late_lines, private_stream, rule_watch
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
@@ -322,7 +322,7 @@ async def test_cash_lines_are_read_until_two_readings_agree(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The exchange shows them late: the first reading after a fill has none of its lines."""
-    monkeypatch.setattr(binance, "AGREE_S", 0.05)
+    monkeypatch.setattr(late_lines, "AGREE_S", 0.05)
     async with serving() as counter:
         await counter.word(counter.send(counter.order()))
         counter.line.venue_clock.advance(3_000)

@@ -604,6 +604,15 @@ def test_a_flipped_position_is_not_protected_at_the_old_side() -> None:
     assert len(desk.story.placed(S)) == 1
 
 
+def test_nothing_is_protected_that_nobody_planned() -> None:
+    desk = Desk()
+    book = desk.story.engine.books[XRP]
+    book.held = D(5)
+    desk.story.engine.protection.protect(book)
+    desk.story.later(1)
+    assert desk.story.placed() == []
+
+
 def test_a_position_nobody_planned_is_shown_and_not_touched() -> None:
     desk = made(K.POSITION_UNPLANNED)
     desk.read()

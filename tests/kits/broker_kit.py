@@ -89,6 +89,7 @@ async def serving(
                     lambda: counter.broker._stream.connected and counter.broker._is_set
                 )
                 await counter.until(lambda: counter.broker._rules.known)
+                counter.broker._baselines.known = True  # an engine would have had the account read
                 await counter.until(lambda: not counter.broker._busy)
             line.venue.faults.set(list(faults))
             yield counter

@@ -20,7 +20,7 @@ from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import AccountConfigRead, AccountRead, Event, RulesRead
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import ZERO
-from tradebot.core.model.values import Fees, Instrument
+from tradebot.core.model.values import DAY_MS, Fees, Instrument
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
@@ -34,6 +34,8 @@ OVERLAP_MS = 60_000
 """Cash lines are shown late, and not in order: each reading begins so long before the newest one known."""
 WINDOW_MS = 7 * 86_400_000 - 1
 """The longest time that one question for trades may span."""
+KEPT_MS = 89 * DAY_MS
+"""So far back the exchange keeps fills and cash lines, less a day: what is older shows as a difference."""
 SETTLED_MS = 60_000
 """What was handed over so long ago has been dealt with: a start that follows need not read it again."""
 
@@ -259,6 +261,7 @@ class AccountReader:
 
     async def _first_trades(self, symbol: str, cursors: Cursors) -> list[Any]:
         start, now = cursors.looked.get(symbol, cursors.since), self.now
+        start = max(start, now - KEPT_MS)
         while True:
             until = {"endTime": str(start + WINDOW_MS)} if start + WINDOW_MS < now else {}
             page = await self._page(symbol, {"startTime": str(start), **until})
@@ -280,7 +283,8 @@ class AccountReader:
         return await self._cash(self._cursors.copy(), since)
 
     async def _cash(self, cursors: Cursors, since: int | None) -> ReadSoFar:
-        start = begin = max(cursors.since, cursors.income - OVERLAP_MS) if since is None else since
+        start = max(cursors.since, cursors.income - OVERLAP_MS) if since is None else since
+        start = begin = max(start, self.now - KEPT_MS)
         taken: dict[tuple[str, str], Any] = {}
         found: list[Event] = []
         while True:

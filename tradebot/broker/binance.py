@@ -14,7 +14,9 @@ from typing import Any
 from tradebot.broker import parameters, rows
 from tradebot.broker.account_reader import AccountReader, ReadSoFar
 from tradebot.broker.account_view import account_document
+from tradebot.broker.baseline_reader import BaselineReader
 from tradebot.broker.figures import MALFORMED
+from tradebot.broker.late_lines import read_to_the_end
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
 from tradebot.broker.outcomes import Fate, Verdict, judge_order
 from tradebot.broker.private_stream import PrivateStream
@@ -52,10 +54,6 @@ READ_S = 3.0
 """Seconds that an exit waits after a ban for the positions to be read."""
 STOPS_FIRST_S = 0.25
 """Seconds by which missing stops leave before exits after a ban."""
-AGREE_S = 2.0
-"""Seconds between two readings of the cash lines that must agree."""
-MOST_READINGS = 10
-"""So many readings that do not agree are enough: the account is read again in its time."""
 READS = ("read", "settings", "income")
 """What is done once more where it is asked for again while it is being done."""
 SET_AS_WANTED = -4046
@@ -83,6 +81,7 @@ class BinanceBroker:
         self._free.set()
         self._ends = asyncio.Event()
         self._rules = RuleWatch(self._reader, self._tell)
+        self._baselines = BaselineReader(wire, self._symbols, self._tell)
         self._answer: Answer = _nobody
         self._obstacle: Obstacle = _none
         self._is_set = False
@@ -254,6 +253,8 @@ class BinanceBroker:
             return "how the account is set has not been read"
         if not self._rules.known:
             return "the exchange's trading rules have not been read"
+        if not self._baselines.known:
+            return "the equity at the start of the day has not been worked out"
         if not self._stream.connected:
             return "the private stream is not connected: fills would not be heard of"
         if time.is_unknown or time.age_s > OLDEST_S or time.error_ms >= MOST_ERROR_MS:
@@ -286,25 +287,10 @@ class BinanceBroker:
         self._hand_over(found)
         if not symbol:
             self._spawn("income", self._read_income(found))
+            self._spawn("baselines", self._baselines.find())
 
     async def _read_income(self, before: ReadSoFar | None = None) -> None:
-        """Read cash lines until two readings agree, some time apart: they are shown late."""
-        for _ in range(MOST_READINGS):
-            if before is not None and await self._is_over(AGREE_S):
-                return
-            found = await self._reader.income(None if before is None else before.since)
-            self._hand_over(found)
-            if before is not None and found.lines == before.lines:
-                return
-            before = found
-
-    async def _is_over(self, seconds: float) -> bool:
-        """Let time pass; return whether the run ends meanwhile."""
-        try:
-            await asyncio.wait_for(self._ends.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        await read_to_the_end(self._reader, self._hand_over, self._ends, before)
 
     def _hand_over(self, found: ReadSoFar) -> None:
         for event in found.events:
