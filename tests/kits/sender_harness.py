@@ -23,12 +23,16 @@ START = kit.EPOCH + 3 * 3_600_000
 AWAY_S = 2.0
 """Seconds from a death to the next start."""
 
+ASKED = ("send", "cancel", "look_up", "read_back", "read_account")
+"""What the broker is asked: an order, its end, what became of it, and what was missed (a symbol's, or all)."""
+
 POINTS = (
     "take",  # the session wants something of the broker
     "commit.before",
     "commit.after",  # it is on record, and has not left
     "leave.before",  # epoch and latch have yet to be looked at
     "leave.after",  # handed over: the request is under way
+    *(f"{asked}.{when}" for asked in ASKED for when in ("before", "after")),
     "submit",  # it reached the exchange
     "answer",  # a word of the exchange came in
     "restored",  # a run that goes on has its state and its log
@@ -129,6 +133,8 @@ def arm(fate: Fate) -> None:
     fate.around(sender.Sender, "take", before="take")
     fate.around(store.Store, "commit", before="commit.before", after="commit.after")
     fate.around(session.Session, "hand_over", before="leave.before", after="leave.after")
+    for name in ASKED:
+        fate.around(kit.StubBroker, name, before=f"{name}.before", after=f"{name}.after")
     fate.around(queued.QueueRunner, "_on_answer", before="answer")
     fate.around(engine.Engine, "warm", before="warm")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -50,3 +51,29 @@ def test_every_point(straight: dict[str, int], tmp_path: Path) -> None:
             check_end(folder, ending)
     print(f"{total} kills at {len(straight)} points")  # noqa: T201 - the sweep's count
     assert total >= 100
+
+
+PASSINGS = 15
+"""Of each point so many passings are died at, spread over all there are."""
+
+
+@pytest.mark.full
+def test_one_kill_at_every_passing_that_is_different(
+    straight: dict[str, int], tmp_path: Path
+) -> None:
+    """Of send, stop, cancel, look-up and catch-up, before and after each: then the run goes on to its end."""
+    places = [
+        (point, k)
+        for point, passings in sorted(straight.items())
+        for k in sorted({1 + i * (passings - 1) // (PASSINGS - 1) for i in range(PASSINGS)})
+    ]
+    died = 0
+    for point, k in places:
+        folder = tmp_path / f"{point}-{k}"
+        folder.mkdir()
+        count, ending = survive(folder, [(point, k)])
+        died += count
+        check_end(folder, ending)
+        shutil.rmtree(folder)
+    print(f"{died} kills at {len(places)} places of {len(straight)} points")  # noqa: T201
+    assert died >= 200
