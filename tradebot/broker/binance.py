@@ -54,6 +54,8 @@ READ_S = 3.0
 """Seconds that an exit waits after a ban for the positions to be read."""
 STOPS_FIRST_S = 0.25
 """Seconds by which missing stops leave before exits after a ban."""
+SETTINGS_MS = 25_000
+"""How the account is set is read with the account, no more often than this: it costs more weight than all the rest."""
 READS = ("read", "settings", "income")
 """What is done once more where it is asked for again while it is being done."""
 SET_AS_WANTED = -4046
@@ -85,6 +87,7 @@ class BinanceBroker:
         self._answer: Answer = _nobody
         self._obstacle: Obstacle = _none
         self._is_set = False
+        self._settings_at = 0
         self._banned_until = 0
         self._seen: tuple[int, AccountRead] | None = None
         self._sent: set[str] = set()
@@ -109,6 +112,7 @@ class BinanceBroker:
 
     async def _begin(self) -> None:
         """Know the time before anything is signed; a failure is made up for by ``keep_time``."""
+        self._ends.clear()
         try:
             await self._wire.measure()
             self._tell_time(self._wire.time)
@@ -167,7 +171,7 @@ class BinanceBroker:
         """Read the whole account, its missed fills and its cash lines, and how it is set."""
         del at
         self._spawn("read", self._read(""))
-        if self._is_set:
+        if self._is_set and self._now >= self._settings_at + SETTINGS_MS:
             self._spawn("settings", self._read_settings())
         return ()
 
@@ -300,6 +304,7 @@ class BinanceBroker:
     async def _read_settings(self) -> None:
         self._tell(await self._reader.settings())
         self._is_set = True
+        self._settings_at = self._now
 
     async def _set_up(self) -> None:
         """Set leverage and margin where they are not as wanted, and tell what they are then; until it is done."""

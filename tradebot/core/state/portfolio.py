@@ -26,6 +26,9 @@ WINDOW = 32
 One that is older than all of them is folded in before them: quantity and cash are exact all the same.
 """
 
+HALF_ENTRY = Decimal("0.000000005")
+"""Half of the last digit of an average entry (USDT)."""
+
 CASH_LINES = 256
 """Newest cash lines whose ids are remembered."""
 
@@ -221,6 +224,14 @@ class Portfolio:
         for symbol, account in self.accounts.items():
             if account.holding.qty:
                 total += account.holding.qty * prices[symbol]
+        return total
+
+    def blur(self) -> Decimal:
+        """Return by how much the cost of what is held may be off (USDT): each fill may round its average entry anew."""
+        total = ZERO
+        for account in self.accounts.values():
+            flat = account.flats[-1][0] if account.flats else 0
+            total += abs(account.holding.qty) * HALF_ENTRY * (len(account.lines) - flat)
         return total
 
     def _account(self, symbol: str) -> SymbolLedger:

@@ -101,6 +101,7 @@ class Accounts:
             orders=shared.table,
             wallet=self.ledger_wallet(),
             lines=shared.portfolio.lines,
+            blur=shared.portfolio.blur(),
             nonces=shared.nonces,
             leverage=shared.watch.leverage,
             outside=shared.outside,
@@ -197,13 +198,13 @@ class Accounts:
         if not halt:
             return 1
         doubt = self._doubts.get(found.subject)
-        if doubt is None or doubt.kind != found.kind.value:
+        if doubt is None or self._verdict(_kind(doubt))[0] != halt:
             doubt = Doubt(found.text, found.kind.value, found.symbol, asked, 0, FAR)
             self._doubts[found.subject] = doubt
             self._asked_at = self._shared.now
         if doubt.counted != FAR and asked < doubt.counted + TABLE[found.kind].apart:
             return 0
-        doubt.text, doubt.counted = found.text, asked
+        doubt.text, doubt.kind, doubt.counted = found.text, found.kind.value, asked
         doubt.rounds += 1
         if doubt.rounds >= most:
             self._halt(doubt, halt)

@@ -148,7 +148,7 @@ class JournalSide:
     """What the journal says: whose orders are ours, the positions by symbol, the orders, the wallet (USDT).
 
     ``nonces`` are those of this journal's starts, empty where that was not told; ``lines`` counts the cash lines
-    that the wallet is the sum of. ``outside`` says that words come late; else every difference is one at once.
+    that the wallet is the sum of, and ``blur`` is what rounding the average entries may make of it. ``outside`` says that words come late; else every difference is one at once.
     """
 
     instance: str
@@ -156,6 +156,7 @@ class JournalSide:
     orders: OrderTable
     wallet: Decimal
     lines: int = 0
+    blur: Decimal = ZERO
     nonces: frozenset[str] = frozenset()
     leverage: int = 1
     outside: bool = True
@@ -379,7 +380,7 @@ def diff_wallet(journal: JournalSide, wallet: Decimal | None, asked: int) -> Ite
     """Yield the difference of the wallets (USDT) above what rounding may make of each cash line."""
     if wallet is None or WALLET in undecided(journal, asked):
         return
-    room = LINE * journal.lines if journal.outside else ZERO
+    room = LINE * journal.lines + journal.blur if journal.outside else ZERO
     if abs(wallet - journal.wallet) > room:
         text = f"the venue's wallet is {plain(wallet)}, the ledger says {plain(journal.wallet)}"
         yield Difference(DifferenceKind.WALLET_DIFFERS, WALLET, "", text)
