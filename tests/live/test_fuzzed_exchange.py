@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kits.engine_kit import ADA, XRP, Bare, a_config, long
+from tradebot.market.binance.rules import read_rules
 
 from tradebot.broker.binance import BinanceBroker
 from tradebot.broker.private_stream import _parsed
@@ -26,7 +27,6 @@ from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import MINUTE_MS, Order, OrderStatus, Purpose
 from tradebot.market.binance import rows as market_rows
 from tradebot.market.binance.messages import read_message
-from tradebot.market.binance.rules import read_rules
 from tradebot.wire.api_key import ApiKey
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint

@@ -119,7 +119,7 @@ async def _symbols(wire: Wire, config: Config) -> list[Row]:
 
 
 async def _symbol(rest: Any, info: Any, symbol: str, config: Config) -> list[Row]:
-    from tradebot.market.binance.rules import read_rules
+    from tradebot.wire.rules import read_rules
 
     if symbol not in INSTRUMENTS:
         known = f"known: {', '.join(INSTRUMENTS)}"
