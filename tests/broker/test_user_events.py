@@ -259,6 +259,14 @@ def test_recorded_messages_are_understood() -> None:
     assert count >= 12
 
 
+def test_the_position_says_whose_funding_it_was() -> None:
+    message = balance_changed("FUNDING_FEE", "-1")
+    message["a"]["P"] = [{"s": "XRPUSDT", "pa": "5"}]
+    assert [e.symbol for e in read(message) if isinstance(e, CashAnnounced)] == ["XRP/USDT"]
+    message["a"]["S"] = "ADAUSDT"
+    assert [e.symbol for e in read(message) if isinstance(e, CashAnnounced)] == ["ADA/USDT"]
+
+
 def balance_changed(reason: str, change: str, asset: str = "USDT") -> dict[str, Any]:
     row = {"a": asset, "wb": "0", "cw": "0", "bc": change}
     return {"e": "ACCOUNT_UPDATE", "T": 6, "E": 7, "a": {"m": reason, "B": [row], "P": []}}

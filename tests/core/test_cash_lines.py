@@ -187,6 +187,13 @@ def test_an_announcement_told_twice_or_after_its_line_counts_once() -> None:
     assert story.engine.equity() == 9_993
 
 
+def test_the_same_loss_on_two_symbols_at_once_counts_twice() -> None:
+    story = Bare(a_config())
+    for symbol in ("XRP/USDT", "ADA/USDT", "ADA/USDT"):
+        story.tell(replace(announced(story, "-3"), symbol=symbol))
+    assert story.engine.equity() == 9_994
+
+
 def test_a_gain_counts_when_it_is_booked() -> None:
     story = Bare(a_config())
     story.tell(announced(story, "3"))

@@ -15,7 +15,6 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kits.engine_kit import ADA, XRP, Bare, a_config, long
-from tradebot.market.binance.rules import read_rules
 
 from tradebot.broker.binance import BinanceBroker
 from tradebot.broker.private_stream import _parsed
@@ -32,6 +31,7 @@ from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.hosts import find_hosts
 from tradebot.wire.reply import Reply
+from tradebot.wire.rules import read_rules
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
 CASES = 5_000 if FULL else 150

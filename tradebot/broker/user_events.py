@@ -245,7 +245,7 @@ def _account_update(message: Body, now: int) -> Heard:
     if reason == "ORDER":
         return Heard(tuple(events))
     if not any(word in reason for word in _NO_RESULT):
-        events += _announced(account["B"], reason, figures.whole(message["T"]), now)
+        events += _announced(account, reason, figures.whole(message["T"]), now)
     return Heard(tuple(events), (Follow.INCOME,))
 
 
@@ -253,11 +253,14 @@ _NO_RESULT = ("TRANSFER", "DEPOSIT", "WITHDRAW", "MARGIN_TYPE")
 """Reasons with one of these in them move money and lose none."""
 
 
-def _announced(balances: Any, reason: str, time: int, now: int) -> Iterable[Event]:
-    for row in balances:
+def _announced(account: Body, reason: str, time: int, now: int) -> Iterable[Event]:
+    """Yield what a balance changed by; positions say of which symbol, where the message itself does not."""
+    names = [*filter(None, [account.get("S")]), *(row["s"] for row in account["P"])]
+    symbol = figures.symbol(names[0]) if names else ""
+    for row in account["B"]:
         change = figures.number(row["bc"])
         if figures.text(row["a"]) == QUOTE and change:
-            yield CashAnnounced(now, reason, change, time)
+            yield CashAnnounced(now, reason, change, time, symbol)
 
 
 def _config_update(message: Body, now: int) -> Heard:

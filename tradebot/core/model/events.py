@@ -103,13 +103,14 @@ class CashMoved:
 class CashAnnounced:
     """A balance changed by ``amount`` (USDT) for ``reason``, the stream says; its cash line has yet to be read.
 
-    It books nothing: a loss counts for the limits until its line is booked.
+    It books nothing: a loss counts for the limits until its line is booked. ``symbol`` "" where none is told.
     """
 
     at: int
     reason: str
     amount: Decimal
     exchange_time: int
+    symbol: str = ""
 
 
 @swift

@@ -39,6 +39,7 @@ class Announced:
     amount: Decimal
     time: int
     since: int
+    symbol: str = ""
     open: bool = True
 
 
@@ -166,11 +167,12 @@ class CashLines:
         amount, time = event.amount, event.exchange_time
         if amount >= 0 or time <= self._shared.past:
             return
-        known = any(a.amount == amount and a.time == time for a in self._announced)
+        said = (amount, time, event.symbol)
+        known = any((a.amount, a.time, a.symbol) == said for a in self._announced)
         booked = any(was == amount and abs(at - time) <= SAME_MS for was, at in self._lately)
         if known or booked:
             return
-        self._announced.append(Announced(amount, time, self._shared.now))
+        self._announced.append(Announced(amount, time, self._shared.now, event.symbol))
         self._count_announced()
 
     def _arrived(self, amount: Decimal, time: int) -> None:
