@@ -19,7 +19,16 @@ import tradebot
 from tradebot.core.model.errors import AlreadyRunningError, JournalError
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import clear_halt, halt_present, read_halts, write_halt
-from tradebot.guard.lock import InstanceLock, Owner, is_held, lock_holder, lock_owner, may_be_fenced
+from tradebot.guard.lock import (
+    PID_FILE,
+    InstanceLock,
+    Owner,
+    Traded,
+    is_held,
+    lock_holder,
+    lock_owner,
+    may_be_fenced,
+)
 from tradebot.guard.process import _portable_start, process_start
 from tradebot.guard.registry import note_of, registered
 
@@ -332,3 +341,14 @@ def test_a_damaged_instance_id_is_not_replaced(tmp_path: Path, text: str) -> Non
     with pytest.raises(JournalError, match="instance id is damaged"):
         instance_id(tmp_path)
     assert (tmp_path / "instance").read_text() == text
+
+
+def test_the_note_of_an_engine_of_an_older_version_is_understood(tmp_path: Path) -> None:
+    with InstanceLock(tmp_path, traded=Traded("demo", "127.0.0.1:1", "abc")):
+        note = tmp_path / PID_FILE
+        told = json.loads(note.read_text())
+        told["traded"] = {"environment": "demo", "host": "127.0.0.1:1", "fingerprint": "abc"}
+        note.write_text(json.dumps(told))
+        owner = lock_owner(tmp_path)
+        assert owner is not None
+        assert owner.traded == Traded("demo", "127.0.0.1:1", "abc")

@@ -167,7 +167,7 @@ def _noted(note: Path) -> Owner | None:
         traded = data.get("traded")
         return Owner(
             *(int(data["pid"]), str(data["started"]), str(data.get("role", ENGINE))),
-            None if traded is None else Traded(**{name: str(traded[name]) for name in _TRADED}),
+            None if traded is None else Traded(**{n: str(traded.get(n, "")) for n in _TRADED}),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
