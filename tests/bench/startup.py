@@ -27,6 +27,7 @@ SOURCES = (
     "signatures.venue",
     "signatures.download",
     "signatures.keys",
+    "signatures.account",
 )
 PACKAGE = "tradebot.cli"
 

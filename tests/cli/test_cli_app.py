@@ -114,6 +114,7 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli.options",
         "tradebot.cli.output",
         "tradebot.cli.signatures",
+        "tradebot.cli.signatures.account",
         "tradebot.cli.signatures.download",
         "tradebot.cli.signatures.inspect",
         "tradebot.cli.signatures.keys",
@@ -130,7 +131,7 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
 
 def test_runs_take_one_bundle_of_options() -> None:
     paper, ghost = (set(signature(command).parameters) for command in (trade.paper, trade.ghost))
-    assert paper - ghost == {"ghost"}
+    assert paper - ghost == {"ghost", "venue"}
     assert ghost < paper
     assert paper == set(signature(trade.run_options).parameters) - {"mode"}
 
