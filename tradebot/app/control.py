@@ -31,6 +31,7 @@ from tradebot.core.model.errors import (
     AlreadyRunningError,
     JournalError,
     LeftoverError,
+    OlderJournalError,
     RefusedError,
     TradebotError,
     UsageError,
@@ -186,9 +187,13 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> 
             f"trading is halted, but the engine trades the {owner.traded.environment} account, which --paper leaves alone",
             hint="close-all without --paper closes that; the engine has the journal until it ends",
         )
-    accounts = [] if request.target.strictly else standing_accounts(data_dir, request.run)
     closed = []
-    if not accounts or (request.run is None and simulated_stand(data_dir)):
+    try:
+        accounts = [] if request.target.strictly else standing_accounts(data_dir, request.run)
+    except OlderJournalError:  # whoever closes here brings it up to date first
+        closed.append(_close(data_dir, request, wait_s, told))
+        accounts = standing_accounts(data_dir, request.run)
+    if not closed and (not accounts or (request.run is None and simulated_stand(data_dir))):
         closed.append(_close(data_dir, request, wait_s, told))
     for target in accounts:
         closed.append(close_account(data_dir, request, target, wait_s, told))

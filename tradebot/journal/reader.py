@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.core.model.errors import JournalError, OlderJournalError, UsageError
 from tradebot.core.model.spelling import meant
 from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.values import Bar, OrderStatus
@@ -414,7 +414,7 @@ def _check_version(db: sqlite3.Connection, path: Path, logged: bool) -> None:
     if version == 0:
         raise _nothing(path, LOST_LOG)
     if version < schema.MIGRATIONS[-1].version:
-        raise JournalError(
+        raise OlderJournalError(
             f"the journal has the older schema {version}",
             hint="start the engine once: it brings the journal up to date",
             file=str(path),

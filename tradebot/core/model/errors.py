@@ -84,6 +84,10 @@ class JournalError(TradebotError):
     kind = "journal"
 
 
+class OlderJournalError(JournalError):
+    """The journal is of an older version; the first command that writes to it brings it up to date."""
+
+
 class SchemaError(JournalError):
     """The database belongs to another version or to another program."""
 
