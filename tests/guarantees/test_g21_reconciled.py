@@ -31,19 +31,22 @@ def test_the_whole_account_is_read_every_thirty_seconds_one_after_the_other(tmp_
     assert not found.session.engine.halts.reasons
 
 
-@pytest.mark.parametrize("deaf", [False, True], ids=["heard", "by REST alone"])
-@pytest.mark.parametrize(
-    ("act", "words", "reason"),
-    [
-        ("set_leverage", {"leverage": 7}, "config"),
-        ("set_hedge", {}, "config"),
-        ("set_multi_assets", {}, "config"),
-        ("foreign_order", {"side": "BUY", "qty": "20", "price": "1.9"}, "foreign"),
-        ("foreign_order", {"side": "BUY", "qty": "20"}, "foreign"),
-        ("transfer", {"amount": "500"}, "account"),
-    ],
-    ids=["leverage", "hedge mode", "multi-asset", "an order", "a larger position", "the wallet"],
-)
+CASES: dict[str, tuple[str, dict[str, Any], str, bool]] = {
+    "leverage": ("set_leverage", {"leverage": 7}, "config", False),
+    "leverage, by REST alone": ("set_leverage", {"leverage": 7}, "config", True),
+    "hedge mode": ("set_hedge", {}, "config", True),
+    "multi-asset": ("set_multi_assets", {}, "config", True),
+    "an order": ("foreign_order", {"side": "BUY", "qty": "20", "price": "1.9"}, "foreign", False),
+    "an order, by REST alone": (
+        *("foreign_order", {"side": "BUY", "qty": "20", "price": "1.9"}, "foreign", True),
+    ),
+    "a larger position": ("foreign_order", {"side": "BUY", "qty": "20"}, "foreign", True),
+    "the wallet": ("transfer", {"amount": "500"}, "account", True),
+}
+"""What is done to the account, what that halts, and whether the private stream is dead meanwhile."""
+
+
+@pytest.mark.parametrize(("act", "words", "reason", "deaf"), CASES.values(), ids=CASES)
 def test_what_differs_halts_and_the_position_stays_protected(
     tmp_path: Path, act: str, words: dict[str, Any], reason: str, deaf: bool
 ) -> None:
@@ -62,7 +65,7 @@ def test_what_differs_halts_and_the_position_stays_protected(
         live.venue.faults.set([])
         await live.until(lambda: book.stop and not book.bare_since, 60)
         entries = entries_of(live)
-        await asyncio.sleep(130)  # two more bars ask for more
+        await asyncio.sleep(65)  # one more bar asks for more
         assert entries_of(live) == entries
 
     found = scene.meddled(tmp_path, START, meddle)

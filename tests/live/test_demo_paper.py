@@ -56,6 +56,7 @@ def test_an_account_is_traded_once_and_closed_without_its_engine(tmp_path: Path)
             other.clean_up()
 
 
+@pytest.mark.full
 def test_without_its_key_nobody_says_that_an_account_is_flat(tmp_path: Path) -> None:
     """Not with none, nor with another account's, whether its engine runs, is gone, or has ended its run."""
     with demo_venue(tmp_path, MORNING) as venue:
@@ -117,7 +118,7 @@ def test_a_ghost_signs_nothing(tmp_path: Path) -> None:
         try:
             at = ("--market", "binance", "--set", f"exchange.url={venue.url}")
             demo = ("--set", "exchange.environment=demo", "--strategy", bot.strategy(LONG))
-            bot.json("ghost", *at, *demo, "--headless", "--for", "25s")
+            bot.json("ghost", *at, *demo, "--headless", "--for", "8s")
             asked = venue.rows("request")
             assert len(asked) > 5
             assert not [

@@ -25,7 +25,7 @@ from tradebot.core.risk.limits import Limits
 from tradebot.core.strategy.protocol import Signal
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
-CHUNKS = 4
+CHUNKS = 4 if FULL else 2
 WORLDS = 600 if FULL else 80
 STEPS = 500
 
