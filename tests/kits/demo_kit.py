@@ -33,8 +33,10 @@ class DemoVenue:
         return {"TRADEBOT_BINANCE_DEMO_KEY": self.key, "TRADEBOT_BINANCE_DEMO_SECRET": self.secret}
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
-        """The venue's own record so far, of one kind."""
+        """The venue's own record so far, of one kind; its file is whole when it has told its state."""
         found = []
+        with suppress(OSError):  # it has ended: then the file is whole as well
+            self.state()
         with self.ledger.open(encoding="utf-8") as lines:
             for line in lines:
                 with suppress(ValueError):  # half a line: it is being written
