@@ -203,6 +203,14 @@ async def test_reads_are_repeated_and_refusals_are_not(monkeypatch: pytest.Monke
         assert len(waits) == 2
 
 
+@pytest.mark.parametrize("code", [-1000, -1001, -1006, -1007, -1008])
+async def test_a_read_that_met_trouble_inside_the_exchange_is_repeated(code: int) -> None:
+    async with connected() as line:
+        line.venue.faults.set([{"do": "error", "code": code, "times": 1}])
+        assert (await line.wire.repeat(DUAL, {})).ok
+        assert len(line.asked("GET", "/fapi/v1/positionSide/dual")) == 2
+
+
 async def test_a_late_stamp_has_the_clocks_compared_and_is_sent_again() -> None:
     async with connected(behind_ms=90_000) as line:
         reply = await line.wire.repeat(DUAL, {})

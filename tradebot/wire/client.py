@@ -30,6 +30,8 @@ from tradebot.wire.venue_time import SAMPLES, Reading, VenueTime
 
 RECV_WINDOW_MS = 3000
 """The exchange refuses a request that is older than this when it arrives: a constant, others count on it."""
+BUSY = (-1000, -1001, -1006, -1007, -1008)
+"""The exchange's words, with whatever status, for trouble of its own that passes."""
 LATE = -1021
 """The time stamp is outside of the window: our clock or the exchange's has moved."""
 LOOK_S = 1.0
@@ -344,4 +346,5 @@ def _is_passing(reply: Reply) -> bool:
     """Whether what kept a request from an answer may be over at the next try."""
     if reply.withheld or reply.status in (418, 429):
         return False
-    return reply.status is None or reply.status >= 500 or not reply.code
+    busy = reply.code in BUSY
+    return busy or reply.status is None or reply.status >= 500 or not reply.code
