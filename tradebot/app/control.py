@@ -125,7 +125,8 @@ def resume(
 ) -> str:
     """Allow entries again, by the engine or, where none runs, without it. Says how it went.
 
-    ``fingerprints`` are those of accounts whose own HALT files go as well; an engine knows that of its account. Raises UsageError without a reason, RefusedError when the engine refuses or does not answer.
+    ``fingerprints`` are those of accounts whose own HALT files go as well; an engine knows that of its account.
+    Raises UsageError without a reason, RefusedError when the engine refuses or does not answer.
     """
     if not request.reason.strip():
         raise UsageError(

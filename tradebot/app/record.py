@@ -62,9 +62,7 @@ class Record:
                 for run in self._runs:
                     batches.append(self._batch(run, due or not run.session.broker.outside))
                 await self._journal.commit(*batches, full=full)
-            except (
-                Exception
-            ) as error:  # of whatever kind: nothing was written, and nothing may be lost
+            except Exception as error:  # of whatever kind: what was not written goes into the next
                 self._give_back(batches)
                 self._note(_journal_error(error))
                 return False

@@ -194,9 +194,8 @@ class OrderTable:
             if before is not OrderStatus.UNKNOWN:
                 self.look_up(tracked)
         elif tracked.cancel and tracked.live and not status.terminal and tracked.ended is None:
-            own = (
-                type(word) is OrderSeen
-            )  # what a cancel had looked up: it would go round as fast as the wire does
+            # a cancel has its order looked up: the two would go round as fast as the wire does
+            own = type(word) is OrderSeen
             if not own or self.now >= tracked.cancelled_at + RETRY_MS:
                 self._send_cancel(tracked)
         return changed
