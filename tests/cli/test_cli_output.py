@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tradebot.cli.output import ListShape, Result, fail, jsonable, show
+from tradebot.cli.output import ListShape, Result, envelope, fail, jsonable, show
 from tradebot.core.model.errors import ConfigError, LeftoverError
 
 
@@ -115,3 +115,26 @@ def test_mappings_and_odd_values(capsys: pytest.CaptureFixture[str]) -> None:
     show(Result("x", data), as_json=False)
     words = capsys.readouterr().out.split()
     assert words == ["fees", "0.125", "tags", "a,", "b", "more", "x=1", "none", "-"]
+
+
+NESTED = {
+    "summary": {"equity": Decimal("1.50"), "text": "a\u202eb", "empty": {}, "none": []},
+    "trades": [{"pnl": Decimal("1.50"), "tags": ["x", ("y",)]}, {"pnl": None}],
+    "path": Path("/tmp/x"),
+    "colour": Colour.RED,
+    "nothing": [],
+    "deep": {"a": {"b": [{"c": float("nan")}]}},
+}
+
+
+@pytest.mark.parametrize("data", [NESTED, {}, {"a": {}}], ids=["nested", "empty", "empty part"])
+def test_a_document_in_pieces_is_the_document(
+    data: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(Result("trades", data, ["late"]), as_json=True)
+    out = capsys.readouterr().out
+    assert json.loads(out) == envelope("trades", data, ["late"])
+    assert (
+        out.replace("\\u202e", "\u202e")
+        == json.dumps(envelope("trades", data, ["late"]), ensure_ascii=False) + "\n"
+    )

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -194,15 +194,45 @@ def _print_json(
     warnings: Sequence[str],
     error: TradebotError | None,
 ) -> None:
-    document = envelope(command, data, warnings, error)
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
-    # what the terminal's encoding cannot say is escaped rather than raised, and so is what it would obey
+    """Print the envelope row by row: what a year of trades looks like as text is never in memory at once."""
+    document = envelope(command, None, warnings, error)
+    for piece in _pieces({**document, "data": data}, depth=2):
+        sys.stdout.write(piece)
+    sys.stdout.write("\n")
+
+
+def _pieces(values: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """Give a document as text in pieces: each value of a mapping, ``depth`` mappings deep, each row of its lists."""
+    mark = "{"
+    for key, value in values.items():
+        yield f"{mark}{_text(str(key))}: "
+        mark = ", "
+        if depth > 1 and isinstance(value, Mapping):
+            yield from _pieces(value, depth - 1)
+        elif isinstance(value, list | tuple):
+            yield from _rows(value)
+        else:
+            yield _text(value)
+    yield "{}" if mark == "{" else "}"
+
+
+def _rows(rows: Sequence[Any]) -> Iterator[str]:
+    yield "["
+    for number, row in enumerate(rows):
+        yield (", " if number else "") + _text(row)
+    yield "]"
+
+
+def _text(value: Any) -> str:
+    """Return a value as JSON that stdout can say and a terminal does not obey: the rest is escaped."""
+    value = jsonable(value)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = json.dumps(document, allow_nan=False, default=str)
-    print(_RAW.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: T201
+        text = json.dumps(value, allow_nan=False, default=str)
+    return _RAW.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _print_error(error: TradebotError) -> None:
