@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from tradebot.broker import figures, rows
+from tradebot.broker.fee_burn import read_fee_burn
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.order_look_up import OrderLookUp
 from tradebot.core.model.account import OrderRead, PositionRead
@@ -313,7 +314,7 @@ class AccountReader:
         asked = self._wire.time.now()
         hedged = await self._dict(endpoints.POSITION_MODE, {})
         multi = await self._dict(endpoints.MULTI_ASSETS, {})
-        burn = await self._dict(endpoints.FEE_BURN, {})
+        burn = await read_fee_burn(self._wire)
         found = []
         for symbol in self._symbols:
             page = await self._list(endpoints.SYMBOL_CONFIG, {"symbol": venue_symbol(symbol)})
@@ -322,7 +323,7 @@ class AccountReader:
             *(self.now, asked, hedged["dualSidePosition"] is True),
             multi["multiAssetsMargin"] is True,
             tuple(config for config in found if config.symbol in self._symbols),
-            fee_burn=burn["feeBurn"] is True,
+            fee_burn=burn,
         )
 
     async def rules(self, *, fees: bool) -> RulesRead:

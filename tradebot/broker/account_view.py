@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from tradebot.broker import figures, rows
+from tradebot.broker.fee_burn import read_fee_burn
 from tradebot.broker.figures import MALFORMED
 from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
 from tradebot.core.model.documents import AccountSeenDocument
@@ -157,13 +158,16 @@ class FeeRates:
 
 @dataclass(frozen=True, slots=True)
 class AccountPicture:
-    """An account with everything on it. ``weight`` is what is used of the request weight of this minute."""
+    """An account with everything on it. ``weight`` is what is used of the request weight of this minute.
+
+    ``fee_burn`` is None where the exchange cannot be asked for it.
+    """
 
     balances: tuple[Balance, ...]
     holdings: AccountHoldings
     hedged: bool
     multi_assets: bool
-    fee_burn: bool
+    fee_burn: bool | None
     settings: tuple[SymbolConfig, ...]
     fees: tuple[FeeRates, ...]
     weight: int
@@ -178,7 +182,7 @@ async def read_picture(wire: Wire, symbols: Sequence[str]) -> AccountPicture:
     balances = await _made(wire, endpoints.ACCOUNT, {}, _balances)
     hedged = await _made(wire, endpoints.POSITION_MODE, {}, _flag_of("dualSidePosition"))
     multi = await _made(wire, endpoints.MULTI_ASSETS, {}, _flag_of("multiAssetsMargin"))
-    burn = await _made(wire, endpoints.FEE_BURN, {}, _flag_of("feeBurn"))
+    burn = await _fee_burn(wire)
     settings: list[SymbolConfig] = []
     fees: list[FeeRates] = []
     for name in sorted({*symbols, *holdings.symbols}):
@@ -199,6 +203,13 @@ async def _made(
         return make(found)
     except MALFORMED as error:
         raise _unreadable(wire, endpoint, error) from None
+
+
+async def _fee_burn(wire: Wire) -> bool | None:
+    try:
+        return await read_fee_burn(wire)
+    except MALFORMED as error:
+        raise _unreadable(wire, endpoints.FEE_BURN, error) from None
 
 
 def _balances(body: Any) -> tuple[Balance, ...]:

@@ -131,7 +131,9 @@ def _warnings(picture: AccountPicture) -> Sequence[str]:
         said.append("hedge mode: a run needs one-way mode (it is shared with COIN-M)")
     if picture.multi_assets:
         said.append("multi-assets mode: a run needs single-asset mode")
-    if picture.fee_burn:
+    if picture.fee_burn is None:
+        said.append("fees in BNB: not known, this exchange does not say; a run counts them as off")
+    elif picture.fee_burn:
         said.append("fees are paid in BNB: a run counts fees in USDT")
     return said
 

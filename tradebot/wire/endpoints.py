@@ -67,7 +67,6 @@ MULTI_ASSETS = Endpoint("fapiPrivate", "GET", "multiAssetsMargin", 30)
 BRACKETS = Endpoint("fapiPrivate", "GET", "leverageBracket")
 COMMISSION = Endpoint("fapiPrivate", "GET", "commissionRate", 20)
 FEE_BURN = Endpoint("fapiPrivate", "GET", "feeBurn", 30)
-COMMISSION = Endpoint("fapiPrivate", "GET", "commissionRate", 20)
 RESTRICTIONS = Endpoint("sapi", "GET", "account/apiRestrictions")
 """What the key may do: asked of the account's own address, which Demo Trading has not."""
 SET_LEVERAGE = Endpoint("fapiPrivate", "POST", "leverage")

@@ -251,7 +251,7 @@ class AccountRead:
 class AccountConfigRead:
     """How the account is set: position mode, multi-assets mode, and each symbol's leverage and margin.
 
-    ``fee_burn`` says that fees are paid in BNB.
+    ``fee_burn`` says that fees are paid in BNB; None where the venue cannot be asked.
     """
 
     at: int
@@ -260,7 +260,7 @@ class AccountConfigRead:
     multi_assets: bool
     symbols: tuple[SymbolConfig, ...] = ()
     detail: str = ""
-    fee_burn: bool = False
+    fee_burn: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,11 @@ from tradebot.core.model.events import AccountConfigRead, Baseline
 from tradebot.core.trading.reactions import Reactions
 from tradebot.core.trading.shared import Shared
 
+UNASKED = (
+    "the exchange does not say whether fees are paid in BNB; a run goes on as if they were not,"
+    " and halts at the first that is"
+)
+
 
 class AccountSetting:
     """Halts while leverage and modes are not those that limits are worked out with; takes over baselines."""
@@ -19,6 +24,8 @@ class AccountSetting:
 
     def take_config(self, event: AccountConfigRead) -> None:
         """Halt while the account is not set as limits and margins are worked out."""
+        if event.fee_burn is None:
+            self._shared.warn_once(UNASKED)
         faults = list(self._config_faults(event))
         if faults:
             self._shared.unmet["config"] = "; ".join(faults)
