@@ -69,6 +69,25 @@ async def test_the_start_tells_the_time_the_settings_and_that_it_listens() -> No
         assert len(counter.of(Reconnected)) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, "<html>no</html>"), (404, {"code": -5000, "msg": "no"}), (404, "")]
+)
+async def test_an_exchange_that_does_not_know_of_fees_in_bnb_is_traded_all_the_same(
+    status: int, body: Any
+) -> None:
+    fault = {"do": "answer", "status": status, "body": body, "path": "/fapi/v1/feeBurn"}
+    async with serving(faults=[fault]) as counter:
+        asked = len(counter.line.asked("GET", "/fapi/v1/feeBurn"))
+        counter.broker._spawn("settings", counter.broker._read_settings())
+        await counter.until(lambda: counter.of(AccountConfigRead)[-1].fee_burn is None)
+        assert len(counter.line.asked("GET", "/fapi/v1/feeBurn")) == asked + 1
+        order = counter.send(counter.order())
+        assert (await counter.word(order)).status is not OrderStatus.REJECTED
+        counter.line.venue.faults.set([{**fault, "status": 200, "body": {"feeBurn": "?"}}])
+        counter.broker._spawn("settings", counter.broker._read_settings())
+        await counter.until(lambda: [n for n in counter.of(VenueNote) if n.halt])
+
+
 async def test_no_order_is_sent_twice() -> None:
     async with serving() as counter:
         order = counter.send(counter.order())

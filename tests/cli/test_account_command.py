@@ -82,3 +82,38 @@ def test_orders_of_others_are_shown_to_people_as_well(tmp_path: Path) -> None:
         shown = bot("account").out
         for word in ("one-way", "Balances", "10000", "web_abc", "No positions."):
             assert word in shown
+
+
+UNKNOWN_PATH = """
+[[fault]]
+do = "answer"
+status = 404
+body = ""
+path = "/fapi/v1/feeBurn"
+"""
+
+
+def test_an_exchange_that_does_not_tell_of_fees_in_bnb(tmp_path: Path) -> None:
+    rules = tmp_path / "faults.toml"
+    rules.write_text(UNKNOWN_PATH)
+    with demo_venue(tmp_path, MORNING, "--faults", str(rules)) as venue:
+        bot = bot_at(tmp_path, venue)
+        done = bot.json("account")
+        assert done.data["fee_burn"] is None
+        assert "fees in BNB: not known" in str(done.document["warnings"])
+        checks = {row["check"]: row for row in bot.json("doctor").data["doctor"]}
+        assert checks["fee burn"]["status"] == "warn"
+
+
+def test_a_ban_that_one_command_met_is_heeded_by_the_next(tmp_path: Path) -> None:
+    rules = tmp_path / "faults.toml"
+    rules.write_text('[[fault]]\ndo = "ban"\nseconds = 600\npath = "/fapi/v3/*"\ntimes = 1\n')
+    with demo_venue(tmp_path, MORNING, "--faults", str(rules)) as venue:
+        bot = bot_at(tmp_path, venue)
+        assert "banned" in bot.json("account", code=3).error["message"]
+        asked = len(venue.rows("request"))
+        for command in ("account", "paper --venue demo --headless", "close-all --wait 1s"):
+            said = bot.json(*command.split(), code=6 if command.startswith("close") else 3).error
+            assert "banned this address for" in said["message"], command
+        assert bot.json("paper", "--market", "binance", "--headless", code=3).error
+        assert len(venue.rows("request")) == asked

@@ -36,6 +36,7 @@ from tradebot.core.model.effects import (
     TradeClosed,
 )
 from tradebot.core.model.events import (
+    NOT_LEFT,
     UNREAD,
     AccountConfigRead,
     AccountRead,
@@ -273,6 +274,28 @@ def test_a_refused_exit_has_the_position_read_and_after_three_halts_and_goes_on_
     story.fill(story.placed(X)[3])
     story.tell(Command(story.now, 2, "resume", "me", "go"))
     assert not story.engine.halts.reasons
+
+
+def test_exits_that_never_left_are_no_refusals_and_do_not_halt() -> None:
+    story, first = leaving()
+    story.update(first, REJECTED, code=NOT_LEFT)  # the exchange has banned us: nothing leaves
+    for n in range(1, 3):
+        story.later(1_000)
+        story.update(story.placed(X)[n], REJECTED, code=NOT_LEFT)
+    assert story.halted() == []
+    assert not story.found(ReadBack)  # nobody has looked at it: there is nothing new to read
+    story.later(4_900)
+    assert len(story.placed(X)) == 3  # as long as nothing leaves it need not be tried each second
+    story.restart()
+    story.tell(Reconnected(story.now, "(the ban is over)"))
+    story.later(1)
+    assert len(story.placed(X)) == 4
+    story.update(story.placed(X)[3], REJECTED, code=-2022)
+    for n in range(4, 6):
+        story.later(1_000)
+        assert story.halted() == []
+        story.update(story.placed(X)[n], REJECTED, code=-2022)
+    assert story.halted() == ["exit"]
 
 
 def test_an_exit_closes_what_the_venue_says_there_is() -> None:
@@ -1074,6 +1097,22 @@ def test_an_account_that_is_set_otherwise_halts_until_it_is_set_right() -> None:
     story.tell(right)
     story.tell(Command(story.now, 2, "resume", "me", "go"))
     assert not story.engine.halts.reasons
+
+
+def test_where_the_fees_asset_cannot_be_asked_it_is_said_once_and_entries_go_on() -> None:
+    story = Bare(a_config())
+    unasked = AccountConfigRead(
+        *(story.now, story.now, False, False),
+        (SymbolConfig(XRP, 1, True),),
+        fee_burn=None,
+    )
+    story.tell(unasked)
+    story.tell(unasked)
+    assert story.told().count("whether fees are paid in BNB") == 1
+    assert story.halted() == []
+    story.say(long())
+    story.bar()
+    assert story.verdicts() == ["approved"]
 
 
 def test_without_a_baseline_there_is_no_entry() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tradebot.app.connect import wire_to
 from tradebot.broker.account_view import AccountPicture, read_picture, read_wallet
 from tradebot.broker.binance import BinanceBroker
 from tradebot.clock import SYSTEM, Clock
@@ -54,7 +55,7 @@ class Access:
 
     def wire(self, clock: Clock = SYSTEM) -> Wire:
         """Return connections that sign with the key; nothing is connected yet."""
-        return Wire(self.hosts, clock=clock, api_key=self.api_key)
+        return wire_to(self.hosts, clock, self.api_key)
 
 
 def find_access(environment: str, url: str = "", demo: tuple[str, str] = ("", "")) -> Access:

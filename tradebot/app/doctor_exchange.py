@@ -33,7 +33,7 @@ CREDITS = "BNFCR"
 def ask_exchange(config: Config, env: Mapping[str, str]) -> Iterator[Row]:
     """Yield the rows of each account that is configured or has a key in ``env``; else those of the prices alone."""
     from tradebot.app.account import find_access
-    from tradebot.wire.client import Wire
+    from tradebot.app.connect import wire_to
     from tradebot.wire.hosts import find_hosts
 
     url = config.exchange.url
@@ -42,13 +42,13 @@ def ask_exchange(config: Config, env: Mapping[str, str]) -> Iterator[Row]:
         text = "nothing to ask: prices are simulated, and no account is configured"
         yield Row("exchange", "ok", text)
     elif not accounts:
-        yield from asyncio.run(_ask(Wire(find_hosts("live", url)), config, None))
+        yield from asyncio.run(_ask(wire_to(find_hosts("live", url)), config, None))
     for account in accounts:
         try:
             access = find_access(account, url)
         except TradebotError as error:
             yield Row("key", "fail", str(error), error.hint)
-            yield from asyncio.run(_ask(Wire(find_hosts(account, url)), config, None))
+            yield from asyncio.run(_ask(wire_to(find_hosts(account, url)), config, None))
         else:
             yield from asyncio.run(_ask(access.wire(), config, access))
 
@@ -251,7 +251,11 @@ def _modes(picture: AccountPicture) -> Iterator[Row]:
         yield Row("credits", "fail", text, hint)
     else:
         yield Row("credits", "ok", f"no {CREDITS} (accounts of the EU; they are cross only)")
-    if picture.fee_burn:
+    if picture.fee_burn is None:
+        text = "not known: this exchange does not say; a run counts it as off"
+        hint = "see to it in the futures preferences: a fee in BNB halts a run"
+        yield Row("fee burn", "warn", text, hint)
+    elif picture.fee_burn:
         text = "fees are paid in BNB; a run counts them in USDT"
         hint = "switch feeBurn off: using BNB for fees, in the futures preferences"
         yield Row("fee burn", "warn", text, hint)

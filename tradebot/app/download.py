@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from tradebot.app.connect import wire_to
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.times import EPOCH
@@ -16,7 +17,6 @@ from tradebot.core.strategy.resample import timeframe_ms
 from tradebot.market.binance import archive
 from tradebot.market.binance.archive import ArchiveFile, ArchiveKind
 from tradebot.market.binance.rest import Rest
-from tradebot.wire.client import Wire
 from tradebot.wire.hosts import Hosts
 
 Progress = Callable[[float, str], None]
@@ -58,7 +58,7 @@ def download(
 async def _download(
     wanted: Wanted, hosts: Hosts, progress: Progress, clock: Clock
 ) -> list[Downloaded]:
-    async with Wire(hosts, clock=clock) as wire:
+    async with wire_to(hosts, clock) as wire:
         await wire.measure()
         _check_days(wanted, wire.time.now())
         rest = Rest(wire, timeframe_ms(wanted.timeframe))

@@ -47,10 +47,10 @@ def choose_prices(
     """
     if files or config.market.source == "sim":
         return choose_source(files, symbols, config)
-    from tradebot.wire.client import Wire
+    from tradebot.app.connect import wire_to
     from tradebot.wire.hosts import find_hosts
 
-    return exchange_prices(Wire(find_hosts("live", config.exchange.url)), config, spec)
+    return exchange_prices(wire_to(find_hosts("live", config.exchange.url)), config, spec)
 
 
 def speed_of(files: Sequence[Path], config: Config) -> float | None:

@@ -41,6 +41,7 @@ class BaselineReader:
     async def find(self) -> None:
         """Tell the baselines, or why they are not known, again and again until they are."""
         while not self.known:
+            await self._wire.sit_out()
             told = await self._read()
             self._tell(told)
             self.known = told.day is not None

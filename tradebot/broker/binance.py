@@ -82,7 +82,7 @@ class BinanceBroker:
         self._free = asyncio.Event()
         self._free.set()
         self._ends = asyncio.Event()
-        self._rules = RuleWatch(self._reader, self._tell)
+        self._rules = RuleWatch(wire, self._reader, self._tell)
         self._baselines = BaselineReader(wire, self._symbols, self._tell)
         self._answer: Answer = _nobody
         self._obstacle: Obstacle = _none
@@ -309,6 +309,7 @@ class BinanceBroker:
     async def _set_up(self) -> None:
         """Set leverage and margin where they are not as wanted, and tell what they are then; until it is done."""
         while True:
+            await self._wire.sit_out()
             try:
                 found = await self._reader.settings()
                 for item in found.symbols:

@@ -9,6 +9,7 @@ from tradebot.broker.account_reader import AccountReader
 from tradebot.broker.figures import MALFORMED
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import Event, VenueNote
+from tradebot.wire.client import Wire
 
 EACH_S = 3600.0
 """Seconds between two readings."""
@@ -21,8 +22,9 @@ AGAIN_S = 30.0
 class RuleWatch:
     """Tells the rules again and again; ``known`` says that they were read once: before that no entry leaves."""
 
-    def __init__(self, reader: AccountReader, tell: Callable[[Event], None]) -> None:
+    def __init__(self, wire: Wire, reader: AccountReader, tell: Callable[[Event], None]) -> None:
         self.known = False
+        self._wire = wire
         self._reader = reader
         self._tell = tell
         self._reads = 0
@@ -30,6 +32,7 @@ class RuleWatch:
     async def keep(self) -> None:
         """Read until cancelled; what goes wrong is told and read again."""
         while True:
+            await self._wire.sit_out()
             try:
                 await self._read()
                 await asyncio.sleep(EACH_S)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 
@@ -41,6 +41,16 @@ REPEATS = 4
 
 Check = Callable[[], str]
 """Asked right before the first byte leaves; what it says other than "" is why nothing may."""
+
+
+class Noted(Protocol):
+    """What outlives a process of a ban: its end by the real clock (UTC ms), 0 without one."""
+
+    def until(self) -> int:
+        """Return when the ban ends."""
+
+    def note(self, until: int) -> None:
+        """Keep when it ends."""
 
 
 class Withheld(Exception):
@@ -80,7 +90,8 @@ class Wire:
 
     ``time`` is the exchange's; ``session`` is for raw streams, and what REST goes over. Without a key only
     public calls can be made. Several may hold one open, prices and orders: what the exchange allows, its bans and
-    its clock are the same for both. The last one out closes it, and it can be opened again.
+    its clock are the same for both. The last one out closes it, and it can be opened again. ``noted`` is the ban that
+    an earlier process met, and where one is kept for the next.
     """
 
     def __init__(
@@ -90,6 +101,7 @@ class Wire:
         clock: Clock = SYSTEM,
         api_key: ApiKey | None = None,
         draw: Random | None = None,
+        noted: Noted | None = None,
     ) -> None:
         self.hosts = hosts
         self.clock = clock
@@ -97,6 +109,7 @@ class Wire:
         self.budget = Budget()
         self._api_key = api_key
         self._draw = draw or Random()
+        self._noted = noted
         self._measuring: asyncio.Task[None] | None = None
         self._holders = 0
 
@@ -120,6 +133,9 @@ class Wire:
         )
         self._ccxt = _client(self, context)
         self._ccxt.options["timeDifference"] = -self.time.ahead_ms  # known if it was open before
+        if self._noted is not None and (until := self._noted.until()):
+            banned = self.time.now() + until - self.clock.wall_ms()
+            self.budget.banned_until = max(self.budget.banned_until, banned)
 
     async def __aexit__(self, *_: object) -> None:
         """Let go of it; the last one closes every connection."""
@@ -178,11 +194,17 @@ class Wire:
             ticket.error = _spoken(error)
         finally:
             _TICKET.reset(before)
-            self.budget.hear(
-                *(weight, orders, now, self.time.now()),
-                *(ticket.status, ticket.headers, ticket.text),
-            )
+            self._hear(ticket, weight, orders, now)
         return ticket.reply()
+
+    def _hear(self, ticket: Ticket, weight: int, orders: int, sent_at: int) -> None:
+        before = self.budget.banned_until
+        self.budget.hear(
+            *(weight, orders, sent_at, self.time.now()),
+            *(ticket.status, ticket.headers, ticket.text),
+        )
+        if self.budget.banned_until > before and self._noted is not None:
+            self._noted.note(self.banned_until or 0)
 
     async def repeat(
         self,
@@ -344,7 +366,7 @@ def _spoken(error: BaseException) -> str:
 
 def _is_passing(reply: Reply) -> bool:
     """Whether what kept a request from an answer may be over at the next try."""
-    if reply.withheld or reply.status in (418, 429):
+    if reply.withheld or reply.status in (404, 418, 429):
         return False
     busy = reply.code in BUSY
     return busy or reply.status is None or reply.status >= 500 or not reply.code

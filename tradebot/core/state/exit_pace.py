@@ -18,12 +18,14 @@ FAR = 1 << 62
 class ExitPace:
     """When a symbol's last try to leave was sent (UTC ms) and how many in a row were refused.
 
-    ``judged`` says that the last try is among these: its other pieces do not count again.
+    ``judged`` says that the last try is among these: its other pieces do not count again. ``unsent`` counts
+    the tries in a row that never left: no refusals, and no hurry after as many.
     """
 
     tried: int = -FAR
     refused: int = 0
     judged: bool = False
+    unsent: int = 0
 
     def begin(self, at: int) -> None:
         """A try is sent."""
@@ -33,4 +35,5 @@ class ExitPace:
     @property
     def next(self) -> int:
         """The earliest time of the next try (UTC ms)."""
-        return self.tried + (SLOW_RETRY_MS if self.refused >= MOST_REFUSALS else RETRY_MS)
+        slow = max(self.refused, self.unsent) >= MOST_REFUSALS
+        return self.tried + (SLOW_RETRY_MS if slow else RETRY_MS)

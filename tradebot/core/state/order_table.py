@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -391,7 +391,7 @@ class OrderTable:
             "live": [tracked.export_state() for tracked in self.live.values()],
             "finished": [tracked.export_state() for tracked in self.finished.values()],
             "trade": {symbol: list(ids) for symbol, ids in self._trades.items()},
-            "paces": {symbol: [p.tried, p.refused, p.judged] for symbol, p in self.paces.items()},
+            "paces": {symbol: list(astuple(p)) for symbol, p in self.paces.items()},
             "strangers": [[export_fill(s.fill), s.since] for s in self.strangers],
             "sent": self.sent,
             "prefix": self.prefix,

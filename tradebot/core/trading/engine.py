@@ -124,7 +124,7 @@ class Engine:
         self.commands = Commands(shared, self.exits)
         self.rules = TradingRules(shared, self.exits)
         setting = AccountSetting(shared, self.reactions)
-        self.news = News(shared, self.accounts, setting, self.rules)
+        self.news = News(shared, self.exits, self.accounts, setting, self.rules)
         self.deadlines = Deadlines(
             shared, self.exits, self.protection, self.answers, self.accounts, self.cash
         )

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from tradebot.core.model.approved import Approved, Refused
 from tradebot.core.model.effects import ReadBack
+from tradebot.core.model.events import NOT_LEFT
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Order, OrderStatus, OrderType, Purpose, Side
 from tradebot.core.risk import gate
@@ -105,15 +106,24 @@ class Exits:
 
     def accepted(self, book: InstrumentState) -> None:
         """The venue took an exit: refusals begin to count anew."""
-        self._table.pace(book.symbol).refused = 0
+        pace = self._table.pace(book.symbol)
+        pace.refused = pace.unsent = 0
 
     def refused(self, book: InstrumentState, tracked: TrackedOrder, code: int) -> None:
-        """The venue refused an exit: read the position; after three in a row halt and go on slowly."""
+        """The venue refused an exit: read the position; after three in a row halt and go on slowly.
+
+        One that has not left (a ban, no connection) was refused by nobody: it is tried again.
+        """
         pace = self._table.pace(book.symbol)
         if not self._shared.position(book) or pace.judged or tracked.order.id not in book.exits:
             return
         pace.judged = True
+        if code == NOT_LEFT:
+            pace.unsent += 1
+            self.pursue(book)
+            return
         pace.refused += 1
+        pace.unsent = 0
         self._shared.out.append(ReadBack(book.symbol, f"an exit was refused ({code})"))
         if code == BLOCKED_BY_TARGET:
             self._table.cancel(book.target, "it blocks the exit")
@@ -121,6 +131,11 @@ class Exits:
             text = f"{book.symbol}: {pace.refused} exits in a row were refused ({code})"
             self._shared.halt("exit", text)
         self.pursue(book)
+
+    def hurry(self) -> None:
+        """What kept tries from leaving is over: the next one need not wait long."""
+        for pace in self._table.paces.values():
+            pace.unsent = 0
 
     def due(self, book: InstrumentState) -> int:
         """Return when the next try may leave (UTC ms); ``FAR`` when none is wanted."""

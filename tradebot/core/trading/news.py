@@ -19,6 +19,7 @@ from tradebot.core.model.events import (
 from tradebot.core.state.exit_pace import FAR
 from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
+from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.shared import Shared
 from tradebot.core.trading.trading_rules import TradingRules
 
@@ -27,9 +28,15 @@ class News:
     """Takes what was heard and blocks entries, or halts, where it asks for that."""
 
     def __init__(
-        self, shared: Shared, accounts: Accounts, setting: AccountSetting, rules: TradingRules
+        self,
+        shared: Shared,
+        exits: Exits,
+        accounts: Accounts,
+        setting: AccountSetting,
+        rules: TradingRules,
     ) -> None:
         self._shared = shared
+        self._exits = exits
         self._rules = rules
         self._accounts = accounts
         self._setting = setting
@@ -68,6 +75,7 @@ class News:
                 self._shared.skew_ms = error
             case Reconnected(detail=detail):
                 self._shared.table.look_up_unsettled()
+                self._exits.hurry()
                 self._accounts.reconcile(f"reconnected {detail}".strip())
             case JournalFailed(detail=detail):
                 self._hear_of_journal(detail)
