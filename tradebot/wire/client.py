@@ -43,7 +43,7 @@ Check = Callable[[], str]
 """Asked right before the first byte leaves; what it says other than "" is why nothing may."""
 
 
-class Noted(Protocol):
+class BanNote(Protocol):
     """What outlives a process of a ban: its end by the real clock (UTC ms), 0 without one."""
 
     def until(self) -> int:
@@ -101,7 +101,7 @@ class Wire:
         clock: Clock = SYSTEM,
         api_key: ApiKey | None = None,
         draw: Random | None = None,
-        noted: Noted | None = None,
+        noted: BanNote | None = None,
     ) -> None:
         self.hosts = hosts
         self.clock = clock
