@@ -65,17 +65,22 @@ def examine(
     except TradebotError as error:
         text = f"{error}; the checks that need it were left out"
         return [*rows, Row("config", "fail", text, error.hint), _clock(None)]
-    data_dir = config.data_dir()
-    rows.append(_config(config))
-    for name, check in _CHECKS.items():
-        try:
-            rows += check(config, data_dir)
-        except TradebotError as error:
-            rows.append(Row(name, "fail", str(error), error.hint))
+    rows += [_config(config), *examine_here(config)]
     asked = [_UNASKED] if offline else list(ask_exchange(config, env))
     if not any(row.check == "symbol" for row in asked):
-        asked += _symbols(config, data_dir)
+        asked += _symbols(config, config.data_dir())
     return rows + asked
+
+
+def examine_here(config: Config) -> list[Row]:
+    """Return what this machine says: directory, journal, lock, disk, clock, audit key and strategy."""
+    rows: list[Row] = []
+    for name, check in _CHECKS.items():
+        try:
+            rows += check(config, config.data_dir())
+        except TradebotError as error:
+            rows.append(Row(name, "fail", str(error), error.hint))
+    return rows
 
 
 _UNASKED = Row("exchange", "ok", "not asked: --offline")
@@ -114,7 +119,7 @@ def _disk(_: Config, data_dir: Path) -> Iterator[Row]:
     if free < NO_DISK:
         yield Row("disk", "fail", text, hint)
     elif free < LITTLE_DISK:
-        yield Row("disk", "warn", text, hint)
+        yield Row("disk", "warn", text, hint, live="fail")
     else:
         yield Row("disk", "ok", text)
 
@@ -226,11 +231,12 @@ def _lock(_: Config, data_dir: Path) -> Iterator[Row]:
     if owner is None:
         yield Row("lock", "ok", "free: no engine runs here")
     else:
-        yield Row("lock", "ok", f"held: an engine runs here (process {owner.pid})")
+        text = f"held: an engine runs here (process {owner.pid})"
+        yield Row("lock", "ok", text, live="fail")
     if halt_present(data_dir):
         why = "; ".join(f"{halt.reason} ({halt.who})" for halt in read_halts(data_dir))
         text = f"the HALT file is there, so no entry leaves: {why or 'no reason was kept'}"
-        yield Row("halt", "warn", text, "tradebot resume --reason TEXT removes it")
+        yield Row("halt", "warn", text, "tradebot resume --reason TEXT removes it", live="fail")
     if (data_dir / "instance").exists():
         yield Row("instance", "ok", instance_id(data_dir))
 

@@ -6,9 +6,9 @@ Nothing is changed there. What cannot be asked is said: silence is no proof.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tradebot.app.finding import Row, judge_symbol, profiles_of
 from tradebot.config import Config
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tradebot.app.account import Access
     from tradebot.broker.account_view import AccountPicture
     from tradebot.wire.client import Wire
+
+    More: TypeAlias = Callable[[Wire, AccountPicture], Coroutine[Any, Any, list[Row]]]
+    """What else an account is asked that could be read."""
 
 LARGE_OFFSET_MS = 1000
 MOST_ERROR_MS = 1000
@@ -50,7 +53,12 @@ def ask_exchange(config: Config, env: Mapping[str, str]) -> Iterator[Row]:
             yield Row("key", "fail", str(error), error.hint)
             yield from asyncio.run(_ask(wire_to(find_hosts(account, url)), config, None))
         else:
-            yield from asyncio.run(_ask(access.wire(), config, access))
+            yield from ask_account(config, access)
+
+
+def ask_account(config: Config, access: Access, more: More | None = None) -> list[Row]:
+    """Return what the exchange says of the symbols, the key and its account; ``more`` asks on where it could be read."""
+    return asyncio.run(_ask(access.wire(), config, access, more))
 
 
 def _accounts(config: Config, env: Mapping[str, str]) -> list[Account]:
@@ -67,7 +75,9 @@ def _accounts(config: Config, env: Mapping[str, str]) -> list[Account]:
     return wanted or given
 
 
-async def _ask(wire: Wire, config: Config, access: Access | None) -> list[Row]:
+async def _ask(
+    wire: Wire, config: Config, access: Access | None, more: More | None = None
+) -> list[Row]:
     """Return what one address says; without an answer everything else is left out."""
     async with wire:
         try:
@@ -76,7 +86,7 @@ async def _ask(wire: Wire, config: Config, access: Access | None) -> list[Row]:
             text = f"{error}; what only it can tell was left out"
             return [Row("exchange", "fail", text, error.hint)]
         rows = [*_reached(wire), *await _symbols(wire, config)]
-        return rows if access is None else rows + await _account(wire, config, access)
+        return rows if access is None else rows + await _account(wire, config, access, more)
 
 
 def _reached(wire: Wire) -> Iterator[Row]:
@@ -135,7 +145,7 @@ async def _symbol(rest: Any, info: Any, symbol: str, config: Config) -> list[Row
 # -- the key ----------------------------------------------------------------------------------------
 
 
-async def _account(wire: Wire, config: Config, access: Access) -> list[Row]:
+async def _account(wire: Wire, config: Config, access: Access, more: More | None) -> list[Row]:
     from tradebot.broker.account_view import read_picture
 
     key = f"to the {access.environment} account, ending in {access.api_key.last}"
@@ -145,7 +155,8 @@ async def _account(wire: Wire, config: Config, access: Access) -> list[Row]:
     except ExchangeError as error:
         text = f"{error}; what only the account can tell was left out"
         return [*rows, Row("account", "fail", text, error.hint)]
-    return [*rows, *_held(picture), *_modes(picture), *_settings(picture)]
+    rows += [*_held(picture), *_modes(picture), *_settings(picture)]
+    return rows if more is None else rows + await more(wire, picture)
 
 
 async def _rights(wire: Wire) -> list[Row]:
@@ -192,14 +203,16 @@ def _judge_rights(given: Any) -> Iterator[Row]:
     wanted = (*NEEDED, *FORBIDDEN, *SUPERFLUOUS, BOUND, PORTFOLIO)
     if unread := [name for name in wanted if not isinstance(rows.get(name), bool)]:
         text = f"not told: {', '.join(unread)}"
-        yield Row("key rights", "warn", text, "see on the page of your keys")
+        yield Row("key rights", "warn", text, "see on the page of your keys", live="fail")
     wrong = [NEEDED[name] for name in NEEDED if rows.get(name) is False]
     wrong += [FORBIDDEN[name] for name in FORBIDDEN if rows.get(name) is True]
     yield from (Row("key rights", "fail", f"the key {what}", hint) for what, hint in wrong)
     more = [SUPERFLUOUS[name] for name in SUPERFLUOUS if rows.get(name) is True]
     if rows.get(BOUND) is False:
         more.append(("works from any address", "bind it to this machine's address"))
-    yield from (Row("key rights", "warn", f"the key {what}", hint) for what, hint in more)
+    yield from (
+        Row("key rights", "warn", f"the key {what}", hint, live="fail") for what, hint in more
+    )
     if not (unread or wrong or more):
         yield Row("key rights", "ok", "reading and futures, from listed addresses, nothing else")
     if rows.get(PORTFOLIO) is True:
@@ -258,7 +271,7 @@ def _modes(picture: AccountPicture) -> Iterator[Row]:
     elif picture.fee_burn:
         text = "fees are paid in BNB; a run counts them in USDT"
         hint = "switch feeBurn off: using BNB for fees, in the futures preferences"
-        yield Row("fee burn", "warn", text, hint)
+        yield Row("fee burn", "warn", text, hint, live="fail")
     else:
         yield Row("fee burn", "ok", "off: fees are paid in USDT")
 

@@ -19,12 +19,30 @@ LOWEST_TIER = Decimal("0.3")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: which check, how it went, what was seen, and the way out where there is need for one."""
+    """One line: which check, how it went, what was seen, and the way out where there is need for one.
+
+    ``live`` is how a start with real money judges it, where that is another status.
+    """
 
     check: str
     status: Status
     detail: str
     hint: str | None = None
+    live: Status | None = None
+
+    def document(self) -> dict[str, str | None]:
+        """Return the line as JSON values."""
+        return {
+            "check": self.check,
+            "status": self.status,
+            "detail": self.detail,
+            "hint": self.hint,
+        }
+
+    @property
+    def for_live(self) -> Status:
+        """Whether a start with real money may pass it."""
+        return self.live or self.status
 
 
 def profiles_of(config: Config) -> dict[str, Limits]:
@@ -55,7 +73,8 @@ def judge_symbol(
         hint = "every entry will be refused: trade another symbol" + (
             "" if profile == "live" else f", or raise risk.{profile}.position_value"
         )
-        return Row("symbol", "fail", f"{text} exceeds the position cap of ${plain(cap)}{at}", hint)
+        over = f"{text} exceeds the position cap of ${plain(cap)}{at}: it will not trade"
+        return Row("symbol", "fail", over, hint, live="warn")
     least = "0.75" if value > cap * Decimal("0.7") else "0.5"
     hint = f"signals with a confidence below {least} will be refused as too small"
     return Row("symbol", "warn", f"{text} of the position cap of ${plain(cap)}{at}", hint)

@@ -42,13 +42,14 @@ class BaselineReader:
         """Tell the baselines, or why they are not known, again and again until they are."""
         while not self.known:
             await self._wire.sit_out()
-            told = await self._read()
+            told = await self.read()
             self._tell(told)
             self.known = told.day is not None
             if not self.known:
                 await asyncio.sleep(AGAIN_S)
 
-    async def _read(self) -> Baseline:
+    async def read(self) -> Baseline:
+        """Return what the equity was at the start of day and week, or why that is not known."""
         now = self._wire.time.now()
         day, week = day_of(now), week_of(now)
         try:

@@ -30,6 +30,7 @@ from tradebot.cli.signatures.inspect import (
     trades,
 )
 from tradebot.cli.signatures.keys import keys_remove, keys_set, keys_show
+from tradebot.cli.signatures.live import live
 from tradebot.cli.signatures.setup import (
     config_check,
     config_path,
@@ -88,7 +89,7 @@ def tradebot(
 app.command(rich_help_panel=SET_UP)(venue)
 app.command(rich_help_panel=SET_UP)(download)
 
-for command in (backtest, paper, ghost, tui):
+for command in (backtest, paper, ghost, live, tui):
     app.command(rich_help_panel=TRADE)(command)
 for command in (status, positions, orders, trades, signals, quality, compare, runs, risk, account):
     app.command(rich_help_panel=INSPECT)(command)

@@ -41,7 +41,7 @@ class RunOptions:
     """
 
     common: Common
-    mode: Literal["backtest", "paper", "ghost"]
+    mode: Literal["backtest", "paper", "ghost", "live"]
     files: tuple[Path, ...] = ()
     market: str | None = None
     venue: str | None = None
@@ -67,9 +67,10 @@ class RunOptions:
     def flags(self) -> dict[str, object]:
         """Return the config keys these flags set; None for one that was not given."""
         demo = self.is_demo
+        outside = demo or self.mode == "live"
         return {
             **self.common.flags(),
-            "market.source": "binance" if demo and self.market is None else self.market,
+            "market.source": "binance" if outside and self.market is None else self.market,
             "exchange.environment": "demo" if demo else None,
             "market.symbols": self.symbols,
             "market.speed": self.speed,
@@ -79,6 +80,15 @@ class RunOptions:
             "risk.profile": self.profile,
             **parse_params(self.params),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """``live``: the run's options; ``check`` goes through the checklist only, ``token`` is one of such a check."""
+
+    run: RunOptions
+    check: bool = False
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

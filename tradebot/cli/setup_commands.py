@@ -6,9 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-import textwrap
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +17,7 @@ from tradebot.app.doctor import examine
 from tradebot.app.finding import Row
 from tradebot.app.lookahead import LookaheadFinding, LookaheadVerdict, check_lookahead
 from tradebot.app.prices import open_data
+from tradebot.cli.findings import wrapped
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
@@ -184,7 +183,7 @@ def doctor(common: Common, *, offline: bool) -> int:
     if bad:
         names = ", ".join(dict.fromkeys(row.check for row in bad))
         error = TradebotError(f"not fit to trade: {names}", hint=bad[0].hint)
-    data = {"doctor": [asdict(row) for row in rows]}
+    data = {"doctor": [row.document() for row in rows]}
     return show(Result("doctor", data, text=_report(rows), error=error), as_json=common.json)
 
 
@@ -195,27 +194,15 @@ def _report(rows: list[Row]) -> str:
     width = max(len(row.check) for row in rows)
     lines = []
     for row in rows:
-        first, *more = _wrapped(f"{'':<4}  {row.check:<{width}}  ", row.detail, columns)
+        first, *more = wrapped(f"{'':<4}  {row.check:<{width}}  ", row.detail, columns)
         bold = row.status != "ok"
         word = typer.style(f"{row.status:<4}", TINTS[row.status] if coloured else None, bold=bold)
         lines += [(word if coloured else f"{row.status:<4}") + first[4:], *more]
         if row.hint:
-            lines += _wrapped(f"{'':<{width + 8}}→ ", row.hint, columns)
+            lines += wrapped(f"{'':<{width + 8}}→ ", row.hint, columns)
     counts = {status: sum(row.status == status for row in rows) for status in TINTS}
     lines.append(f"{counts['ok']} ok, {counts['warn']} to look at, {counts['fail']} failed")
     return "\n".join(lines)
-
-
-def _wrapped(head: str, text: str, columns: int) -> list[str]:
-    """Return the text behind its head, broken at words, the next lines below its first word."""
-    return textwrap.wrap(
-        text,
-        max(columns, len(head) + 30),
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 # -- lookahead --------------------------------------------------------------------------------------

@@ -43,10 +43,19 @@ def append_side(path: Path, rows: Sequence[SideRow]) -> None:
 def read_side(path: Path) -> list[SideRow]:
     """Return all rows, oldest first; a last line that was cut off is left out."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     return [row for line in lines if (row := _row(line)) is not None]
+
+
+def cut_lines(path: Path) -> list[str]:
+    """Return the lines that cannot be read: what is left of a row that a crash or a full disk cut."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return [line for line in lines if line.strip() and _row(line) is None]
 
 
 def write_side(path: Path, rows: Sequence[SideRow]) -> None:

@@ -1,0 +1,169 @@
+"""The checklist before real money: every line has a place and a name, is ok or FAIL, and says the way out.
+
+It only reads. The lines are the doctor's where the doctor asks the same; how a start judges one is in the line itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradebot.app import live_checks
+from tradebot.app.doctor import examine_here
+from tradebot.app.doctor_exchange import ask_account
+from tradebot.app.finding import Row, Status
+from tradebot.app.ours import Ours, read_ours
+from tradebot.config import Config
+from tradebot.core.model.errors import TradebotError
+
+if TYPE_CHECKING:
+    from tradebot.app.account import Access
+    from tradebot.broker.account_view import AccountPicture
+    from tradebot.plugins.strategies import StrategySpec
+    from tradebot.wire.client import Wire
+
+SECTIONS = ("here", "key", "account", "symbols", "state")
+"""The places of the checklist, in the order in which they are told."""
+
+_PLACES: Mapping[str, Sequence[str]] = {
+    "key": ("key", "key rights"),
+    "account": (
+        "account",
+        "portfolio margin",
+        "position mode",
+        "assets mode",
+        "credits",
+        "fee burn",
+        "equity",
+        "free margin",
+        "position limit",
+        "elsewhere",
+    ),
+    "symbols": ("symbol", "symbols", "leverage", "auto margin", "foreign orders", "feed"),
+    "state": ("journal", "reconcile", "unknown orders", "side file", "baselines"),
+}
+_PLACE_OF = {check: place for place, checks in _PLACES.items() for check in checks}
+
+AWAY = "exchange"
+"""The line that says whether the exchange answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """All lines of a check. ``ours`` is what is open by the journal, ``open`` what is open by whatever tells, in words.
+
+    ``seen`` is the account as it was read; None where it could not be.
+    """
+
+    rows: tuple[Row, ...]
+    ours: Ours
+    open: tuple[str, ...] = ()
+    seen: AccountPicture | None = None
+
+    @property
+    def failed(self) -> list[Row]:
+        """The lines that forbid a start."""
+        return [row for row in self.rows if row.for_live == "fail"]
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the exchange could not be reached, or did not tell of the account."""
+        return any(row.check in (AWAY, "account") for row in self.failed) and self.seen is None
+
+    def lines(self) -> Iterator[tuple[str, Row, Status]]:
+        """Yield place, line and how a start judges it, in the order of the places."""
+        for section in SECTIONS:
+            for row in self.rows:
+                if _PLACE_OF.get(row.check, "here") == section:
+                    yield section, row, row.for_live
+
+    def document(self) -> list[dict[str, Any]]:
+        """Return the lines as JSON values."""
+        return [
+            {"place": place, **row.document(), "status": status}
+            for place, row, status in self.lines()
+        ]
+
+    def why_not(self) -> str:
+        """Name the lines that failed, with what was seen."""
+        return "; ".join(f"{row.check}: {row.detail}" for row in self.failed)
+
+
+def go_through(config: Config, spec: StrategySpec) -> Checklist:
+    """Return the checklist of a live start. Nothing is changed, here or at the exchange; raises nothing expected."""
+    data_dir = config.data_dir()
+    ours = read_ours(data_dir, config.exchange.environment)
+    rows = [*live_checks.switches(config), *examine_here(config), *live_checks.sync_time(data_dir)]
+    asked = _asked(config, spec, ours, data_dir)
+    rows += asked.rows
+    rows.append(live_checks.side_file(ours))
+    rows += live_checks.tradable(rows)
+    return Checklist(tuple(rows), ours, (*ours.open_here(), *asked.open), asked.seen)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What was asked by the key: lines, what is open of ours on the account, and the account."""
+
+    rows: list[Row]
+    open: Sequence[str] = ()
+    seen: AccountPicture | None = None
+
+
+def _asked(config: Config, spec: StrategySpec, ours: Ours, data_dir: Path) -> _Asked:
+    from tradebot.app.account import find_access
+
+    exchange = config.exchange
+    if exchange.environment == "local":  # which account is meant is a line of its own
+        return _Asked([])
+    try:
+        access = find_access(exchange.environment, exchange.url, exchange.demo)
+    except TradebotError as error:
+        return _Asked([Row("key", "fail", str(error), error.hint)])
+    asked = _Asked([])
+    rows = list(live_checks.locks(data_dir, access))
+
+    async def more(wire: Wire, picture: AccountPicture) -> list[Row]:
+        asked.seen, asked.open = picture, ours.open_there(picture.holdings)
+        return await _further(wire, picture, config, spec, ours)
+
+    if real_money(config):  # nothing is asked of an account that cannot be traded yet
+        return _Asked(rows)
+    asked.rows = rows + ask_account(config, access, more)
+    return asked
+
+
+def real_money(config: Config) -> bool:
+    """Whether an account with real money is meant, which cannot be traded until it can be earned."""
+    return config.exchange.environment == "live" and not config.exchange.url
+
+
+async def _further(
+    wire: Wire, picture: AccountPicture, config: Config, spec: StrategySpec, ours: Ours
+) -> list[Row]:
+    symbols = config.market.symbols
+    return [
+        *live_checks.margin(config, picture),
+        *live_checks.others(ours, picture, symbols),
+        *await live_checks.feed(wire, config, spec),
+        *live_checks.agreement(ours, picture, symbols),
+        await live_checks.unknown_orders(wire, ours),
+        await live_checks.baselines(wire, symbols),
+    ]
+
+
+def need_access(config: Config) -> Access:
+    """Return the way to the account to be traded; ConfigError where none is configured, UsageError without its key."""
+    from tradebot.app.account import find_access
+    from tradebot.core.model.errors import ConfigError
+
+    exchange = config.exchange
+    if exchange.environment == "local":
+        raise ConfigError(
+            'live trades an account, and environment is "local"',
+            key="exchange.environment",
+            hint='set it to "demo", or to "live" with the url of a venue on this machine',
+        )
+    return find_access(exchange.environment, exchange.url, exchange.demo)
