@@ -44,6 +44,9 @@ ALGO_PREFIX = "algo:"
 """Before the numbers of the algo service: they are not those of regular orders."""
 
 
+_FLAGS = {True: True, False: False, "true": True, "false": False}
+
+
 def number(value: Any) -> Decimal:
     """Return a number that came as text, or as a whole one; ValueError for what is none or not finite."""
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -70,10 +73,9 @@ def text(value: Any) -> str:
 
 def flag(value: Any) -> bool:
     """Return true or false, as such or as text; ValueError for anything else."""
-    known = {True: True, False: False, "true": True, "false": False}
-    if not isinstance(value, bool | str) or value not in known:
+    if not isinstance(value, bool | str) or value not in _FLAGS:
         raise ValueError(f"{value!r} is neither true nor false")
-    return known[value]
+    return _FLAGS[value]
 
 
 def side(value: Any) -> Side:

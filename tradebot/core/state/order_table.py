@@ -303,8 +303,9 @@ class OrderTable:
     def due(self) -> int:
         """Return when the table next has something to ask or tell (UTC ms); ``FAR`` for never."""
         orders = min(map(self._due, self.live.values()), default=FAR)
-        answers = min((s.since + ANSWER_MS for s in self.strangers), default=FAR)
-        return min(orders, answers)
+        if not self.strangers:
+            return orders
+        return min(orders, *(s.since + ANSWER_MS for s in self.strangers))
 
     def _due(self, tracked: TrackedOrder) -> int:
         pending = tracked.status is OrderStatus.PENDING

@@ -277,9 +277,10 @@ class Accounts:
 
     def due(self) -> int:
         """Return when ``wake`` next has something to do (UTC ms)."""
-        open_ = any(not doubt.halted for doubt in self._doubts.values())
-        asking = self._asked_at + ANSWER_MS if open_ else FAR
-        return min(asking, self._reconciled_at + RECONCILE_MS)
+        due = self._reconciled_at + RECONCILE_MS
+        if not self._doubts or all(doubt.halted for doubt in self._doubts.values()):
+            return due
+        return min(due, self._asked_at + ANSWER_MS)
 
     def export_state(self) -> dict[str, Any]:
         """Return what is open as JSON values."""

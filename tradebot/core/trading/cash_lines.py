@@ -217,7 +217,7 @@ class CashLines:
     def due(self) -> int:
         """Return when ``wake`` next has something to do (UTC ms); ``FAR`` for never."""
         asking = self._asked_at + ANSWER_MS if self._missing else FAR
-        return min([asking, *(a.since + LEDGER_MS for a in self._announced[:1])])
+        return min(asking, self._announced[0].since + LEDGER_MS) if self._announced else asking
 
     def export_state(self) -> dict[str, Any]:
         """Return what is open as JSON values."""

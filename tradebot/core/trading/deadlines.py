@@ -51,7 +51,8 @@ class Deadlines:
         shared = self._shared
         due = min(shared.table.due(), self._accounts.due(), self._cash.due())
         for book in shared.books.values():
-            due = min(due, self._protection.due(book), self._exits.due(book))
+            if book.closing or book.holding.qty or book.bare_since or shared.table.shorts:
+                due = min(due, self._protection.due(book), self._exits.due(book))
         due = max(due, shared.now + 1)
         if due != self.alarm:
             self.alarm = due
