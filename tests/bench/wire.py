@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,15 @@ class MarkedWire(Wire):
         self.left_at = mark()
 
 
+def about_to_enter() -> Bare:
+    """Return an engine whose next bar has a signal; what it takes to build has emptied the caches, for both."""
+    story = Bare(a_config())
+    for _ in range(10):
+        story.bar()
+    story.say(long(1.9))
+    return story
+
+
 class Ours:
     """Engine and broker: a bar goes in, a request comes out."""
 
@@ -157,14 +167,12 @@ class Ours:
         self.wire = wire
         self.broker = BinanceBroker(wire, [XRP])
         self.broker._stream.connected = self.broker._is_set = True
-        self.broker._answer, self.broker._obstacle = lambda _: None, _no_obstacle
+        self.broker._answer = lambda _: None
+        self.broker._entry_obstacle = _no_obstacle  # type: ignore[assignment,method-assign]
         self.broker._ready.set()
 
     async def order(self) -> tuple[Mark, Order]:
-        story = Bare(a_config())
-        for _ in range(10):
-            story.bar()
-        story.say(long(1.9))
+        story = about_to_enter()
         self.broker._sent.clear()
         self.wire.budget = Budget()
         begin = mark()
@@ -172,6 +180,7 @@ class Ours:
         (place,) = (effect for effect in effects if isinstance(effect, Place))
         self.broker.send(place.approved, story.now)
         await asyncio.gather(*tuple(self.broker._tasks))
+        assert self.wire.left_at > begin, "nothing left"
         return since(begin, self.wire.left_at), place.approved.order
 
 
@@ -204,6 +213,7 @@ class Raw:
         self.left_at = mark()
 
     async def order(self, params: dict[str, str]) -> Mark:
+        about_to_enter()
         begin = mark()
         await self.client.fapiPrivatePostOrder(params)
         return since(begin, self.left_at)
@@ -308,7 +318,8 @@ def rates(seconds: int) -> dict[str, Any]:
         with venue(str(script), "--clock", "2026-11-26T09:30:00Z") as (opening, _, _):
             words = ["paper", "--market", "binance", "--symbols", SYMBOLS, "--headless", "--json"]
             at = ["--set", f"exchange.url={opening['url']}", "--data-dir", f"{folder}/data"]
-            command = [sys.executable, "-m", "tradebot", *words, *at]
+            delays = Path(folder) / "delays.json"
+            command = [sys.executable, str(Path(__file__)), "--host", str(delays), *words, *at]
             with open(f"{folder}/out", "wb") as out:
                 process = subprocess.Popen(command, stdout=out, stderr=out)
             time.sleep(WARM_UP_S)
@@ -320,12 +331,38 @@ def rates(seconds: int) -> dict[str, Any]:
             alive = process.poll() is None
             process.terminate()
             process.wait(60)
+        delay = json.loads(delays.read_text())
     return {
         "seconds": seconds,
+        "engine_delay_ms": delay,
         "alive": alive,
         "core_pct": round(share * 100, 1),
         "most_memory_mb": round(most, 1),
     }
+
+
+def host(delays: Path, words: list[str]) -> int:
+    """Be the installed command, and note how long after a price was taken from the wire the engine was through with it."""
+    from tradebot.__main__ import main as tradebot
+    from tradebot.app.queued import QueueRunner
+
+    taken: list[float] = []
+    put = QueueRunner._on_market
+
+    def on_market(runner: QueueRunner, step: Any, begin: float) -> None:
+        put(runner, step)
+        taken.append(time.perf_counter() - begin)
+
+    def timed(runner: QueueRunner, step: Any) -> None:
+        runner._queue.put_nowait(partial(on_market, runner, step, time.perf_counter()))
+
+    QueueRunner.put = timed  # type: ignore[assignment,method-assign]
+    code = tradebot(words)
+    marks = statistics.quantiles(taken, n=1000, method="inclusive")
+    shares = {"p50": marks[499], "p99": marks[989], "p99.9": marks[998], "most": max(taken)}
+    found = {name: round(value * 1000, 3) for name, value in shares.items()}
+    delays.write_text(json.dumps({"steps": len(taken)} | found))
+    return code
 
 
 def median_round(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -347,6 +384,8 @@ def measure(rounds: int, count: int, minutes: float) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
+    if sys.argv[1:2] == ["--host"]:
+        sys.exit(host(Path(sys.argv[2]), sys.argv[3:]))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--orders", type=int, default=200)
