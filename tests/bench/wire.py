@@ -168,7 +168,7 @@ class Ours:
         self.broker = BinanceBroker(wire, [XRP])
         self.broker._stream.connected = self.broker._is_set = True
         self.broker._answer = lambda _: None
-        self.broker._entry_obstacle = _no_obstacle  # type: ignore[assignment,method-assign]
+        self.broker._entry_obstacle = _no_obstacle  # type: ignore[method-assign]
         self.broker._ready.set()
 
     async def order(self) -> tuple[Mark, Order]:
