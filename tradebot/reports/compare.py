@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.money import exact, plain
@@ -23,8 +23,54 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.journal.view import GhostRow, SignalRow, TradeRow
 
-Row = dict[str, Any]
-"""One of the comparison's own rows, as JSON has it."""
+_Span = TypedDict("_Span", {"from": str | None, "to": str | None})
+
+
+class ComparedRun(_Span):
+    """One of the two runs, its stretch of market time and what came of it (USDT)."""
+
+    run: str
+    mode: str
+    market: str
+    strategy: str
+    strategy_hash: str
+    state: str
+    signals: int
+    trades: int
+    pnl: str
+
+
+class Setting(TypedDict):
+    """What the two were told differently; None where it was not said to one."""
+
+    key: str
+    first: Any
+    second: Any
+
+
+class Difference(TypedDict):
+    """A decision or an outcome that differs, and why as far as the journal knows."""
+
+    time: str
+    symbol: str
+    side: str
+    what: str
+    first: str | None
+    second: str | None
+    why: str
+
+
+class Totals(TypedDict):
+    """Counts of what is the same and what is not, and the results of both (USDT)."""
+
+    signals_in_both: int
+    only_in_first: int
+    only_in_second: int
+    same_verdict: int
+    differences: dict[str, int]
+    pnl_first: str
+    pnl_second: str
+
 
 Traded = TradeRow | GhostRow
 Key = tuple[int, str, str, int]
@@ -88,11 +134,11 @@ class Half:
 class Comparison:
     """What differs, in order of time, with counts; JSON values."""
 
-    runs: list[Row]
-    settings: list[Row]
+    runs: list[ComparedRun]
+    settings: list[Setting]
     hashes: dict[str, str]
-    totals: dict[str, Any]
-    differences: list[Row] = field(default_factory=list)
+    totals: Totals
+    differences: list[Difference] = field(default_factory=list)
 
 
 def compare(first: RunPlace, second: RunPlace) -> Comparison:
@@ -135,7 +181,7 @@ def _by_key(signals: Sequence[SignalRow]) -> dict[Key, SignalRow]:
     return keyed
 
 
-def _run_row(half: Half) -> Row:
+def _run_row(half: Half) -> ComparedRun:
     run = half.run
     return {
         "run": run.id,
@@ -159,19 +205,19 @@ def _sum(rows: Iterable[TradeRow]) -> Decimal:
 # -- what was set otherwise -------------------------------------------------------------------------
 
 
-def _settings(one: RunRow, other: RunRow) -> Iterator[Row]:
+def _settings(one: RunRow, other: RunRow) -> Iterator[Setting]:
     """Yield what the runs were told differently: strategy, version, configuration."""
     for name in ("strategy", "strategy_hash", "version"):
         if getattr(one, name) != getattr(other, name):
-            yield {"key": name, FIRST: getattr(one, name), SECOND: getattr(other, name)}
+            yield Setting(key=name, first=getattr(one, name), second=getattr(other, name))
     mine, theirs = _flat(json.loads(one.config)), _flat(json.loads(other.config))
     for key in sorted({*mine, *theirs}):
         if mine.get(key) != theirs.get(key):
-            yield {"key": key, FIRST: mine.get(key), SECOND: theirs.get(key)}
+            yield Setting(key=key, first=mine.get(key), second=theirs.get(key))
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Row:
-    flat: Row = {}
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
     for name, value in table.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{name}.")
@@ -195,7 +241,7 @@ def _hashes(one: RunRow, other: RunRow) -> dict[str, str]:
 # -- what was decided and what came of it -----------------------------------------------------------
 
 
-def _differences(one: Half, other: Half, settings: Sequence[Row]) -> Iterator[Row]:
+def _differences(one: Half, other: Half, settings: Sequence[Setting]) -> Iterator[Difference]:
     causes = {row["key"] for row in settings}
     for key in sorted({*one.signals, *other.signals}):
         mine, theirs = one.signals.get(key), other.signals.get(key)
@@ -207,10 +253,17 @@ def _differences(one: Half, other: Half, settings: Sequence[Row]) -> Iterator[Ro
             yield from _same_verdict(key, mine, theirs, one, other, causes)
 
 
-def _row(key: Key, what: str, first: object, second: object, why: str) -> Row:
+def _row(key: Key, what: str, first: str | None, second: str | None, why: str) -> Difference:
     time, symbol, side, _ = key
-    said = {"time": iso(time), "symbol": symbol, "side": side, "what": what}
-    return {**said, FIRST: first, SECOND: second, "why": why}
+    return Difference(
+        time=iso(time),
+        symbol=symbol,
+        side=side,
+        what=what,
+        first=first,
+        second=second,
+        why=why,
+    )
 
 
 def _alone(
@@ -220,7 +273,7 @@ def _alone(
     one: Half,
     other: Half,
     causes: set[str],
-) -> Row:
+) -> Difference:
     """Say that a signal is in one run only."""
     there = mine or theirs
     assert there is not None
@@ -243,7 +296,7 @@ def _cause(causes: set[str]) -> str:
     return "; ".join(said) or "the same strategy saw other bars (a gap, or another start)"
 
 
-def _verdicts(key: Key, mine: SignalRow, theirs: SignalRow) -> Row:
+def _verdicts(key: Key, mine: SignalRow, theirs: SignalRow) -> Difference:
     """Say why one run let a signal through and the other did not."""
     whys = []
     for word, row in ((FIRST, mine), (SECOND, theirs)):
@@ -263,7 +316,7 @@ _POSITION = {
 
 def _same_verdict(
     key: Key, mine: SignalRow, theirs: SignalRow, one: Half, other: Half, causes: set[str]
-) -> Iterator[Row]:
+) -> Iterator[Difference]:
     said = _changed(mine, theirs, SAID)
     if said:
         yield _row(key, "signal", _words(mine, said), _words(theirs, said), _cause(causes))
@@ -278,13 +331,13 @@ def _same_verdict(
         if have is not None and want is not None:
             yield from _outcome(key, what, have, want, names)
         elif (have or want) and (what == "trade" or (one.ghosts and other.ghosts)):
-            mine_closed, theirs_closed = (row and _result(row) for row in (have, want))
-            yield _row(key, what, mine_closed, theirs_closed, "closed in one run only")
+            results = tuple(None if row is None else _result(row) for row in (have, want))
+            yield _row(key, what, results[0], results[1], "closed in one run only")
 
 
 def _outcome(
     key: Key, what: str, have: Traded, want: Traded, names: Sequence[str]
-) -> Iterator[Row]:
+) -> Iterator[Difference]:
     changed = _changed(have, want, names)
     if not changed:
         return
@@ -319,7 +372,7 @@ def _result(row: Traded) -> str | None:
     return f"{row.pnl:+.2f} {row.exit_reason}"
 
 
-def _totals(one: Half, other: Half, differences: Sequence[Row]) -> Row:
+def _totals(one: Half, other: Half, differences: Sequence[Difference]) -> Totals:
     """Return counts of what is the same and what is not, and the results of both (USDT)."""
     shared = [key for key in one.signals if key in other.signals]
     kinds = Counter(row["what"] for row in differences)
