@@ -40,7 +40,7 @@ class ComparedRun(_Span):
     pnl: str
 
 
-class Setting(TypedDict):
+class OtherSetting(TypedDict):
     """What the two were told differently; None where it was not said to one."""
 
     key: str
@@ -48,7 +48,7 @@ class Setting(TypedDict):
     second: Any
 
 
-class Difference(TypedDict):
+class RunDifference(TypedDict):
     """A decision or an outcome that differs, and why as far as the journal knows."""
 
     time: str
@@ -135,10 +135,10 @@ class Comparison:
     """What differs, in order of time, with counts; JSON values."""
 
     runs: list[ComparedRun]
-    settings: list[Setting]
+    settings: list[OtherSetting]
     hashes: dict[str, str]
     totals: Totals
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[RunDifference] = field(default_factory=list)
 
 
 def compare(first: RunPlace, second: RunPlace) -> Comparison:
@@ -205,15 +205,15 @@ def _sum(rows: Iterable[TradeRow]) -> Decimal:
 # -- what was set otherwise -------------------------------------------------------------------------
 
 
-def _settings(one: RunRow, other: RunRow) -> Iterator[Setting]:
+def _settings(one: RunRow, other: RunRow) -> Iterator[OtherSetting]:
     """Yield what the runs were told differently: strategy, version, configuration."""
     for name in ("strategy", "strategy_hash", "version"):
         if getattr(one, name) != getattr(other, name):
-            yield Setting(key=name, first=getattr(one, name), second=getattr(other, name))
+            yield OtherSetting(key=name, first=getattr(one, name), second=getattr(other, name))
     mine, theirs = _flat(json.loads(one.config)), _flat(json.loads(other.config))
     for key in sorted({*mine, *theirs}):
         if mine.get(key) != theirs.get(key):
-            yield Setting(key=key, first=mine.get(key), second=theirs.get(key))
+            yield OtherSetting(key=key, first=mine.get(key), second=theirs.get(key))
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -241,7 +241,9 @@ def _hashes(one: RunRow, other: RunRow) -> dict[str, str]:
 # -- what was decided and what came of it -----------------------------------------------------------
 
 
-def _differences(one: Half, other: Half, settings: Sequence[Setting]) -> Iterator[Difference]:
+def _differences(
+    one: Half, other: Half, settings: Sequence[OtherSetting]
+) -> Iterator[RunDifference]:
     causes = {row["key"] for row in settings}
     for key in sorted({*one.signals, *other.signals}):
         mine, theirs = one.signals.get(key), other.signals.get(key)
@@ -253,9 +255,9 @@ def _differences(one: Half, other: Half, settings: Sequence[Setting]) -> Iterato
             yield from _same_verdict(key, mine, theirs, one, other, causes)
 
 
-def _row(key: Key, what: str, first: str | None, second: str | None, why: str) -> Difference:
+def _row(key: Key, what: str, first: str | None, second: str | None, why: str) -> RunDifference:
     time, symbol, side, _ = key
-    return Difference(
+    return RunDifference(
         time=iso(time),
         symbol=symbol,
         side=side,
@@ -273,7 +275,7 @@ def _alone(
     one: Half,
     other: Half,
     causes: set[str],
-) -> Difference:
+) -> RunDifference:
     """Say that a signal is in one run only."""
     there = mine or theirs
     assert there is not None
@@ -296,7 +298,7 @@ def _cause(causes: set[str]) -> str:
     return "; ".join(said) or "the same strategy saw other bars (a gap, or another start)"
 
 
-def _verdicts(key: Key, mine: SignalRow, theirs: SignalRow) -> Difference:
+def _verdicts(key: Key, mine: SignalRow, theirs: SignalRow) -> RunDifference:
     """Say why one run let a signal through and the other did not."""
     whys = []
     for word, row in ((FIRST, mine), (SECOND, theirs)):
@@ -316,7 +318,7 @@ _POSITION = {
 
 def _same_verdict(
     key: Key, mine: SignalRow, theirs: SignalRow, one: Half, other: Half, causes: set[str]
-) -> Iterator[Difference]:
+) -> Iterator[RunDifference]:
     said = _changed(mine, theirs, SAID)
     if said:
         yield _row(key, "signal", _words(mine, said), _words(theirs, said), _cause(causes))
@@ -337,7 +339,7 @@ def _same_verdict(
 
 def _outcome(
     key: Key, what: str, have: Traded, want: Traded, names: Sequence[str]
-) -> Iterator[Difference]:
+) -> Iterator[RunDifference]:
     changed = _changed(have, want, names)
     if not changed:
         return
@@ -372,7 +374,7 @@ def _result(row: Traded) -> str | None:
     return f"{row.pnl:+.2f} {row.exit_reason}"
 
 
-def _totals(one: Half, other: Half, differences: Sequence[Difference]) -> Totals:
+def _totals(one: Half, other: Half, differences: Sequence[RunDifference]) -> Totals:
     """Return counts of what is the same and what is not, and the results of both (USDT)."""
     shared = [key for key in one.signals if key in other.signals]
     kinds = Counter(row["what"] for row in differences)
