@@ -816,6 +816,7 @@ def test_another_tradebot_is_known_by_its_ids() -> None:
         ("settlement_autoclose-9", "settlement", ["settled"]),
         ("liquidation-1", "liquidation", []),
         ("close-1", "external", []),
+        ("closeall-0a1b2c3d-4", "close_all", []),
     ],
 )
 def test_the_exchange_s_own_fills_are_booked_and_halt(

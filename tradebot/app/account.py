@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tradebot.app.connect import wire_to
 from tradebot.broker.account_view import AccountPicture, read_picture, read_wallet
@@ -24,6 +24,9 @@ from tradebot.guard.lock import Traded
 from tradebot.wire.api_key import ApiKey
 from tradebot.wire.client import Wire
 from tradebot.wire.hosts import Hosts, find_hosts
+
+if TYPE_CHECKING:
+    from tradebot.app.standstill import Standstill
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def look_at(access: Access, symbols: Sequence[str], clock: Clock = SYSTEM) -> Ac
 
 
 class TradedAccount:
-    """An account at work: ``async with`` it as long as the run lives."""
+    """An account at work: ``async with`` it as long as the run lives. ``standstill`` is its run's, once one is hosted."""
 
     def __init__(
         self, access: Access, wire: Wire, symbols: Sequence[str], leverage: int = 1
@@ -96,6 +99,7 @@ class TradedAccount:
         self.access = access
         self.wire = wire
         self.broker = BinanceBroker(wire, symbols, leverage)
+        self.standstill: Standstill | None = None
 
     @property
     def latch_dir(self) -> Path:

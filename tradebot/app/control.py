@@ -11,19 +11,17 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tradebot.app.closed import Closed, EngineHereError, Rows
 from tradebot.app.standing import act, journal_of, simulated_stand, standing_accounts
 from tradebot.app.target import (
     ExchangeAccount,
     Request,
-    account_of_note,
     aimed,
     latch,
-    latch_account,
     may_run,
 )
 from tradebot.clock import SYSTEM
@@ -33,13 +31,12 @@ from tradebot.core.model.errors import (
     LeftoverError,
     OlderJournalError,
     RefusedError,
-    TradebotError,
     UsageError,
 )
 from tradebot.core.model.money import plain
-from tradebot.guard.account_lock import AccountLock, account_dir
+from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import clear_halt
-from tradebot.guard.lock import InstanceLock, Owner, lock_owner, may_be_fenced
+from tradebot.guard.lock import Owner, lock_owner, may_be_fenced
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.noted import was_written
 from tradebot.journal.paths import journal_path
@@ -47,7 +44,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.view import as_json
 
 if TYPE_CHECKING:
-    from tradebot.app.account import Access
+    pass
 
 FENCE_S = 2.0
 """Seconds an engine has to acknowledge a close-all before it is fenced off."""
@@ -66,21 +63,7 @@ LOOK_S = 0.1
 
 NO_ENGINE = "halted; no engine runs, the next one starts halted"
 
-Rows = Sequence[Mapping[str, Any]]
-"""What is left open, as the answer has it (JSON values)."""
 Told = Callable[[str], None]
-
-
-class EngineHereError(LeftoverError):
-    """The engine that hangs runs in this very process: fencing it off would be suicide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """How a close-all went: what is ``left`` open (positions, orders), and who closed."""
-
-    left: Rows
-    how: str
 
 
 def halt(data_dir: Path, request: Request, wait_s: float, told: Told = lambda _: None) -> str:
@@ -178,6 +161,8 @@ def see_closed(
 
 
 def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> Closed:
+    from tradebot.app.close_account import close_account
+
     if isinstance(request.target, ExchangeAccount):
         return close_account(data_dir, request, request.target, wait_s, told)
     if not may_run(data_dir) and never_used(data_dir):
@@ -198,66 +183,22 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> 
         closed.append(_close(data_dir, request, wait_s, told))
     for target in accounts:
         closed.append(close_account(data_dir, request, target, wait_s, told))
-    left = [row for one in closed for row in one.left]
-    return Closed(left, "; ".join(dict.fromkeys(one.how for one in closed)))
+    return _joined(closed)
 
 
-def close_account(
-    data_dir: Path, request: Request, target: ExchangeAccount, wait_s: float, told: Told
-) -> Closed:
-    """Close an account by its engine, where one answers, and see with own eyes that nothing is left of it.
-
-    What the engine leaves, or does not know of, is closed from here. Raises LeftoverError where the account
-    cannot be read: a journal is no proof.
-    """
-    from tradebot.app.account import find_access
-    from tradebot.app.flatten import flatten
-
-    owner = lock_owner(data_dir)
-    traded = None if owner is None else owner.traded
-    how = "no engine runs"
-    if traded is not None and traded.environment == target.environment:
-        target = account_of_note(traded)  # noted before the engine may be ended
-        how = _ask_engine(data_dir, request, wait_s, told)
-    try:
-        access = find_access(target.environment, target.url, target.demo)
-    except TradebotError as error:
-        raise LeftoverError(
-            f"trading is halted, but what {target} holds cannot be told: {error.message}",
-            hint=error.hint,
-        ) from error
-    if target.fingerprint not in ("", access.fingerprint):
-        raise LeftoverError(
-            f"trading is halted, but what {target} holds cannot be told: its key has the fingerprint"
-            f" {target.fingerprint}, the one given here {access.fingerprint}",
-            hint="give the key that the run trades with",
-        )
-    with contextlib.suppress(JournalError):
-        latch_account(access.fingerprint, request)
-    with _alone(data_dir, access, request.name):
-        told(f"reading {target}")
-        left = asyncio.run(flatten(access, wait_s, told))
-    return Closed(left, how if left else f"{how}; {target} was read: nothing is left on it")
-
-
-def _ask_engine(data_dir: Path, request: Request, wait_s: float, told: Told) -> str:
-    """Have the engine close its account; says how that went, also where its journal tells nothing."""
-    ended: list[Owner] = []
-    try:
-        closed = _by_engine(data_dir, request, wait_s, told, ended)
-    except JournalError as error:
-        return f"the engine's journal cannot be read ({error.message})"
-    return _why_without(ended) if closed is None else closed.how
-
-
-@contextlib.contextmanager
-def _alone(data_dir: Path, access: Access, role: str) -> Iterator[None]:
-    """Keep engines from starting on the directory and the account meanwhile; one that runs is halted, and stays."""
-    with contextlib.ExitStack() as held:
-        for lock in (InstanceLock(data_dir, role), AccountLock(access.traded, role)):
-            with contextlib.suppress(AlreadyRunningError, JournalError):
-                held.enter_context(lock)
-        yield
+def _joined(closed: Sequence[Closed]) -> Closed:
+    """Return several closes as one."""
+    if len(closed) == 1:
+        return closed[0]
+    proofs = [one.proof for one in closed if one.proof is not None]
+    return Closed(
+        [row for one in closed for row in one.left],
+        "; ".join(dict.fromkeys(one.how for one in closed)),
+        [row for one in closed for row in one.closes],
+        [row for one in closed for row in one.steps],
+        proofs[-1] if proofs else None,
+        [name for one in closed for name in one.unfenced],
+    )
 
 
 def never_used(data_dir: Path) -> bool:

@@ -1,194 +1,251 @@
 """Out of everything on an account: cancel, close, and read until nothing is left. No engine, no journal needed.
 
 It covers what is on the account's USD-M side, whoever opened it. The proof is two complete reads that show nothing,
-the last one begun when no request on its way can still arrive.
+the last one begun when no request on its way can still arrive, with every order that nobody knows the fate of over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tradebot.app.account import Access
-from tradebot.broker import account_view
+from tradebot.app.close_symbol import SymbolCloser, Told
+from tradebot.broker import account_view, parameters, rows
 from tradebot.broker.account_view import AccountHoldings
+from tradebot.broker.figures import MALFORMED
+from tradebot.broker.order_look_up import NO_ORDER
 from tradebot.clock import SYSTEM, Clock
-from tradebot.core.model.account import OrderRead, PositionRead
+from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import ExchangeError, LeftoverError
-from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import plain
-from tradebot.core.model.values import Side
-from tradebot.wire import endpoints
+from tradebot.guard.diary import Diary
 from tradebot.wire.budget import Need
-from tradebot.wire.client import RECV_WINDOW_MS, Wire
-from tradebot.wire.public import venue_symbol
-from tradebot.wire.reply import Reply
+from tradebot.wire.client import RECV_WINDOW_MS, Wire, passing
 
 ARRIVED_S = RECV_WINDOW_MS / 1000 + 1
 """Seconds after which a request that was sent can no longer arrive: the exchange refuses it."""
 AGAIN_S, LONGEST_S = 0.5, 3.0
-"""Seconds between two rounds, growing: a complete read is dear."""
-BLOCKED = -4118
-"""Resting reduce-only orders leave no room for a close."""
-TOO_LARGE = (-4005, -2027, -1111)
-"""A close was more than one market order may be."""
+"""Seconds between two rounds, growing: a complete read is dear. The first round after a close comes at once."""
+LEAST = 3
+"""Rounds that are played however little time was given: close, cancel the stops, look."""
+LOOK_S = 1.0
+"""Seconds between two looks at how long a ban still lasts."""
 HOPELESS = ("(-1022)", "(-2014)", "(-2015)")
 """Ends of refusals that the next try meets as well: a key, its secret or its address is not right."""
-TARGET = "TAKE_PROFIT_MARKET"
 
-Told = Callable[[str], None]
 Rows = list[dict[str, Any]]
 
 
-async def flatten(access: Access, wait_s: float, told: Told, clock: Clock = SYSTEM) -> Rows:
-    """Close everything; return what is left after ``wait_s`` seconds at most, empty when it is proved that nothing is.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An order of which a journal does not know the end: asked for by its name."""
 
+    symbol: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flattened:
+    """How it went: what is ``left`` (empty only with the proof), and what proves that nothing is.
+
+    ``reads`` are the beginnings of the two reads (real clock, UTC ms), ``quiet_s`` the seconds between the last request
+    that could have left this machine and the second of them, ``looked_up`` the orders asked for by name.
+    """
+
+    left: Rows
+    reads: tuple[int, ...] = ()
+    quiet_s: float = 0.0
+    looked_up: int = 0
+
+
+async def flatten(
+    access: Access,
+    wait_s: float,
+    told: Told,
+    diary: Diary | None = None,
+    *,
+    quiet_s: Callable[[], float] | None = None,
+    unknown: Sequence[Named] = (),
+    banned_until: int = 0,
+    clock: Clock = SYSTEM,
+) -> Flattened:
+    """Close everything; say what is left after ``wait_s`` seconds at most, empty when it is proved that nothing is.
+
+    ``quiet_s`` tells how long ago another process may have sent its last request, ``unknown`` whose end is not
+    known, ``banned_until`` (UTC ms, the exchange's clock) of a ban that another process has met.
     Raises LeftoverError where the account cannot be read.
     """
     async with access.wire(clock) as wire:
-        return await Flattening(wire, told).run(wait_s)
+        wire.budget.banned_until = max(wire.budget.banned_until, banned_until)
+        closing = Flattening(wire, told, diary, quiet_s=quiet_s, unknown=unknown)
+        return await closing.run(wait_s)
 
 
 class Flattening:
-    """One close-all of one account."""
+    """One close-all of one account. ``known`` is what an engine knows to be held: it is closed before the first read."""
 
-    def __init__(self, wire: Wire, told: Told) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        told: Told,
+        diary: Diary | None = None,
+        *,
+        known: AccountHoldings | None = None,
+        quiet_s: Callable[[], float] | None = None,
+        unknown: Sequence[Named] = (),
+    ) -> None:
         self._wire = wire
         self._told = told
-        self._stem = f"close-{secrets.token_hex(4)}"
-        self._count = 0
-        self._sent_at = wire.clock.monotonic()
-        self._largest: dict[str, Decimal] = {}
-        self._blocked: set[str] = set()
+        self._diary = diary or Diary(())
+        self._closer = SymbolCloser(wire, self._diary, told)
+        self._known = known
+        self._quiet_s = quiet_s
+        self._begun = wire.clock.monotonic()
+        self._unknown = list(unknown)
+        self._looked_up = 0
 
-    async def run(self, wait_s: float) -> Rows:
+    async def run(self, wait_s: float, *, prove: bool = True) -> Flattened:
         """Work in rounds until two complete reads show nothing; what is open when the time is up is returned.
 
-        The second read may come after the time is up: without it nothing is proved.
+        The second read may come after the time is up: without it nothing is proved. Without ``prove`` one read is
+        enough: whoever asked reads for himself.
         """
-        until, clean, pause = self._now + wait_s, False, AGAIN_S
-        while True:
-            begun, found = await self._look(until)
-            if found.is_empty:
-                if clean and begun >= self._sent_at + ARRIVED_S:
-                    return []
-                clean = True
-                await asyncio.sleep(max(0.0, self._sent_at + ARRIVED_S - self._now))
-                continue
-            clean = False
-            await self._act(found)
-            if self._now >= until or any(text.endswith(HOPELESS) for text in found.strange):
-                return _remaining(found)
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_S)
+        with passing():
+            return await self._run(self._now + wait_s, prove)
 
-    async def _look(self, until: float) -> tuple[float, AccountHoldings]:
+    async def _run(self, until: float, prove: bool) -> Flattened:
+        found = self._known or AccountHoldings(in_order=False)
+        await self._act(found)
+        found = (await self._look(until, at_once=True))[1]
+        pause, first, rounds = 0.0, 0, 0
+        while not _is_hopeless(found):
+            await self._act(found)
+            await asyncio.sleep(pause)
+            begun, found = await self._look(until)
+            rounds += 1
+            late = self._now >= until and rounds >= LEAST
+            if not found.is_empty:
+                if late:
+                    break
+                first, pause = 0, min(max(AGAIN_S, pause * 1.5), LONGEST_S)
+            elif not prove or (first and await self._is_proof(begun)):
+                return self._proved(first, begun)
+            elif late and first and self._unknown:
+                return Flattened(_unknown_rows(self._unknown))
+            else:
+                first = first or self._wall(begun)
+                pause = max(AGAIN_S, self._last_sent + ARRIVED_S - self._now)
+        return Flattened(_remaining(found))
+
+    async def _is_proof(self, begun: float) -> bool:
+        """Whether an empty read that began then is the last one needed."""
+        return begun - self._last_sent >= ARRIVED_S and await self._all_over()
+
+    def _proved(self, first: int, begun: float) -> Flattened:
+        quiet = round(begun - self._last_sent, 1)
+        return Flattened([], (first, self._wall(begun)), quiet, self._looked_up)
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    async def _look(self, until: float, *, at_once: bool = False) -> tuple[float, AccountHoldings]:
         """Return a read and when it was begun; what could not be read of it is said in it."""
         try:
             await self._wait_for_ban(until)
             begun = self._now
-            return begun, await self._read()
+            found = await self._read(at_once=at_once)
         except ExchangeError as error:
             return self._now, AccountHoldings(strange=(error.message,), positions_known=False)
+        open_now = [row["symbol"] + " " + row["what"] for row in rows_of(found)]
+        await self._diary.note(
+            "read", open=open_now, strange=list(found.strange), begun=self._wall(begun)
+        )
+        return begun, found
 
-    @property
-    def _now(self) -> float:
-        return self._wire.clock.monotonic()
+    async def _read(self, *, at_once: bool) -> AccountHoldings:
+        if self._wire.time.is_unknown:
+            await self._wire.measure()
+        if at_once:
+            return await account_view.read_at_once(self._wire, Need.PROTECTIVE)
+        return await account_view.read_holdings(self._wire, Need.PROTECTIVE, lenient=True)
 
     async def _wait_for_ban(self, deadline: float) -> None:
+        """Sit a ban out, saying until when; ExchangeError where that is later than there is time for."""
         left = self._wire.banned_s
         if not left:
             return
         text = f"the exchange has banned this address for {left:.0f} s more: nothing can be sent"
         self._told(text)
+        await self._diary.note(
+            "banned", until=self._wire.budget.banned_until, ends=self._wire.banned_until
+        )
         if self._now + left > deadline:
             raise ExchangeError(text)
-        await self._wire.sit_out()
+        while (left := self._wire.banned_s) > 0:
+            await asyncio.sleep(min(left, LOOK_S))
 
-    async def _read(self) -> AccountHoldings:
-        if self._wire.time.is_unknown:
-            await self._wire.measure()
-        return await account_view.read_holdings(self._wire, Need.PROTECTIVE, lenient=True)
+    async def _all_over(self) -> bool:
+        """Whether every order of unknown fate is over by the exchange's word; it is asked for by its name."""
+        still = []
+        for order in self._unknown:
+            if await self._is_over(order):
+                self._looked_up += 1
+            else:
+                still.append(order)
+        self._unknown = still
+        return not still
 
-    # -- one round -------------------------------------------------------------------------------------
+    async def _is_over(self, order: Named) -> bool:
+        reply = await self._wire.repeat(
+            *parameters.query(order.symbol, order.order_id), Need.PROTECTIVE
+        )
+        if reply.code in NO_ORDER:
+            return True
+        try:
+            algo = parameters.is_algo(order.order_id)
+            seen = (rows.seen_algo if algo else rows.seen_order)(reply.body, 0)
+        except MALFORMED:
+            self._told(f"{order.order_id}: {reply.message or 'the answer cannot be read'}")
+            return False
+        return reply.ok and seen.status is not None and seen.status.terminal
+
+    # -- acting --------------------------------------------------------------------------------------------
 
     async def _act(self, found: AccountHoldings) -> None:
         """Do what a read asks for, all symbols at once."""
         names = found.symbols
-        self._told(f"closing {', '.join(names)}")
-        await asyncio.gather(*(self._act_on(name, found) for name in names))
+        if names:
+            self._told(f"closing {', '.join(names)}")
+        await asyncio.gather(*(self._closer.close(name, found) for name in names))
 
-    async def _act_on(self, symbol: str, found: AccountHoldings) -> None:
-        """Cancel a symbol's orders and close its positions; stops go only when it reads flat."""
-        held = [position for position in found.positions if position.symbol == symbol]
-        algos = [order for order in found.algos if order.symbol == symbol]
-        resting = any(order.symbol == symbol for order in found.orders)
-        if resting:
-            await self._ask(endpoints.CANCEL_OPEN, {"symbol": venue_symbol(symbol)})
-        if symbol in self._blocked:  # its targets may be what blocks the close; never a stop
-            algos = [order for order in algos if order.kind == TARGET]
-        elif held or resting or not found.positions_known:
-            algos = []  # an order that was resting may have filled since the positions were read
-        for order in algos:
-            await self._cancel_algo(order)
-        for position in held:
-            await self._close(position)
+    @property
+    def _now(self) -> float:
+        return self._wire.clock.monotonic()
 
-    async def _cancel_algo(self, order: OrderRead) -> None:
-        await self._ask(endpoints.CANCEL_ALGO, {"algoId": order.venue_id.partition(":")[2]})
+    @property
+    def _last_sent(self) -> float:
+        """When the last request may have left this machine: one of ours, or of a process that is gone or halted."""
+        others = self._begun if self._quiet_s is None else self._now - self._quiet_s()
+        return max(self._closer.sent_at, others)
 
-    async def _close(self, position: PositionRead) -> None:
-        """Close a position at market: it only reduces, so a close whose fate nobody knows may be sent again."""
-        for qty in self._pieces(position):
-            reply = await self._ask(endpoints.ORDER, self._order(position, qty))
-            if reply.code == BLOCKED:
-                self._blocked.add(position.symbol)
-            elif reply.code in TOO_LARGE:
-                self._largest[position.symbol] = qty / 2
-            if not reply.ok:
-                self._told(f"{position.symbol}: {reply.message}")
-                return
+    def _wall(self, at: float) -> int:
+        clock = self._wire.clock
+        return clock.wall_ms() - round((clock.monotonic() - at) * 1000)
 
-    def _pieces(self, position: PositionRead) -> Iterator[Decimal]:
-        known, left = INSTRUMENTS.get(position.symbol), abs(position.qty)
-        step = known.step if known else Decimal(1).scaleb(int(position.qty.as_tuple().exponent))
-        most = self._largest.get(position.symbol) or (known.market_max_qty if known else left)
-        most = max(step, most - most % step)
-        while left > 0:
-            piece = min(left, most)
-            yield piece
-            left -= piece
 
-    def _order(self, position: PositionRead, qty: Decimal) -> dict[str, str]:
-        self._count += 1
-        side = Side.SELL if position.qty > 0 else Side.BUY
-        params = {
-            "symbol": venue_symbol(position.symbol),
-            "side": side.value.upper(),
-            "type": "MARKET",
-            "quantity": plain(qty),
-            "newClientOrderId": f"{self._stem}-{self._count}",
-        }
-        if position.hedge:  # there the side of the position says that it closes
-            return params | {"positionSide": position.hedge.upper()}
-        return params | {"reduceOnly": "true"}
-
-    async def _ask(self, endpoint: endpoints.Endpoint, params: dict[str, str]) -> Reply:
-        reply = await self._wire.ask(endpoint, params, Need.PROTECTIVE)
-        self._sent_at = self._now
-        return reply
+def _is_hopeless(found: AccountHoldings) -> bool:
+    return any(text.endswith(HOPELESS) for text in found.strange)
 
 
 def _remaining(found: AccountHoldings) -> Rows:
     """Return what is left; LeftoverError where some of it could not be read, which is never nothing."""
-    rows = rows_of(found)
+    left = rows_of(found)
     if not found.strange:
-        return rows
+        return left
     names = (
-        ", ".join(f"{row['symbol']} {row['what']} {row['qty']}" for row in rows) or "nothing else"
+        ", ".join(f"{row['symbol']} {row['what']} {row['qty']}" for row in left) or "nothing else"
     )
     raise LeftoverError(
         f"trading is halted, but the account cannot be read whole: {'; '.join(found.strange)}; open: {names}",
@@ -213,5 +270,12 @@ def rows_of(found: AccountHoldings) -> Rows:
 def _order_rows(orders: Sequence[OrderRead], what: str) -> Rows:
     return [
         {"symbol": item.symbol, "side": item.side.value, "qty": plain(item.qty), "what": what}
+        for item in orders
+    ]
+
+
+def _unknown_rows(orders: Sequence[Named]) -> Rows:
+    return [
+        {"symbol": item.symbol, "side": "", "qty": item.order_id, "what": "order of unknown fate"}
         for item in orders
     ]

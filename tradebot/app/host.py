@@ -172,7 +172,7 @@ class PaperHost:
 
     async def _main(self) -> Ending:
         self._loop = asyncio.get_running_loop()
-        async with opened(self._setup, self._heartbeat) as (runner, cursor):
+        async with opened(self._setup, self._heartbeat, lambda: self._stop_why) as (runner, cursor):
             self._runner = runner
             if self._stop_why:
                 runner.request_stop(self._stop_why)
@@ -181,9 +181,12 @@ class PaperHost:
 
 @asynccontextmanager
 async def opened(
-    setup: Setup, heartbeat: Heartbeat | None = None
+    setup: Setup, heartbeat: Heartbeat | None = None, stopping: Callable[[], str] = lambda: ""
 ) -> AsyncIterator[tuple[Runner, Cursor | None]]:
-    """Take the lock, open the journal, choose the run; yield its runner and the source's cursor."""
+    """Take the lock, open the journal, choose the run; yield its runner and the source's cursor.
+
+    ``stopping`` says why a start that waits for a resume is to be given up, "" while it is not.
+    """
     data_dir = setup.config.data_dir()
     account = setup.account
     traded = None if account is None else account.access.traded
@@ -209,8 +212,32 @@ async def opened(
                 modes = {mode: setup.venue_of(mode) for mode in setup.modes}
                 previous = previous_runs(path, setup.source, hashed, modes, setup.said)
             beats = heartbeat or Heartbeat(clock=setup.clock)
+            born = setup.clock.wall_ms()
+            if account is not None:
+                run = "" if previous[0] is None else previous[0].id
+                await _stand_still(setup, account, journal, run, beats, stopping)
             async with account or nullcontext():
-                yield await _runner(setup, journal, path, data_dir, previous, beats)
+                runner, cursor = await _runner(setup, journal, path, data_dir, previous, beats)
+                runner.born = born
+                yield runner, cursor
+
+
+async def _stand_still(
+    setup: Setup,
+    account: TradedAccount,
+    journal: Journal,
+    run: str,
+    beats: Heartbeat,
+    stopping: Callable[[], str],
+) -> None:
+    """Put the hold of the HALT files on the account's wire, and connect to nothing while a close-all stands."""
+    from tradebot.app.standstill import Standstill
+
+    latches, said = setup.latches(setup.modes[0]), setup.said or (lambda _: None)
+    environment = account.access.environment
+    still = Standstill(account.wire, latches, environment, said, setup.clock)
+    account.standstill, still.run, account.wire.hold = still, run, still.hold
+    await still.wait_for_resume(setup.config.data_dir(), journal, beats.beat, stopping)
 
 
 @dataclass(slots=True)
@@ -269,6 +296,7 @@ def _hosted(setup: Setup, identity: Identity, session: Session, *, beside: bool)
         beside=beside,
         latches=setup.latches(identity.mode),
         account=setup.venue if trades else None,
+        standstill=setup.account.standstill if setup.account is not None and trades else None,
     )
 
 

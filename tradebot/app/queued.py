@@ -35,6 +35,7 @@ from tradebot.core.model.events import (
 )
 from tradebot.core.model.values import Bar, MarkBar, Quote
 from tradebot.core.trading.session import FAR
+from tradebot.guard.latch import halt_mark
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.side import SIDE_FILE
 from tradebot.market.cursor import Cursor
@@ -42,6 +43,9 @@ from tradebot.market.feed import ExchangeSource, Step, WallSource
 
 SETTLE_S = 5.0
 """Seconds that a broker outside has to take the cancels of a stopping run."""
+
+LATCH_S = 0.02
+"""Seconds between two looks at the HALT files of an account: a close-all must not wait."""
 
 WARM_SLICE = 200
 """Bars that strategies are fed between two looks at the queue."""
@@ -342,11 +346,17 @@ class QueueRunner(Runner):
 
     async def _see_halts(self) -> None:
         """Look at the HALT file by itself: a journal that hangs holds the commands up."""
+        seen, looked = None, 0.0
+        pause = LATCH_S if any(run.standstill for run in self.runs) else POLL_S
         while True:
-            if any(run.is_latched for run in self.runs):
+            marks = [halt_mark(latch) for run in self.runs for latch in run.latches]
+            now = self._clock.monotonic()
+            if (marks != seen or now - looked >= POLL_S) and any(r.is_latched for r in self.runs):
+                looked = now
                 self._heed_latches()
                 self._queue.put_nowait(_nothing)
-            await asyncio.sleep(POLL_S)
+            seen = marks
+            await asyncio.sleep(pause)
 
     async def _keep_record(self) -> None:
         """Commit what is due; while that fails, again every second."""

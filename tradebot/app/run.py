@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradebot.clock import SYSTEM
 from tradebot.core.model.documents import LinksDocument, SnapshotDocument, SummaryDocument
@@ -20,6 +20,9 @@ from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.journal.rows import Batch
 from tradebot.market.cursor import Cursor
+
+if TYPE_CHECKING:
+    from tradebot.app.standstill import Standstill
 
 Observer = Callable[[Event, Sequence[Effect]], None]
 
@@ -47,7 +50,7 @@ class Hosted:
 
     Of a run ``beside`` another it sees what becomes of hypothetical trades only: the rest is the same. ``latches``
     are the directories whose HALT file stops its entries, ``links`` tells how its connections stand, ``account`` is the one it trades (demo or live), None
-    for a simulated one.
+    for a simulated one; ``standstill`` is what a close-all means to that.
     """
 
     def __init__(
@@ -59,10 +62,14 @@ class Hosted:
         beside: bool = False,
         latches: Sequence[Path] = (),
         account: str | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         self.links: Callable[[], LinksDocument] | None = None
         self.latches = tuple(latches)
         self.account = account
+        self.standstill = standstill
+        if standstill is not None:
+            standstill.run = identity.run
         self.identity = identity
         self.session = session
         self.events: list[Event] = []

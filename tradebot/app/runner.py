@@ -120,7 +120,7 @@ class Runner:
         self._told: set[tuple[str, HaltRow]] = set()
         self._files = FileWatch(journal.path)
         self._cursor: Cursor = {}
-        self._born = clock.wall_ms()
+        self.born = clock.wall_ms()
         self._polled = self._clock.monotonic()
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
@@ -294,12 +294,20 @@ class Runner:
             )
 
     def _carry_out(self, run: Hosted, row: CommandRow) -> None:
-        if row.name in STALE and row.wall < self._born:
+        stale = STALE if run.standstill is None else (*STALE, "close-all")
+        if row.name in stale and row.wall < self.born:
             run.refuse(row.id, "its engine ended before it could answer")
             return
         if row.name == "resume":  # before the engine is armed again, or the next poll would halt it
             for latch in run.latches:
                 clear_halt(latch, row.wall)
+            if run.standstill is not None:
+                run.standstill.resume(row.wall)
+        if row.name == "close-all" and run.standstill is not None:
+            asked = HaltRow(row.reason, row.who, row.wall, "close-all", row.run, run.account)
+            run.standstill.ask(asked, run.session)
+            run.command(row.id, "halt", row.who, f"close-all, {row.reason}")
+            return
         if row.name == "close-all":  # the file says it too
             self._told.update((run.identity.run, said) for said in run.halt_rows())
         run.command(row.id, row.name, row.who, row.reason, row.review)
@@ -315,6 +323,9 @@ class Runner:
         who, why = (said[-1].who, said[-1].reason) if said else ("HALT file", "it is there")
         if "user" not in run.session.engine.halts.reasons:
             run.command(0, "halt", who, why)
+        if run.standstill is not None:
+            run.standstill.heed(said, run.session)
+            return
         for row in said:
             told = (run.identity.run, row)
             if told not in self._told:

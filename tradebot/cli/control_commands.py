@@ -38,7 +38,7 @@ from tradebot.core.model.errors import (
 from tradebot.core.model.money import plain
 
 if TYPE_CHECKING:
-    from tradebot.app.control import Closed
+    from tradebot.app.closed import Closed
     from tradebot.guard.keys import Found
     from tradebot.journal.snapshots import PositionRow
 
@@ -259,7 +259,20 @@ def _closed(closed: Closed, warnings: list[str]) -> Result:
     if left:
         names = ", ".join(f"{r['symbol']} {r.get('what', 'position')} {r['qty']}" for r in left)
         error = LeftoverError(f"still open: {names}", hint="run close-all again")
-    data = {"closed": not left, "how": closed.how, "remaining": left}
+    elif closed.unfenced:
+        names = "; ".join(closed.unfenced)
+        error = LeftoverError(
+            f"nothing was open when it was read, but an engine may still send something: {names}",
+            hint="end that process, then run close-all again",
+        )
+    data = {
+        "closed": error is None,
+        "how": closed.how,
+        "remaining": left,
+        "closes": closed.closes,
+        "steps": closed.steps,
+        "proof": closed.proof,
+    }
     views = {"remaining": ListShape(title="Remaining", empty="Nothing is open.")}
     return Result("close-all", data, warnings, views=views, error=error)
 

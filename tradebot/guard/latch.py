@@ -93,6 +93,15 @@ def write_halt(
         sync_directory(data_dir)
 
 
+def halt_mark(data_dir: Path) -> tuple[int, int, int] | None:
+    """Return what is another one when the latch was written to since; None where it is not there or cannot be seen."""
+    try:
+        found = (data_dir / HALT_FILE).lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def halt_present(data_dir: Path) -> bool:
     """Whether the latch is set; a directory that cannot be looked at counts as set."""
     try:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tradebot.app import control
+from tradebot.app.closed import EngineHereError
 from tradebot.app.target import ACCOUNTS, Request, SimulatedRuns
 from tradebot.core.model.errors import TradebotError
 from tradebot.tui.closing import CloseAll
@@ -126,7 +127,7 @@ class KillKeys:
             closed = await asyncio.to_thread(
                 control.close_all, app.data_dir, request, CLOSE_S, self._told
             )
-        except control.EngineHereError:
+        except EngineHereError:
             app.exit(Exit("direct"))
         except TradebotError as error:
             app.say(f"CLOSE ALL FAILED: {error}", stay=True)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
@@ -83,6 +83,17 @@ class Ticket:
 
 
 _TICKET: ContextVar[Ticket] = ContextVar("ticket")
+_PASSES: ContextVar[bool] = ContextVar("passes", default=False)
+
+
+@contextlib.contextmanager
+def passing() -> Iterator[None]:
+    """Let the block's requests, and those of the tasks it starts, pass a wire's ``hold``."""
+    before = _PASSES.set(True)
+    try:
+        yield
+    finally:
+        _PASSES.reset(before)
 
 
 class Wire:
@@ -91,7 +102,8 @@ class Wire:
     ``time`` is the exchange's; ``session`` is for raw streams, and what REST goes over. Without a key only
     public calls can be made. Several may hold one open, prices and orders: what the exchange allows, its bans and
     its clock are the same for both. The last one out closes it, and it can be opened again. ``noted`` is the ban that
-    an earlier process met, and where one is kept for the next.
+    an earlier process met, and where one is kept for the next. ``hold``, where one is set, is asked right before the
+    first byte of each request and says why it may not leave.
     """
 
     def __init__(
@@ -110,6 +122,7 @@ class Wire:
         self._api_key = api_key
         self._draw = draw or Random()
         self._noted = noted
+        self.hold: Callable[[Endpoint], str] | None = None
         self._measuring: asyncio.Task[None] | None = None
         self._holders = 0
 
@@ -182,7 +195,7 @@ class Wire:
         weight, orders, now = endpoint.cost(params), endpoint.orders, self.time.now()
         if why := self.budget.refusal(need, weight, orders, now):
             return Reply(False, withheld=why)
-        ticket = Ticket(check)
+        ticket = Ticket(self._checks(endpoint, check))
         before = _TICKET.set(ticket)
         self.budget.send(weight, orders, now)
         try:
@@ -205,6 +218,13 @@ class Wire:
         )
         if self.budget.banned_until > before and self._noted is not None:
             self._noted.note(self.banned_until or 0)
+
+    def _checks(self, endpoint: Endpoint, check: Check | None) -> Check | None:
+        """Return what is asked right before a request leaves: the wire's own hold first."""
+        hold = self.hold
+        if hold is None or _PASSES.get():
+            return check
+        return lambda: hold(endpoint) or ("" if check is None else check())
 
     async def repeat(
         self,

@@ -44,6 +44,7 @@ OWN_FILLS = (
     OwnFill("settlement_autoclose-", "settlement", "settled"),
     OwnFill("liquidation-", "liquidation", ""),  # the simulated exchange's
     OwnFill("close-", EXTERNAL, ""),
+    OwnFill("closeall-", "close_all", ""),  # a close-all without this engine
 )
 
 

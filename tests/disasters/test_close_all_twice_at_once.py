@@ -1,0 +1,27 @@
+"""Two people close everything at the same time, from two terminals.
+
+Holds: nothing opens. End: flat, both end with 0 and the proof; a third time is harmless.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from kits.disaster_kit import ETH, XRP, scene
+
+pytestmark = pytest.mark.slow
+
+
+def test_both_end_with_the_truth(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP, ETH) as it:
+        both = [it.closing(), it.closing()]
+        for one in both:
+            out, err = one.communicate(timeout=90)
+            assert one.returncode == 0, out + err
+            assert json.loads(out)["data"]["proof"]["quiet_s"] >= 4
+        assert it.flat()
+        fills = it.venue.rows("fill")
+        assert sum(1 for row in fills if row["symbol"] == "XRPUSDT") == 1
+        assert it.close_all()["data"]["closed"] is True

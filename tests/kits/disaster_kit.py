@@ -1,0 +1,132 @@
+"""Disasters as a user meets them: the installed command against the venue, whose own record is the oracle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from kits.demo_kit import DemoVenue, demo_bot, demo_venue, demo_words
+from kits.paper_kit import LONG, Bot
+from tradebot.guard.diary import Step, read_diary
+from tradebot.wire.api_key import ApiKey
+
+MORNING = "2026-11-26T09:30:40Z"
+"""Twenty seconds before a bar closes, hours away from the blackout and from funding."""
+
+WRITES = ("POST", "DELETE", "PUT")
+QUIET = "return None"
+"""A strategy that never signals."""
+
+POSITION = '[[positions]]\nsymbol = "{symbol}"\nside = "{side}"\nqty = "{qty}"\nentry = "{entry}"\n'
+XRP = POSITION.format(symbol="XRPUSDT", side="BOTH", qty="-40", entry="2.2")
+ETH = POSITION.format(symbol="ETHUSDT", side="BOTH", qty="0.02", entry="2500")
+
+
+@dataclass
+class Scene:
+    """A venue with an account, and a bot that has its key."""
+
+    venue: DemoVenue
+    bot: Bot
+    folder: Path
+
+    @property
+    def account_dir(self) -> Path:
+        """Where the account's own HALT file lies."""
+        key = ApiKey(self.venue.key, self.venue.secret)
+        return self.folder / "state" / "tradebot" / "accounts" / key.fingerprint
+
+    def engine(self, body: str = LONG, *more: str) -> subprocess.Popen[str]:
+        """Start an engine on the account and wait until it has read it and tells of itself."""
+        process = self.bot.start(*demo_words(self.venue, self.bot.strategy(body), *more))
+        self.bot.until(lambda: self._serves(process))
+        return process
+
+    def _serves(self, process: subprocess.Popen[str]) -> bool:
+        assert process.poll() is None, process.communicate()
+        return bool(self.venue.asked("POST", "/fapi/v1/listenKey")) and self.bot._beats()
+
+    def close_all(self, *words: object, code: int = 0, **env: str) -> dict[str, Any]:
+        """Close the demo account from another terminal; return the document."""
+        at = {"TRADEBOT_EXCHANGE__ENVIRONMENT": "demo", "TRADEBOT_EXCHANGE__URL": self.venue.url}
+        done = self.bot("close-all", *words, "--json", code=code, **{**at, **env})
+        return done.document
+
+    def closing(self, *words: object) -> subprocess.Popen[str]:
+        """Start a close-all and leave it running."""
+        self.bot.env |= self.exchange
+        return self.bot.start("close-all", *words, "--json")
+
+    @property
+    def exchange(self) -> dict[str, str]:
+        """The variables that name the account."""
+        return {
+            "TRADEBOT_EXCHANGE__ENVIRONMENT": "demo",
+            "TRADEBOT_EXCHANGE__URL": self.venue.url,
+        }
+
+    def flat(self) -> bool:
+        """Whether the venue knows of nothing open."""
+        found = self.venue.state()
+        return not (found["positions"] or found["orders"] or found["algo_orders"])
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request that reached the venue."""
+        return self.venue.rows("request")
+
+    def changes(self, since: int = 0) -> list[dict[str, Any]]:
+        """The requests that could change the account, from the n-th request on."""
+        rows = self.requests()[since:]
+        return [r for r in rows if r["method"] in WRITES and "listenKey" not in r["path"]]
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Replace what the venue does wrong."""
+        self._own("faults", {"fault": list(rules)})
+
+    def act(self, name: str, **words: Any) -> None:
+        """Have something happen to the account."""
+        self._own("act", {"act": name, **words})
+
+    def steps(self) -> list[Step]:
+        """The diary of the close-alls so far."""
+        return read_diary([self.bot.data_dir, self.account_dir])
+
+    def _own(self, path: str, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        asked = Request(
+            f"{self.venue.url}/_venue/{path}", data, {"Content-Type": "application/json"}
+        )
+        with urlopen(asked, timeout=60) as answer:
+            answer.read()
+
+
+@contextmanager
+def scene(
+    folder: Path, *positions: str, clock: str = MORNING, account: str = ""
+) -> Iterator[Scene]:
+    """Open a venue whose account holds ``positions``; ``account`` is more of its file, before them."""
+    with demo_venue(folder, clock, account=account + "".join(positions)) as venue:
+        bot = demo_bot(folder, venue)
+        try:
+            yield Scene(venue, bot, folder)
+        finally:
+            for process in bot.started:
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGCONT)
+            bot.clean_up()
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Let a process hang: it neither ends nor answers."""
+    os.kill(process.pid, signal.SIGSTOP)
+
+
+__all__ = ["ETH", "MORNING", "POSITION", "QUIET", "XRP", "Scene", "scene", "stop"]

@@ -1,0 +1,326 @@
+"""``close-all`` of an account: its engine does it while it answers, and the proof is always our own reading.
+
+An engine that holds the data directory or the key is asked through the HALT files and answers in ``close-all.jsonl``; one
+that does not, makes no progress or dies is fenced off, and the same routine runs here. A journal is no proof.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tradebot.app.account import Access, find_access
+from tradebot.app.closed import Closed, EngineHereError
+from tradebot.app.flatten import Flattened, Named, flatten
+from tradebot.app.target import ExchangeAccount, Request, account_of_note, latch_account
+from tradebot.clock import SYSTEM
+from tradebot.core.model.errors import (
+    AlreadyRunningError,
+    JournalError,
+    LeftoverError,
+    TradebotError,
+)
+from tradebot.core.model.times import iso
+from tradebot.core.model.values import OrderStatus
+from tradebot.guard.account_lock import AccountLock, account_dir
+from tradebot.guard.diary import ENGINE, Diary, Step, diary_mark, read_diary
+from tradebot.guard.lock import ENGINE as TRADES
+from tradebot.guard.lock import LOCK_FILE, InstanceLock, Owner, is_held, lock_holder, may_be_fenced
+from tradebot.journal.commands import post_command
+from tradebot.journal.paths import journal_path
+from tradebot.journal.reader import Reader
+
+ANSWER_S = 2.0
+"""Seconds an engine has to answer before it is fenced off."""
+STUCK_S = 5.0
+"""Seconds without a step after which an engine that is closing is taken to hang."""
+KILLED_S = 5.0
+"""Seconds a killed engine has to be gone."""
+UNSEEN_LOOKS = 5
+"""How often a lock is looked at whose holder cannot be told, a tenth of a second apart."""
+LOOK_S = 0.02
+"""Seconds between two looks at what the engine has written."""
+
+Told = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class AccountClose:
+    """One close-all of one account, from the latch to the proof."""
+
+    data_dir: Path
+    request: Request
+    target: ExchangeAccount
+    wait_s: float
+    told: Told
+    unfenced: list[str] = field(default_factory=list)
+    latched: int = 0
+    quiet_from: float = 0.0
+    banned_until: int = 0
+
+    def run(self) -> Closed:
+        """Close it. LeftoverError where the account cannot be read, EngineHereError where only its end would help."""
+        until = SYSTEM.monotonic() + self.wait_s
+        self.latched = SYSTEM.wall_ms()
+        access, why_not = self._access()
+        fingerprint = self.target.fingerprint or ("" if access is None else access.fingerprint)
+        dirs = [self.data_dir, *([account_dir(fingerprint)] if fingerprint else [])]
+        if fingerprint:
+            with contextlib.suppress(JournalError):
+                latch_account(fingerprint, self.request)
+        diary = Diary(dirs)
+        diary.put(
+            "begin", who=self.request.who, reason=self.request.reason, account=str(self.target)
+        )
+        warming = threading.Thread(target=_warm, daemon=True)
+        warming.start()
+        try:
+            how = self._by_engines(dirs, diary, until)
+            warming.join()
+            if access is None:
+                raise why_not or LeftoverError("there is no way to the account")
+            return self._by_ourselves(access, dirs, diary, how, until)
+        except TradebotError as error:
+            diary.put("result", code=error.exit_code, why=error.message)
+            raise
+
+    def _access(self) -> tuple[Access | None, LeftoverError | None]:
+        """Return the way to the account, or why what it holds cannot be told."""
+        target = self.target
+        cannot = f"trading is halted, but what {target} holds cannot be told"
+        try:
+            access = find_access(target.environment, target.url, target.demo)
+        except TradebotError as error:
+            return None, LeftoverError(f"{cannot}: {error.message}", hint=error.hint)
+        if target.fingerprint in ("", access.fingerprint):
+            return access, None
+        text = (
+            f"{cannot}: its key has the fingerprint {target.fingerprint}, the one given here"
+            f" {access.fingerprint}"
+        )
+        return None, LeftoverError(text, hint="give the key that the run trades with")
+
+    # -- engines -----------------------------------------------------------------------------------------
+
+    def _by_engines(self, dirs: Sequence[Path], diary: Diary, until: float) -> str:
+        """Let whoever trades the account close it, or end him; say in words how that went."""
+        engines = self._engines(dirs)
+        words = [self._by_engine(owner, where, dirs, diary, until) for owner, where in engines]
+        self.unfenced += [
+            f"a process that cannot be seen from here holds {where / LOCK_FILE}"
+            for where in filter(_is_held_unseen, dirs)
+        ]
+        self.quiet_from = SYSTEM.monotonic()
+        return "; ".join(words) or "no engine runs"
+
+    def _engines(self, dirs: Sequence[Path]) -> list[tuple[Owner, Path]]:
+        """Return the engines that trade the account, each with the directory whose lock it holds."""
+        found: dict[int, tuple[Owner, Path]] = {}
+        for where in dirs:
+            owner = lock_holder(where)
+            if owner is None or owner.role != TRADES or owner.traded is None:
+                continue
+            if owner.traded.environment == self.target.environment:
+                found.setdefault(owner.pid, (owner, where))
+        return list(found.values())
+
+    def _by_engine(
+        self, owner: Owner, where: Path, dirs: Sequence[Path], diary: Diary, until: float
+    ) -> str:
+        self.told("asking the engine")
+        threading.Thread(target=self._post, daemon=True).start()
+        ending = self._follow(owner, dirs, until)
+        if not ending:
+            return "closed by the engine"
+        if ending == "died":
+            return f"the engine (process {owner.pid}) ended on its way"
+        self.told(f"the engine {ending}: fencing it off")
+        diary.put("fence", process=owner.pid, why=ending)
+        return self._fence(owner, where, ending)
+
+    def _post(self) -> None:
+        """Put the wish on record, where there is a journal that takes it; the HALT file has asked already."""
+        asked = self.request
+        with contextlib.suppress(TradebotError, OSError):
+            post_command(
+                *(journal_path(self.data_dir), asked.name, asked.who, asked.reason, asked.run),
+                busy_s=ANSWER_S,
+            )
+
+    def _follow(self, owner: Owner, dirs: Sequence[Path], until: float) -> str:
+        """Watch an engine close; return "" when it is done or the time is up, else what is wrong with it."""
+        begun = moved = SYSTEM.monotonic()
+        count, taken, mark = 0, False, None
+        steps: list[Step] = []
+        while True:
+            now, before, mark = SYSTEM.monotonic(), mark, diary_mark(dirs)
+            if mark != before:
+                steps = [
+                    step
+                    for step in read_diary(dirs, self.latched)
+                    if step.role == ENGINE and step.pid == owner.pid
+                ]
+            if len(steps) > count:
+                self._tell(steps[count:])
+                count, moved, taken = len(steps), now, True
+            if steps and steps[-1].step in ("done", "failed"):
+                return ""
+            if not owner.alive:
+                return "died"
+            if not taken and now - begun >= ANSWER_S:
+                return "did not answer"
+            if taken and now - max(moved, self._ban_ends(steps, now)) >= STUCK_S:
+                return "made no progress"
+            if now >= until:
+                return ""
+            SYSTEM.sleep(LOOK_S)
+
+    def _ban_ends(self, steps: Sequence[Step], now: float) -> float:
+        """Return when (monotonic) a ban ends that an engine sits out; until then it need not move."""
+        bans = [step for step in steps if step.step == "banned"]
+        if not bans or bans[-1] is not steps[-1]:
+            return 0.0
+        self.banned_until = int(bans[-1].more.get("until", 0))
+        ends = int(bans[-1].more.get("ends") or 0)
+        return now + (ends - SYSTEM.wall_ms()) / 1000
+
+    def _tell(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if step.step in ("close", "cancel"):
+                self.told(f"the engine: {step.step} {step.more.get('symbol', '')}")
+            elif step.step == "banned":
+                self.told("the engine: the exchange has banned this address; it waits for the end")
+
+    def _fence(self, owner: Owner, where: Path, why: str) -> str:
+        """Kill an engine: by pid and start time, and only one that holds the lock as the engine."""
+        name = f"process {owner.pid}"
+        if owner.pid == os.getpid():
+            raise EngineHereError(
+                "the engine of this very process does not answer",
+                hint="run tradebot close-all from another terminal",
+            )
+        trouble = _kill(owner) if may_be_fenced(where, owner) else "is not proved to be the engine"
+        if trouble and owner.alive:
+            self.unfenced.append(f"{name} {trouble}")
+            return f"the engine ({name}) {why} and could not be ended"
+        return f"the engine ({name}) {why} and was ended"
+
+    # -- here --------------------------------------------------------------------------------------------
+
+    def _by_ourselves(
+        self, access: Access, dirs: Sequence[Path], diary: Diary, how: str, until: float
+    ) -> Closed:
+        unknown, read = unknown_orders(self.data_dir, self.target.environment)
+        left_s = max(0.0, until - SYSTEM.monotonic())
+        with _alone(self.data_dir, access, self.request.name):
+            self.told(f"reading {self.target}")
+            work = flatten(
+                *(access, left_s, self.told, diary),
+                quiet_s=lambda: self._quiet_s(dirs),
+                unknown=unknown,
+                banned_until=self.banned_until,
+            )
+            outcome = asyncio.run(work)
+        left = list(outcome.left)
+        words = [how] if left else [how, f"{self.target} was read: nothing is left on it"]
+        if not left and not read:
+            words.append(
+                f"no journal was read; requests of this host ended {outcome.quiet_s:.1f} s before the last read"
+            )
+        diary.put("result", code=6 if left or self.unfenced else 0, left=left, reads=outcome.reads)
+        return Closed(left, "; ".join(words), proof=_proof(outcome), unfenced=tuple(self.unfenced))
+
+    def _quiet_s(self, dirs: Sequence[Path]) -> float:
+        """Return the seconds since anybody else on this machine may have sent something: an engine, another close-all."""
+        asked = [
+            step.wall
+            for step in read_diary(dirs, self.latched)
+            if step.pid != os.getpid() and step.step in ("cancel", "close")
+        ]
+        since = SYSTEM.monotonic() - self.quiet_from
+        return min([since, *((SYSTEM.wall_ms() - wall) / 1000 for wall in asked)])
+
+
+def _proof(outcome: Flattened) -> dict[str, Any] | None:
+    """Return what proves that nothing is left, as the answer has it; None without a proof."""
+    if outcome.left or not outcome.reads:
+        return None
+    return {
+        "reads": [iso(at) for at in outcome.reads],
+        "quiet_s": outcome.quiet_s,
+        "looked_up": outcome.looked_up,
+    }
+
+
+def unknown_orders(data_dir: Path, environment: str) -> tuple[list[Named], bool]:
+    """Return the orders of an account's runs of which the journal does not know the end, and whether it could be read."""
+    path = journal_path(data_dir)
+    try:
+        with Reader(path) as reader:
+            runs = [run.id for run in reader.runs() if run.venue == environment]
+            rows = [row for run in runs for row in reader.orders(run, open_only=True)]
+    except (JournalError, OSError):
+        return [], False
+    doubtful = (OrderStatus.UNKNOWN.value, OrderStatus.PENDING.value)
+    return [Named(row.symbol, row.id) for row in rows if row.status in doubtful], True
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path, access: Access, role: str) -> Iterator[None]:
+    """Keep engines from starting on the directory and the account meanwhile; one that runs is halted, and stays."""
+    with contextlib.ExitStack() as held:
+        for lock in (InstanceLock(data_dir, role), AccountLock(access.traded, role)):
+            with contextlib.suppress(AlreadyRunningError, JournalError):
+                held.enter_context(lock)
+        yield
+
+
+def _is_held_unseen(where: Path) -> bool:
+    """Whether somebody holds a lock who cannot be told; one that is just being taken or left is looked at again."""
+    for _ in range(UNSEEN_LOOKS):
+        if lock_holder(where) is not None or not is_held(where):
+            return False
+        SYSTEM.sleep(0.1)
+    return True
+
+
+def _kill(owner: Owner) -> str:
+    """Kill a process and wait until it is gone; return why it is not, "" when it is."""
+    try:
+        os.kill(owner.pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has just died by itself
+        return ""
+    except PermissionError:
+        return "is another user's and could not be ended"
+    deadline = SYSTEM.monotonic() + KILLED_S
+    while owner.alive:
+        if SYSTEM.monotonic() >= deadline:
+            return "was killed and does not end"
+        SYSTEM.sleep(LOOK_S)
+    return ""
+
+
+def _warm() -> None:
+    """Have what is slow to import there when it is needed: meanwhile the engine is asked."""
+    from tradebot.wire.library import load_class
+
+    with contextlib.suppress(Exception):
+        load_class()
+
+
+def close_account(
+    data_dir: Path, request: Request, target: ExchangeAccount, wait_s: float, told: Told
+) -> Closed:
+    """Close an account by its engine, where one answers, and see with own eyes that nothing is left of it."""
+    owner = lock_holder(data_dir)
+    traded = None if owner is None or owner.role != TRADES else owner.traded
+    if traded is not None and traded.environment == target.environment:
+        target = account_of_note(traded)
+    return AccountClose(data_dir, request, target, wait_s, told).run()

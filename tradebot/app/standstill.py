@@ -1,0 +1,194 @@
+"""What a close-all means to the engine of an account: it flattens here, on warm connections, and nothing else leaves.
+
+Only a row that is just being written is carried out. An engine that starts, wakes up or is restarted while one stands
+was not the one that was asked: it sends nothing at all and waits for `resume`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from tradebot.app.flatten import Flattening
+from tradebot.broker.account_view import AccountHoldings
+from tradebot.broker.parameters import CONDITIONAL
+from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.account import OrderRead, PositionRead
+from tradebot.core.model.errors import RefusedError, TradebotError
+from tradebot.core.model.times import iso
+from tradebot.core.model.values import OrderStatus, Side
+from tradebot.core.trading.session import Session
+from tradebot.guard.diary import ENGINE, Diary
+from tradebot.guard.latch import HaltRow, clear_halt, halt_present, read_halts
+from tradebot.guard.notice import clear_notice, write_notice
+from tradebot.journal.writer import Journal
+from tradebot.wire.client import Wire
+from tradebot.wire.endpoints import TIME, Endpoint
+
+FRESH_MS = 2000
+"""For so long an engine may answer a close-all: who asked takes one that did not for hung, and ends it."""
+
+PATIENCE_S = 3600.0
+"""Seconds for which the engine tries to close; a ban may be long."""
+
+WAIT_S = 0.1
+"""Seconds between two looks at whether a close-all still stands."""
+
+RESUME = "tradebot resume --reason TEXT, then start it again"
+HELD = "a close-all stands: nothing leaves until `tradebot resume`"
+
+
+class Standstill:
+    """Holds back what an engine sends while a close-all row stands, and carries out one that asks this engine.
+
+    ``latches`` are the directories whose HALT file counts, ``environment`` is the account's: demo or live.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        latches: Sequence[Path],
+        environment: str,
+        told: Callable[[str], None] | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.run = ""
+        self._wire = wire
+        self._latches = tuple(latches)
+        self._environment = environment
+        self._told = told or (lambda _: None)
+        self._clock = clock
+        self._diary = Diary(self._latches, ENGINE, clock)
+        self._seen: set[HaltRow] = set()
+        self._answered: set[HaltRow] = set()
+        self._posted: list[HaltRow] = []
+        self._work: asyncio.Task[None] | None = None
+
+    def standing(self) -> HaltRow | None:
+        """Return the newest close-all row that means this account; None where none stands."""
+        rows = [*self._posted]
+        for latch in self._latches:
+            if halt_present(latch):
+                rows += read_halts(latch)
+        return max(filter(self._means_us, rows), key=lambda row: row.wall, default=None)
+
+    def hold(self, endpoint: Endpoint) -> str:
+        """Return why a request of the engine may not leave now, "" if it may; the flattening's own are not asked.
+
+        Once the engine has flattened it may look again; it changes nothing until a resume.
+        """
+        row = self.standing()
+        if row is None:
+            return ""
+        if self._is_closing:
+            return "" if endpoint is TIME else HELD
+        return "" if row in self._answered and endpoint.method == "GET" else HELD
+
+    def heed(self, rows: Sequence[HaltRow], session: Session) -> None:
+        """Look at the HALT files' rows: flatten for one that is being written now, say so of an older one."""
+        new = [row for row in rows if self._means_us(row) and row not in self._seen]
+        if not new:
+            return
+        self._seen.update(new)
+        now = self._clock.wall_ms()
+        if any(abs(now - row.wall) <= FRESH_MS for row in new):
+            self._answered.update(new)
+            self._begin(session)
+        else:
+            self._told(standing_words(new[-1]))
+
+    def ask(self, row: HaltRow, session: Session) -> None:
+        """Carry out a close-all that came as a command; it stands though no file could be written."""
+        if self.standing() is None:
+            self._posted.append(row)
+            self._answered.add(row)
+            self._begin(session)
+        else:
+            self.heed([row], session)
+
+    def resume(self, before: int) -> None:
+        """Forget what was posted before a resume (real clock, UTC ms) and in no file."""
+        self._posted = [row for row in self._posted if row.wall > before]
+
+    async def wait_for_resume(
+        self,
+        data_dir: Path,
+        journal: Journal,
+        beat: Callable[[], None],
+        stopping: Callable[[], str],
+    ) -> None:
+        """While a close-all stands say so, and wait; a resume that is asked for meanwhile takes its row away.
+
+        RefusedError when ``stopping`` says why it is to be given up.
+        """
+        born, said = self._clock.wall_ms(), None
+        while (row := self.standing()) is not None:
+            if row != said:
+                said = row
+                self._told(standing_words(row))
+                write_notice(data_dir, standing_words(row), self._clock)
+            if why := stopping():
+                raise RefusedError(f"{HELD}; nothing was begun ({why})", hint=RESUME)
+            for asked in await journal.pending_commands(0):
+                if asked.name == "resume" and asked.wall >= born:
+                    for latch in self._latches:
+                        clear_halt(latch, asked.wall)
+            beat()
+            await asyncio.sleep(WAIT_S)
+        if said is not None:
+            clear_notice(data_dir)
+
+    def _means_us(self, row: HaltRow) -> bool:
+        return row.closes(self.run, self._environment)
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._work is not None and not self._work.done()
+
+    def _begin(self, session: Session) -> None:
+        if self._is_closing:
+            self._diary.put("taken")
+        else:
+            self._work = asyncio.get_running_loop().create_task(self._close(session))
+
+    async def _close(self, session: Session) -> None:
+        taken = asyncio.ensure_future(self._diary.note("taken"))
+        closing = Flattening(self._wire, self._told, self._diary, known=known_holdings(session))
+        try:
+            left = (await closing.run(PATIENCE_S, prove=False)).left
+            await self._diary.note("done", left=left)
+        except TradebotError as error:
+            await self._diary.note("failed", why=error.message)
+        except Exception as error:  # whatever it is, who asked must not wait for it
+            await self._diary.note("failed", why=f"{type(error).__name__}: {error}")
+        finally:
+            await taken
+            session.broker.read_account(session.engine.now)
+
+
+def standing_words(row: HaltRow) -> str:
+    """Return what a person is told of an engine that stands still."""
+    return f"a close-all stands since {iso(row.wall)} ({row.who}: {row.reason}): nothing is sent; tradebot resume --reason TEXT ends that"
+
+
+def known_holdings(session: Session) -> AccountHoldings:
+    """Return what the engine knows to be held and resting: closed at once, before anything is read."""
+    engine = session.engine
+    held = tuple(
+        PositionRead(book.symbol, book.holding.qty, book.holding.entry, book.price())
+        for book in engine.books.values()
+        if book.holding.qty
+    )
+    resting = tuple(
+        _resting(tracked.order.symbol, tracked.order.id)
+        for tracked in engine.table.live.values()
+        if tracked.order.type not in CONDITIONAL
+    )
+    return AccountHoldings(orders=resting, positions=held, in_order=False)
+
+
+def _resting(symbol: str, name: str) -> OrderRead:
+    working = OrderStatus.WORKING
+    return OrderRead(symbol, name, "", Side.BUY, "LIMIT", working, Decimal(0), Decimal(0))
