@@ -82,7 +82,7 @@ def test_the_points_hold_the_deepest_fall(seed: int, quoted: bool, stop: int, en
         else:
             session.deliver(Command(session.engine.now, 2, "close-all", "test", "home"))
         assert deepest(points) == told(session)
-        assert session.engine.take_lows() == []
+        assert session.engine.reactions.take_lows() == []
         assert [point.at for point in points] == sorted(point.at for point in points)
 
 

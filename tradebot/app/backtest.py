@@ -111,7 +111,7 @@ def run_backtest(
     with exact(), _quiet_collector():
         first = _play(session, iter(steps), config_hash, on_progress)
         last = session.engine.now if first is not None else None
-        notebook.take(session.engine.take_lows())
+        notebook.take(session.engine.end())
         return BacktestResult(
             summary=summarise(heading(first, last), session.engine),
             positions=position_rows(session.engine),

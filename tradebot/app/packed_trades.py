@@ -19,7 +19,7 @@ PACKED = 4096
 """Trades packed at a time."""
 
 _NAMES = tuple(item.name for item in fields(TradeClosed))
-_MONEY = tuple(i for i, item in enumerate(fields(TradeClosed)) if item.type == "Decimal")
+_MONEY = tuple(i for i, item in enumerate(fields(TradeClosed)) if "Decimal" in str(item.type))
 _values = attrgetter(*_NAMES)
 
 
@@ -64,7 +64,7 @@ def _pack(trades: Sequence[TradeClosed]) -> bytes:
 def _unpack(pack: bytes) -> Iterator[TradeClosed]:
     for row in json.loads(zlib.decompress(pack)):
         for i in _MONEY:
-            row[i] = Decimal(row[i])
+            row[i] = None if row[i] is None else Decimal(row[i])
         yield TradeClosed(*row)
 
 

@@ -195,6 +195,10 @@ def _judged(run: str, wall: int, signal: SignalJudged) -> Statement:
     return _SIGNAL, (*row, run, signal.id)
 
 
+_TRADE = f"""INSERT OR REPLACE INTO trades VALUES ({", ".join("?" * 25)},
+    (SELECT strategy_hash FROM runs WHERE runs.id = ?))"""
+
+
 def _closed(run: str, wall: int, trade: TradeClosed) -> list[Statement]:
     row = (
         *(run, trade.id, trade.symbol, trade.side, plain(trade.qty), trade.entry_time),
@@ -202,8 +206,10 @@ def _closed(run: str, wall: int, trade: TradeClosed) -> list[Statement]:
         *(plain(trade.funding), plain(trade.pnl), _percent(trade)),
         *((trade.exit_time - trade.entry_time) // 1000, _text(trade.exit_reason)),
         *(trade.signal, trade.at, wall),
+        *map(_money, (trade.mae, trade.mfe, trade.decision_price, trade.slippage)),
+        *map(_money, (trade.stop, trade.target, trade.risk)),
     )
-    return [_insert("trades", row), (_OUTCOME, (plain(trade.pnl), run, trade.signal))]
+    return [(_TRADE, (*row, run)), (_OUTCOME, (plain(trade.pnl), run, trade.signal))]
 
 
 def _reopened(run: str, trade: TradeReopened) -> list[Statement]:

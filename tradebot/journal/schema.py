@@ -132,11 +132,23 @@ _OUTSIDE = (
     "CREATE INDEX comparisons_by_run ON comparisons (run)",
 )
 
+# What a trade went through and what it cost; what closed before has none of it, but a strategy it did have.
+_COURSES = (
+    *(
+        f"ALTER TABLE trades ADD COLUMN {name} TEXT"
+        for name in ("mae", "mfe", "decision_price", "slippage", "stop", "target", "risk")
+    ),
+    "ALTER TABLE trades ADD COLUMN strategy_hash TEXT",
+    """UPDATE trades SET strategy_hash =
+        (SELECT strategy_hash FROM runs WHERE runs.id = trades.run)""",
+)
+
 MIGRATIONS = (
     Migration(1, "first", _FIRST),
     Migration(2, "ghosts", _GHOSTS),
     Migration(3, "outside", _OUTSIDE),
     Migration(4, "sealed", ()),  # from here on one signature covers which rows there are
+    Migration(5, "courses", _COURSES),
 )
 
 SEALED = 4

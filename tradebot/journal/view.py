@@ -135,7 +135,12 @@ class FillRow:
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
-    """A closed trade, from flat to flat. ``pnl`` (USDT) is net of fees and funding, ``pnl_pct`` in percent."""
+    """A closed trade, from flat to flat. ``pnl`` (USDT) is net of fees and funding, ``pnl_pct`` in percent.
+
+    ``signal`` is the id of the signal it came from, 0 for none. What follows is None where it is not known: ``mae``, ``mfe``,
+    ``slippage`` (minus: against us) and ``risk``, the loss planned at the stop, in USDT; the prices as they were when
+    the entry was decided.
+    """
 
     run: str
     id: int
@@ -155,6 +160,19 @@ class TradeRow:
     signal: int
     ts: int
     wall: int
+    mae: Decimal | None = None
+    mfe: Decimal | None = None
+    decision_price: Decimal | None = None
+    slippage: Decimal | None = None
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    risk: Decimal | None = None
+    strategy_hash: str | None = None
+
+    @property
+    def signal_id(self) -> int:
+        """The id of the signal it came from, 0 for none."""
+        return self.signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,14 @@ class TradeDocument(TypedDict):
     pnl_pct: str
     duration_s: int
     exit_reason: str
+    signal_id: NotRequired[int]
+    mae: NotRequired[str | None]
+    mfe: NotRequired[str | None]
+    decision_price: NotRequired[str | None]
+    slippage: NotRequired[str | None]
+    stop: NotRequired[str | None]
+    target: NotRequired[str | None]
+    risk: NotRequired[str | None]
 
 
 class PositionDocument(TypedDict):

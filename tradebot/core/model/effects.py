@@ -192,7 +192,11 @@ class AccountCompared:
 class TradeClosed:
     """A round trip from flat to flat. ``pnl`` is net of ``fees``, funding included; all USDT.
 
-    ``id`` is stable: a trade recomputed after a late fill is recorded again under the same id.
+    ``id`` is stable: a trade recomputed after a late fill is recorded again under the same id. ``mae`` (at most 0)
+    and ``mfe`` (at least 0) are the worst and best open result before fees and funding, at the prices the monitor
+    saw; ``decision_price`` is the touch, else the close, at the entry's decision, ``slippage`` the cost of all fills
+    against decision price or trigger (negative: against us), ``stop`` and ``target`` those of the entry, ``risk``
+    the loss planned at the stop. None where it is not known.
     """
 
     id: int
@@ -209,6 +213,13 @@ class TradeClosed:
     pnl: Decimal
     exit_reason: str
     signal: int = 0
+    mae: Decimal | None = None
+    mfe: Decimal | None = None
+    decision_price: Decimal | None = None
+    slippage: Decimal | None = None
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    risk: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +234,10 @@ class TradeReopened:
 @swift
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """Equity, cash (wallet of cash flows) and drawdown from the peak at a moment; ``why`` is trade, hour, day or low.
+    """Equity, cash (wallet of cash flows) and drawdown from the peak at a moment; ``why`` says which.
+
+    start and end of the run, gap (the first after a time the engine was off), transfer (right after it),
+    trade, hour, day or low.
 
     A low is where a fall went deeper than all before it, in USDT or in percent of its peak.
     """

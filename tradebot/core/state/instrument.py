@@ -8,8 +8,10 @@ from typing import Any
 
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.swift import swift
-from tradebot.core.model.values import Bar, Instrument, Quote, Side
+from tradebot.core.model.values import Bar, Fill, Instrument, Quote, Side
+from tradebot.core.state.course import UNKNOWN, Course, PriceSpan, Stake, Story
 from tradebot.core.state.loss_limit import LossLimit
+from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.portfolio import Holding
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import Resampler
@@ -39,7 +41,8 @@ class InstrumentState:
     moves again, and ``held`` the one that is protected and closed in place of the ledger's, where the venue holds
     another; ``moved_at`` when it last did (UTC ms). ``ladder`` holds the position's loss limit,
     ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
-    ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``faulty`` says that the newest price
+    ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``course`` is what the open position has gone through (None: flat, or nobody knows),
+    ``low`` and ``high`` the lowest and highest price seen under it since its last fill (USDT). ``faulty`` says that the newest price
     made no sense, ``idle`` is the venue's word for why the symbol does not trade ("": it does). ``cold`` counts the bars that the strategy's warm-up still lacks.
     """
 
@@ -71,6 +74,9 @@ class InstrumentState:
     danger: int = 0
     faulty: bool = False
     idle: str = ""
+    course: Course | None = None
+    low: float = 0.0
+    high: float = 0.0
 
     def price(self) -> Decimal | None:
         """Return the last price at which the position is valued (mark, else close), USDT."""
@@ -117,6 +123,43 @@ class InstrumentState:
         price = self.price() or ZERO
         return price, price, price
 
+    def decision(self, side: Side) -> Decimal | None:
+        """Return what an order of a side is decided at: the touch it meets, with bars the close (USDT).
+
+        None before the first price.
+        """
+        _, bid, ask = self.touch()
+        return (ask if side is Side.BUY else bid) or None
+
+    def follow(self, stake: Stake, fill: Fill, order: TrackedOrder | None) -> Story:
+        """Keep the course of the round trip through a booked fill; return its story so far.
+
+        ``stake`` is what was held before it, ``order`` whose fill it is (None: nobody knows).
+        """
+        before, after = stake.qty, self.holding.qty
+        if self.course is not None:
+            self.course.look(stake, PriceSpan(self.low, self.high), fill.price)
+        self.low = self.high = float(fill.price)
+        if not before:
+            return self._begin(fill, order)
+        ended = not after or (after > 0) != (before > 0)
+        if self.course is None:
+            story = UNKNOWN
+        else:
+            self.course.pay(fill, abs(before) if ended else fill.qty, order)
+            story = self.course.story()
+        if ended:
+            self._begin(fill, order)
+        return story
+
+    def _begin(self, fill: Fill, order: TrackedOrder | None) -> Story:
+        """Begin the course of what a fill has opened, if it opened anything."""
+        known = self.holding.qty and order is not None and not order.order.reduce_only
+        self.course = Course(order) if known and order is not None else None
+        if self.course is not None:
+            self.course.pay(fill, abs(self.holding.qty), order)
+        return UNKNOWN
+
     def moved(self, at: int) -> None:
         """The position has changed: what was read of it is old."""
         self.read = self.held = None
@@ -142,6 +185,8 @@ class InstrumentState:
             "danger": self.danger,
             "faulty": self.faulty,
             "idle": self.idle,
+            "course": None if self.course is None else self.course.export_state(),
+            "reach": [self.low, self.high],
         }
 
     def restore(self, state: dict[str, Any], trade_loss: Decimal | None) -> None:
@@ -166,6 +211,9 @@ class InstrumentState:
         self.danger = state["danger"]
         self.faulty = state["faulty"]
         self.idle = state.get("idle", "")
+        course = state.get("course")
+        self.course = None if course is None else Course.restored(course)
+        self.low, self.high = state.get("reach", (0.0, 0.0))
 
 
 @swift

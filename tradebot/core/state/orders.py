@@ -67,7 +67,8 @@ class TrackedOrder:
     ``qty`` is the quantity still meant (a cut reduce-only order shrinks), ``filled`` what has been booked of
     it and ``told`` what the venue has said was executed, all in base units; ``cost`` is the sum of price x
     quantity of its fills in USDT. ``why`` is what an exit is for, ``stop`` and ``target`` what an entry's
-    position gets (USDT). ``ended`` is an end that was told and cannot be believed yet: fills are missing, or
+    position gets (USDT). ``decision`` is the touch, else the close, at which an entry or an exit was decided (USDT,
+    None: not known), ``unit_risk`` what a base unit of an entry is to lose at its stop (USDT). ``ended`` is an end that was told and cannot be believed yet: fills are missing, or
     (``unclear``) it was not said how many. ``cancel`` is why its end is wanted, "" if it is not.
 
     Times in UTC ms: ``sent_at``; ``heard_at`` of the venue's last word; ``asked_at`` of the last look-up and
@@ -98,6 +99,8 @@ class TrackedOrder:
     short_at: int = 0
     missed_at: int = 0
     kept_until: int = 0
+    decision: Decimal | None = None
+    unit_risk: Decimal | None = None
 
     @classmethod
     def sent(cls, order: Order, signal: int, at: int = 0, why: str = "") -> TrackedOrder:
@@ -127,6 +130,11 @@ class TrackedOrder:
     def answered(self) -> bool:
         """Whether the venue has it and said so: neither waiting for a word nor of unknown fate."""
         return self.status is not OrderStatus.PENDING and self.status is not OrderStatus.UNKNOWN
+
+    @property
+    def meant(self) -> Decimal | None:
+        """Price it was to fill at (USDT): the trigger of a stop or target, else what was seen at the decision."""
+        return self.decision if self.order.trigger is None else self.order.trigger
 
     @property
     def average(self) -> Decimal | None:
@@ -256,6 +264,7 @@ class TrackedOrder:
             "unclear": self.unclear,
             "ids": [self.venue_id, self.child_id],
             "times": [getattr(self, name) for name in _TIMES],
+            "meant": [_text(self.decision), _text(self.unit_risk)],
         }
 
     @classmethod
@@ -292,6 +301,7 @@ class TrackedOrder:
             cancel,
             *state["ids"],
             *state["times"],
+            *map(_decimal, state.get("meant", ())),
         )
 
 

@@ -10,6 +10,7 @@ from tradebot.core.model.effects import FillBooked, LookUp
 from tradebot.core.model.events import Filled, OrderSeen, OrderUpdate
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Fill, OrderStatus, Purpose, Side
+from tradebot.core.state.course import Stake
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import ANSWER_MS, LEDGER_MS, NO_SUCH_ORDER, Stranger
 from tradebot.core.state.orders import TrackedOrder
@@ -115,7 +116,7 @@ class Answers:
     ) -> bool:
         """Book a fill and all that comes of it; False if it was booked before."""
         shared = self._shared
-        before = shared.position(book)
+        before, stake = shared.position(book), Stake.of(book.holding)
         booked = shared.portfolio.book(
             fill, self._why(book, tracked, own), tracked.signal if tracked else 0
         )
@@ -124,10 +125,11 @@ class Answers:
         if tracked is not None:
             self._table.fill(tracked, fill)
         book.moved(shared.now)
+        story = book.follow(stake, fill, tracked)
         self._cash.note_fill(fill, booked.realised)
         holding = book.holding
         shared.out.append(FillBooked(shared.now, fill, holding.qty, holding.entry, booked.realised))
-        shared.out.extend(self._trades.take(shared.now, fill.symbol, booked))
+        shared.out.extend(self._trades.take(shared.now, fill.symbol, booked, story))
         shared.watch.begin(book)
         self._reactions.see_equity()
         if booked.trips:

@@ -108,6 +108,8 @@ class CashLines:
         if line.kind == TRANSFER or (line.amount > 0 and (unknown or line.kind == REBATE)):
             self._reactions.shift(line.amount)
         self._reactions.see_equity()
+        if line.kind == TRANSFER:  # from here on results are measured on other money
+            self._reactions.point("transfer", shared.now)
         if unknown:
             text = f"{plain(line.amount)} USDT were booked for something nobody here knows"
             shared.halt("ledger", f"{text}: {line.kind} ({line.id})")

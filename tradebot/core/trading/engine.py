@@ -28,7 +28,7 @@ from tradebot.core.model.events import (
     WakeUp,
     is_acknowledgement,
 )
-from tradebot.core.model.values import HOUR_MS, Bar, Fees, Instrument, Quote
+from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, Fees, Instrument, Quote
 from tradebot.core.risk.calm import NEVER
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import Monitor
@@ -46,6 +46,7 @@ from tradebot.core.trading.cash_lines import CashLines
 from tradebot.core.trading.commands import Commands
 from tradebot.core.trading.corrections import Corrections
 from tradebot.core.trading.deadlines import Deadlines
+from tradebot.core.trading.engine_state import export_engine, restore_engine
 from tradebot.core.trading.entries import Entries
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.news import News
@@ -129,7 +130,8 @@ class Engine:
             shared, self.exits, self.protection, self.answers, self.accounts, self.cash
         )
         self._quoted = config.quotes
-        self._next_hour = 0
+        self.next_hour = 0
+        self._away = False
 
     def _book(self, symbol: str, make_strategy: Callable[[str], Strategy]) -> InstrumentState:
         config = self.config
@@ -158,7 +160,7 @@ class Engine:
             raise ValueError(f"the clock went back from {self.now} to {at}: {event!r}")
         table = self.table
         self.now = self.shared.now = table.now = at
-        if at >= self._next_hour:
+        if at >= self.next_hour:
             self._roll(at)
         if isinstance(event, Bar):  # the hot path, and a class pattern costs more than it looks
             self._on_bar(event)
@@ -242,9 +244,13 @@ class Engine:
             book.mark = None
             book.inside = book.faulty = False
             if book.holding.qty:
-                reactions = self.reactions
+                reactions, close = self.reactions, bar.close
+                if close < book.low:
+                    book.low = close
+                elif close > book.high:
+                    book.high = close
                 band = reactions.calm.get(bar.symbol)
-                if band is not None and band[0] < bar.close < band[1]:
+                if band is not None and band[0] < close < band[1]:
                     reactions.late = True
                 else:
                     reactions.value(book)
@@ -319,7 +325,8 @@ class Engine:
         """An hour has begun, perhaps a day: note the equity before anything of the new one happens."""
         self.reactions.disturb()
         boundary = at - at % HOUR_MS
-        self._next_hour = boundary + HOUR_MS
+        self._away = boundary > self.next_hour
+        self.next_hour = boundary + HOUR_MS
         if not self.started:
             return
         new_day = self.watch.roll(at, self.reactions.equity)
@@ -342,11 +349,17 @@ class Engine:
                 self.shared.cancel_entries("blackout")
             case "orders":
                 self.deadlines.wake()
+            case "gap":
+                self.reactions.point("gap", self.now)
 
     def _on_start(self, event: RunStarted) -> None:
         shared = self.shared
         if not self.started:
             self.watch.roll(event.at, self.reactions.equity)
+            self.reactions.point("start", event.at)
+        elif self._away:  # by then every symbol has shown a price again
+            self._away = False
+            shared.wake_at("gap", event.at + MINUTE_MS)
         self.started = True
         shared.paused.clear()  # the feeds of this start have yet to fall silent
         self.entries.heed_blackout(event.at)
@@ -375,9 +388,9 @@ class Engine:
         """The equity's peak and falls, as of the last price."""
         return self.reactions.drawdown
 
-    def take_lows(self) -> list[EquityPoint]:
-        """Return the lows of the equity curve that no point has told of yet, once each."""
-        return self.reactions.take_lows()
+    def end(self) -> list[EquityPoint]:
+        """Return the end of the equity curve: the lows that no point has told of yet, and where it ends."""
+        return self.reactions.end() if self.started else []
 
     @property
     def halts_seen(self) -> int:
@@ -397,53 +410,8 @@ class Engine:
 
         ``restore`` on a fresh engine plus ``warm`` with the same bars gives an equal engine.
         """
-        self.reactions.catch_up()
-        return {
-            "now": self.now,
-            "started": self.started,
-            "run": self.run,
-            "portfolio": self.portfolio.export_state(),
-            "halts": self.halts.export_state(),
-            **self.trades.export_state(),
-            "drawdown": self.drawdown.export_state(),
-            "lows": self.reactions.export_lows(),
-            "books": {symbol: book.export_state() for symbol, book in self.books.items()},
-            "orders": self.table.export_state(),
-            "entries": self.entries.export_state(),
-            "accounts": self.accounts.export_state(),
-            "cash_lines": self.cash.export_state(),
-            **({"rules": self.rules.export_state()} if self.config.outside else {}),
-            "shared": self.shared.export_state(),
-            "watch": self.watch.export_state(),
-            "stops_lost": self.protection.lost_at,
-            "stop_dropped": self.protection.said_at,
-            "next_hour": self._next_hour,
-            "alarm": self.deadlines.alarm,
-            "equity": str(self.reactions.equity),
-        }
+        return export_engine(self)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values; the strategies are warmed by the caller."""
-        self.now = self.shared.now = self.table.now = state["now"]
-        self.started = state["started"]
-        self.run = state["run"]
-        self.portfolio.restore(state["portfolio"])
-        self.halts.restore(state["halts"])
-        self.drawdown.restore(state["drawdown"])
-        self.reactions.restore_lows(state.get("lows", []))
-        for symbol, book in self.books.items():
-            book.holding = self.portfolio.holding(symbol)
-            book.restore(state["books"][symbol], self.config.limits.trade_loss)
-        self.watch.restore(state["watch"])
-        self.table.restore(state["orders"])
-        self.entries.restore(state["entries"])
-        self.accounts.restore(state["accounts"])
-        self.cash.restore(state["cash_lines"])
-        self.rules.restore(state.get("rules", {}))
-        self.shared.restore(state["shared"])
-        self.trades.restore(state, self.portfolio)
-        self.protection.lost_at = list(state.get("stops_lost", ()))
-        self.protection.said_at = state.get("stop_dropped", 0)
-        self._next_hour = state["next_hour"]
-        self.deadlines.alarm = state["alarm"]
-        self.reactions.equity = Decimal(state["equity"])
+        restore_engine(self, state)

@@ -127,6 +127,9 @@ class Entries:
         book.plan = plan
         tracked = self._table.send(verdict, wish.id)
         tracked.stop, tracked.target = plan.stop, plan.target
+        tracked.decision = book.decision(side)
+        if plan.stop is not None:
+            tracked.unit_risk = gate.loss_per_unit(side, price, plan.stop, desk)
         book.entry = tracked.order.id
         self._approved = book
         self.last_entry = shared.now

@@ -88,7 +88,10 @@ class Exits:
             self._wait(pace)
             return
         pace.begin(self._shared.now)
-        book.exits = [self._table.send(piece, why=book.closing).order.id for piece in pieces]
+        sent = [self._table.send(piece, why=book.closing) for piece in pieces]
+        for tracked in sent:
+            tracked.decision = book.decision(side)
+        book.exits = [tracked.order.id for tracked in sent]
 
     def _wait(self, pace: ExitPace) -> None:
         """Look at it again only after the longer pause."""

@@ -47,6 +47,10 @@ class Reactions:
 
     def move(self, book: InstrumentState, mark: float, touch: float) -> None:
         """A price moved under an open position: look at it exactly, or not at all where that is safe."""
+        if mark < book.low:
+            book.low = mark
+        elif mark > book.high:
+            book.high = mark
         low, high = self.calm.get(book.symbol, NOWHERE)
         if low < mark < high and low < touch < high:
             self.late = True
@@ -108,6 +112,12 @@ class Reactions:
             here = (self.equity, drawdown)
             out.extend(low for low in self.take_lows() if (low.equity, low.drawdown) != here)
         out.append(EquityPoint(at, self.equity, self._shared.portfolio.cash, drawdown, why))
+
+    def end(self) -> list[EquityPoint]:
+        """Return the lows that no point has told of yet, and the curve's last point, now."""
+        lows, cash = self.take_lows(), self._shared.portfolio.cash
+        here = EquityPoint(self._shared.now, self.equity, cash, self._drawdown.now, "end")
+        return [*lows, here]
 
     def take_lows(self) -> list[EquityPoint]:
         """Return, once each, where the equity stood in falls deeper than all before, in USDT or in percent.

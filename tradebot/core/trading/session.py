@@ -175,11 +175,11 @@ class Session:
         return self.engine.entries.signals
 
     def finish(self) -> None:
-        """The run is over for good: tell the curve's last lows, and close what is hypothetical.
+        """The run is over for good: tell how the curve ends, and close what is hypothetical.
 
         The shadow account stays as it is.
         """
-        self._tell(self.engine.take_lows())
+        self._tell(self.engine.end())
         if self.ghosts is not None:
             self._tell(self.ghosts.finish(self.engine.now))
 

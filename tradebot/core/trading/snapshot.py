@@ -105,7 +105,19 @@ def trade_row(run: str | None, trade: TradeClosed) -> TradeDocument:
         "pnl_pct": plain(pnl_pct),
         "duration_s": (trade.exit_time - trade.entry_time) // 1000,
         "exit_reason": trade.exit_reason,
+        "signal_id": trade.signal,
+        "mae": _known(trade.mae),
+        "mfe": _known(trade.mfe),
+        "decision_price": _known(trade.decision_price),
+        "slippage": _known(trade.slippage),
+        "stop": _known(trade.stop),
+        "target": _known(trade.target),
+        "risk": _known(trade.risk),
     }
+
+
+def _known(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
 
 
 def run_warnings(engine: Engine) -> list[str]:
