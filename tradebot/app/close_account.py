@@ -18,8 +18,9 @@ from typing import Any
 
 from tradebot.app.account import Access, find_access
 from tradebot.app.closed import Closed, EngineHereError
-from tradebot.app.flatten import Flattened, Named, flatten
+from tradebot.app.flatten import Flattened, Named, flatten, rows_of
 from tradebot.app.target import ExchangeAccount, Request, account_of_note, latch_account
+from tradebot.broker.account_view import AccountHoldings, read_holdings
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import (
     AlreadyRunningError,
@@ -68,7 +69,7 @@ class AccountClose:
     def run(self) -> Closed:
         """Close it. LeftoverError where the account cannot be read, EngineHereError where only its end would help."""
         until = SYSTEM.monotonic() + self.wait_s
-        self.latched = SYSTEM.wall_ms()
+        self.latched = self.request.posted
         access, why_not = self._access()
         fingerprint = self.target.fingerprint or ("" if access is None else access.fingerprint)
         dirs = [self.data_dir, *([account_dir(fingerprint)] if fingerprint else [])]
@@ -226,6 +227,7 @@ class AccountClose:
                 quiet_s=lambda: self._quiet_s(dirs),
                 unknown=unknown,
                 banned_until=self.banned_until,
+                since=self.latched,
             )
             outcome = asyncio.run(work)
         left = list(outcome.left)
@@ -324,3 +326,21 @@ def close_account(
     if traded is not None and traded.environment == target.environment:
         target = account_of_note(traded)
     return AccountClose(data_dir, request, target, wait_s, told).run()
+
+
+def plan_of(target: ExchangeAccount) -> list[dict[str, Any]]:
+    """Return what is open on an account and in which order it would go: read only.
+
+    UsageError without a key, ExchangeError where it cannot be read.
+    """
+    access = find_access(target.environment, target.url, target.demo)
+
+    async def look() -> AccountHoldings:
+        async with access.wire() as wire:
+            await wire.measure()
+            return await read_holdings(wire)
+
+    found = asyncio.run(look())
+    order = {"order": 1, "position": 2, "stop or target": 3}
+    rows = [{"step": order[row["what"]], **row} for row in rows_of(found)]
+    return sorted(rows, key=lambda row: (row["step"], row["symbol"]))

@@ -13,7 +13,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradebot.app.closed import Closed, EngineHereError, Rows
 from tradebot.app.standing import act, journal_of, simulated_stand, standing_accounts
@@ -31,10 +31,12 @@ from tradebot.core.model.errors import (
     LeftoverError,
     OlderJournalError,
     RefusedError,
+    TradebotError,
     UsageError,
 )
 from tradebot.core.model.money import plain
 from tradebot.guard.account_lock import account_dir
+from tradebot.guard.diary import read_diary
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import Owner, lock_owner, may_be_fenced
 from tradebot.journal.commands import post_command, wait_command
@@ -199,6 +201,30 @@ def _joined(closed: Sequence[Closed]) -> Closed:
         proofs[-1] if proofs else None,
         [name for one in closed for name in one.unfenced],
     )
+
+
+def open_in(data_dir: Path, run: str | None) -> list[dict[str, Any]]:
+    """Return the open positions and orders of a journal's run; JournalError where that cannot be read."""
+    if never_used(data_dir):
+        return []
+    left, _ = _remaining(journal_path(data_dir), run)
+    return [{"step": 1, **row} for row in left]
+
+
+def last_seen(data_dir: Path, request: Request) -> str:
+    """Say in words what was open when somebody looked last."""
+    if not isinstance(request.target, ExchangeAccount):
+        try:
+            names = [f"{row['symbol']} {row['what']}" for row in open_in(data_dir, request.run)]
+        except TradebotError as error:
+            return f"what is open cannot be told: {error.message}"
+        return f"open: {', '.join(names) or 'nothing'}"
+    dirs = [data_dir, *([account_dir(p)] if (p := request.target.fingerprint) else [])]
+    reads = [step for step in read_diary(dirs, request.posted) if step.step == "read"]
+    if not reads:
+        return "what is open has not been read"
+    names = [str(name) for name in reads[-1].more.get("open", [])]
+    return f"open when it was read last: {', '.join(names) or 'nothing'}"
 
 
 def never_used(data_dir: Path) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradebot.app.account import Access
+from tradebot.app.close_report import read_closes
 from tradebot.app.close_symbol import SymbolCloser, Told
 from tradebot.broker import account_view, parameters, rows
 from tradebot.broker.account_view import AccountHoldings
@@ -21,7 +22,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import ExchangeError, LeftoverError
 from tradebot.core.model.money import plain
-from tradebot.guard.diary import Diary
+from tradebot.guard.diary import Diary, read_diary
 from tradebot.wire.budget import Need
 from tradebot.wire.client import RECV_WINDOW_MS, Wire, passing
 
@@ -52,13 +53,15 @@ class Flattened:
     """How it went: what is ``left`` (empty only with the proof), and what proves that nothing is.
 
     ``reads`` are the beginnings of the two reads (real clock, UTC ms), ``quiet_s`` the seconds between the last request
-    that could have left this machine and the second of them, ``looked_up`` the orders asked for by name.
+    that could have left this machine and the second of them, ``looked_up`` the orders asked for by name; ``closes``
+    says at which prices it was closed.
     """
 
     left: Rows
     reads: tuple[int, ...] = ()
     quiet_s: float = 0.0
     looked_up: int = 0
+    closes: Rows = field(default_factory=list)
 
 
 async def flatten(
@@ -70,18 +73,23 @@ async def flatten(
     quiet_s: Callable[[], float] | None = None,
     unknown: Sequence[Named] = (),
     banned_until: int = 0,
+    since: int | None = None,
     clock: Clock = SYSTEM,
 ) -> Flattened:
     """Close everything; say what is left after ``wait_s`` seconds at most, empty when it is proved that nothing is.
 
     ``quiet_s`` tells how long ago another process may have sent its last request, ``unknown`` whose end is not
-    known, ``banned_until`` (UTC ms, the exchange's clock) of a ban that another process has met.
+    known, ``banned_until`` (UTC ms, the exchange's clock) of a ban that another process has met. ``since`` (real clock,
+    UTC ms) is when it all began: what was closed since is told with its prices.
     Raises LeftoverError where the account cannot be read.
     """
     async with access.wire(clock) as wire:
         wire.budget.banned_until = max(wire.budget.banned_until, banned_until)
         closing = Flattening(wire, told, diary, quiet_s=quiet_s, unknown=unknown)
-        return await closing.run(wait_s)
+        done = await closing.run(wait_s)
+        if since is None or diary is None:
+            return done
+        return replace(done, closes=await read_closes(wire, read_diary(diary.dirs, since)))
 
 
 class Flattening:

@@ -105,13 +105,14 @@ def _control(
     review: Path | None = None,
     account: str | None = None,
     paper: bool = False,
+    dry_run: bool = False,
 ) -> None:
     from tradebot.cli import control_commands
     from tradebot.cli.person import user_name
 
     wait_s = parse_wait(wait)
     options = ControlOptions(
-        *(common, action, run, reason, user_name(), wait_s, yes, review, account, paper)
+        *(common, action, run, reason, user_name(), wait_s, yes, review, account, paper, dry_run)
     )
     raise typer.Exit(control_commands.control(options))
 
@@ -151,13 +152,19 @@ def close_all(
     reason: arg.Reason = "",
     wait: arg.Wait = "30",
     yes: arg.Yes = False,
+    dry_run: arg.DryRun = False,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
 ) -> None:
     """Halt, cancel every order and close every position."""
     common = Common(config, data_dir, as_json)
-    _control("close-all", common, run, reason, wait, yes, account=account, paper=paper)
+    _control(
+        *("close-all", common, run, reason, wait, yes),
+        account=account,
+        paper=paper,
+        dry_run=dry_run,
+    )
 
 
 for command in (strategies, init, doctor, lookahead):

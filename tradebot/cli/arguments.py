@@ -156,4 +156,7 @@ Account = Annotated[
     typer.Option("--account", metavar="NAME", help="The account at the exchange: demo or live."),
 ]
 Paper = Annotated[bool, typer.Option("--paper", help="Simulated runs, whatever is configured.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Read and show what would be done; send nothing.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

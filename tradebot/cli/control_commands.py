@@ -7,17 +7,12 @@ slow to import is imported when the latch is set.
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from tradebot.app.target import (
     ACCOUNTS,
-    ExchangeAccount,
     Request,
     aimed,
     choose_target,
@@ -27,20 +22,15 @@ from tradebot.app.target import (
 )
 from tradebot.app.whereabouts import Whereabouts, complaint, find
 from tradebot.cli.options import ControlOptions
-from tradebot.cli.output import ListShape, Result, show
+from tradebot.cli.output import Result, show
 from tradebot.core.model.errors import (
     ConfigError,
     JournalError,
-    LeftoverError,
-    TradebotError,
     UsageError,
 )
-from tradebot.core.model.money import plain
 
 if TYPE_CHECKING:
-    from tradebot.app.closed import Closed
-    from tradebot.guard.keys import Found
-    from tradebot.journal.snapshots import PositionRow
+    pass
 
 
 def control(options: ControlOptions) -> int:
@@ -53,42 +43,18 @@ def _kill(options: ControlOptions) -> Result:
     """Latch wherever the engine that is meant may run; then halt or close there, and complain last."""
     place = find(options.common.data_dir, options.common.config, os.environ)
     request = _request(options, place)
-    if options.action == "close-all":
-        _confirm(options, request, place)
-        request = _aimed_by_keyring(place, aimed(request, place.dirs[0]))
+    closing = options.action == "close-all"
+    if closing:
+        from tradebot.cli.close_all_command import close_all, plan
+
+        if options.dry_run:
+            return plan(place, request)
+        if not place.unclear:
+            return _complaining(close_all(options, place, request), options)
     failed = _latch(place, request)
     if place.unclear:
         return _unclear(place, request, failed)
-    data_dir = place.dirs[0]
-    closing = options.action == "close-all"
-    result = (_close_all if closing else _halt)(options, data_dir, request, failed)
-    return _complaining(result, options)
-
-
-def _aimed_by_keyring(place: Whereabouts, request: Request) -> Request:
-    """Return the request aimed at the configured account where its key is in the OS keyring, which may be slow.
-
-    Trading is halted before that is asked.
-    """
-    target = request.target
-    if isinstance(target, ExchangeAccount) or target.strictly or target.run is not None:
-        return request
-    if place.environment not in ACCOUNTS:
-        return request
-    _latch(place, replace(request, name="halt"))
-    if _key_of(place.environment) is None:
-        return request
-    return replace(request, target=ExchangeAccount(place.environment, place.url, place.demo))
-
-
-def _key_of(environment: str) -> Found | None:
-    """Return the configured account's key; None where there is none, or none that can be read."""
-    from tradebot.guard.keys import find_key
-
-    try:
-        return find_key("demo" if environment == "demo" else "live")
-    except TradebotError:
-        return None
+    return _complaining(_halt(options, place.dirs[0], request, failed), options)
 
 
 def _latch(place: Whereabouts, request: Request) -> dict[Path, JournalError]:
@@ -123,21 +89,6 @@ def _halt(
     return _said("halt", said, {"halted": True}, [str(failed[data_dir])])
 
 
-def _close_all(
-    options: ControlOptions, data_dir: Path, request: Request, failed: dict[Path, JournalError]
-) -> Result:
-    """Close by the engine if it answers, else without it. Exit code 0 only when flat.
-
-    A directory that takes no latch and holds no journal proves nothing: it may be the wrong one.
-    """
-    from tradebot.app import control as control_of
-
-    if failed and not may_run(data_dir) and control_of.never_used(data_dir):
-        raise failed[data_dir]
-    closed = control_of.see_closed(data_dir, request, options.wait_s)
-    return _closed(closed, [str(error) for error in failed.values()])
-
-
 def _resume(options: ControlOptions) -> Result:
     from tradebot.app import control as control_of
     from tradebot.cli.settings import read_config
@@ -151,7 +102,9 @@ def _resume(options: ControlOptions) -> Result:
 
 def _fingerprints(place: Whereabouts) -> list[str]:
     """Return the fingerprint of the configured account's key, if there is one: it has a HALT file of its own."""
-    found = None if place.environment not in ACCOUNTS else _key_of(place.environment)
+    from tradebot.cli.close_all_command import key_to
+
+    found = None if place.environment not in ACCOUNTS else key_to(place.environment)
     return [] if found is None else [found.api_key.fingerprint]
 
 
@@ -219,62 +172,6 @@ def _review(options: ControlOptions) -> str:
             file=str(options.review),
         )
     return text
-
-
-def _confirm(options: ControlOptions, request: Request, place: Whereabouts) -> None:
-    """Show what will be closed and ask, where there is somebody who sees the question."""
-    if options.yes or options.common.json or not (_is_terminal(0) and _is_terminal(2)):
-        return
-    data_dir = place.dirs[0]
-    try:
-        held = _open(data_dir, request.run)
-        names = ", ".join(f"{row.symbol} {row.side} {plain(row.qty)}" for row in held) or "none"
-    except TradebotError as error:
-        names = f"cannot be told ({error.message})"
-    where = ", ".join(str(path) for path in place.dirs)
-    typer.echo(f"target: {request.target}, {where}", err=True)
-    typer.echo(f"open positions: {names}", err=True)
-    if not typer.confirm("Halt, cancel every order and close them?", default=False, err=True):
-        raise typer.Abort
-
-
-def _is_terminal(handle: int) -> bool:
-    try:
-        return os.isatty(handle) and (sys.stdin, sys.stdout, sys.stderr)[handle] is not None
-    except OSError:
-        return False
-
-
-def _open(data_dir: Path, run: str | None) -> list[PositionRow]:
-    from tradebot.journal.paths import journal_path
-    from tradebot.journal.reader import Reader
-
-    with Reader(journal_path(data_dir)) as reader:
-        return reader.positions(reader.resolve_run(run).id)
-
-
-def _closed(closed: Closed, warnings: list[str]) -> Result:
-    error: TradebotError | None = None
-    left = closed.left
-    if left:
-        names = ", ".join(f"{r['symbol']} {r.get('what', 'position')} {r['qty']}" for r in left)
-        error = LeftoverError(f"still open: {names}", hint="run close-all again")
-    elif closed.unfenced:
-        names = "; ".join(closed.unfenced)
-        error = LeftoverError(
-            f"nothing was open when it was read, but an engine may still send something: {names}",
-            hint="end that process, then run close-all again",
-        )
-    data = {
-        "closed": error is None,
-        "how": closed.how,
-        "remaining": left,
-        "closes": closed.closes,
-        "steps": closed.steps,
-        "proof": closed.proof,
-    }
-    views = {"remaining": ListShape(title="Remaining", empty="Nothing is open.")}
-    return Result("close-all", data, warnings, views=views, error=error)
 
 
 def _said(

@@ -131,7 +131,7 @@ class CompareOptions:
 
 @dataclass(frozen=True, slots=True)
 class ControlOptions:
-    """``halt``, ``resume`` and ``close-all``; ``wait_s``: how long to wait for the engine."""
+    """``halt``, ``resume`` and ``close-all``; ``wait_s``: how long to wait for the engine, or for everything to be closed."""
 
     common: Common
     action: Literal["halt", "resume", "close-all"]
@@ -143,6 +143,7 @@ class ControlOptions:
     review: Path | None = None
     account: str | None = None
     paper: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
