@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import signal
@@ -9,8 +10,10 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from kits.demo_kit import DemoVenue, demo_bot, demo_venue, demo_words
@@ -94,6 +97,35 @@ class Scene:
     def act(self, name: str, **words: Any) -> None:
         """Have something happen to the account."""
         self._own("act", {"act": name, **words})
+
+    def signed(self, method: str, path: str, **params: str) -> Any:
+        """Ask as another program with the same key does; return the answer's JSON."""
+        stamp = self.venue.state()["time"]
+        text = urlencode({"timestamp": stamp, "recvWindow": "5000", **params})
+        sign = hmac.new(self.venue.secret.encode(), text.encode(), sha256).hexdigest()
+        query = f"{text}&signature={sign}"
+        form = method in ("POST", "PUT")
+        url = f"{self.venue.url}{path}" + ("" if form else f"?{query}")
+        asked = Request(url, query.encode() if form else None, method=method)
+        asked.add_header("X-MBX-APIKEY", self.venue.key)
+        with urlopen(asked, timeout=60) as answer:
+            return json.load(answer)
+
+    def protect(self, symbol: str, side: str, qty: str, stop: str, target: str) -> None:
+        """Put a stop and a target behind a position."""
+        for kind, trigger in (("STOP_MARKET", stop), ("TAKE_PROFIT_MARKET", target)):
+            self.signed(
+                *("POST", "/fapi/v1/algoOrder"),
+                algoType="CONDITIONAL",
+                symbol=symbol,
+                side=side,
+                type=kind,
+                quantity=qty,
+                triggerPrice=trigger,
+                workingType="MARK_PRICE",
+                reduceOnly="true",
+                clientAlgoId=f"own-{kind[:4].lower()}-{symbol}",
+            )
 
     def steps(self) -> list[Step]:
         """The diary of the close-alls so far."""

@@ -12,11 +12,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tradebot.app.account import Access, find_access
+from tradebot.app.close_report import times_of
 from tradebot.app.closed import Closed, EngineHereError
 from tradebot.app.flatten import Flattened, Named, flatten, rows_of
 from tradebot.app.target import ExchangeAccount, Request, account_of_note, latch_account
@@ -64,7 +65,6 @@ class AccountClose:
     unfenced: list[str] = field(default_factory=list)
     latched: int = 0
     quiet_from: float = 0.0
-    banned_until: int = 0
 
     def run(self) -> Closed:
         """Close it. LeftoverError where the account cannot be read, EngineHereError where only its end would help."""
@@ -75,7 +75,7 @@ class AccountClose:
         dirs = [self.data_dir, *([account_dir(fingerprint)] if fingerprint else [])]
         if fingerprint:
             with contextlib.suppress(JournalError):
-                latch_account(fingerprint, self.request)
+                latch_account(fingerprint, replace(self.request, target=self.target))
         diary = Diary(dirs)
         diary.put(
             "begin", who=self.request.who, reason=self.request.reason, account=str(self.target)
@@ -188,7 +188,6 @@ class AccountClose:
         bans = [step for step in steps if step.step == "banned"]
         if not bans or bans[-1] is not steps[-1]:
             return 0.0
-        self.banned_until = int(bans[-1].more.get("until", 0))
         ends = int(bans[-1].more.get("ends") or 0)
         return now + (ends - SYSTEM.wall_ms()) / 1000
 
@@ -226,7 +225,6 @@ class AccountClose:
                 *(access, left_s, self.told, diary),
                 quiet_s=lambda: self._quiet_s(dirs),
                 unknown=unknown,
-                banned_until=self.banned_until,
                 since=self.latched,
             )
             outcome = asyncio.run(work)
@@ -237,7 +235,11 @@ class AccountClose:
                 f"no journal was read; requests of this host ended {outcome.quiet_s:.1f} s before the last read"
             )
         diary.put("result", code=6 if left or self.unfenced else 0, left=left, reads=outcome.reads)
-        return Closed(left, "; ".join(words), proof=_proof(outcome), unfenced=tuple(self.unfenced))
+        steps = times_of(read_diary(dirs, self.latched), self.latched)
+        return Closed(
+            *(left, "; ".join(words), outcome.closes, steps, _proof(outcome)),
+            unfenced=tuple(self.unfenced),
+        )
 
     def _quiet_s(self, dirs: Sequence[Path]) -> float:
         """Return the seconds since anybody else on this machine may have sent something: an engine, another close-all."""

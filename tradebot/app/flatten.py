@@ -72,19 +72,17 @@ async def flatten(
     *,
     quiet_s: Callable[[], float] | None = None,
     unknown: Sequence[Named] = (),
-    banned_until: int = 0,
     since: int | None = None,
     clock: Clock = SYSTEM,
 ) -> Flattened:
     """Close everything; say what is left after ``wait_s`` seconds at most, empty when it is proved that nothing is.
 
     ``quiet_s`` tells how long ago another process may have sent its last request, ``unknown`` whose end is not
-    known, ``banned_until`` (UTC ms, the exchange's clock) of a ban that another process has met. ``since`` (real clock,
+    known. ``since`` (real clock,
     UTC ms) is when it all began: what was closed since is told with its prices.
     Raises LeftoverError where the account cannot be read.
     """
     async with access.wire(clock) as wire:
-        wire.budget.banned_until = max(wire.budget.banned_until, banned_until)
         closing = Flattening(wire, told, diary, quiet_s=quiet_s, unknown=unknown)
         done = await closing.run(wait_s)
         if since is None or diary is None:
@@ -140,12 +138,14 @@ class Flattening:
                     break
                 first, pause = 0, min(max(AGAIN_S, pause * 1.5), LONGEST_S)
             elif not prove or (first and await self._is_proof(begun)):
+                self._told("the last read shows that nothing is left")
                 return self._proved(first, begun)
             elif late and first and self._unknown:
                 return Flattened(_unknown_rows(self._unknown))
             else:
                 first = first or self._wall(begun)
                 pause = max(AGAIN_S, self._last_sent + ARRIVED_S - self._now)
+                self._told(f"a read shows nothing; the last one follows in {pause:.0f} s")
         return Flattened(_remaining(found))
 
     async def _is_proof(self, begun: float) -> bool:

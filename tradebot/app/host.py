@@ -39,7 +39,7 @@ from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present
-from tradebot.guard.lock import InstanceLock
+from tradebot.guard.lock import InstanceLock, Traded
 from tradebot.guard.notice import clear_notice
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.paths import journal_path
@@ -129,6 +129,12 @@ class PaperHost:
         loop, runner = self._loop, self._runner
         if loop is not None and runner is not None and not loop.is_closed():
             loop.call_soon_threadsafe(runner.request_stop, why)
+
+    @property
+    def traded(self) -> Traded | None:
+        """The account at an exchange that it trades; None where all orders are simulated."""
+        account = self._setup.account
+        return None if account is None else account.access.traded
 
     @property
     def still(self) -> float:

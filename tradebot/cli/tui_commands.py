@@ -24,7 +24,7 @@ from tradebot.cli.stopping import INTERRUPTED, Signals, until_ended
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError, UsageError
-from tradebot.guard.lock import PID_FILE, lock_owner
+from tradebot.guard.lock import PID_FILE, Traded, lock_owner
 from tradebot.plugins.aside import prints_aside
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def run_with_screen(
     left = show(setting, config.data_dir() / LOG_FILE)
     signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
     if left is not None and left.why == "direct":
-        _close_without_engine(config, common)
+        _close_without_engine(config, common, host.traded)
     host.stop("the screen was left" if left is not None else "the screen failed")
     with prints_aside():
         until_ended(host, signals, since=SYSTEM.monotonic())
@@ -155,7 +155,7 @@ def _ended(host: PaperHost) -> str | None:
         return str(error) or type(error).__name__
 
 
-def _close_without_engine(config: Config, common: Common) -> None:
+def _close_without_engine(config: Config, common: Common, traded: Traded | None) -> None:
     """Become a close-all: the engine's thread hangs, and only this process's end takes it away.
 
     Replacing the program ends all threads and lets go of the instance lock. The note of who holds it goes
@@ -165,7 +165,18 @@ def _close_without_engine(config: Config, common: Common) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     words = [sys.executable, "-m", "tradebot", "close-all", "--yes", *_where(common, config)]
-    os.execv(sys.executable, words)
+    if traded is None:
+        os.execv(sys.executable, words)
+    words += ["--account", traded.environment]
+    os.execve(sys.executable, words, {**os.environ, **_exchange(traded)})
+
+
+def _exchange(traded: Traded) -> dict[str, str]:
+    """Return the variables that tell where an account is: a command line may have said it to us alone."""
+    told = {"URL": traded.url, "DEMO_REST": traded.demo_rest, "DEMO_STREAM": traded.demo_stream}
+    told = {name: value for name, value in told.items() if value}
+    named = {"ENVIRONMENT": traded.environment, **told}
+    return {f"TRADEBOT_EXCHANGE__{name}": value for name, value in named.items()}
 
 
 def _start(common: Common, config: Config) -> str:

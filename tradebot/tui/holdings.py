@@ -19,17 +19,21 @@ MOST = 8
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Open positions and working orders; ``problem`` says why they cannot be told."""
+    """Open positions and working orders; ``problem`` says why they cannot be told.
+
+    ``others`` is what an account held besides when it was last read: it is closed too.
+    """
 
     rows: tuple[PositionRow | OrderRow, ...]
     problem: str = ""
+    others: tuple[str, ...] = ()
 
     def lines(self, data_dir: Path, place: str = "paper") -> list[Line]:
         """Return what the dialog says; ``place`` is where the orders are."""
         lines: list[Line] = [(("target  ", "dim"), (f"{place}, {data_dir}", ""))]
         if self.problem:
             lines.append(((f"What is open cannot be told: {self.problem}", "warn"),))
-        elif not self.rows:
+        elif not self.rows and not self.others:
             lines.append((("Nothing is open. It halts trading all the same.", ""),))
         lines += [
             ((_said(row), "word" if isinstance(row, PositionRow) else ""),)
@@ -37,6 +41,7 @@ class Holdings:
         ]
         if len(self.rows) > MOST:
             lines.append(((f"and {len(self.rows) - MOST} more", "dim"),))
+        lines += [((f"not this run's: {text}", "warn"),) for text in self.others[:MOST]]
         lines.append(())
         lines.append((("Halts, cancels every order, closes every position at market.", ""),))
         lines.append((("F9 once more confirms; esc cancels.", "dim"),))
@@ -48,15 +53,36 @@ def read_holdings(data_dir: Path, wanted: str | None = None) -> Holdings:
     if not journal_path(data_dir).exists():
         return Holdings(())
     rows: list[PositionRow | OrderRow] = []
+    others: list[str] = []
     try:
         with Reader(journal_path(data_dir)) as reader, reader.moment():
             for run in reader.runs():
                 if run.state != "ended" and wanted in (None, run.id):
                     rows += reader.positions(run.id)
                     rows += reader.orders(run.id, open_only=True)
+                    others += _others(reader, run.id)
     except TradebotError as error:
         return Holdings((), error.message)
-    return Holdings(tuple(rows))
+    return Holdings(tuple(rows), others=tuple(others))
+
+
+def _others(reader: Reader, run: str) -> list[str]:
+    """Return what the run's account held that is none of the run's, as it was last read."""
+    shown = reader.snapshot(run)
+    seen = None if shown is None or shown.links is None else shown.links.account
+    if seen is None:
+        return []
+    own = {row.symbol for row in reader.positions(run)}
+    found = [
+        f"{symbol} {'long' if qty > 0 else 'short'} {quantity(abs(qty))}"
+        for symbol, qty in seen.positions.items()
+        if qty and symbol not in own
+    ]
+    more = seen.orders + seen.algo_orders
+    return [
+        *found,
+        *([f"{more} orders and stops on the account, its own among them"] if more else []),
+    ]
 
 
 def _said(row: PositionRow | OrderRow) -> str:

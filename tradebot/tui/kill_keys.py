@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from tradebot.app import control
 from tradebot.app.closed import EngineHereError
-from tradebot.app.target import ACCOUNTS, Request, SimulatedRuns
+from tradebot.app.target import ACCOUNTS, Request, SimulatedRuns, Target, account_of_note
 from tradebot.core.model.errors import TradebotError
+from tradebot.guard.lock import lock_owner
 from tradebot.tui.closing import CloseAll
 from tradebot.tui.holdings import Holdings, read_holdings
 from tradebot.tui.setting import ANSWER_S, Exit
@@ -38,7 +39,7 @@ class KillKeys:
         self._asking = False
         self._closes = False
         self._listed: str | None = None
-        self._aimed = SimulatedRuns()
+        self._aimed: Target = SimulatedRuns()
 
     # -- F8 -----------------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ class KillKeys:
             holdings = await self._holdings()
             lines = holdings.lines(self._app.data_dir, self._place)
             dialog = CloseAll(lines, self._app.setting.seconds)
-            self._aimed = SimulatedRuns(self._run_shown)
+            self._aimed = self._meant
             self._app.push_screen(dialog, self._answered)
         finally:
             self._asking = False
@@ -135,6 +136,8 @@ class KillKeys:
             if closed.left:
                 names = ", ".join(f"{row['symbol']} {row['qty']}" for row in closed.left)
                 app.say(f"STILL OPEN: {names}. Press F9 again.", stay=True)
+            elif closed.unfenced:
+                app.say(f"NOT PROVED CLOSED: {'; '.join(closed.unfenced)}", stay=True)
             else:
                 app.say(f"ALL CLOSED: nothing remains ({closed.how})")
         finally:
@@ -146,6 +149,15 @@ class KillKeys:
         """The run on the screen: F9 acts on it and on no other."""
         run = self._app.view.run
         return None if run is None else run.id
+
+    @property
+    def _meant(self) -> Target:
+        """What F9 closes: the account that the shown run's engine trades, else what its journal says."""
+        run, owner = self._app.view.run, lock_owner(self._app.data_dir)
+        traded = None if owner is None else owner.traded
+        if run is not None and traded is not None and run.venue == traded.environment:
+            return account_of_note(traded)
+        return SimulatedRuns(self._run_shown)
 
     @property
     def _place(self) -> str:

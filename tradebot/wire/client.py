@@ -284,7 +284,12 @@ class Wire:
                 readings.append(Reading(sent, self.clock.monotonic(), server))
         if not readings:
             raise failure(reply, self.hosts.host, TIME.path)
+        unknown, before = self.time.is_unknown, self.time.now()
         self.time.take(readings)
+        if (
+            unknown and self.budget.banned_until
+        ):  # it was noted by the clock that was believed until now
+            self.budget.banned_until += self.time.now() - before
         self._ccxt.options["timeDifference"] = -self.time.ahead_ms
 
     # -- what ccxt calls back --------------------------------------------------------------------------

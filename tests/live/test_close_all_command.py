@@ -1,0 +1,118 @@
+"""``close-all`` of an account as a person meets it: what it names, when it asks, what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kits.disaster_kit import ETH, XRP, Scene, scene
+
+from tradebot.guard.latch import halt_present, read_halts
+
+pytestmark = pytest.mark.slow
+
+
+def on_terminal(it: Scene, answer: bytes, *words: str) -> tuple[int, str]:
+    """Run close-all on a terminal and answer its question; return its exit code and what it said."""
+    master, slave = os.openpty()
+    command = [sys.executable, "-m", "tradebot", "close-all", *words]
+    process = subprocess.Popen(
+        [*command, "--data-dir", str(it.bot.data_dir)],
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        env=it.bot._env(it.exchange),
+        cwd=it.folder,
+    )
+    os.close(slave)
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(master, 4096)
+    kinds = [row.kind for row in read_halts(it.bot.data_dir)]
+    assert kinds == ["halt"]  # it asks after the latch
+    assert halt_present(it.account_dir)
+    os.write(master, answer)
+    out, _ = process.communicate(timeout=90)
+    os.close(master)
+    return process.returncode, said.decode() + out.decode()
+
+
+def test_it_asks_after_the_latch_and_no_leaves_it(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        code, said = on_terminal(it, b"n\n")
+        assert code == 130
+        host = it.venue.url.removeprefix("http://")
+        assert f"target: the demo account at {host}, key ...{it.venue.key[-4:]}" in said
+        assert "XRP/USDT short 40" in said
+        assert it.venue.held() == ["XRPUSDT"]
+        assert it.changes() == []
+        assert halt_present(it.bot.data_dir)
+        assert halt_present(it.account_dir)
+        for secret in (it.venue.key, it.venue.secret):
+            assert secret not in said
+
+        (it.bot.data_dir / "HALT").unlink()
+        code, said = on_terminal(it, b"y\n")
+        assert code == 0
+        assert it.flat()
+        assert {row.kind for row in read_halts(it.account_dir)} == {"halt", "close-all"}
+
+
+def test_a_dry_run_sends_nothing_and_latches_nothing(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP, ETH) as it:
+        rows = it.close_all("--dry-run")["data"]["plan"]
+        assert [(r["symbol"], r["side"], r["what"]) for r in rows] == [
+            ("ETH/USDT", "long", "position"),
+            ("XRP/USDT", "short", "position"),
+        ]
+        assert it.changes() == []
+        assert not halt_present(it.bot.data_dir)
+        assert not halt_present(it.account_dir)
+        away = it.bot("close-all", "--dry-run", "--account", "demo", "--json", code=3,
+                      TRADEBOT_EXCHANGE__URL="http://127.0.0.1:9")  # fmt: skip
+        assert away.error["kind"] == "exchange"
+
+
+def test_an_account_that_was_not_meant_is_named(tmp_path: Path) -> None:
+    """Keys are there, the environment is local: paper is closed, in an empty directory too."""
+    with scene(tmp_path, XRP) as it:
+        document = it.bot.json("close-all").document
+        assert document["data"]["closed"] is True
+        (warning,) = document["warnings"]
+        assert "the demo account" in warning
+        assert f"...{it.venue.key[-4:]}" in warning
+        assert "was not touched" in warning
+        assert it.venue.held() == ["XRPUSDT"]
+        assert it.bot.json("close-all", "--paper").document["warnings"] == []
+
+
+def test_an_account_needs_no_journal_and_no_directory_is_too_broken(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        data_dir = it.bot.data_dir
+        data_dir.mkdir()
+        (data_dir / "tradebot.db").write_bytes(b"no database at all " * 500)
+        data = it.close_all()["data"]
+        assert data["closed"] is True
+        assert "no journal was read; requests of this host ended" in data["how"]
+        assert it.flat()
+
+
+def test_nonsense_is_one_line(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        for words in (
+            ("--wait", "soon"),
+            ("--wait", "-3"),
+            ("--account", "moon"),
+            ("--account", "demo", "--paper"),
+        ):
+            done = it.bot("close-all", *words, "--json", code=2)
+            assert done.error["hint"], words
+        assert it.changes() == []
+        it.bot.env.pop("TRADEBOT_BINANCE_DEMO_SECRET")
+        half = it.close_all(code=6)
+        assert "cannot be told" in half["error"]["message"]
+        assert json.dumps(half).count(it.venue.key) == 0
