@@ -44,6 +44,7 @@ from tradebot.cli.signatures.setup import (
 )
 from tradebot.cli.signatures.trade import backtest, ghost, lookahead, paper, tui
 from tradebot.cli.signatures.venue import venue
+from tradebot.cli.signatures.whatif import whatif
 
 TRADE = "Trade"
 INSPECT = "Inspect"
@@ -91,7 +92,9 @@ app.command(rich_help_panel=SET_UP)(download)
 
 for command in (backtest, paper, ghost, live, tui):
     app.command(rich_help_panel=TRADE)(command)
-for command in (status, positions, orders, trades, signals, quality, compare, runs, risk, account):
+for command in (
+    *(status, positions, orders, trades, signals, quality, compare, whatif, runs, risk, account),
+):
     app.command(rich_help_panel=INSPECT)(command)
 
 

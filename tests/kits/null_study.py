@@ -1,0 +1,105 @@
+"""Trades of which it is known what can be found in them: nothing, or one planted effect.
+
+Each trade is a fair walk between its stop and its target, a day's trades share its drift, results have fat tails; hour, side, symbol and
+confidence are drawn and mean nothing unless an effect is planted. So whatever is recommended of the rest is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from random import Random
+
+from tradebot.reports.advice.advise import Advice, advise
+from tradebot.reports.advice.outcomes import Evidence, PastTrade
+
+DAYS, PER_DAY = 60, 8
+SYMBOLS = ("ADA/USDT", "BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
+BEGIN = 20_209  # a day of 2025, counted from 1970
+RISK = 20.0
+COSTS = 0.05
+"""In planned losses: what every trade pays."""
+
+STEP, STOP, TARGET = 0.1, -10, 15
+"""A step of the walk in planned losses; stop and target in steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """An effect that is there: trades of which ``where`` is true end by half a planned loss worse."""
+
+    rule: str
+    where: Callable[[PastTrade], bool]
+
+
+PLANTED = (
+    Planted("symbol", lambda trade: trade.symbol == "SOL/USDT"),
+    Planted("side", lambda trade: trade.side == "short"),
+    Planted("tier", lambda trade: trade.tier == "low"),
+)
+
+
+def walk(draw: Random) -> tuple[int, int, int]:
+    """Return where a trade's walk ends, its lowest and its highest point, in steps."""
+    at = low = high = 0
+    while STOP < at < TARGET:
+        at += 1 if draw.getrandbits(1) else -1
+        low, high = min(low, at), max(high, at)
+    return at, low, high
+
+
+def a_trade(
+    number: int, day: int, shock: float, draw: Random, planted: Planted | None
+) -> PastTrade:
+    """One trade: its course, what its day did to all, and a tail that has nothing to do with either."""
+    time = day * 86_400_000 + draw.randrange(86_400_000)
+    trade = PastTrade(
+        id=number,
+        time=time,
+        exit=time + 600_000,
+        symbol=draw.choice(SYMBOLS),
+        side=draw.choice(("long", "short")),
+        reason="",
+        pnl=0.0,
+        gross=0.0,
+        costs=COSTS * RISK,
+        turnover=2_000.0,
+        confidence=draw.choice((0.3, 0.6, 0.9)),
+        risk=RISK,
+        reward=TARGET * STEP * RISK,
+    )
+    end, low, high = walk(draw)
+    if planted is not None and planted.where(trade) and draw.random() < LOST:
+        while end != STOP:
+            end, low, high = walk(draw)
+    tail = 0.15 * draw.gauss(0, 1) / (sum(draw.gauss(0, 1) ** 2 for _ in range(3)) / 3) ** 0.5
+    net = (end * STEP + shock + tail) * RISK
+    return replace(
+        trade,
+        reason="target" if end == TARGET else "stop",
+        pnl=net,
+        gross=net + COSTS * RISK,
+        mae=-low * STEP * RISK,
+        mfe=high * STEP * RISK,
+    )
+
+
+LOST = 0.5
+"""Of the planted part's targets (2 of 5 walks) so many become stops: 0.4 x 0.5 x 2.5 planned losses, half a one on average."""
+
+
+@lru_cache(50)
+def data_set(seed: int, planted: Planted | None = None) -> Evidence:
+    """Return sixty days of eight trades."""
+    draw = Random(seed)
+    trades: list[PastTrade] = []
+    for day in range(BEGIN, BEGIN + DAYS):
+        shock = draw.gauss(0, 0.2)
+        trades += [a_trade(len(trades) + i, day, shock, draw, planted) for i in range(PER_DAY)]
+    return Evidence(trades)
+
+
+def examined(seed: int, planted: Planted | None = None) -> Advice:
+    """Return what is said of a data set."""
+    return advise(data_set(seed, planted), f"study {seed}")

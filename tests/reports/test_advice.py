@@ -1,0 +1,240 @@
+"""Recommendations: nothing where there is nothing, planted effects found, days as the unit, one family."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kits import null_study
+from kits.null_study import PLANTED, Planted, data_set, examined
+
+from tradebot.reports.advice import costs, exits, parts
+from tradebot.reports.advice.advise import RULES, advise, in_words
+from tradebot.reports.advice.candidates import contrast
+from tradebot.reports.advice.outcomes import Evidence, PastTrade, RefusedEntry
+from tradebot.reports.advice.resampling import LEVEL, holm, interval, sign_flips
+from tradebot.reports.advice.ruin import ruin_bound
+
+FULL = os.environ.get("TRADEBOT_FULL") == "1"
+
+# -- the study ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_recommended_where_there_is_nothing(pytestconfig: pytest.Config) -> None:
+    """At most 5 of 40 sets without any effect, 120 of 2,000: the level is 5 % for a whole report."""
+    sets, most = (2_000, 120) if FULL else (40, 5)
+    wrong = counted("null", sets, None, pytestconfig)
+    print(f"{wrong} of {sets} sets without any effect gave a recommendation")  # noqa: T201
+    assert wrong <= most
+
+
+def test_planted_effects_are_found(pytestconfig: pytest.Config) -> None:
+    sets = 200 if FULL else 5
+    found = {one.rule: counted(one.rule, sets, one, pytestconfig) for one in PLANTED}
+    print(f"of {sets} sets each: {found}")  # noqa: T201
+    assert sum(found.values()) >= 0.8 * sets * len(PLANTED) - (0 if FULL else 1)
+
+
+def counted(name: str, sets: int, planted: Planted | None, config: pytest.Config) -> int:
+    """Count the sets in which it, or anything, was found; a long study goes on where it stopped."""
+    key = f"advice/{name}-{sets}"
+    cache = config.cache if FULL else None
+    done = cache.get(key, []) if cache is not None else []
+    for seed in range(len(done), sets):
+        rules = {found.rule for found in examined(seed, planted).supported}
+        done.append(bool(rules) if planted is None else planted.rule in rules)
+        if cache is not None and seed % 50 == 49:
+            cache.set(key, done)
+    return sum(done)
+
+
+# -- its parts --------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.integers(-50, 50).map(lambda n: n / 8), min_size=1, max_size=9), st.integers(0, 99)
+)
+def test_sign_flips_are_what_all_patterns_say(days: list[float], seed: int) -> None:
+    seen = math.fsum(days)
+    patterns = [
+        math.fsum(s * day for s, day in zip(signs, days, strict=True))
+        for signs in itertools.product((1, -1), repeat=len(days))
+    ]
+    exact = sum(total >= seen for total in patterns) / len(patterns)
+    told = sign_flips(days, Random(seed))
+    if seen <= 0:
+        assert told == 1.0
+    elif exact > 0.15:
+        assert told > LEVEL
+    else:
+        assert abs(told - exact) < 6 * math.sqrt(exact * (1 - exact) / 4_999) + 0.02
+
+
+def test_holm_is_the_tables() -> None:
+    """Aickin and Gensler, Adjusting for multiple testing, Am. J. Public Health 86 (1996), table 1's procedure by hand."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_an_interval_is_the_bootstrap_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    draw = Random(3)
+    days = [draw.gauss(0.4, 1.0) for _ in range(60)]
+    low, high = interval(days, [1] * 60, Random(4), draws=9_999)
+    import numpy
+
+    theirs = stats.bootstrap(
+        (days,), numpy.mean, method="percentile", random_state=5, n_resamples=9_999
+    ).confidence_interval
+    assert low == pytest.approx(theirs.low, abs=0.02)
+    assert high == pytest.approx(theirs.high, abs=0.02)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_a_contrast_is_the_difference_of_means(seed: int) -> None:
+    trades = data_set(seed % 3).trades[:200]
+    draw = Random(seed)
+    worse = [trade for trade in trades if draw.random() < 0.3] or [trades[0]]
+    better = [trade for trade in trades if trade not in worse] or [trades[-1]]
+    found = math.fsum(contrast(worse, better).values())
+    means = [math.fsum(t.r or 0.0 for t in side) / len(side) for side in (better, worse)]
+    assert found == pytest.approx(means[0] - means[1], abs=1e-9)
+
+
+def test_the_same_trades_say_the_same() -> None:
+    assert examined(4, PLANTED[1]) == examined(4, PLANTED[1])
+
+
+# -- too little, and what is said --------------------------------------------------------------------
+
+
+def test_few_trades_or_days_say_nothing() -> None:
+    evidence = data_set(1)
+    few = advise(Evidence(evidence.trades[:99]), "s")
+    assert few.family == 0
+    assert in_words(few) == [
+        "No change can be recommended: 99 trades on 13 days; 100 on 20 are needed."
+    ]
+    one_day = [replace(trade, time=evidence.trades[0].time) for trade in evidence.trades]
+    assert advise(Evidence(one_day), "s").too_few
+
+
+def test_no_change_is_the_normal_answer() -> None:
+    advice = next(a for a in map(examined, range(20)) if not a.supported)
+    (line,) = in_words(advice)
+    assert line.startswith("No change is supported by 480 trades on 60 days (")
+    assert "The closest was: " in line
+
+
+def test_a_recommendation_carries_its_evidence() -> None:
+    advice = examined(4, PLANTED[1])
+    found = next(one for one in advice.supported if one.rule == "side")
+    assert found.low > 0
+    assert found.corrected <= LEVEL
+    assert found.signal == "skip_sides=short"
+    text = "\n".join(in_words(advice))
+    assert "Consider no shorts: " in text
+    assert "after Holm" in text
+    assert "It does not show" in text
+    assert "--set-signal skip_sides=short" in text
+
+
+def test_no_rule_loosens_a_limit() -> None:
+    """Whatever is found, in whatever trades: only blackout hours are ever set in [risk], and hours are added."""
+    trades = data_set(2).trades
+    refused = [RefusedEntry(trade.time, "position_value", 5.0) for trade in trades]
+    evidence = Evidence(trades, refused, {trade.id: 1.0 for trade in trades}, modelled_bps=0.0)
+    told = [candidate for rule in RULES for candidate in rule.find(evidence)]
+    limits = [one for one in told if "[risk" in one.config]
+    assert limits
+    assert {one.rule for one in limits} == {"hour"}
+    (refusal,) = [one for one in told if one.rule == "refused"]
+    assert "the limit stays where it is" in refusal.what
+    assert not refusal.config
+
+
+# -- what each rule reckons ----------------------------------------------------------------------------
+
+
+def trade(**changes: object) -> PastTrade:
+    base = PastTrade(
+        1, 0, 1, "BTC/USDT", "long", "stop", -11.0, -10.0, 1.0, 2_000.0, 0.6, -0.2, 10.0, 20.0, 10.0, 12.0
+    )  # fmt: skip
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_a_nearer_target_takes_what_was_there() -> None:
+    half, *_ = exits.nearer_target(Evidence([trade(), trade(mfe=9.0)]))
+    assert half.signal == "target_x=0.5"
+    assert [effect.gain for effect in half.effects] == [
+        20.0,
+        0.0,
+    ]  # +10 instead of -10; not reached
+    assert "1 of 2 trades that were ahead" in half.shows
+
+
+def test_a_tighter_stop_loses_less_and_loses_winners() -> None:
+    winner = trade(pnl=19.0, gross=20.0, mae=6.0, reason="target")
+    half, *_ = exits.tighter_stop(Evidence([trade(), winner, trade(mae=4.0)]))
+    assert [effect.gain for effect in half.effects] == [5.0, -25.0, 0.0]
+
+
+def test_a_wider_stop_is_told_by_bars_only() -> None:
+    assert not next(iter(exits.wider_stop(Evidence([trade()])))).effects
+    known = next(iter(exits.wider_stop(Evidence([trade()], held_on={1: 7.0}))))
+    assert [effect.gain for effect in known.effects] == [7.0]
+
+
+def test_costs_are_blamed_only_for_eating_an_edge() -> None:
+    assert not list(costs.costs_over_edge(Evidence([trade()])))
+    (eaten,) = costs.costs_over_edge(Evidence([trade(gross=4.0, costs=5.0, pnl=-1.0)]))
+    assert "costs are 1.2 times the gross result" in eaten.what
+    assert "breaks even at 20.0 bps a side, 25.0 were paid" in eaten.shows
+
+
+def test_targets_inside_their_costs() -> None:
+    lost = trade(reason="target", pnl=-0.5)
+    (found,) = costs.target_in_costs(Evidence([lost, trade()]))
+    assert "1 of 1 trades that reached their target lost money" in found.shows
+    assert [effect.gain for effect in found.effects] == [0.5]
+
+
+def test_slippage_beyond_the_model() -> None:
+    (found,) = costs.slippage_over_model(Evidence([trade()], modelled_bps=0.5))
+    assert [effect.gain for effect in found.effects] == pytest.approx(
+        [0.1]
+    )  # 0.2 paid, 0.1 modelled
+    assert "1.00 bps a side were paid, 0.50 are modelled" in found.shows
+
+
+def test_confidence_that_orders_nothing() -> None:
+    high = [trade(id=i, time=i * 86_400_000, confidence=0.9, pnl=-10.0) for i in range(30)]
+    low = [trade(id=40 + i, time=i * 86_400_000, confidence=0.2, pnl=10.0) for i in range(30)]
+    (found,) = parts.order_of_confidence(Evidence([*high, *low]))
+    assert math.fsum(found.tested) == pytest.approx(2.0)
+    assert math.fsum(effect.gain for effect in found.effects) == pytest.approx(600.0)
+
+
+def test_ruin_is_certain_without_an_edge_and_small_with_a_large_one() -> None:
+    lost = [trade(id=i, time=i * 86_400_000, pnl=(-1.0, 0.9)[i % 2]) for i in range(60)]
+    assert ruin_bound(lost, 50.0, Random(1))[1] == 1.0
+    won = [trade(id=i, time=i * 86_400_000, pnl=(-1.0, 2.0)[i % 2]) for i in range(60)]
+    low, chance = ruin_bound(won, 50.0, Random(1))
+    assert 0 < low < 0.5
+    assert chance == pytest.approx(math.exp(-2 * low * 50 / 2.25))
+
+
+def test_the_study_has_no_effect_where_none_is_planted() -> None:
+    """The mean over many sets of what every rule would gain is nothing beyond its own noise."""
+    sums = [math.fsum(trade.r or 0.0 for trade in data_set(seed).trades) for seed in range(60)]
+    spread = math.sqrt(math.fsum(total**2 for total in sums) / len(sums))
+    assert abs(math.fsum(sums) / len(sums)) < 4 * spread / math.sqrt(len(sums))
+    assert null_study.DAYS * null_study.PER_DAY == 480

@@ -1,0 +1,177 @@
+"""From closed trades to what should be changed, or to the words that nothing is supported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tradebot.reports.advice import costs, exits, parts
+from tradebot.reports.advice.candidates import LEAST_DAYS, LEAST_TRADES, Candidate
+from tradebot.reports.advice.outcomes import Evidence
+from tradebot.reports.advice.resampling import DRAWS, LEVEL, MORE_DRAWS, holm, interval, sign_flips
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceRule:
+    """A cause that is looked for. Rules see ``Evidence`` only; ``source`` says where the idea is from."""
+
+    name: str
+    find: Callable[[Evidence], Iterable[Candidate]]
+    source: str
+
+
+RULES = (
+    AdviceRule("costs", costs.costs_over_edge, "break-even of gross result and costs"),
+    AdviceRule("target in costs", costs.target_in_costs, "break-even of target and costs"),
+    AdviceRule("stop too wide", exits.tighter_stop, "J. Sweeney, Maximum Adverse Excursion (1997)"),
+    AdviceRule("stop too tight", exits.wider_stop, "J. Sweeney, Maximum Adverse Excursion (1997)"),
+    AdviceRule("target", exits.nearer_target, "J. Sweeney, Maximum Adverse Excursion (1997)"),
+    AdviceRule("hour", parts.hours, "contrast of a part with the rest"),
+    AdviceRule("weekday", parts.weekdays, "contrast of a part with the rest"),
+    AdviceRule("symbol", parts.symbols, "contrast of a part with the rest"),
+    AdviceRule("side", parts.sides, "contrast of a part with the rest"),
+    AdviceRule("tier", parts.tiers, "contrast of a part with the rest"),
+    AdviceRule("confidence", parts.order_of_confidence, "contrast of two tiers"),
+    AdviceRule("slippage", costs.slippage_over_model, "paid against modelled"),
+    AdviceRule("refused", costs.refused_and_good, "hypothetical results of refused entries"),
+)
+"""Every rule there is; a new one needs its line here and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """A change that the trades support, or the one that came closest.
+
+    ``gain`` is what it would have changed in all (USDT); ``each``, ``low`` and ``high`` a trade it concerns with the 95 % interval, in ``unit``. ``chance``
+    is before, ``corrected`` after Holm's correction.
+    """
+
+    rule: str
+    what: str
+    shows: str
+    not_shown: str
+    config: str
+    signal: str
+    n: int
+    days: int
+    gain: float
+    unit: str
+    each: float
+    low: float
+    high: float
+    chance: float
+    corrected: float
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What came out: ``family`` tests were made on ``trades`` trades of ``days`` days; ``too_few`` says why none were."""
+
+    trades: int
+    days: int
+    family: int
+    supported: tuple[Recommendation, ...] = ()
+    closest: Recommendation | None = None
+    too_few: str = ""
+
+
+def advise(evidence: Evidence, seed: str, rules: Sequence[AdviceRule] = RULES) -> Advice:
+    """Return what the trades support; the same ``seed`` gives the same answer."""
+    count, days = len(evidence.trades), evidence.days
+    if count < LEAST_TRADES or days < LEAST_DAYS:
+        few = f"{count} trades on {days} days; {LEAST_TRADES} on {LEAST_DAYS} are needed"
+        return Advice(count, days, 0, too_few=few)
+    family = [
+        candidate for rule in rules for candidate in rule.find(evidence) if candidate.is_testable
+    ]
+    chances = _chances(family, seed)
+    corrected = holm(chances)
+    found = [
+        (candidate, chance, kept)
+        for candidate, chance, kept in zip(family, chances, corrected, strict=True)
+        if chance < 1
+    ]
+    found.sort(key=lambda one: one[1])
+    told = [_told(*one, seed) for one in found if one[2] <= LEVEL and one[0].halves_agree]
+    rest = [one for one in found if one[2] > LEVEL or not one[0].halves_agree]
+    closest = _told(*rest[0], seed) if rest and not told else None
+    return Advice(count, days, len(family), tuple(told), closest)
+
+
+def _chances(family: Sequence[Candidate], seed: str) -> list[float]:
+    """Return each test's chance: with more draws where it is near what decides."""
+    chances = [_chance(candidate, seed) for candidate in family]
+    corrected = holm(chances)
+    for place, candidate in enumerate(family):
+        if LEVEL / 4 < corrected[place] < LEVEL * 4:
+            chances[place] = _chance(candidate, seed, MORE_DRAWS)
+    return chances
+
+
+def _chance(candidate: Candidate, seed: str, draws: int = DRAWS) -> float:
+    """Return the chance of its effects without any cause; 1 for a change that would have gained nothing."""
+    if math.fsum(effect.gain for effect in candidate.effects) <= 0:
+        return 1.0
+    return sign_flips(candidate.tested, _draw(candidate, seed), draws)
+
+
+def _draw(candidate: Candidate, seed: str) -> Random:
+    return Random(f"{seed}/{candidate.rule}/{candidate.what}")
+
+
+def _told(candidate: Candidate, chance: float, corrected: float, seed: str) -> Recommendation:
+    effects = candidate.effects
+    in_r = all(effect.r is not None for effect in effects)
+    days = sorted({effect.day for effect in effects})
+    values = [
+        (effect.day, effect.r if in_r and effect.r is not None else effect.gain)
+        for effect in effects
+    ]
+    sums = [math.fsum(value for on, value in values if on == day) for day in days]
+    counts = [sum(on == day for on, _ in values) for day in days]
+    low, high = interval(sums, counts, _draw(candidate, seed))
+    return Recommendation(
+        *(candidate.rule, candidate.what, candidate.shows, candidate.not_shown),
+        *(candidate.config, candidate.signal, len(effects), len(days)),
+        gain=math.fsum(effect.gain for effect in effects),
+        unit="R" if in_r else "USDT",
+        each=math.fsum(sums) / len(effects),
+        low=low,
+        high=high,
+        chance=chance,
+        corrected=corrected,
+    )
+
+
+def in_words(advice: Advice) -> list[str]:
+    """Return the advice as lines for people."""
+    if advice.too_few:
+        return [f"No change can be recommended: {advice.too_few}."]
+    if not advice.supported:
+        line = f"No change is supported by {advice.trades} trades on {advice.days} days"
+        line += f" ({advice.family} possible changes were tested)."
+        if advice.closest is not None:
+            line += f" The closest was: {_sentence(advice.closest)}"
+        return [line]
+    lines = []
+    for found in advice.supported:
+        lines.append(f"Consider {_sentence(found)}")
+        lines.append(f"  It does not show {found.not_shown}.")
+        if found.config:
+            lines.append(f"  Setting: {found.config}")
+        if found.signal:
+            lines.append(f"  To see it played again: --set-signal {found.signal}")
+    return lines
+
+
+def _sentence(found: Recommendation) -> str:
+    return (
+        f"{found.what}: {found.shows}. It would have changed {found.n} trades on {found.days} days by {found.gain:+.2f} USDT"
+        f" ({found.each:+.2f} {found.unit} a trade, 95 % from {found.low:+.2f} to {found.high:+.2f};"
+        f" p {found.chance:.2g}, {found.corrected:.2g} after Holm)."
+    )
+
+
+__all__ = ["RULES", "Advice", "AdviceRule", "Recommendation", "advise", "in_words"]

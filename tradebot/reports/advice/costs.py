@@ -1,0 +1,79 @@
+"""What trading costs beside what it earns, and what limits and size cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tradebot.reports.advice.candidates import Candidate, TradeEffect, per_trade
+from tradebot.reports.advice.outcomes import Evidence, PastTrade, mean
+
+
+def costs_over_edge(evidence: Evidence) -> Iterator[Candidate]:
+    """Trade less, or longer: before costs there is an edge, after them a loss."""
+    trades = evidence.trades
+    gross = math.fsum(trade.gross for trade in trades)
+    costs = math.fsum(trade.costs for trade in trades)
+    if gross <= 0:
+        return  # without an edge cheaper trading does not help
+    turnover = math.fsum(trade.turnover for trade in trades)
+    even = 10_000 * gross / turnover if turnover else 0.0
+    paid = 10_000 * costs / turnover if turnover else 0.0
+    times = costs / gross
+    yield Candidate(
+        "costs",
+        f"fewer and longer trades: costs are {times:.1f} times the gross result",
+        f"gross {gross:+.2f}, costs {costs:.2f} USDT; it breaks even at {even:.1f} bps a side, {paid:.1f} were paid",
+        "which trades to leave out; trades held longer are other trades",
+        [per_trade(trade, -trade.pnl) for trade in trades],
+    )
+
+
+def target_in_costs(evidence: Evidence) -> Iterator[Candidate]:
+    """Set targets beyond their costs: trades that reached theirs lost money."""
+    reached = [trade for trade in evidence.trades if trade.reason == "target"]
+    lost = sum(trade.pnl < 0 for trade in reached)
+    yield Candidate(
+        "target in costs",
+        "targets farther than what entering and leaving costs",
+        f"{lost} of {len(reached)} trades that reached their target lost money",
+        "how often a farther target would be reached",
+        [per_trade(trade, -trade.pnl) for trade in reached],
+        config="target_atr in [strategy.params], if the strategy has it",
+        signal="target_x=1.5",
+    )
+
+
+def slippage_over_model(evidence: Evidence) -> Iterator[Candidate]:
+    """Reckon with more slippage: fills were worse than the simulation's."""
+    model = evidence.modelled_bps
+    if model is None:
+        return
+    trades = [trade for trade in evidence.trades if trade.slippage is not None]
+    effects = [_beyond(trade, model) for trade in trades]
+    paid = mean(-10_000 * (t.slippage or 0.0) / t.turnover for t in trades if t.turnover)
+    yield Candidate(
+        "slippage",
+        "reckoning with more slippage than the simulation does",
+        f"{paid:.2f} bps a side were paid, {model:.2f} are modelled",
+        "whether other order types would be filled better",
+        effects,
+        config=f"spread_bps = {max(paid, model) * 2:.1f} in [sim]",
+    )
+
+
+def _beyond(trade: PastTrade, model: float) -> TradeEffect:
+    return per_trade(trade, -(trade.slippage or 0.0) - model * trade.turnover / 10_000)
+
+
+def refused_and_good(evidence: Evidence) -> Iterator[Candidate]:
+    """Say that what a limit refused would have earned; a limit is never recommended to be loosened."""
+    for rule in sorted({refused.rule for refused in evidence.refused}):
+        part = [refused for refused in evidence.refused if refused.rule == rule]
+        yield Candidate(
+            "refused",
+            f"smaller positions or fewer symbols, so that {rule} refuses less; the limit stays where it is",
+            f"{len(part)} entries that {rule} refused would have earned {sum(r.pnl for r in part):+.2f} USDT",
+            "what they would have added to a loss on a bad day: that is what the limit is for",
+            [TradeEffect(refused.day, refused.pnl, None) for refused in part],
+        )

@@ -1,0 +1,80 @@
+"""Stops and targets: what other distances would have made of the same trades, as far as their course tells.
+
+A nearer target and a tighter stop can be told from how far each trade went for and against us on its way, since it
+lived through that. A wider stop cannot: bars behind the exit must tell (``Evidence.held_on``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tradebot.reports.advice.candidates import Candidate, per_trade
+from tradebot.reports.advice.outcomes import Evidence, PastTrade
+
+TARGETS = (0.5, 0.65, 0.8)
+STOPS = (0.5, 0.65, 0.8)
+WIDER = 1.5
+"""The stop that ``Evidence.held_on`` reckons with, as a multiple of the planned distance."""
+
+FILLS = "what the exits would have been filled at: they are reckoned at their price, with the costs of the real ones"
+
+
+def nearer_target(evidence: Evidence) -> Iterator[Candidate]:
+    """Take the gain earlier: exits gave back what had been there."""
+    trades = [trade for trade in evidence.trades if trade.reward and trade.mfe is not None]
+    gave = sum(1 for t in trades if (t.mfe or 0) >= (t.risk or t.reward or 0) and t.pnl <= 0)
+    for share in TARGETS:
+        yield Candidate(
+            "target",
+            f"targets at {share:g} of their distance",
+            f"{gave} of {len(trades)} trades that were ahead by their planned loss ended without a gain",
+            FILLS,
+            [per_trade(trade, _at_target(trade, share)) for trade in trades],
+            config=f"target_atr x {share:g} in [strategy.params], if the strategy has it",
+            signal=f"target_x={share:g}",
+        )
+
+
+def _at_target(trade: PastTrade, share: float) -> float:
+    """Return the gain (USDT) of a target at ``share`` of its distance."""
+    level = share * (trade.reward or 0.0)
+    return level - trade.gross if (trade.mfe or 0.0) >= level else 0.0
+
+
+def tighter_stop(evidence: Evidence) -> Iterator[Candidate]:
+    """Give up earlier: winners never came near their stops."""
+    trades = [trade for trade in evidence.trades if trade.risk and trade.mae is not None]
+    winners = sorted(t.mae / t.risk for t in trades if t.pnl > 0 and t.risk and t.mae is not None)
+    deep = winners[int(0.9 * (len(winners) - 1))] if winners else 0.0
+    for share in STOPS:
+        yield Candidate(
+            "stop too wide",
+            f"stops at {share:g} of their distance",
+            f"nine of ten winners never lost more than {deep:.2f} of the planned loss on their way",
+            FILLS,
+            [per_trade(trade, _at_stop(trade, share)) for trade in trades],
+            config=f"stop_atr x {share:g} in [strategy.params], if the strategy has it",
+            signal=f"stop_x={share:g}",
+        )
+
+
+def _at_stop(trade: PastTrade, share: float) -> float:
+    """Return the gain (USDT) of a stop at ``share`` of its distance: less lost by losers, winners lost."""
+    level = share * (trade.risk or 0.0)
+    return -level - trade.gross if (trade.mae or 0.0) >= level else 0.0
+
+
+def wider_stop(evidence: Evidence) -> Iterator[Candidate]:
+    """Hold on longer: stopped trades met their target soon after."""
+    known = evidence.held_on or {}
+    trades = [trade for trade in evidence.trades if trade.id in known]
+    better = sum(known[trade.id] > 0 for trade in trades)
+    yield Candidate(
+        "stop too tight",
+        f"stops at {WIDER:g} of their distance",
+        f"{better} of {len(trades)} stopped trades would have ended better within the winners' median time",
+        "trades that the longer ones would have kept from being entered; with the same size more is at risk",
+        [per_trade(trade, known[trade.id]) for trade in trades],
+        config=f"stop_atr x {WIDER:g} in [strategy.params], if the strategy has it",
+        signal=f"stop_x={WIDER:g}",
+    )

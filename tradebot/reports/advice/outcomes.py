@@ -1,0 +1,108 @@
+"""A closed trade as statistics sees it: floats, its day, and what its signal had asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tradebot.core.ghost.quality import DAY_MS, tier_name
+
+
+@dataclass(frozen=True, slots=True)
+class PastTrade:
+    """One closed trade. Times in UTC ms, money in USDT; None where the journal does not know.
+
+    ``pnl`` is net, ``gross`` before fees, funding and slippage, ``costs`` what lies between; ``risk`` the loss planned at the stop and ``reward`` the gain
+    planned at the target, both before costs and positive; ``mae`` the deepest loss and ``mfe`` the highest gain on the way, both at least 0.
+    """
+
+    id: int
+    time: int
+    exit: int
+    symbol: str
+    side: str
+    reason: str
+    pnl: float
+    gross: float
+    costs: float
+    turnover: float
+    confidence: float | None = None
+    slippage: float | None = None
+    risk: float | None = None
+    reward: float | None = None
+    mae: float | None = None
+    mfe: float | None = None
+
+    @property
+    def day(self) -> int:
+        """The UTC day it was entered on, counted from 1970."""
+        return self.time // DAY_MS
+
+    @property
+    def hour(self) -> int:
+        """The UTC hour it was entered in."""
+        return self.time // 3_600_000 % 24
+
+    @property
+    def weekday(self) -> str:
+        """The UTC weekday it was entered on, in three letters."""
+        return WEEKDAYS[(self.day + 3) % 7]  # 1970 began on a Thursday
+
+    @property
+    def tier(self) -> str | None:
+        """The size its confidence asked for."""
+        return None if self.confidence is None else tier_name(self.confidence)
+
+    @property
+    def r(self) -> float | None:
+        """The net result as a multiple of the planned loss."""
+        return None if not self.risk else self.pnl / self.risk
+
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEntry:
+    """An entry that a limit refused, and what it would have earned hypothetically (USDT, after costs)."""
+
+    time: int
+    rule: str
+    pnl: float
+
+    @property
+    def day(self) -> int:
+        """The UTC day of the signal, counted from 1970."""
+        return self.time // DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that rules may look at.
+
+    ``held_on`` says of stopped trades, by id, how much better (USDT) they would have ended with a stop half as far again; only what bars
+    could tell is in it. ``modelled_bps`` is the slippage the simulation reckons with.
+    """
+
+    trades: Sequence[PastTrade]
+    refused: Sequence[RefusedEntry] = ()
+    held_on: dict[int, float] | None = None
+    modelled_bps: float | None = None
+
+    @property
+    def days(self) -> int:
+        """On how many UTC days trades were entered."""
+        return len({trade.day for trade in self.trades})
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean; NaN of nothing."""
+    found = list(values)
+    return math.fsum(found) / len(found) if found else math.nan
+
+
+def day_name(day: int) -> str:
+    """Return a day as ``2025-05-01``."""
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
