@@ -18,16 +18,11 @@ import measure
 HEAVY = ("ccxt", "textual", "aiohttp", "pydantic", "sqlite3", "aiosqlite")
 TARGET = 1.3
 
+SIGNATURES = Path(__file__).resolve().parents[2] / "tradebot" / "cli" / "signatures"
 SOURCES = (
     "app",
     "arguments",
-    "signatures.inspect",
-    "signatures.setup",
-    "signatures.trade",
-    "signatures.venue",
-    "signatures.download",
-    "signatures.keys",
-    "signatures.account",
+    *(f"signatures.{path.stem}" for path in sorted(SIGNATURES.glob("[!_]*.py"))),
 )
 PACKAGE = "tradebot.cli"
 

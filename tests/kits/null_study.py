@@ -67,6 +67,7 @@ def a_trade(
         turnover=2_000.0,
         confidence=draw.choice((0.3, 0.6, 0.9)),
         risk=RISK,
+        stop_loss=RISK,
         reward=TARGET * STEP * RISK,
     )
     end, low, high = walk(draw)

@@ -166,7 +166,7 @@ def test_no_rule_loosens_a_limit() -> None:
 
 def trade(**changes: object) -> PastTrade:
     base = PastTrade(
-        1, 0, 1, "BTC/USDT", "long", "stop", -11.0, -10.0, 1.0, 2_000.0, 0.6, -0.2, 10.0, 20.0, 10.0, 12.0
+        1, 0, 1, "BTC/USDT", "long", "stop", -11.0, -10.0, 1.0, 2_000.0, 0.6, -0.2, 10.0, 10.0, 20.0, 10.0, 12.0
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]
 

@@ -22,7 +22,7 @@ FILLS = "what the exits would have been filled at: they are reckoned at their pr
 def nearer_target(evidence: Evidence) -> Iterator[Candidate]:
     """Take the gain earlier: exits gave back what had been there."""
     trades = [trade for trade in evidence.trades if trade.reward and trade.mfe is not None]
-    gave = sum(1 for t in trades if (t.mfe or 0) >= (t.risk or t.reward or 0) and t.pnl <= 0)
+    gave = sum(1 for t in trades if (t.mfe or 0) >= (t.stop_loss or t.reward or 0) and t.pnl <= 0)
     for share in TARGETS:
         yield Candidate(
             "target",
@@ -43,14 +43,14 @@ def _at_target(trade: PastTrade, share: float) -> float:
 
 def tighter_stop(evidence: Evidence) -> Iterator[Candidate]:
     """Give up earlier: winners never came near their stops."""
-    trades = [trade for trade in evidence.trades if trade.risk and trade.mae is not None]
-    winners = sorted(t.mae / t.risk for t in trades if t.pnl > 0 and t.risk and t.mae is not None)
+    trades = [trade for trade in evidence.trades if trade.stop_loss and trade.mae is not None]
+    winners = sorted(_depth(trade) for trade in trades if trade.pnl > 0)
     deep = winners[int(0.9 * (len(winners) - 1))] if winners else 0.0
     for share in STOPS:
         yield Candidate(
             "stop too wide",
             f"stops at {share:g} of their distance",
-            f"nine of ten winners never lost more than {deep:.2f} of the planned loss on their way",
+            f"nine of ten winners never were further behind than {deep:.2f} of the way to their stop",
             FILLS,
             [per_trade(trade, _at_stop(trade, share)) for trade in trades],
             config=f"stop_atr x {share:g} in [strategy.params], if the strategy has it",
@@ -58,9 +58,13 @@ def tighter_stop(evidence: Evidence) -> Iterator[Candidate]:
         )
 
 
+def _depth(trade: PastTrade) -> float:
+    return (trade.mae or 0.0) / (trade.stop_loss or 1.0)
+
+
 def _at_stop(trade: PastTrade, share: float) -> float:
     """Return the gain (USDT) of a stop at ``share`` of its distance: less lost by losers, winners lost."""
-    level = share * (trade.risk or 0.0)
+    level = share * (trade.stop_loss or 0.0)
     return -level - trade.gross if (trade.mae or 0.0) >= level else 0.0
 
 

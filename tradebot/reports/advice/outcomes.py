@@ -14,8 +14,9 @@ from tradebot.core.ghost.quality import DAY_MS, tier_name
 class PastTrade:
     """One closed trade. Times in UTC ms, money in USDT; None where the journal does not know.
 
-    ``pnl`` is net, ``gross`` before fees, funding and slippage, ``costs`` what lies between; ``risk`` the loss planned at the stop and ``reward`` the gain
-    planned at the target, both before costs and positive; ``mae`` the deepest loss and ``mfe`` the highest gain on the way, both at least 0.
+    ``pnl`` is net, ``gross`` before fees and funding, ``costs`` both of these. ``risk`` is the loss planned at the stop with all costs, ``stop_loss`` what
+    the stop's distance alone is worth and ``reward`` the target's; ``mae`` is the deepest loss and ``mfe`` the highest gain on the
+    way, before fees: all of them at least 0. ``slippage`` is negative where it was against us.
     """
 
     id: int
@@ -31,6 +32,7 @@ class PastTrade:
     confidence: float | None = None
     slippage: float | None = None
     risk: float | None = None
+    stop_loss: float | None = None
     reward: float | None = None
     mae: float | None = None
     mfe: float | None = None
