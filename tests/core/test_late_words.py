@@ -298,6 +298,16 @@ def test_exits_that_never_left_are_no_refusals_and_do_not_halt() -> None:
     assert story.halted() == ["exit"]
 
 
+def test_a_stop_that_ends_while_its_position_is_being_left_is_no_news() -> None:
+    story, exit_ = leaving()
+    (stop,) = story.placed(S)
+    story.update(stop, OrderStatus.EXPIRED)  # told before the fill that has closed the position
+    assert "closing" not in story.told()
+    assert story.placed(X) == [exit_]
+    story.fill(exit_)
+    assert (story.held, story.halted()) == (0, [])
+
+
 def test_an_exit_closes_what_the_venue_says_there_is() -> None:
     story, first = leaving()
     story.update(first, REJECTED, code=-2022)

@@ -26,6 +26,7 @@ from tradebot.core.model.events import AccountRead, CashMoved, Command, Filled, 
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Fill, Order, OrderStatus, Purpose, Side
 from tradebot.core.trading.reconcile import (
+    SETTLE_MS,
     TABLE,
     Act,
     Difference,
@@ -182,6 +183,7 @@ def order_stays(desk: Desk) -> None:
     desk.opened(long(1.9, 2.2))
     target = desk.story.placed(T)[0]
     desk.story.engine.table.cancel(target.id, "why not")
+    desk.story.later(SETTLE_MS)
 
 
 def stop_missing(desk: Desk) -> None:
@@ -351,6 +353,36 @@ def test_an_order_that_is_gone_is_looked_up() -> None:
     assert "account" not in desk.story.engine.shared.blocked
 
 
+@pytest.mark.parametrize("kind", [K.ORDER_GONE, K.ORDER_STAYS], ids=str)
+def test_an_order_s_end_settles_what_was_read_of_it_at_once(kind: DifferenceKind) -> None:
+    desk = made(kind)
+    (order,) = desk.story.placed(S if kind is K.ORDER_GONE else T)
+    desk.read()
+    assert "account and journal differ" in desk.blocked()
+    desk.story.update(desk.story.placed(S)[0], WORKING)
+    assert "account and journal differ" in desk.blocked()
+    desk.story.found_out(order, OrderStatus.CANCELLED, "0")
+    assert "account" not in desk.story.engine.shared.blocked
+
+
+def test_what_is_being_asked_about_or_cancelled_need_not_be_there() -> None:
+    desk = Desk()
+    desk.story.say(long())
+    desk.story.bar()
+    (entry,) = desk.story.placed()
+    desk.story.later(100)
+    assert desk.kinds() == []  # nobody has answered yet
+    desk.story.update(entry, OrderStatus.UNKNOWN)
+    desk.story.later(100)
+    assert desk.kinds() == []
+    desk.story.update(entry, WORKING)
+    desk.story.later(100)
+    assert desk.kinds() == [K.ORDER_GONE]
+    desk.story.engine.table.cancel(entry.id, "why not")
+    desk.story.later(100)
+    assert desk.kinds() == []
+
+
 def test_a_cut_is_taken_over_and_what_is_uncovered_gets_another_stop() -> None:
     desk = made(K.ORDER_CUT)
     effects = desk.read()
@@ -377,6 +409,8 @@ def test_a_lost_entry_is_taken_up_and_cancelled_until_it_is_gone() -> None:
     desk = made(K.ENTRY_LOST)
     assert cancelled(desk.read()) == [f"{OURS}e"]
     assert cancelled(desk.story.later(1_000)) == [f"{OURS}e"]
+    assert desk.kinds() == []  # the cancel is on its way
+    desk.story.later(SETTLE_MS)
     assert desk.kinds() == [K.ORDER_STAYS]
 
 

@@ -133,6 +133,7 @@ class OrderTable:
         if tracked is None or tracked.cancel or tracked.ended is not None:
             return
         tracked.cancel = why
+        tracked.leaving_at = self.now
         if tracked.status is not OrderStatus.UNKNOWN:
             tracked.move(OrderStatus.CANCELLING)
         self._send_cancel(tracked)

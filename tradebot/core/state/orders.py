@@ -74,7 +74,8 @@ class TrackedOrder:
     Times in UTC ms: ``sent_at``; ``heard_at`` of the venue's last word; ``asked_at`` of the last look-up and
     ``cancelled_at`` of the last cancel that was sent (0: none); ``short_at`` since when executions are missing
     (0: none are); ``missed_at`` of the first look-up in a row that did not find it (0: found); ``kept_until``: when
-    the finished order may be forgotten (0: not before its trade is closed).
+    the finished order may be forgotten (0: not before its trade is closed); ``leaving_at`` since when its end is
+    wanted (0: it is not).
     """
 
     order: Order
@@ -99,6 +100,7 @@ class TrackedOrder:
     short_at: int = 0
     missed_at: int = 0
     kept_until: int = 0
+    leaving_at: int = 0
     decision: Decimal | None = None
     unit_risk: Decimal | None = None
 
@@ -235,6 +237,7 @@ class TrackedOrder:
         self.ended = None
         self.unclear = False
         self.cancel = ""
+        self.leaving_at = 0
         self.told = max(self.told, read.filled)
 
     def export_state(self) -> dict[str, Any]:
@@ -264,7 +267,7 @@ class TrackedOrder:
             "unclear": self.unclear,
             "ids": [self.venue_id, self.child_id],
             "times": [getattr(self, name) for name in _TIMES],
-            "meant": [_text(self.decision), _text(self.unit_risk)],
+            "meant": [_text(getattr(self, name)) for name in _MEANT],
         }
 
     @classmethod
@@ -300,12 +303,16 @@ class TrackedOrder:
             state["unclear"],
             cancel,
             *state["ids"],
-            *state["times"],
-            *map(_decimal, state.get("meant", ())),
+            **dict(zip(_TIMES, state["times"], strict=False)),  # older states have fewer
+            **dict(zip(_MEANT, map(_decimal, state.get("meant", ())), strict=False)),
         )
 
 
-_TIMES = ("heard_at", "asked_at", "cancelled_at", "short_at", "missed_at", "kept_until")
+_TIMES = (
+    *("heard_at", "asked_at", "cancelled_at", "short_at", "missed_at", "kept_until"),
+    "leaving_at",
+)
+_MEANT = ("decision", "unit_risk")
 
 
 def order_of(read: OrderRead) -> Order:

@@ -226,6 +226,21 @@ class Accounts:
         for subject in decided - {difference.subject for difference in found}:
             self._doubts.pop(subject, None)
 
+    def settle(self) -> None:
+        """A word on an order came: one that has ended neither is missing nor stays."""
+        if not self._doubts:
+            return
+        live = self._shared.table.live
+        settled = {
+            subject
+            for subject, doubt in self._doubts.items()
+            if doubt.kind in _OF_LIVE_ORDERS and not doubt.halted
+            if subject.removeprefix("order ") not in live
+        }
+        if settled:
+            self._drop(settled, ())
+            self._conclude()
+
     def _conclude(self) -> None:
         """Say whether entries may be made, and which halts may be cleared."""
         shared = self._shared
@@ -295,6 +310,10 @@ class Accounts:
         self._doubts = {name: Doubt(*values) for name, values in state["standing"].items()}
         self._asked_at, self._reconciled_at = state["asked_at"]
         self._shared.exposure.elsewhere = Decimal(state["elsewhere"])
+
+
+_OF_LIVE_ORDERS = (DifferenceKind.ORDER_GONE, DifferenceKind.ORDER_STAYS)
+"""Differences that an order's end settles, whenever it is told."""
 
 
 def _kind(doubt: Doubt) -> DifferenceKind:

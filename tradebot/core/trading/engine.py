@@ -191,10 +191,13 @@ class Engine:
         match event:
             case Filled():
                 self.answers.take_fill(event)
+                self.accounts.settle()
             case OrderUpdate():
                 self.answers.take_update(event)
+                self.accounts.settle()
             case OrderSeen():
                 self.answers.take_look_up(event)
+                self.accounts.settle()
             case FundingPaid():
                 self.cash.take_funding(event)
             case CashMoved():

@@ -250,8 +250,9 @@ class Protection:
         self.protect(book)
 
     def _give_up(self, book: InstrumentState, text: str) -> None:
-        """Close a position whose stop is lost."""
-        self._shared.warn(text)
+        """Close a position whose stop is lost; where it is being closed already that need not be said."""
+        if not book.closing:
+            self._shared.warn(text)
         self._exits.close(book, "stop_lost")
 
     def left(self, book: InstrumentState, tracked: TrackedOrder | None) -> None:

@@ -198,6 +198,10 @@ def diff_orders(journal: JournalSide, account: AccountRead) -> Iterator[Differen
         symbol = tracked.order.symbol
         if tracked.order.id in known or account.symbol not in ("", symbol):
             continue
+        if (
+            tracked.cancel or not tracked.answered
+        ):  # not there is what is wanted, or being asked about
+            continue
         if symbol in journal.positions and _heard(tracked) < account.asked:
             text = f"order {tracked.order.id} on {symbol} was not read"
             subject = f"order {tracked.order.id}"
@@ -244,7 +248,10 @@ def _otherwise(
     if tracked.live and order.filled > tracked.told:
         return DifferenceKind.FILL_MISSED
     if tracked.cancel and tracked.live and tracked.ended is None:
-        return DifferenceKind.ORDER_STAYS
+        late = (
+            tracked.leaving_at + SETTLE_MS <= account.asked
+        )  # before, the cancel may be on its way
+        return DifferenceKind.ORDER_STAYS if late else None
     if _heard(tracked) >= account.asked:  # what is known of it is newer
         return None
     if not tracked.live:
