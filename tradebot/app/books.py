@@ -7,7 +7,9 @@ the one are added up anew from the fills, funding and cash lines of the other.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import Decimal
+from itertools import takewhile
 
 from tradebot.core.model.effects import CashBooked, FillBooked, FundingBooked
 from tradebot.core.model.errors import JournalError
@@ -15,7 +17,7 @@ from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Side
 from tradebot.core.state.portfolio import Portfolio
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import StateRow
+from tradebot.journal.rows import LoggedEffect, StateRow
 
 
 def check_books(reader: Reader, run: str, state: StateRow) -> None:
@@ -32,13 +34,27 @@ def check_books(reader: Reader, run: str, state: StateRow) -> None:
         )
 
 
+def count_lines(reader: Reader, run: str, state: StateRow) -> None:
+    """Fill in how many cash lines a state is the sum of, where an older version did not count them.
+
+    A fill's result and its fee are two; the audit trail has every one of them.
+    """
+    told = state.body["session"]["engine"]["portfolio"]
+    if "lines" in told:
+        return
+    booked = (row.effect for row in takewhile(_until(state.audit_seq), reader.bookings(run)))
+    told["lines"] = sum(2 if isinstance(effect, FillBooked) else 1 for effect in booked)
+
+
+def _until(seq: int) -> Callable[[LoggedEffect], bool]:
+    return lambda row: row.seq <= seq
+
+
 def _added_up(
     reader: Reader, run: str, cash: Decimal, until: int
 ) -> tuple[Decimal, dict[str, Decimal]]:
     held: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
-    for logged in reader.bookings(run):
-        if logged.seq > until:
-            break
+    for logged in takewhile(_until(until), reader.bookings(run)):
         match logged.effect:
             case FillBooked(fill=fill):
                 signed = fill.qty if fill.side is Side.BUY else -fill.qty
