@@ -44,8 +44,8 @@ class Running:
 
 
 @contextmanager
-def venue(clock: str = "2026-11-26T09:10:20Z") -> Iterator[str]:
-    command = [str(TRADEBOT), "venue", "--json", "--clock", clock]
+def venue(*more: str, clock: str = "2026-11-26T09:10:20Z") -> Iterator[str]:
+    command = [str(TRADEBOT), "venue", "--json", "--clock", clock, *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -111,7 +111,7 @@ def test_a_start_that_cannot_be_is_told_in_one_line(running: Running) -> None:
 def test_what_was_downloaded_is_backtested(tmp_path: Path) -> None:
     bot = Bot(tmp_path, tmp_path / "data")
     day = ("--from", "2026-11-25", "--to", "2026-11-25", "--dir", str(tmp_path / "got"))
-    with venue("2026-11-26T03:00:00Z") as url:
+    with venue(clock="2026-11-26T03:00:00Z") as url:
         place = ("--set", f"exchange.url={url}")
 
         def download() -> Any:
@@ -125,3 +125,29 @@ def test_what_was_downloaded_is_backtested(tmp_path: Path) -> None:
     assert new["rows"] == kept["rows"] > 200
     done = bot.json("backtest", new["file"])
     assert done.data["summary"]["market"].startswith("BTCUSDT-1m-2026-11-25")
+
+
+PAGE = '[[fault]]\ndo = "answer"\nstatus = 200\nbody = "<html>hello</html>"\npath = "/fapi/v1/klines"\n'
+
+
+@pytest.mark.parametrize("words", [("ghost",), ("paper", "--ghost")], ids=" ".join)
+def test_a_run_that_gets_no_price_says_why_and_nothing_else(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    rules = tmp_path / "faults.toml"
+    rules.write_text(PAGE)
+    bot = Bot(tmp_path, tmp_path / "data")
+    with venue("--faults", str(rules)) as url:
+        run = (*words, "--market", "binance", "--set", f"exchange.url={url}", "--headless")
+        done = bot(*run, "--json", code=3)
+        assert "answered klines with something" in done.error["message"]
+        said = subprocess.run(
+            [str(TRADEBOT), *run, "--data-dir", str(tmp_path / "other")],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (said.returncode, said.stdout) == (3, "")
+        assert "warning" not in said.stderr
+        assert said.stderr.count("error: ") == 1

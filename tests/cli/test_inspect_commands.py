@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -189,3 +192,15 @@ def test_a_table_drops_what_matters_least() -> None:
     for width, kept in ((200, 11), (75, 9), (40, 8)):
         table = tables.listing("", tables.TRADES, [row], width)
         assert len(table.columns) == kept, width
+
+
+def test_what_the_exchange_s_income_says_otherwise_is_shown_beside_the_trades(bot: Bot) -> None:
+    assert bot.json("status").data["income_rests"] == {}
+    assert bot.json("trades").document["warnings"] == []
+    with closing(sqlite3.connect(bot.data_dir / "tradebot.db")) as db, db:
+        (body,) = db.execute("SELECT body FROM snapshot WHERE run = 'paper-0002'").fetchone()
+        told = {**json.loads(body), "income_rests": {"2026-11-26": "-0.02"}}
+        db.execute("UPDATE snapshot SET body = ? WHERE run = 'paper-0002'", (json.dumps(told),))
+    assert bot.json("status").data["income_rests"] == {"2026-11-26": "-0.02"}
+    said = "2026-11-26: the exchange's income for the trades is 0.02 USDT less than the ledger's"
+    assert bot.json("trades").document["warnings"] == [said]

@@ -10,7 +10,9 @@ from kits.engine_kit import LIVE, XRP, Bare, Played, a_config
 
 from tradebot.core.model.effects import CashBooked, Notify, ReadBack
 from tradebot.core.model.events import CashAnnounced, CashMoved, FundingPaid
+from tradebot.core.model.money import exact
 from tradebot.core.trading.cash_lines import REMEMBERED_FILLS
+from tradebot.core.trading.snapshot import snapshot
 
 D = Decimal
 
@@ -118,6 +120,8 @@ def test_a_rest_between_income_and_ledger_is_shown_once_from_a_cent_on(first: st
         "realized of trade XRP/USDT:2: the exchange says -2, the ledger -2.49 "
     )
     assert texts[0].endswith("on 2025-06-02 they differ by 0.486 in all")
+    with exact():
+        assert snapshot(story.engine, "", 1.0)["income_rests"] == {"2025-06-02": "0.486"}
     story.tell(replace(told, at=story.now))
     assert len([e for e in story.found(Notify) if "in all" in e.text]) == 1
 
@@ -130,6 +134,8 @@ def test_the_rests_of_two_days_are_kept() -> None:
         cash._fills = {"x": {"realized": D(0)}}
         cash._hold_against("x", "realized", D("0.001"), day * 86_400_000)
     assert list(cash._rests) == [1, 2]
+    with exact():
+        assert "income_rests" not in snapshot(story.engine, "", 1.0)  # less than a cent
 
 
 def test_only_the_newest_fills_are_remembered() -> None:

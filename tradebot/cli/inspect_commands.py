@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -159,7 +160,15 @@ def _order(row: OrderRow) -> Row:
 def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
     rows = reader.trades(run, _symbol(options), options.since_ms, options.limit)
-    return _rows("trades", [as_json(row, "ts") for row in rows], options, run)
+    found = _rows("trades", [as_json(row, "ts") for row in rows], options, run)
+    return replace(found, warnings=[*found.warnings, *_rest_words(reader.snapshot(run))])
+
+
+def _rest_words(shown: Snapshot | None) -> Iterator[str]:
+    """Yield the days on which the exchange's income is not what the trades add up to."""
+    for day, rest in ({} if shown is None else shown.income_rests).items():
+        more = f"{plain(abs(rest))} USDT {'more' if rest > 0 else 'less'}"
+        yield f"{day}: the exchange's income for the trades is {more} than the ledger's"
 
 
 def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
@@ -228,11 +237,15 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
         "trouble": trouble_of(config.data_dir()),
         "error": run.error,
+        "income_rests": {}
+        if shown is None
+        else {d: plain(r) for d, r in shown.income_rests.items()},
     }
     if options.common.json:
         return Result("status", data)
     dead = dead_words(shown, wall) if data["engine"] == "dead" else ""
-    return Result("status", data, text=_status_text({**data, "dead": dead}))
+    words = "; ".join(_rest_words(shown))
+    return Result("status", data, text=_status_text({**data, "dead": dead, "income": words}))
 
 
 def _figures(reader: Reader, shown: Snapshot | None) -> Row:
@@ -297,6 +310,8 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
     yield "open", f"{data['open_positions']} position(s)"
     halts = "; ".join(f"{row['reason']} ({row['detail']})" for row in data["halts"])
     yield "trading", f"HALTED: {halts}" if data["halted"] else "armed"
+    if data["income"]:
+        yield "income", data["income"]
     if data["trouble"]:
         yield "trouble", data["trouble"]
     if data["error"]:

@@ -73,6 +73,8 @@ def _paper(options: RunOptions, signals: Signals) -> int:
         account=account,
     )
     ending = _host(host_setup, options, signals)
+    if ending.error is not None and ending.summary["from"] is None:  # nothing has passed
+        return fail(options.mode, ending.error, as_json=options.common.json)
     result = ghost_result(_paper_result(ending, source, config, account), ending, config)
     code = show(result, as_json=options.common.json)
     return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code

@@ -128,7 +128,7 @@ class Snapshot:
     """What a run's engine last told, at market time ``at``, written at ``wall`` (real clock).
 
     Money in USDT. ``speed`` is market minutes a minute, None as fast as it goes; ``halts`` has reasons with
-    their details.
+    their details, ``income_rests`` by day what the exchange's income says beyond the ledger, from a cent on.
     """
 
     run: str
@@ -150,6 +150,7 @@ class Snapshot:
     risk: RiskView | None
     ghosts: tuple[OpenGhost, ...] = ()
     links: Links | None = None
+    income_rests: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def pnl(self) -> Decimal:
@@ -176,6 +177,7 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
         "risk": _risk(body["risk"]) if "risk" in body else None,
         "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
         "links": _links(body["links"]) if "links" in body else None,
+        "income_rests": {d: Decimal(rest) for d, rest in body.get("income_rests", {}).items()},
     }
     return row_of(Snapshot, parts)
 

@@ -184,7 +184,10 @@ class LinksDocument(TypedDict):
 
 
 class SnapshotDocument(TypedDict):
-    """What readers see of a running engine; ``at`` is market time (UTC ms), ``speed`` a number or "max"."""
+    """What readers see of a running engine; ``at`` is market time (UTC ms), ``speed`` a number or "max".
+
+    ``income_rests`` is by day what the exchange's income says beyond the ledger, where that is a cent or more.
+    """
 
     at: int
     market: str
@@ -203,3 +206,4 @@ class SnapshotDocument(TypedDict):
     positions: list[PositionDocument]
     ghosts: NotRequired[list[OpenGhostDocument]]
     links: NotRequired[LinksDocument]
+    income_rests: NotRequired[dict[str, str]]

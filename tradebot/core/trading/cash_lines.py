@@ -158,6 +158,10 @@ class CashLines:
             said = f"{text}; on {iso(day * DAY_MS)[:10]} they differ by {plain(rest)} in all"
             shared.out.append(Notify(shared.now, "warning", said))
 
+    def rests(self) -> dict[int, Decimal]:
+        """Return by day (days since 1970) what the venue's lines say beyond the fills, from a cent on (USDT)."""
+        return {day: rest for day, rest in self._rests.items() if abs(rest) >= CENT}
+
     def _ask(self, symbol: str, trade_id: int, why: str) -> None:
         self._asked_at = self._shared.now
         self._shared.out.append(ReadBack(symbol, f"trade {trade_id} is missing: {why}", trade_id))

@@ -16,6 +16,7 @@ from tradebot.core.model.documents import (
 from tradebot.core.model.effects import TradeClosed
 from tradebot.core.model.money import HALF_EVEN, plain, quotient_at_8, ratio, rounded
 from tradebot.core.model.times import iso
+from tradebot.core.model.values import DAY_MS
 from tradebot.core.strategy.fault import too_early
 from tradebot.core.strategy.resample import timeframe_name
 from tradebot.core.trading.engine import Engine
@@ -185,7 +186,7 @@ def _trigger(engine: Engine, order_id: str) -> str | None:
 
 def snapshot(engine: Engine, label: str, speed: float | None) -> SnapshotDocument:
     """Return what readers see of a running engine: prices, open PnL, orders, halts (JSON values)."""
-    return {
+    seen: SnapshotDocument = {
         "at": engine.now,
         "market": label,
         "speed": "max" if speed is None else speed,
@@ -206,6 +207,9 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> SnapshotDocumen
         },
         "positions": position_rows(engine),
     }
+    if rests := engine.cash.rests():
+        seen["income_rests"] = {iso(day * DAY_MS)[:10]: plain(rest) for day, rest in rests.items()}
+    return seen
 
 
 def risk_view(engine: Engine) -> RiskDocument:
