@@ -287,6 +287,10 @@ class TrackedOrder:
             purpose=Purpose(purpose),
         )
         sent_at, why, stop, target, cancel = state["intent"]
+        rest: dict[str, Any] = dict(
+            zip(_TIMES, state["times"], strict=False)
+        )  # older ones have fewer
+        rest.update(zip(_MEANT, map(_decimal, state.get("meant", ())), strict=False))
         return cls(
             order,
             OrderStatus(state["status"]),
@@ -303,8 +307,7 @@ class TrackedOrder:
             state["unclear"],
             cancel,
             *state["ids"],
-            **dict(zip(_TIMES, state["times"], strict=False)),  # older states have fewer
-            **dict(zip(_MEANT, map(_decimal, state.get("meant", ())), strict=False)),
+            **rest,
         )
 
 
