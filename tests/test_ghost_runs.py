@@ -26,7 +26,6 @@ from tradebot.app.runner import Ending, Pace
 from tradebot.app.standing import act
 from tradebot.app.target import Request
 from tradebot.broker.ghost import GhostBroker
-from tradebot.cli.quality_commands import write_csv
 from tradebot.config import load_config
 from tradebot.core.ghost.ghosts import Ghosts
 from tradebot.core.ghost.quality import Dimension
@@ -44,6 +43,7 @@ from tradebot.journal.view import as_json
 from tradebot.market.feed import FileSource, SimulatedSource, Source, Step, step_time
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import list_strategies, load_strategy
+from tradebot.reports.archive import write_csv
 from tradebot.reports.quality_documents import FiguresDocument, GroupDocument, QualityDocument
 from tradebot.reports.signal_quality import (
     SIGNAL_COLUMNS,

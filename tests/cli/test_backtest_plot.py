@@ -9,16 +9,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from kits.report_kit import MAY, a_history, a_trade
 
 from tradebot.__main__ import main
-from tradebot.cli.plot import plot
+from tradebot.cli.plot import curves, plot
 from tradebot.core.model.documents import SummaryDocument, TradeDocument
 from tradebot.core.model.effects import EquityPoint
 from tradebot.core.model.times import of_iso
 from tradebot.core.model.values import HOUR_MS, Bar
 from tradebot.market.embedded.market import SimulatedMarket
-from tradebot.reports import page as html
-from tradebot.reports.page import curves, page, thinned
+from tradebot.reports import charts
+from tradebot.reports.charts import Mark, curve, thinned
+from tradebot.reports.monthly import page as pages
+from tradebot.reports.monthly.made import report_of
+from tradebot.reports.monthly.page import empty_page, report_page
+from tradebot.reports.monthly.period import month_of
 
 
 @pytest.fixture
@@ -65,7 +70,7 @@ def test_json_stays_one_document(capsys: pytest.CaptureFixture[str], file: Path)
 class Page(HTMLParser):
     """What is in a page: its tags, their attributes and its text; unclosed tags fail."""
 
-    VOID = ("meta",)
+    VOID = ("meta", "br")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -104,8 +109,8 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(
     parsed = json.loads(call(capsys, "backtest", file, "--json")[1])
     trades = parsed["data"]["trades"]
     assert trades
-    assert seen.tags.count("tr") == 1 + len(trades)
-    assert seen.tags.count("svg") == 2
+    assert seen.tags.count("svg") >= 6
+    assert f"Trades ({len(trades)})" in seen.text
     assert not {"script", "link", "img", "iframe", "object"} & set(seen.tags)
     assert not {name for name, _ in seen.attributes} & {"src", "href", "onload", "onclick"}
     assert "http" not in text.replace("http-equiv", "")
@@ -141,29 +146,42 @@ def points(count: int) -> list[EquityPoint]:
 
 
 def test_names_are_escaped() -> None:
-    text = page(SUMMARY, points(20), [TRADE], ["a <warning>"])
+    trades = [a_trade(1, MAY + HOUR_MS, exit_reason='"x"<i>', symbol="<u>")]
+    history = a_history(trades, market="<b>&file", strategy="<script>alert(1)</script>")
+    text = report_page(report_of([history], month_of(MAY)), trades, warnings=["a <warning>"])
     seen = Page(text)
     assert "<script" not in text
     assert "<b>" not in text
     assert "<i>" not in text
+    assert "<u>" not in text
     assert "a <warning>" in seen.text
     assert '"x"<i>' in seen.text
-    assert "100000.123457" in seen.text
+    assert "default-src 'none'" in str(seen.attributes)
 
 
-@pytest.mark.parametrize("span", [None, "2025-05-01T00:00:00Z"])
-def test_a_run_without_a_trade_or_a_moment(span: str | None) -> None:
-    summary: SummaryDocument = {
-        **SUMMARY,
-        "from": span,
-        "to": span,
-        "win_rate_pct": None,
-        "completed_trades": 0,
-    }
-    seen = Page(page(summary, [], []))
-    assert "No trade was completed." in seen.text
-    assert "Too short for a curve." in seen.text or span is not None
-    assert isinstance(plot(summary, [], []), str)
+def test_a_run_without_a_trade_or_a_moment() -> None:
+    seen = Page(report_page(report_of([a_history([])], month_of(MAY))))
+    assert "No trade was closed." in seen.text
+    assert "there is not a moment" in Page(empty_page("Backtest <x>", ["w"])).text
+    summary: SummaryDocument = {**SUMMARY, "from": None, "to": None, "completed_trades": 0}
+    assert plot(summary, [], []) == "Too short for a plot."
+
+
+def test_many_marks_become_a_rug_below_the_curve() -> None:
+    points = [(MAY + i * HOUR_MS, 100.0 + i % 7) for i in range(200)]
+    marks = [
+        Mark(MAY + i * HOUR_MS, 1.0 if i % 3 else -1.0, "<t>") for i in range(charts.MOST_MARKS + 1)
+    ]
+    few, many = curve(points, marks[:-1]), curve(points, marks)
+    assert few.count('class="mark') == charts.MOST_MARKS
+    assert 'class="rug' not in few
+    assert many.count('class="mark') == 0
+    assert many.count('class="rug') == 2
+    for text in (few, many):  # the curve is drawn last: above its marks
+        assert text.index('class="curve"') > max(
+            text.rfind('class="mark'), text.rfind('class="rug')
+        )
+    assert "&lt;t&gt;" in few
 
 
 def test_curves_begin_with_the_start_and_end_with_the_end() -> None:
@@ -194,14 +212,14 @@ def test_thinning_keeps_the_extremes_and_the_order() -> None:
     ("least", "step"), [(113.8, 200), (0.011, 0.02), (1, 1), (4.2, 5), (5.1, 10), (99, 100)]
 )
 def test_levels_are_round_numbers(least: float, step: float) -> None:
-    assert html._round_step(least) == pytest.approx(step)
+    assert charts.round_step(least) == pytest.approx(step)
 
 
 def test_very_many_trades_are_cut_and_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "MOST_TRADES", 3)
-    seen = Page(page(SUMMARY, points(20), [{**TRADE, "id": i} for i in range(5)]))
-    assert "Trades (newest 3 of 5)" in seen.text
-    assert seen.tags.count("tr") == 1 + 3
+    monkeypatch.setattr(pages, "MOST_TRADES", 3)
+    trades = [a_trade(i, MAY + i * HOUR_MS) for i in range(1, 6)]
+    seen = Page(report_page(report_of([a_history(trades)], month_of(MAY)), trades))
+    assert "Trades (newest 3 of 5: --csv has them all)" in seen.text
 
 
 def test_colours_only_where_they_are_wanted() -> None:

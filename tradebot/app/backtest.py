@@ -13,6 +13,8 @@ from tradebot.core.model.effects import (
     Effect,
     EquityPoint,
     FillBooked,
+    FundingBooked,
+    Halted,
     OrderChanged,
     Place,
     SignalJudged,
@@ -35,15 +37,19 @@ class Notebook:
     """What a backtest remembers: closed trades; signals and the equity curve only for who asks for them.
 
     Both stay empty else: a long run has many. Until the first fill it follows the entry orders too, to
-    say why there was none.
+    say why there was none. ``told`` are all facts that a report is made of, for who asks for one.
     """
 
-    __slots__ = ("_entries", "_noted", "equity", "signals", "trades")
+    __slots__ = ("_entries", "_noted", "_telling", "equity", "signals", "told", "trades")
 
-    def __init__(self, *, signals: bool = False, equity: bool = False) -> None:
+    def __init__(
+        self, *, signals: bool = False, equity: bool = False, report: bool = False
+    ) -> None:
         self.trades = ClosedTrades()
         self.signals: list[SignalJudged] = []
         self.equity: list[EquityPoint] = []
+        self.told: list[Effect] = []
+        self._telling = report
         self._entries: dict[str, str] = {}
         kept = {TradeClosed: True, TradeReopened: True, SignalJudged: signals, EquityPoint: equity}
         self._noted = {kind for kind, wanted in kept.items() if wanted}
@@ -60,6 +66,8 @@ class Notebook:
         for effect in effects:
             if type(effect) in self._noted:
                 self._note(effect)
+        if self._telling:
+            self.told += [effect for effect in effects if type(effect) in TOLD]
 
     def _note(self, effect: Effect) -> None:
         match effect:
@@ -81,6 +89,9 @@ class Notebook:
             case _:
                 pass
 
+
+TOLD: frozenset[type] = frozenset({EquityPoint, SignalJudged, FillBooked, FundingBooked, Halted})
+"""Facts that a report is made of, besides the trades."""
 
 _UNTIL_FILLED: frozenset[type] = frozenset({FillBooked, Place, OrderChanged})
 

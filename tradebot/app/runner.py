@@ -17,6 +17,7 @@ from typing import Any, Literal, cast
 
 from tradebot.app.faults import stop_error
 from tradebot.app.heartbeat import Heartbeat
+from tradebot.app.month_end import MonthEnd
 from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
 from tradebot.clock import SYSTEM, Clock
@@ -124,6 +125,7 @@ class Runner:
         self._polled = self._clock.monotonic()
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
+        self._months = MonthEnd(data_dir, self._say)
 
     @property
     def identity(self) -> Identity:
@@ -278,6 +280,8 @@ class Runner:
         self._heed_latches()
         if commands:
             await self._commit()
+        if self.pace.speed is not None and self.session.engine.started:
+            self._months.look(self.session.engine.now)
 
     def _look_at_journal(self) -> None:
         """Halt and raise JournalError when the journal is not the file any more that was opened."""

@@ -20,6 +20,9 @@ from tradebot.cli.signatures.account import account
 from tradebot.cli.signatures.download import download
 from tradebot.cli.signatures.inspect import (
     compare,
+    equity,
+    fills,
+    funding,
     orders,
     positions,
     quality,
@@ -31,6 +34,7 @@ from tradebot.cli.signatures.inspect import (
 )
 from tradebot.cli.signatures.keys import keys_remove, keys_set, keys_show
 from tradebot.cli.signatures.live import live
+from tradebot.cli.signatures.report import report
 from tradebot.cli.signatures.setup import (
     config_check,
     config_path,
@@ -93,7 +97,8 @@ app.command(rich_help_panel=SET_UP)(download)
 for command in (backtest, paper, ghost, live, tui):
     app.command(rich_help_panel=TRADE)(command)
 for command in (
-    *(status, positions, orders, trades, signals, quality, compare, whatif, runs, risk, account),
+    *(status, report, positions, orders, trades, signals, fills, equity, funding, quality, compare),
+    *(whatif, runs, risk, account),
 ):
     app.command(rich_help_panel=INSPECT)(command)
 

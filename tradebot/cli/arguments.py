@@ -137,6 +137,14 @@ Since = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help="Only from this time on (ISO-8601, UTC)."),
 ]
+Csv = Annotated[
+    Path | None,
+    typer.Option("--csv", metavar="FILE", help="Write them as CSV, times UTC; - is stdout."),
+]
+Month = Annotated[
+    str | None,
+    typer.Option("--month", metavar="YYYY-MM", help="Only this calendar month (UTC)."),
+]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", "-n", metavar="N", min=1, help="At most the newest N rows."),

@@ -32,7 +32,7 @@ def backtest(options: RunOptions) -> int:
     if options.html is not None:
         check_target(options.html)  # better before the run than after it
     feed = open_data(options.files, options.symbols)
-    notebook = Notebook(equity=options.plot or options.html is not None)
+    notebook = Notebook(equity=options.plot, report=options.html is not None)
     session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
     with progress(options) as bar, prints_aside():
         outcome = run_backtest(
@@ -45,7 +45,7 @@ def backtest(options: RunOptions) -> int:
         )
     warnings = feed.warnings(session.engine.now, outcome.positions)
     warnings += [*run_warnings(session.engine), *filter(None, [notebook.unfilled()])]
-    result = drawn(_result(outcome, warnings, options), notebook.equity, options)
+    result = drawn(_result(outcome, warnings, options), outcome, options, config, spec.hash)
     return show(result, as_json=options.common.json)
 
 

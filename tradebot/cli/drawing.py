@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tradebot.app.backtest import BacktestResult
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result
-from tradebot.core.model.effects import EquityPoint
+from tradebot.config import Config
 from tradebot.disk import write_text
 
 
-def drawn(result: Result, equity: Sequence[EquityPoint], options: RunOptions) -> Result:
+def drawn(
+    result: Result, outcome: BacktestResult, options: RunOptions, config: Config, strategy_hash: str
+) -> Result:
     """Return the answer with the charts in it, and the page written, where they were asked for."""
     if options.html is not None:
-        result = _with_page(result, equity, options.html)
+        page = _page(result, outcome, config, strategy_hash)
+        result = _with_page(result, page, options.html)
     if options.plot and not options.common.json:
         from tradebot.cli.plot import plot
 
-        charts = plot(result.data["summary"], equity, result.data["trades"])
+        charts = plot(result.data["summary"], outcome.notebook.equity, result.data["trades"])
         result = replace(result, text=f"{result.text}\n\n{charts}")
     return result
 
 
-def _with_page(result: Result, equity: Sequence[EquityPoint], path: Path) -> Result:
-    from tradebot.reports.page import page
+def _page(result: Result, outcome: BacktestResult, config: Config, strategy_hash: str) -> str:
+    """Return the page of a backtest's report: the same as a journal's."""
+    from tradebot.app.backtest_report import backtest_report
+    from tradebot.app.report import made_line
+    from tradebot.reports.monthly.document import document
+    from tradebot.reports.monthly.page import empty_page, report_page
 
-    text = page(result.data["summary"], equity, result.data["trades"], result.warnings)
+    made = backtest_report(outcome, config, strategy_hash)
+    if made is None:
+        return empty_page(f"Backtest, {outcome.summary['strategy']}", result.warnings)
+    report, trades = made
+    digest = document(report)["hash"]
+    return report_page(report, trades, digest=digest, made=made_line(), warnings=result.warnings)
+
+
+def _with_page(result: Result, text: str, path: Path) -> Result:
     write_text(path, text)
     data = {**result.data, "html": str(path)}
     return replace(result, data=data, text=f"{result.text}\n\nwrote {path}")

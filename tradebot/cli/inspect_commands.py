@@ -39,6 +39,9 @@ EMPTY = {
     "orders": "No such orders.",
     "trades": "No completed trades.",
     "signals": "No signals.",
+    "fills": "No fills.",
+    "equity": "No curve.",
+    "funding": "No funding.",
     "runs": "No runs yet: start one with `tradebot paper`.",
 }
 
@@ -53,9 +56,14 @@ VERDICTS = ("approved", "refused", "exit", "held", "ignored")
 
 def inspect(options: InspectOptions) -> int:
     """Answer an inspection command; returns the exit code."""
+    if options.verdict not in (None, *VERDICTS):
+        raise UsageError(
+            f"there is no verdict {options.verdict!r}", hint=f"one of {', '.join(VERDICTS)}"
+        )
     config = read_config(options.common)
     with Reader(database(config)) as reader, exact():
-        result = ANSWERS[options.view](reader, options, config)
+        answer = ANSWERS[options.view] if options.csv is None else _csv
+        result = answer(reader, options, config)
     return show(result, as_json=options.common.json)
 
 
@@ -139,7 +147,7 @@ def _orders(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
     rows = reader.orders(run, options.open_only)
     rows = [row for row in rows if _symbol(options) in (None, row.symbol)]
-    rows = [row for row in rows if row.ts >= (options.since_ms or 0)]
+    rows = [row for row in rows if row.ts >= (options.since_ms or 0) and _in_month(options, row.ts)]
     rows = rows[-options.limit :] if options.limit else rows
     shown = [{**as_json(row, "ts"), "time": iso(row.ts)} for row in rows]
     people = [{**told, **_order(row)} for told, row in zip(shown, rows, strict=True)]
@@ -159,7 +167,9 @@ def _order(row: OrderRow) -> Row:
 
 def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:
     run = reader.resolve_run(options.run).id
-    rows = reader.trades(run, _symbol(options), options.since_ms, options.limit)
+    rows = reader.trades(run, _symbol(options), options.since_ms)
+    rows = [row for row in rows if _in_month(options, row.exit_time)]
+    rows = rows[-options.limit :] if options.limit else rows
     found = _rows("trades", [as_json(row, "ts") for row in rows], options, run)
     return replace(found, warnings=[*found.warnings, *_rest_words(reader.snapshot(run))])
 
@@ -171,32 +181,45 @@ def _rest_words(shown: Snapshot | None) -> Iterator[str]:
         yield f"{day}: the exchange's income for the trades is {more} than the ledger's"
 
 
-def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
-    if options.verdict not in (None, *VERDICTS):
-        raise UsageError(
-            f"there is no verdict {options.verdict!r}", hint=f"one of {', '.join(VERDICTS)}"
-        )
+def _other(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    """Show fills, equity or funding as the archive has them."""
+    from tradebot.cli.archive_rows import archived
+
     run = reader.resolve_run(options.run).id
-    if options.csv is not None:
-        return _signals_csv(reader, options, run)
-    rows = reader.signals(run, options.since_ms, _symbol(options), options.verdict, options.limit)
-    shown = [as_json(row) for row in rows]
-    people = [{**told, "why": row.why} for told, row in zip(shown, rows, strict=True)]
-    return _rows("signals", shown, options, run, people)
+    return _rows(options.view, list(archived(reader, run, options, _symbol(options))), options, run)
 
 
-def _signals_csv(reader: Reader, options: InspectOptions, run: str) -> Result:
-    """Write the signals with their hypothetical trades to a file; the answer says how many."""
-    from tradebot.cli.quality_commands import write_csv
-    from tradebot.reports.signal_quality import SIGNAL_COLUMNS, signal_rows
+def _in_month(options: InspectOptions, time: int) -> bool:
+    if options.month is None:
+        return True
+    from tradebot.reports.monthly.period import month_named
+
+    return month_named(options.month).holds(time)
+
+
+def _csv(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    """Write a table to a file; the answer says how many rows it has."""
+    from tradebot.cli.archive_rows import archived
+    from tradebot.reports.archive import TABLES, write_csv
 
     assert options.csv is not None
     if options.common.json and str(options.csv) == "-":
         raise UsageError("--csv - and --json both want stdout", hint="name a file for the CSV")
-    wanted = (options.since_ms, _symbol(options), options.verdict, options.limit)
-    count = write_csv(SIGNAL_COLUMNS, signal_rows(reader, run, *wanted), options.csv)
-    text = "" if str(options.csv) == "-" else f"{count} signals of {run} written to {options.csv}"
-    return Result("signals", {"run": run, "csv": str(options.csv), "count": count}, text=text)
+    run, view = reader.resolve_run(options.run).id, options.view
+    rows = archived(reader, run, options, _symbol(options))
+    count = write_csv(TABLES[view].columns, rows, options.csv)
+    text = "" if str(options.csv) == "-" else f"{count} {view} of {run} written to {options.csv}"
+    return Result(view, {"run": run, "csv": str(options.csv), "count": count}, text=text)
+
+
+def _signals(reader: Reader, options: InspectOptions, _: Config) -> Result:
+    run = reader.resolve_run(options.run).id
+    rows = reader.signals(run, options.since_ms, _symbol(options), options.verdict)
+    rows = [row for row in rows if _in_month(options, row.time)]
+    rows = rows[-options.limit :] if options.limit else rows
+    shown = [as_json(row) for row in rows]
+    people = [{**told, "why": row.why} for told, row in zip(shown, rows, strict=True)]
+    return _rows("signals", shown, options, run, people)
 
 
 def _symbol(options: InspectOptions) -> str | None:
@@ -404,6 +427,9 @@ ANSWERS: dict[str, Callable[[Reader, InspectOptions, Config], Result]] = {
     "orders": _orders,
     "trades": _trades,
     "signals": _signals,
+    "fills": _other,
+    "equity": _other,
+    "funding": _other,
     "runs": _runs,
     "risk": _risk,
 }

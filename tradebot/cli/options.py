@@ -93,13 +93,24 @@ class LiveOptions:
 
 @dataclass(frozen=True, slots=True)
 class InspectOptions:
-    """``status``, ``positions``, ``orders``, ``trades``, ``signals`` and ``runs``.
+    """``status``, ``positions``, ``orders``, ``trades``, ``signals``, ``runs`` and the other tables.
 
-    ``run`` None is the newest; ``limit`` the most rows (the newest), ``since_ms`` UTC milliseconds.
+    ``month`` is like 2025-05, ``csv`` a file to write the rows to (``-``: stdout). ``run`` None is the newest; ``limit`` the most rows (the newest), ``since_ms`` UTC milliseconds.
     """
 
     common: Common
-    view: Literal["status", "positions", "orders", "trades", "signals", "runs", "risk"]
+    view: Literal[
+        "status",
+        "positions",
+        "orders",
+        "trades",
+        "signals",
+        "fills",
+        "equity",
+        "funding",
+        "runs",
+        "risk",
+    ]
     run: str | None = None
     symbol: str | None = None
     since_ms: int | None = None
@@ -107,6 +118,7 @@ class InspectOptions:
     open_only: bool = False
     verdict: str | None = None
     csv: Path | None = None
+    month: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,27 @@ class QualityOptions:
     run: str | None = None
     every: bool = False
     html: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """``report``: ``month`` like 2025-05, or from ``first`` to ``last`` (UTC ms), or the ``last_ms``.
+
+    ``csv`` is a directory, ``benchmarks`` are ``FILE`` or ``FILE:NAME``; ``due`` writes what is missing.
+    """
+
+    common: Common
+    month: str | None = None
+    first: int | None = None
+    last: int | None = None
+    last_ms: int | None = None
+    mode: str | None = None
+    run: str | None = None
+    html: Path | None = None
+    csv: Path | None = None
+    benchmarks: tuple[str, ...] = ()
+    advice: bool = True
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from tradebot.core.model.documents import SummaryDocument, TradeDocument
 from tradebot.core.model.effects import EquityPoint
 from tradebot.core.model.times import iso, of_iso
-from tradebot.reports.page import Points, curves, thinned
+from tradebot.reports.charts import MOST_MARKS, Points, thinned
 
 PIPE_WIDTH = 100
 HEIGHTS = {"equity": 14, "drawdown": 8, "trades": 8}
@@ -45,6 +45,21 @@ def plot(
     return text if coloured else _plain(text)
 
 
+def curves(summary: SummaryDocument, equity: Sequence[EquityPoint]) -> tuple[Points, Points]:
+    """Return equity and drawdown (0 or less) over time, from the run's first moment to its last.
+
+    Points of both are (UTC ms, USDT); empty for a run without a moment.
+    """
+    if summary["from"] is None or summary["to"] is None:
+        return [], []
+    first, last = of_iso(summary["from"]), of_iso(summary["to"])
+    start, end = float(summary["start_equity"]), float(summary["equity"])
+    between = [(p.at, float(p.equity), -float(p.drawdown)) for p in equity if first < p.at < last]
+    points = [(first, start), *((at, value) for at, value, _ in between), (last, end)]
+    fall = min(0.0, end - max(value for _, value in points))
+    return points, [(first, 0.0), *((at, value) for at, _, value in between), (last, fall)]
+
+
 def _terminal_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
 
@@ -64,12 +79,21 @@ def _equity(points: Points, trades: Sequence[TradeDocument], columns: int) -> st
     figure = _canvas("Equity, USDT", "equity", columns)
     shown = thinned(points, 2 * columns)
     figure.plot([at for at, _ in shown], [value for _, value in shown], marker="braille")
+    many = len(trades) > MOST_MARKS  # so many would hide the curve: a rug below it
     for won, marker, color in ((True, "▲", "green"), (False, "▼", "red")):
         ends = sorted(of_iso(t["exit_time"]) for t in trades if (float(t["pnl"]) > 0) == won)
         if ends:
-            figure.scatter(ends, _levels(points, ends), marker=marker, color=color)
+            levels = [_rug(points, won)] * len(ends) if many else _levels(points, ends)
+            figure.scatter(ends, levels, marker=marker, color=color)
     _times(figure, points)
     return str(figure.build())
+
+
+def _rug(points: Points, won: bool) -> float:
+    """Return the level of the rug below a curve: wins above losses."""
+    values = [value for _, value in points]
+    room = (max(values) - min(values) or 1.0) / (HEIGHTS["equity"] - 5)
+    return min(values) - room * (1.0 if won else 2.0)
 
 
 def _drawdown(falls: Points, columns: int) -> str:
@@ -122,4 +146,4 @@ def _plain(text: str) -> str:
     return str(plotext.uncolorize(text))
 
 
-__all__ = ["plot"]
+__all__ = ["curves", "plot"]

@@ -1,14 +1,9 @@
-"""``quality``: how good the signals of a ghost run were; and ``signals --csv``."""
+"""``quality``: how good the signals of a ghost run were."""
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from tradebot.app.standing import database
 from tradebot.cli.options import QualityOptions
@@ -16,12 +11,10 @@ from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.core.ghost.quality import DIMENSIONS, Dimension
 from tradebot.core.model.errors import UsageError
-from tradebot.disk import replacing, write_text
+from tradebot.disk import write_text
 from tradebot.journal.reader import Reader
 from tradebot.reports.quality_documents import FiguresDocument, GroupDocument, QualityDocument
 from tradebot.reports.signal_quality import ghost_runs, quality_report
-
-Row = Mapping[str, Any]
 
 BAR = 20
 """Characters of a full bar of accuracy."""
@@ -194,28 +187,3 @@ def _columns(dimension: str) -> tuple[Any, ...]:
         Column("held", "lasted", right=True, rank=4),
     )
     return (*columns, Column("", "bar", rank=5)) if dimension in ("tier", "verdict") else columns
-
-
-# -- files ------------------------------------------------------------------------------------------
-
-
-def write_csv(columns: Sequence[str], rows: Iterable[Row], target: Path) -> int:
-    """Write rows as CSV, unknown cells empty, and return how many; ``-`` is the standard output."""
-    count = 0
-    with written(target) as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(row)
-            count += 1
-    return count
-
-
-@contextmanager
-def written(target: Path) -> Iterator[TextIO]:
-    """Open a file for text, or the standard output for ``-``; it is there whole or not at all."""
-    if str(target) == "-":
-        yield sys.stdout
-        return
-    with replacing(target) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        yield file

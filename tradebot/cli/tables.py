@@ -262,6 +262,35 @@ ORDERS = (
     Column("reason", "reason", words=True, rank=4),
 )
 
+FILLS = (
+    Column("time", "time", moment),
+    Column("symbol", "symbol"),
+    Column("side", "side"),
+    Column("qty", "qty", right=True),
+    Column("price", "price", price, right=True),
+    Column("fee", "fee", figure, right=True),
+    Column("position", "position", right=True, rank=1),
+    Column("realised", "realised", signed, right=True, tinted=True),
+    Column("order", "order_id", rank=2),
+)
+
+EQUITY = (
+    Column("time", "ts", moment),
+    Column("equity", "equity", usd, right=True),
+    Column("cash", "cash", usd, right=True),
+    Column("drawdown", "drawdown", usd, right=True),
+    Column("why", "why"),
+)
+
+FUNDING = (
+    Column("time", "ts", moment),
+    Column("symbol", "symbol"),
+    Column("amount", "amount", signed, right=True, tinted=True),
+    Column("rate", "rate", right=True),
+    Column("mark", "mark", price, right=True),
+    Column("qty", "qty", right=True),
+)
+
 RUNS = (
     Column("run", "id"),
     Column("state", "state"),

@@ -40,6 +40,7 @@ from tradebot.config.values import (
     symbols,
     whole,
     word,
+    words,
 )
 from tradebot.core.model.money import plain
 from tradebot.core.risk import ceilings
@@ -62,6 +63,7 @@ SKEW_MS = whole(1, 60_000)
 Flag = Annotated[bool, BeforeValidator(flag)]
 Word = Annotated[str, BeforeValidator(word)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(symbols)]
+Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Hours = Annotated[tuple[int, ...], BeforeValidator(hours)]
 Money = Annotated[Decimal, BeforeValidator(MONEY)]
 Percent = Annotated[Decimal, BeforeValidator(PERCENT)]
@@ -269,6 +271,12 @@ class Alerts(Section):
     """``[alerts]``: no keys yet."""
 
 
+class ReportChoice(Section):
+    """``[report]``: files of daily values that every report is compared with, each ``FILE`` or ``FILE:NAME``."""
+
+    benchmarks: Words = ()
+
+
 class Log(Section):
     """``[log]``: how much is said, and for how many days the event log is kept."""
 
@@ -292,6 +300,7 @@ class Config(Section):
     exchange: Exchange = Exchange()
     live: Live = Live()
     alerts: Alerts = Alerts()
+    report: ReportChoice = ReportChoice()
     log: Log = Log()
 
     _file: Path | None = PrivateAttr(default=None)
@@ -360,7 +369,7 @@ class Config(Section):
 
     def canonical_json(self) -> str:
         """Return the configuration as one line of JSON, decimals as strings, without any path."""
-        tables = {k: v for k, v in self.document().items() if k != "data"}
+        tables = {k: v for k, v in self.document().items() if k not in ("data", "report")}
         name = tables["strategy"]["name"]
         tables["strategy"]["name"] = name.replace("\\", "/").rpartition("/")[2]
         return json.dumps(tables, sort_keys=True, separators=(",", ":"), default=plain)

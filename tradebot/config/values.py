@@ -193,6 +193,11 @@ def symbol(value: object) -> str:
     raise ValueError(f"unknown symbol {shown(value)}; {asked}known: {', '.join(SYMBOLS)}")
 
 
+def words(value: object) -> tuple[str, ...]:
+    """Parse a list of texts, in its order."""
+    return tuple(word(item) for item in _items(value))
+
+
 def hours(value: object) -> tuple[int, ...]:
     """Parse a list of UTC hours, 0 to 23; sorted, each once."""
     parse = whole(0, 23)

@@ -387,6 +387,13 @@ class Reader:
         except _UNFIT as error:
             raise damaged(f"a row ({cls.__name__})", error) from error
 
+    def select(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a question of this package's own, as they are stored."""
+        with faults(self.path):
+            cursor = self._db.cursor()
+            cursor.row_factory = None
+            yield from cursor.execute(sql, values)
+
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with faults(self.path):
             return [dict(row) for row in self._db.execute(sql, values)]

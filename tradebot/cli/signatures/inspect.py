@@ -43,6 +43,8 @@ def orders(
     symbol: arg.Symbol = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only orders that still live.")] = False,
     since: arg.Since = None,
+    month: arg.Month = None,
+    csv: arg.Csv = None,
     limit: arg.Limit = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
@@ -51,7 +53,12 @@ def orders(
     """Show orders and what became of them."""
     common = Common(config, data_dir, as_json)
     _inspect(
-        InspectOptions(common, "orders", run, symbol, parse_time(since), limit, open_only=open_only)
+        InspectOptions(
+            *(common, "orders", run, symbol, parse_time(since), limit),
+            open_only=open_only,
+            csv=csv,
+            month=month,
+        )
     )
 
 
@@ -59,6 +66,8 @@ def trades(
     run: arg.Run = None,
     symbol: arg.Symbol = None,
     since: arg.Since = None,
+    month: arg.Month = None,
+    csv: arg.Csv = None,
     limit: arg.Limit = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
@@ -66,7 +75,59 @@ def trades(
 ) -> None:
     """Show completed trades."""
     common = Common(config, data_dir, as_json)
-    _inspect(InspectOptions(common, "trades", run, symbol, parse_time(since), limit))
+    since_ms = parse_time(since)
+    _inspect(InspectOptions(common, "trades", run, symbol, since_ms, limit, csv=csv, month=month))
+
+
+def fills(
+    run: arg.Run = None,
+    symbol: arg.Symbol = None,
+    since: arg.Since = None,
+    month: arg.Month = None,
+    csv: arg.Csv = None,
+    limit: arg.Limit = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show fills: what was bought and sold, at what price and fee."""
+    common = Common(config, data_dir, as_json)
+    since_ms = parse_time(since)
+    _inspect(InspectOptions(common, "fills", run, symbol, since_ms, limit, csv=csv, month=month))
+
+
+def equity(
+    run: arg.Run = None,
+    symbol: arg.Symbol = None,
+    since: arg.Since = None,
+    month: arg.Month = None,
+    csv: arg.Csv = None,
+    limit: arg.Limit = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show the equity curve."""
+    common = Common(config, data_dir, as_json)
+    since_ms = parse_time(since)
+    _inspect(InspectOptions(common, "equity", run, symbol, since_ms, limit, csv=csv, month=month))
+
+
+def funding(
+    run: arg.Run = None,
+    symbol: arg.Symbol = None,
+    since: arg.Since = None,
+    month: arg.Month = None,
+    csv: arg.Csv = None,
+    limit: arg.Limit = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show funding that was received and paid."""
+    common = Common(config, data_dir, as_json)
+    since_ms = parse_time(since)
+    _inspect(InspectOptions(common, "funding", run, symbol, since_ms, limit, csv=csv, month=month))
 
 
 def signals(
@@ -76,13 +137,9 @@ def signals(
         str | None,
         typer.Option("--verdict", metavar="WORD", help="Only approved, refused, exit, held ..."),
     ] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(
-            "--csv", metavar="FILE", help="Write them as CSV, with outcomes; - is stdout."
-        ),
-    ] = None,
+    csv: arg.Csv = None,
     since: arg.Since = None,
+    month: arg.Month = None,
     limit: arg.Limit = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
@@ -92,7 +149,12 @@ def signals(
     common = Common(config, data_dir, as_json)
     since_ms = parse_time(since)
     _inspect(
-        InspectOptions(common, "signals", run, symbol, since_ms, limit, verdict=verdict, csv=csv)
+        InspectOptions(
+            *(common, "signals", run, symbol, since_ms, limit),
+            verdict=verdict,
+            csv=csv,
+            month=month,
+        )
     )
 
 

@@ -1,0 +1,124 @@
+"""The same figures by others: empyrical-reloaded and scipy, which nothing here needs at run time."""
+
+from __future__ import annotations
+
+import math
+import random
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tradebot.reports.monthly.comparison import correlation, fit, student_975
+from tradebot.reports.monthly.ratios import (
+    calmar,
+    deviation,
+    drawdown,
+    growth,
+    sharpe,
+    skew,
+    sortino,
+    ulcer,
+    volatility,
+)
+from tradebot.reports.signal_quality import bootstrap
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    empyrical = pytest.importorskip("empyrical")
+    stats = pytest.importorskip("scipy.stats")
+    import numpy
+
+EXACT = 1e-9
+
+
+def returns(days: int, seed: int) -> list[float]:
+    draw = random.Random(seed)
+    return [draw.gauss(-0.0004, 0.012) * (1 + 3 * (draw.random() < 0.05)) for _ in range(days)]
+
+
+MONTHS = [
+    pytest.param(61, 365, id="May and June, a year's"),
+    pytest.param(31, 1, id="May, a day's"),
+    pytest.param(30, 1, id="June, a day's"),
+]
+
+
+@pytest.mark.parametrize(("days", "annual"), MONTHS)
+@pytest.mark.parametrize("seed", range(4))
+def test_ratios_are_empyrical_s(days: int, annual: int, seed: int) -> None:
+    ours = returns(days, seed)
+    theirs = numpy.array(ours)
+    pairs: list[tuple[Callable[..., Any], Callable[..., Any]]] = [
+        (sharpe, empyrical.sharpe_ratio),
+        (sortino, empyrical.sortino_ratio),
+        (volatility, empyrical.annual_volatility),
+        (calmar, empyrical.calmar_ratio),
+    ]
+    for own, other in pairs:
+        assert own(ours, annual) == pytest.approx(other(theirs, annualization=annual), rel=EXACT)
+    assert drawdown(ours) == pytest.approx(empyrical.max_drawdown(theirs), rel=EXACT)
+    assert growth(ours) == pytest.approx(empyrical.cum_returns_final(theirs), rel=EXACT)
+    assert skew(ours) == pytest.approx(float(stats.skew(theirs)), rel=EXACT)
+    assert deviation(ours) == pytest.approx(float(numpy.std(theirs, ddof=1)), rel=EXACT)
+
+
+@pytest.mark.parametrize("n", [60, 90, 500])
+def test_the_line_is_scipy_s(n: int) -> None:
+    x, noise = returns(n, 1), returns(n, 2)
+    y = [0.0003 + 0.4 * a + b for a, b in zip(x, noise, strict=True)]
+    ours, theirs = fit(x, y), stats.linregress(x, y)
+    assert ours is not None
+    assert ours.slope == pytest.approx(theirs.slope, rel=EXACT)
+    assert ours.intercept == pytest.approx(theirs.intercept, rel=EXACT)
+    assert ours.slope_error == pytest.approx(theirs.stderr, rel=EXACT)
+    assert ours.intercept_error == pytest.approx(theirs.intercept_stderr, rel=EXACT)
+    assert correlation(x, y) == pytest.approx(theirs.rvalue, rel=EXACT)
+    t = float(stats.t.ppf(0.975, n - 2))
+    assert ours.slope_high - ours.slope == pytest.approx(t * theirs.stderr, rel=1e-6)
+
+
+def test_student_s_quantile() -> None:
+    for freedom in (20, 58, 100, 1000):
+        assert student_975(freedom) == pytest.approx(float(stats.t.ppf(0.975, freedom)), rel=2e-6)
+
+
+def test_the_bootstrap_is_scipy_s_within_its_error() -> None:
+    values = [x * 1000 for x in returns(200, 5)]
+    low, high, count = bootstrap(values)
+    theirs = stats.bootstrap(
+        (numpy.array(values),),
+        numpy.mean,
+        n_resamples=10_000,
+        method="percentile",
+        rng=numpy.random.default_rng(1),
+    )
+    # the error of a 2.5 % quantile of `count` draws, by the density of the normal there
+    spread = float(theirs.standard_error)
+    error = 4 * spread * math.sqrt(0.025 * 0.975 / count) / 0.0584
+    assert low == pytest.approx(float(theirs.confidence_interval.low), abs=error)
+    assert high == pytest.approx(float(theirs.confidence_interval.high), abs=error)
+
+
+def test_what_is_not_defined_is_none() -> None:
+    assert sharpe([]) is None
+    assert sharpe([0.01]) is None
+    assert sharpe([0.01, 0.01]) is None
+    assert sortino([0.01, 0.02]) is None
+    assert calmar([0.01, 0.02]) is None
+    assert calmar([0.5, -1.0]) is None
+    assert skew([0.1, 0.2]) is None
+    assert skew([0.1, 0.1, 0.1]) is None
+    assert ulcer([]) is None
+    assert drawdown([]) is None
+    assert fit([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None
+    assert fit([1.0, 2.0], [1.0, 2.0]) is None
+    assert correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None
+    assert correlation([1.0], [1.0]) is None
+
+
+def test_the_ulcer_index_by_hand() -> None:
+    """Peaks 1, falls of 10 and 19 %, then a new peak: the root of the mean of 0.01, 0.0361 and 0."""
+    values = [-0.10, -0.10, 0.50]
+    assert ulcer(values) == pytest.approx(math.sqrt((0.01 + 0.0361 + 0.0) / 3))

@@ -1,0 +1,312 @@
+"""From a journal's rows to a report: one pure function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from tradebot.core.ghost.quality import SMALL, wilson
+from tradebot.core.model.money import ZERO, exact
+from tradebot.core.model.values import DAY_MS
+from tradebot.reports.monthly.bridge import Bridge, bridge_of, closed_in
+from tradebot.reports.monthly.comparison import Benchmark, compare
+from tradebot.reports.monthly.curve import (
+    Day,
+    Knot,
+    days_of,
+    deepest,
+    gaps,
+    linked,
+    spells,
+    within,
+)
+from tradebot.reports.monthly.groups import ClosedTrade, groups_of
+from tradebot.reports.monthly.held import benchmarks_of
+from tradebot.reports.monthly.period import Period, month_of
+from tradebot.reports.monthly.ratios import ratios_of
+from tradebot.reports.monthly.record import RunHistory
+from tradebot.reports.monthly.usage import limit_uses, refusal_counts, time_in_market
+from tradebot.reports.monthly.value import (
+    Bin,
+    FillCosts,
+    MonthResult,
+    Report,
+    ReportedRun,
+    RiskFigures,
+    Summary,
+    TradeMark,
+)
+from tradebot.reports.signal_quality import bootstrap
+
+DEEPEST = 5
+"""Drawdowns a report lists."""
+
+BINS = tuple(x / 2 for x in range(-6, 7))
+"""Edges of the histogram of results, in R."""
+
+
+def report_of(
+    records: Sequence[RunHistory],
+    period: Period,
+    benchmarks: Sequence[Benchmark] = (),
+    notes: Sequence[str] = (),
+) -> Report:
+    """Return the report on runs that follow one another, over a period.
+
+    ``records`` are those with anything in it or before it, the oldest first; at least one. ``benchmarks`` come from
+    outside; what was traded, held, is always among them.
+    """
+    with exact():
+        return _report(records, period, benchmarks, notes)
+
+
+def _report(
+    records: Sequence[RunHistory],
+    period: Period,
+    benchmarks: Sequence[Benchmark],
+    notes: Sequence[str],
+) -> Report:
+    inside = [r for r in records if r.points and r.first < period.last and r.last >= period.first]
+    chosen = inside or records[-1:]
+    knots = linked(records)
+    part = within(knots, period)
+    trades = list(traded(chosen, period))
+    days = days_of(knots, period, [trade.row.exit_time for trade in trades])
+    bridge = bridge_of(chosen, period)
+    newest = chosen[-1]
+    begun = max(period.first, part[0].at) if part else period.first
+    ended = min(period.last, part[-1].at) if part else period.first
+    partial = begun > period.first or _short(ended, period)
+    curve = [(knot.at, knot.growth) for knot in part]
+    compared = [*benchmarks_of(chosen, period, ended), *benchmarks]
+    return Report(
+        title=_title(newest, period, partial, begun, ended),
+        mode=newest.mode,
+        venue=newest.venue,
+        market=newest.market,
+        first=period.first,
+        last=period.last,
+        begun=begun,
+        ended=ended,
+        partial=partial,
+        runs=[_reported(record, period) for record in chosen],
+        head=_head(trades, bridge, part),
+        bridge=bridge,
+        risk=_risk(chosen, period, trades, days, part),
+        groups=groups_of(trades),
+        drawdowns=sorted(spells(part), key=lambda s: (-s.depth_pct, s.peak))[:DEEPEST],
+        days=days,
+        months=_months(knots, period),
+        marks=[_mark(trade) for trade in trades],
+        r_multiples=_histogram([trade.r for trade in trades]),
+        fill_costs=_fill_costs(trades),
+        benchmarks=[compare(benchmark, curve, period.last) for benchmark in compared],
+        curve=[(knot.at, float(knot.equity)) for knot in part],
+        falls=_falls(part),
+        notes=(*notes, *_notes(bridge, part, trades)),
+    )
+
+
+def _short(ended: int, period: Period) -> bool:
+    """Whether the curve ends before the period: by more than the hour in which it is noted last."""
+    return ended < period.last - 3_600_000
+
+
+def _title(newest: RunHistory, period: Period, partial: bool, begun: int, ended: int) -> str:
+    words = f"{newest.mode.capitalize()}, {period.name}"
+    if not partial:
+        return words
+    return f"{words} (partial: {Period(begun, ended).name})"
+
+
+def traded(records: Sequence[RunHistory], period: Period) -> Iterator[ClosedTrade]:
+    """Yield the trades that closed in a period, in order, with strategy and tier."""
+    for record in records:
+        tiers = {signal.id: signal.tier for signal in record.signals}
+        name = f"{record.strategy} {record.strategy_hash[:6]}".strip()
+        for row in closed_in(record, period):
+            yield ClosedTrade(row, name, tiers.get(row.signal, "-"))
+
+
+def _reported(record: RunHistory, period: Period) -> ReportedRun:
+    own = bridge_of([record], period)
+    return ReportedRun(
+        run=record.run,
+        strategy=record.strategy,
+        strategy_hash=record.strategy_hash,
+        market=record.market,
+        first=max(record.first, period.first),
+        last=min(record.last, period.last),
+        start_equity=own.start_equity,
+        end_equity=own.end_equity,
+        net=own.net,
+        trades=len(closed_in(record, period)),
+    )
+
+
+def _head(trades: Sequence[ClosedTrade], bridge: Bridge, part: Sequence[Knot]) -> Summary:
+    results = [float(trade.row.pnl) for trade in trades]
+    wins, losses = [x for x in results if x > 0], [x for x in results if x < 0]
+    low, high, method = _interval(results)
+    win_low, win_high = wilson(len(wins), len(results))
+    win, loss = _mean(wins), _mean(losses)
+    worst = max(spells(part), key=lambda spell: spell.depth_pct, default=None)
+    growth = part[-1].growth / part[0].growth - 1 if part and part[0].growth else None
+    return Summary(
+        net=bridge.net,
+        return_pct=None if growth is None else 100.0 * growth,
+        drawdown=deepest(part),
+        drawdown_pct=0.0 if worst is None else worst.depth_pct,
+        drawdown_days=0.0 if worst is None else worst.days,
+        trades=len(trades),
+        small=len(trades) < SMALL,
+        expectancy=_mean(results),
+        expectancy_low=low,
+        expectancy_high=high,
+        expectancy_method=method,
+        win_rate_pct=100.0 * len(wins) / len(results) if results else None,
+        win_rate_low_pct=win_low,
+        win_rate_high_pct=win_high,
+        average_win=win,
+        average_loss=loss,
+        payoff_ratio=None if win is None or loss is None else win / -loss,
+        profit_factor=sum(wins) / -sum(losses) if losses else None,
+        sentence=sentence(bridge, len(trades)),
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _interval(results: Sequence[float]) -> tuple[float | None, float | None, str]:
+    if len(results) < 2:
+        return None, None, "none"
+    low, high, count = bootstrap(results)
+    return low, high, f"95 %, bootstrap of trades, {count} resamples"
+
+
+def sentence(bridge: Bridge, trades: int) -> str:
+    """Return the result in one sentence."""
+    gross, costs, net = bridge.gross, bridge.costs, bridge.net
+    if not trades:
+        return "No trade was closed." if not net else "No trade was closed; what is open has moved."
+    if costs <= 0:
+        return f"Costs were nil or less: {_usd(-costs)} came in on top of the gross result."
+    if not gross:
+        return f"The trades came to nothing before costs, and costs were {_usd(costs)}."
+    times = abs(float(costs) / float(gross))
+    if gross > 0 and net > 0:
+        return f"Costs took {100 * times:.0f} % of the gross result of {_usd(gross)}."
+    if gross > 0:
+        return f"Costs were {times:.1f} times the gross result: {_usd(gross)} earned, {_usd(costs)} paid."
+    if times >= 1:
+        return f"Costs were {times:.1f} times the gross result, which was a loss itself ({_usd(gross)})."
+    return f"The trades lost {_usd(-gross)} before costs of {_usd(costs)}."
+
+
+def _usd(value: Decimal) -> str:
+    return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
+
+
+def _risk(
+    records: Sequence[RunHistory],
+    period: Period,
+    trades: Sequence[ClosedTrade],
+    days: Sequence[Day],
+    part: Sequence[Knot],
+) -> RiskFigures:
+    moved = sum((t.row.qty * (t.row.entry_price + t.row.exit_price) for t in trades), ZERO)
+    average = sum(float(knot.equity) for knot in part) / len(part) if part else 0.0
+    halts = Counter(
+        halt.reason
+        for record in records
+        for halt in record.halts
+        if halt.event == "halted" and period.holds(halt.at)
+    )
+    return RiskFigures(
+        ratios=ratios_of([day.growth for day in days]),
+        time_in_market_pct=time_in_market(trades, part),
+        turnover=float(moved) / average if average > 0 else None,
+        traded=moved,
+        limits=limit_uses(records[-1].caps or {}, trades, days),
+        halts=dict(sorted(halts.items())),
+        refusals=refusal_counts(
+            [s for record in records for s in record.signals if period.holds(s.at)]
+        ),
+    )
+
+
+def _months(knots: Sequence[Knot], period: Period) -> list[MonthResult]:
+    """Return every month up to the period's last with anything on the curve."""
+    if not knots:
+        return []
+    rows, month = [], month_of(knots[0].at)
+    while month.first < min(period.last, knots[-1].at + 1):
+        part = within(knots, month)
+        if part and (part[-1].at > month.first or len(part) > 1):
+            code = month.code
+            growth = part[-1].growth / part[0].growth - 1 if part[0].growth else 0.0
+            net = part[-1].pnl - part[0].pnl
+            rows.append(MonthResult(int(code[:4]), int(code[5:]), net, 100.0 * growth))
+        month = month_of(month.last)
+    return rows
+
+
+def _mark(trade: ClosedTrade) -> TradeMark:
+    row = trade.row
+    words = f"{row.symbol} {row.side} {float(row.pnl):+,.2f} ({row.exit_reason})"
+    return TradeMark(row.exit_time, row.pnl, row.mae, row.mfe, trade.r, words)
+
+
+def _histogram(values: Sequence[float | None]) -> list[Bin]:
+    known = [value for value in values if value is not None]
+    if not known:
+        return []
+    edges = (None, *BINS, None)
+    counts = [0] * (len(edges) - 1)
+    for value in known:
+        counts[sum(1 for edge in BINS if value >= edge)] += 1
+    return [Bin(edges[i], edges[i + 1], count) for i, count in enumerate(counts)]
+
+
+def _fill_costs(trades: Sequence[ClosedTrade]) -> FillCosts:
+    """Return what fills cost against their decisions, each trade's in basis points of what it traded."""
+    costs = sorted(
+        -float(t.row.slippage) / float(t.row.qty * (t.row.entry_price + t.row.exit_price)) * 1e4
+        for t in trades
+        if t.row.slippage is not None and t.row.qty
+    )
+    if not costs:
+        return FillCosts(0, None, None, None)
+    n = len(costs)
+    return FillCosts(n, costs[(n - 1) // 2], costs[min(n - 1, -(-n * 9 // 10) - 1)], costs[-1])
+
+
+def _falls(part: Sequence[Knot]) -> list[tuple[int, float]]:
+    """Return how far the summed result is below its peak, USDT, 0 or less."""
+    rows, peak = [], None
+    for knot in part:
+        peak = knot.pnl if peak is None or knot.pnl > peak else peak
+        rows.append((knot.at, float(knot.pnl - peak)))
+    return rows
+
+
+def _notes(bridge: Bridge, part: Sequence[Knot], trades: Sequence[ClosedTrade]) -> Iterator[str]:
+    if bridge.unpriced:
+        yield (
+            f"Of {bridge.unpriced} of {len(trades)} trades it is not known at what price they were decided:"
+            " their slippage is in the gross result."
+        )
+    for first, last, pnl in gaps(part):
+        hours = (last - first) / (DAY_MS / 24)
+        yield (
+            f"The engine was off for {hours:.1f} hours up to {Period(last, last).name.split(' to ')[0]}:"
+            f" {float(pnl):+,.2f} USDT of that time are in the result, and in no return."
+        )
+    if bridge.restarts:
+        yield f"Runs began with {float(bridge.restarts):+,.2f} USDT against what the ones before had ended with."
+
+
+__all__ = ["report_of", "sentence", "traded"]

@@ -1,0 +1,98 @@
+"""What a report is made of: the rows of runs that may be told as one story. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from tradebot.core.model.money import ZERO
+from tradebot.journal.view import TradeRow
+
+
+class Point(NamedTuple):
+    """A point of the equity curve: when (UTC ms), USDT, and why it was noted (as the journal has it)."""
+
+    at: int
+    equity: Decimal
+    why: str
+
+
+class Flow(NamedTuple):
+    """Money that came in (positive) or went out and is no result: when it was booked (UTC ms), USDT."""
+
+    at: int
+    amount: Decimal
+
+
+class Costs(NamedTuple):
+    """A trade's fees by how its fills were made (USDT)."""
+
+    maker: Decimal
+    taker: Decimal
+
+
+class Judgement(NamedTuple):
+    """A signal: when (UTC ms), its id, tier of confidence, verdict, why it was refused, what came of it (USDT)."""
+
+    at: int
+    id: int
+    tier: str
+    verdict: str
+    refusals: tuple[str, ...]
+    outcome: Decimal | None
+
+
+class Halting(NamedTuple):
+    """A halt or a resume: when (UTC ms), ``halted`` or ``resumed``, its reason."""
+
+    at: int
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """A run's rows. ``points`` in order; ``maker`` is the share of maker fees by trade id (USDT), none for the rest.
+
+    ``other`` are cash lines that are neither trade nor transfer. ``caps`` are the limits it ran under, by rule. ``prices`` (USDT) and funding
+    ``rates`` (above 0: longs paid) by symbol, each with its moment (UTC ms), in no order.
+    """
+
+    run: str
+    mode: str
+    venue: str
+    market: str
+    strategy: str
+    strategy_hash: str
+    start_equity: Decimal
+    points: Sequence[Point]
+    trades: Sequence[TradeRow]
+    flows: Sequence[Flow] = ()
+    other: Sequence[Flow] = ()
+    maker: Mapping[int, Decimal] | None = None
+    signals: Sequence[Judgement] = ()
+    halts: Sequence[Halting] = ()
+    caps: Mapping[str, Decimal] | None = None
+    prices: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    rates: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    taker_fee: Decimal = ZERO
+
+    @property
+    def first(self) -> int:
+        """The run's first moment (UTC ms), 0 for one that never began."""
+        return self.points[0].at if self.points else 0
+
+    @property
+    def last(self) -> int:
+        """The run's last moment that is on the curve (UTC ms)."""
+        return self.points[-1].at if self.points else 0
+
+    def costs(self, trade: TradeRow) -> Costs:
+        """Return a trade's fees, maker and taker; their sum is exact."""
+        maker = (self.maker or {}).get(trade.id, ZERO)
+        return Costs(maker, trade.fees - maker)
+
+
+__all__ = ["Costs", "Flow", "Halting", "Judgement", "Point", "RunHistory"]
