@@ -6,6 +6,7 @@ still, says why, and goes on after a resume.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -16,6 +17,15 @@ from kits.disaster_kit import QUIET, XRP, Scene, scene
 from tradebot.guard.lock import lock_owner
 
 pytestmark = pytest.mark.slow
+
+
+def imported(it: Scene) -> bool:
+    """Whether the journal has been told, once, what was closed while no engine ran."""
+    with sqlite3.connect(it.bot.data_dir / "tradebot.db") as db:
+        bodies = [str(row) for row in db.execute("SELECT body FROM audit WHERE kind = 'Notify'")]
+    closes = [body for body in bodies if "XRP/USDT short 40 at market" in body]
+    ends = [body for body in bodies if "nothing was left" in body]
+    return len(closes) == 1 and len(ends) == 1
 
 
 class Supervisor(threading.Thread):
@@ -58,5 +68,7 @@ def test_what_is_started_again_stands_still(tmp_path: Path) -> None:
             it.bot("resume", "--reason", "it is flat", code=None)
             it.bot.until(lambda: len(it.requests()) > before)
             it.bot.until(lambda: not it.bot.status()["halts"])
+            assert "proved by two reads" in it.bot.status()["close_all"]["state"]
+            assert imported(it)
         finally:
             supervisor.rests.set()

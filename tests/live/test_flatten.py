@@ -6,18 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kits.wire_kit import Line, connected
 
-from tradebot.app.flatten import ARRIVED_S, Flattening
+from tradebot.app.flatten import ARRIVED_S, Flattening, Named
 from tradebot.broker.account_view import AccountHoldings
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import LeftoverError
 from tradebot.core.model.values import OrderStatus, Side
+from tradebot.guard.diary import Diary, read_diary
 from tradebot.venue.own import state
 from tradebot.venue.settings import AccountScript, ScriptedPosition
+from tradebot.wire.endpoints import Endpoint, Params
+from tradebot.wire.reply import Reply
 
 D = Decimal
 ORDER, POSITIONS = "/fapi/v1/order", "/fapi/v3/positionRisk"
@@ -133,3 +137,62 @@ async def test_a_key_that_is_refused_is_said_at_once_and_costs_no_budget() -> No
         with pytest.raises(LeftoverError, match="-2015"):
             await Flattening(line.wire, lambda _: None).run(60)
         assert len(line.asked("GET", POSITIONS)) == 1
+
+
+NAMED = Named("BTC/USDT", "tbabcdef-0a1b2c3d-7e")
+
+
+async def test_an_order_of_unknown_fate_is_asked_for_by_its_name() -> None:
+    """What the exchange never had is over; where nobody can say, nothing is proved and it is named."""
+    async with passing(AccountScript(margin_type="isolated")) as line:
+        done = await Flattening(line.wire, lambda _: None, unknown=[NAMED]).run(5)
+        assert (done.left, done.looked_up) == ([], 1)
+        assert line.asked("GET", ORDER)[-1]["params"]["origClientOrderId"] == NAMED.order_id
+        line.venue.faults.set([{"do": "error", "code": -1000, "method": "GET", "path": ORDER}])
+        doubted = await Flattening(line.wire, lambda _: None, unknown=[NAMED]).run(5)
+        assert [row["what"] for row in doubted.left] == ["order of unknown fate"]
+        assert doubted.reads == ()
+
+
+async def test_the_proof_waits_for_what_others_sent() -> None:
+    """Another process was ended a second ago: what it gave to the system may still arrive."""
+    async with passing(AccountScript(margin_type="isolated")) as line:
+        begun = line.wire.clock.monotonic()
+        closing = Flattening(
+            line.wire, lambda _: None, quiet_s=lambda: line.wire.clock.monotonic() - begun - 2
+        )
+        assert (await closing.run(5)).left == []
+        reads = [row["at"] for row in line.asked("GET", POSITIONS)]
+        assert reads[-1] - reads[0] >= (ARRIVED_S + 2) * 1000
+
+
+@pytest.mark.parametrize("code", [-4005, -1021, -1008])
+async def test_a_refusal_is_met_by_its_cause(code: int) -> None:
+    """Too large is halved at once, a clock that is off is compared, what is throttled is tried again."""
+    once = {"do": "error", "code": code, "method": "POST", "path": ORDER, "times": 1}
+    async with passing(HELD, [once]) as line:
+        assert (await Flattening(line.wire, lambda _: None).run(60)).left == []
+        asked = [row["params"] for row in line.asked("POST", ORDER)]
+        halved = ["0.01", "0.005", "0.005"] if code == -4005 else ["0.01", "0.01"]
+        assert [row["quantity"] for row in asked] == halved
+        assert len({row["newClientOrderId"] for row in asked}) == len(asked)
+        assert not state(line.venue)["positions"]
+
+
+async def test_every_request_is_on_record_before_it_leaves(tmp_path: Path) -> None:
+    diary = Diary([tmp_path])
+    async with passing(HELD) as line:
+        seen: dict[str, list[str]] = {}
+        ask = line.wire.ask
+
+        async def asked(endpoint: Endpoint, params: Params, *words: Any) -> Reply:
+            steps = [
+                step.more["params"] for step in read_diary([tmp_path]) if "params" in step.more
+            ]
+            seen[str(params.get("newClientOrderId", endpoint.path))] = [str(row) for row in steps]
+            return await ask(endpoint, params, *words)
+
+        line.wire.ask = asked  # type: ignore[method-assign, assignment]
+        assert (await Flattening(line.wire, lambda _: None, diary).run(60)).left == []
+        (name,) = [name for name in seen if name.startswith("closeall-")]
+        assert name in seen[name][-1]

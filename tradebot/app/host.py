@@ -18,6 +18,7 @@ from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
     changed_keys,
+    import_diary,
     import_side,
     last_bar,
     last_nonces,
@@ -143,7 +144,7 @@ class PaperHost:
 
     @property
     def hung(self) -> float:
-        """Seconds for which the engine has made no progress, where that is too long; else 0."""
+        """Seconds without progress, where that is too long; else 0."""
         return self._heartbeat.hung
 
     @property
@@ -220,30 +221,16 @@ async def opened(
             beats = heartbeat or Heartbeat(clock=setup.clock)
             born = setup.clock.wall_ms()
             if account is not None:
+                from tradebot.app.standstill import stand_still
+
                 run = "" if previous[0] is None else previous[0].id
-                await _stand_still(setup, account, journal, run, beats, stopping)
+                latches = setup.latches(setup.modes[0])
+                still = stand_still(account, latches, run, setup.said, setup.clock)
+                await still.wait_for_resume(data_dir, journal, beats.beat, stopping)
             async with account or nullcontext():
                 runner, cursor = await _runner(setup, journal, path, data_dir, previous, beats)
                 runner.born = born
                 yield runner, cursor
-
-
-async def _stand_still(
-    setup: Setup,
-    account: TradedAccount,
-    journal: Journal,
-    run: str,
-    beats: Heartbeat,
-    stopping: Callable[[], str],
-) -> None:
-    """Put the hold of the HALT files on the account's wire, and connect to nothing while a close-all stands."""
-    from tradebot.app.standstill import Standstill
-
-    latches, said = setup.latches(setup.modes[0]), setup.said or (lambda _: None)
-    environment = account.access.environment
-    still = Standstill(account.wire, latches, environment, said, setup.clock)
-    account.standstill, still.run, account.wire.hold = still, run, still.hold
-    await still.wait_for_resume(setup.config.data_dir(), journal, beats.beat, stopping)
 
 
 @dataclass(slots=True)
@@ -349,6 +336,10 @@ async def _begin(
             start.words.append(
                 f"{count} protective order(s) that had left unrecorded are in the journal"
             )
+    if setup.account is not None and start.session.broker.outside:
+        start.words += await import_diary(
+            journal, run, setup.latches(start.mode), setup.clock.wall_ms()
+        )
     start.words.append(opening_words(run, start.state, setup.source))
     keys = [] if start.state is None or previous is None else changed_keys(previous, setup.config)
     if keys:

@@ -18,12 +18,14 @@ from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.run import Hosted, shape
 from tradebot.app.target import ACCOUNTS
 from tradebot.config import Config
-from tradebot.core.model.effects import Effect, SignalJudged
+from tradebot.core.model.effects import Effect, Notify, SignalJudged
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.money import exact
+from tradebot.core.model.times import iso
 from tradebot.core.model.values import Bar
 from tradebot.core.trading.replay import replay
 from tradebot.core.trading.session import Session
+from tradebot.guard.diary import Diary, Step, read_diary
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, RunRow, StateRow
 from tradebot.journal.side import SIDE_FILE, read_side, write_side
@@ -33,6 +35,9 @@ from tradebot.market.feed import Prices
 
 DECISIVE = ("sim", "execution", "risk")
 """Tables of the configuration that a run which goes on should not change unnoticed."""
+
+IMPORTED = "imported"
+"""The step that says that the rows before it are in a journal."""
 
 Said = Callable[[str], None]
 Work = Callable[[], object]
@@ -175,6 +180,46 @@ async def import_side(journal: Journal, path: Path, run: str, wall: int) -> int:
     if mine:
         write_side(side, [row for row in rows if row.run != run])
     return len(missing)
+
+
+async def import_diary(journal: Journal, run: str, dirs: Sequence[Path], wall: int) -> list[str]:
+    """Put what close-alls have done since the last start into the journal, as words to people; return these.
+
+    The run must be current.
+    """
+    steps = read_diary(dirs)
+    before = max((step.wall for step in steps if step.step == IMPORTED), default=0)
+    words = [text for step in steps if step.wall > before and (text := _in_words(step))]
+    if words:
+        effects: list[tuple[int, Effect]] = [
+            (wall, Notify(wall, "warning", text)) for text in words
+        ]
+        await journal.commit(Batch(run=run, wall=wall, effects=effects), full=True)
+        Diary(dirs).put(IMPORTED, run=run)
+    return words
+
+
+def _in_words(step: Step) -> str:
+    """Return what a row of a close-all says to people, "" where it is a detail."""
+    more, at = step.more, iso(step.wall)
+    match step.step:
+        case "begin":
+            return f"close-all of {more.get('account')} at {at} by {more.get('who')}: {more.get('reason')}"
+        case "fence":
+            return f"close-all at {at}: the engine (process {more.get('process')}) {more.get('why')} and was ended"
+        case "close":
+            params = more.get("params")
+            asked = params if isinstance(params, dict) else {}
+            name, qty = asked.get("newClientOrderId"), asked.get("quantity")
+            return f"close-all at {at}: {more.get('symbol')} {more.get('side')} {qty} at market ({name})"
+        case "result":
+            done = (
+                "nothing was left"
+                if more.get("code") == 0
+                else f"left {more.get('left') or more.get('why')}"
+            )
+            return f"close-all ended at {at}: {done}"
+    return ""
 
 
 def changed_keys(previous: RunRow, config: Config) -> list[str]:

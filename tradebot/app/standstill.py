@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from tradebot.app.account import TradedAccount
 from tradebot.app.flatten import Flattening
 from tradebot.broker.account_view import AccountHoldings
+from tradebot.broker.binance import BinanceBroker
 from tradebot.broker.parameters import CONDITIONAL
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.errors import RefusedError, TradebotError
+from tradebot.core.model.events import AccountRead
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import OrderStatus, Side
 from tradebot.core.trading.session import Session
@@ -49,6 +52,7 @@ class Standstill:
     def __init__(
         self,
         wire: Wire,
+        broker: BinanceBroker,
         latches: Sequence[Path],
         environment: str,
         told: Callable[[str], None] | None = None,
@@ -56,6 +60,7 @@ class Standstill:
     ) -> None:
         self.run = ""
         self._wire = wire
+        self._broker = broker
         self._latches = tuple(latches)
         self._environment = environment
         self._told = told or (lambda _: None)
@@ -155,8 +160,10 @@ class Standstill:
 
     async def _close(self, session: Session) -> None:
         taken = asyncio.ensure_future(self._diary.note("taken"))
-        closing = Flattening(self._wire, self._told, self._diary, known=known_holdings(session))
+        seen = None if self._broker.seen is None else self._broker.seen[1]
         try:
+            known = known_holdings(session, seen)
+            closing = Flattening(self._wire, self._told, self._diary, known=known)
             left = (await closing.run(PATIENCE_S, prove=False)).left
             await self._diary.note("done", left=left)
         except TradebotError as error:
@@ -168,25 +175,49 @@ class Standstill:
             session.broker.read_account(session.engine.now)
 
 
+def stand_still(
+    account: TradedAccount,
+    latches: Sequence[Path],
+    run: str,
+    told: Callable[[str], None] | None,
+    clock: Clock,
+) -> Standstill:
+    """Put the hold of the HALT files on the account's wire, before anything is connected; ``run`` is what goes on, or ""."""
+    still = Standstill(
+        account.wire, account.broker, latches, account.access.environment, told, clock
+    )
+    still.run = run
+    account.standstill, account.wire.hold = still, still.hold
+    return still
+
+
 def standing_words(row: HaltRow) -> str:
     """Return what a person is told of an engine that stands still."""
     return f"a close-all stands since {iso(row.wall)} ({row.who}: {row.reason}): nothing is sent; tradebot resume --reason TEXT ends that"
 
 
-def known_holdings(session: Session) -> AccountHoldings:
-    """Return what the engine knows to be held and resting: closed at once, before anything is read."""
+def known_holdings(session: Session, seen: AccountRead | None) -> AccountHoldings:
+    """Return what the engine knows to be held and resting: closed at once, before anything is read.
+
+    Of its own symbols its ledger knows best; of others' positions ``seen`` tells, as the account was last read. A close
+    of what is gone meanwhile is refused: it only reduces.
+    """
     engine = session.engine
-    held = tuple(
+    held = [
         PositionRead(book.symbol, book.holding.qty, book.holding.entry, book.price())
         for book in engine.books.values()
         if book.holding.qty
-    )
-    resting = tuple(
+    ]
+    resting = [
         _resting(tracked.order.symbol, tracked.order.id)
         for tracked in engine.table.live.values()
         if tracked.order.type not in CONDITIONAL
-    )
-    return AccountHoldings(orders=resting, positions=held, in_order=False)
+    ]
+    if seen is not None:
+        own = {book.symbol for book in engine.books.values()}
+        held += [one for one in seen.positions if one.qty and (one.hedge or one.symbol not in own)]
+        resting += seen.orders
+    return AccountHoldings(orders=tuple(resting), positions=tuple(held), in_order=False)
 
 
 def _resting(symbol: str, name: str) -> OrderRead:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tradebot.core.model.times import iso
+from tradebot.guard.diary import last_close
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.guard.lock import Owner, lock_owner
 from tradebot.guard.notice import read_notice
@@ -26,6 +27,19 @@ def trouble_of(data_dir: Path) -> str | None:
     return None if notice is None else f"since {iso(notice.since)} {notice.text}"
 
 
+def close_all_of(data_dir: Path) -> dict[str, str] | None:
+    """Return how the newest close-all of an account stands, as ``status`` has it; None without one."""
+    found = last_close((data_dir,))
+    if found is None:
+        return None
+    return {
+        "begun": iso(found.begun),
+        "who": found.who,
+        "account": found.account,
+        "state": found.state,
+    }
+
+
 def latched_halt(data_dir: Path) -> HaltInForce | None:
     """Return the halt that the HALT file says, whatever an engine knows of it; None without the file."""
     return latch_of(read_halts(data_dir)) if halt_present(data_dir) else None
@@ -36,4 +50,8 @@ def latch_of(rows: Sequence[HaltRow]) -> HaltInForce:
     if not rows:
         return HaltInForce("user", LATCHED, None)
     newest = rows[-1]
-    return HaltInForce("user", f"{newest.who}: {newest.reason}", newest.wall)
+    text = f"{newest.who}: {newest.reason}"
+    closing = [row for row in rows if row.kind == "close-all"]
+    if closing and closing[-1].account is not None:
+        text += f"; a close-all of the {closing[-1].account} account stands: nothing is sent to it"
+    return HaltInForce("user", text, newest.wall)

@@ -66,7 +66,7 @@ Obstacle = Callable[[Approved], str]
 
 
 class BinanceBroker:
-    """One account on Binance. ``wire`` is open as long as the broker serves."""
+    """One account on Binance. ``wire`` is open as long as the broker serves; ``seen`` is the account as it was last read, and when."""
 
     outside = True
 
@@ -89,7 +89,7 @@ class BinanceBroker:
         self._is_set = False
         self._settings_at = 0
         self._banned_until = 0
-        self._seen: tuple[int, AccountRead] | None = None
+        self.seen: tuple[int, AccountRead] | None = None
         self._sent: set[str] = set()
         self._busy: set[str] = set()
         self._again: dict[str, Coroutine[Any, Any, None]] = {}
@@ -207,7 +207,7 @@ class BinanceBroker:
         return {
             "ages": {"account": self._stream.age_ms},
             "banned_until": self._wire.banned_until,
-            "account": None if self._seen is None else account_document(*self._seen),
+            "account": None if self.seen is None else account_document(*self.seen),
         }
 
     def export_state(self) -> dict[str, Any]:
@@ -368,7 +368,7 @@ class BinanceBroker:
         elif isinstance(event, Filled):
             self._look_up.learn(event.fill.symbol, event.fill.venue_id, event.fill.order_id)
         elif isinstance(event, AccountRead) and not event.symbol:
-            self._seen = self._wire.clock.wall_ms(), event
+            self.seen = self._wire.clock.wall_ms(), event
         self._answer(event)
 
     def _see_ban(self) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradebot.app.standing import database
-from tradebot.app.status import engine_of, latched_halt, trouble_of
+from tradebot.app.status import close_all_of, engine_of, latched_halt, trouble_of
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import ListShape, Result, show
 from tradebot.cli.settings import read_config
@@ -259,6 +259,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "halted": bool(halts),
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
         "trouble": trouble_of(config.data_dir()),
+        "close_all": close_all_of(config.data_dir()),
         "error": run.error,
         "income_rests": {}
         if shown is None
@@ -335,6 +336,11 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
     yield "trading", f"HALTED: {halts}" if data["halted"] else "armed"
     if data["income"]:
         yield "income", data["income"]
+    if (closed := data["close_all"]) is not None:
+        yield (
+            "close-all",
+            f"{closed['account']}, {moment(closed['begun'])} by {closed['who']}: {closed['state']}",
+        )
     if data["trouble"]:
         yield "trouble", data["trouble"]
     if data["error"]:
