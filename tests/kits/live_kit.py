@@ -51,8 +51,8 @@ EPOCH = 1_746_057_600_000  # 2025-05-01T00:00Z
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop whose time jumps to the next timer as soon as nobody is busy."""
 
-    def __init__(self) -> None:
-        super().__init__(_Impatient(self))
+    def __init__(self, selector: Callable[[Any], selectors.BaseSelector] | None = None) -> None:
+        super().__init__((selector or _Impatient)(self))
         self.virtual = 0.0
         self.busy = 0
         self.under_way = 0
@@ -147,9 +147,9 @@ class VirtualClock:
         self._loop.virtual += seconds
 
 
-def play(main: Callable[[VirtualLoop], Any]) -> Any:
+def play(main: Callable[[Any], Any], loop: VirtualLoop | None = None) -> Any:
     """Run a coroutine function on a virtual loop; the journal's thread holds time still."""
-    loop = VirtualLoop()
+    loop = loop or VirtualLoop()
     work = Journal._on_thread
 
     async def counted(self: Journal, *args: Any) -> Any:
