@@ -22,7 +22,14 @@ from tradebot.core.model.effects import (
     ReadBack,
     Reconcile,
 )
-from tradebot.core.model.events import AccountRead, CashMoved, Command, Filled, RunStarted
+from tradebot.core.model.events import (
+    AccountRead,
+    CashMoved,
+    Command,
+    Filled,
+    FundingPaid,
+    RunStarted,
+)
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Fill, Order, OrderStatus, Purpose, Side
 from tradebot.core.trading.reconcile import (
@@ -403,6 +410,50 @@ def test_a_cut_of_what_has_filled_already_is_none() -> None:
     before = desk.story.engine.table.live[stop.id].qty
     desk.read()
     assert desk.story.engine.table.live[stop.id].qty == before
+
+
+def with_margin(margin: str) -> tuple[Desk, Decimal]:
+    """A position whose margin was read once; and the wallet as it must be read."""
+    desk = Desk()
+    desk.opened()
+    desk.holds(desk.story.held, margin=D(margin))
+    with exact():
+        wallet = desk.story.engine.accounts.ledger_wallet()
+    desk.read(wallet)
+    desk.story.later(100)
+    return desk, wallet
+
+
+@pytest.mark.parametrize("change", ["0.00000002", "0.3", "-0.3", "5"])
+def test_once_a_margin_was_read_any_change_of_it_is_seen(change: str) -> None:
+    desk, wallet = with_margin("49.9")
+    desk.holds(desk.story.held, margin=D("49.9") + D(change))
+    (found,) = desk.differences(wallet)
+    assert found.kind is K.MARGIN_ADDED
+    assert ("added to" if D(change) > 0 else "taken from") in found.text
+    for _ in range(3):
+        desk.story.restart()
+        desk.read(wallet)
+        desk.round(K.MARGIN_ADDED, wallet)
+    assert desk.story.halted() == ["account"]
+
+
+def test_what_explains_a_margin_is_no_difference() -> None:
+    desk, wallet = with_margin("49.9")
+    assert desk.kinds() == []
+    desk.holds(desk.story.held, margin=D("49.9") + D("0.00000001"))  # rounded otherwise
+    assert desk.differences(wallet) == ()
+    desk.holds(desk.story.held, margin=D("50.2"))
+    assert desk.kinds() == []  # without the wallet nobody knows what is on its way
+    assert [d.kind for d in desk.differences(wallet + D("0.3"))] == [K.WALLET_DIFFERS]
+    line = FundingPaid(desk.story.now, XRP, D("0.3"), D(0), D(0), D(0), desk.story.now, "F:1")
+    desk.story.tell(line)
+    desk.story.later(100)
+    assert desk.differences(wallet + D("0.3")) == ()  # it goes to the margin
+    desk.holds(desk.story.held, margin=D("49.9"))
+    assert desk.differences(wallet + D("0.3")) == ()  # or it does not
+    desk.story.fill(desk.story.placed(S)[0], "1")  # what is left has another margin
+    assert desk.story.engine.books[XRP].margin is None
 
 
 def test_a_lost_entry_is_taken_up_and_cancelled_until_it_is_gone() -> None:

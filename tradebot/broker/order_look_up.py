@@ -59,8 +59,10 @@ class OrderLookUp:
                     )
                 ]
             return [*await self._fills(seen), seen]
-        except (Unanswered, *MALFORMED):
+        except Unanswered:
             return []
+        except MALFORMED as error:  # a state or a symbol that nobody here knows
+            return [rows.not_understood(error, now)]
 
     def learn(self, symbol: str, venue_id: str, order_id: str) -> None:
         """Remember whose order a number is."""

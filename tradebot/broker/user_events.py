@@ -148,7 +148,8 @@ class UserEvents:
         try:
             heard = handler(message, now)
         except MALFORMED as error:
-            return Heard((_grave(now, f"{name}", f"{error}: {_short(message)}"),))
+            grave = _grave(now, f"{name}", f"{error}: {_short(message)}")
+            return Heard((grave,), (Follow.ACCOUNT,))  # what it may have said is read
         return Heard((*self._new_fields(message, now), *heard.events), heard.follow)
 
     def _new_fields(self, message: Body, now: int) -> Iterable[Event]:

@@ -67,6 +67,7 @@ class InstrumentState:
     read: Decimal | None = None
     held: Decimal | None = None
     moved_at: int = -1
+    margin: tuple[Decimal, Decimal] | None = None
     reverse: Wish | None = None
     ladder: LossLimit | None = None
     trip: int = -1
@@ -162,7 +163,7 @@ class InstrumentState:
 
     def moved(self, at: int) -> None:
         """The position has changed: what was read of it is old."""
-        self.read = self.held = None
+        self.read = self.held = self.margin = None
         self.moved_at = at
 
     def export_state(self) -> dict[str, Any]:
@@ -174,6 +175,7 @@ class InstrumentState:
             "cover": [self.bare_since, self.renewed, self.moved_at],
             "read": None if self.read is None else str(self.read),
             "held": None if self.held is None else str(self.held),
+            "margin": None if self.margin is None else [str(part) for part in self.margin],
             "retiring": self.retiring,
             "closing": self.closing,
             "reverse": None if self.reverse is None else self.reverse.export_state(),
@@ -197,6 +199,8 @@ class InstrumentState:
         self.bare_since, self.renewed, self.moved_at = state["cover"]
         self.read = None if state["read"] is None else Decimal(state["read"])
         self.held = None if state.get("held") is None else Decimal(state["held"])
+        if (margin := state.get("margin")) is not None:
+            self.margin = Decimal(margin[0]), Decimal(margin[1])
         self.retiring = list(state["retiring"])
         self.closing = state["closing"]
         self.reverse = None if state["reverse"] is None else Wish.restored(state["reverse"])

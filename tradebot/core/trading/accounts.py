@@ -31,6 +31,7 @@ from tradebot.core.trading.reconcile import (
     Difference,
     DifferenceKind,
     JournalSide,
+    agrees_on_money,
     diff,
     diff_orders,
     diff_wallet,
@@ -110,7 +111,7 @@ class Accounts:
     def _believed(self, book: InstrumentState) -> Believed:
         wants = book.plan is not None and book.plan.stop is not None and not book.closing
         held = self._shared.position(book)
-        return Believed(held, book.moved_at, wants, book.holding.trip_funding)
+        return Believed(held, book.moved_at, wants, book.holding.trip_funding, book.margin)
 
     def take_snapshot(self, event: AccountSnapshot) -> None:
         """Compare the venue's wallet with the ledger's."""
@@ -134,6 +135,7 @@ class Accounts:
             rounds = self._weigh(difference, event.asked)
             self._corrections.apply(difference, event, rounds)
             self._look_into_wallet(difference, rounds)
+        self._note_margins(journal, event)
         self._drop(self._decided(journal, event), found)
         if not event.symbol:
             shared.exposure.elsewhere = margin_elsewhere(journal, event)
@@ -159,6 +161,17 @@ class Accounts:
                 book.read = read.get(book.symbol, ZERO)
                 if book.read == self._shared.position(book):
                     self._corrections.agree(book)
+
+    def _note_margins(self, journal: JournalSide, event: AccountRead) -> None:
+        """Keep the margin of positions that agree as it is read first: from then on only funding may move it."""
+        if not self._shared.outside or not agrees_on_money(journal, event):
+            return
+        for position in event.positions:
+            book = self._shared.books.get(position.symbol)
+            if book is None or book.margin is not None or position.margin is None:
+                continue
+            if book.moved_at < event.asked and position.qty == self._shared.position(book):
+                book.margin = position.margin, book.holding.trip_funding
 
     def _decided(self, journal: JournalSide, event: AccountRead) -> set[str]:
         """Return the doubts that a reading can answer."""

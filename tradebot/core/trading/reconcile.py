@@ -134,13 +134,15 @@ class Believed:
     """A symbol's position as the journal has it.
 
     ``qty`` is booked and announced (signed base units), ``moved_at`` when it last changed (UTC ms), ``funding`` what
-    was paid on it (USDT); ``wants_stop`` says that its plan has a stop and it is not being closed.
+    was paid on it (USDT); ``wants_stop`` says that its plan has a stop and it is not being closed. ``margin`` is the
+    position's isolated wallet as it was read first, and the funding paid until then (USDT).
     """
 
     qty: Decimal = ZERO
     moved_at: int = -1
     wants_stop: bool = False
     funding: Decimal = ZERO
+    margin: tuple[Decimal, Decimal] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +324,10 @@ def diff_positions(journal: JournalSide, account: AccountRead) -> Iterator[Diffe
             yield Difference(kind, f"position {symbol}", symbol, text, qty=read)
     for position in account.positions:
         if position.symbol in journal.positions:
-            if journal.outside and (added := _added(journal, position)):
+            if journal.outside and (added := _added(journal, account, position)):
+                way = "added to" if added > 0 else "taken from"
                 text = (
-                    f"{position.symbol}: {plain(added)} USDT of margin were added to the position"
+                    f"{position.symbol}: {plain(abs(added))} USDT of margin were {way} the position"
                 )
                 subject = f"margin {position.symbol}"
                 yield Difference(DifferenceKind.MARGIN_ADDED, subject, position.symbol, text)
@@ -352,8 +355,25 @@ def _position(believed: Decimal, read: Decimal) -> DifferenceKind | None:
     return DifferenceKind.POSITION_LARGER if larger else DifferenceKind.POSITION_SMALLER
 
 
-def _added(journal: JournalSide, position: PositionRead) -> Decimal:
-    """Return what a position's margin is above what it should be (USDT), 0 where that is no matter."""
+def agrees_on_money(journal: JournalSide, account: AccountRead) -> bool:
+    """Whether the wallet was read and is as the journal has it: then no funding is on its way."""
+    if account.wallet is None or WALLET in undecided(journal, account.asked):
+        return False
+    return not any(diff_wallet(journal, account.wallet, account.asked))
+
+
+def _added(journal: JournalSide, account: AccountRead, position: PositionRead) -> Decimal:
+    """Return by what a position's margin is not what it should be (USDT), 0 where that is no matter.
+
+    Once it was read, to the last digit: nothing but funding moves it while the position stands. What it is at
+    first only the exchange knows (its price then, not the fills', is what counts): more than ``ADDED`` above is too much.
+    """
+    known = journal.positions[position.symbol]
+    if position.margin is not None and known.margin is not None and position.qty == known.qty:
+        change, paid = position.margin - known.margin[0], known.funding - known.margin[1]
+        unexplained = abs(change) > LINE and abs(change - paid) > LINE
+        if unexplained and known.moved_at < account.asked and agrees_on_money(journal, account):
+            return change
     value = abs(position.qty) * position.entry
     if position.margin is None or not value:
         return ZERO
