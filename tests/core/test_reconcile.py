@@ -456,6 +456,16 @@ def test_what_explains_a_margin_is_no_difference() -> None:
     assert desk.story.engine.books[XRP].margin is None
 
 
+def test_the_margin_of_a_position_that_differs_is_not_kept() -> None:
+    desk = Desk()
+    desk.opened()
+    desk.holds(desk.story.held + 5, margin=D(60))
+    with exact():
+        wallet = desk.story.engine.accounts.ledger_wallet()
+    desk.read(wallet)
+    assert desk.story.engine.books[XRP].margin is None
+
+
 def test_a_lost_entry_is_taken_up_and_cancelled_until_it_is_gone() -> None:
     desk = made(K.ENTRY_LOST)
     assert cancelled(desk.read()) == [f"{OURS}e"]
