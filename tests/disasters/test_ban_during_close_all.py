@@ -27,7 +27,10 @@ def test_it_waits_and_is_the_first(tmp_path: Path, alive: bool) -> None:
         short = it.close_all("--wait", "3", code=6)
         assert "banned" in short["error"]["message"]
         assert it.venue.held() == ["XRPUSDT"]
-        data = it.close_all("--wait", "2m")["data"]
+        if alive:  # the engine goes on trying
+            refused = it.bot("resume", "--reason", "no", "--json", code=4).error
+            assert "under way" in refused["message"]
+        data = it.close_all("--wait", "80")["data"]
         assert data["closed"] is True
         assert it.flat()
         rows = it.requests()[before:]

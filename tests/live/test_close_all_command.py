@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from kits.disaster_kit import ETH, XRP, Scene, scene
+from kits.disaster_kit import ETH, QUIET, XRP, Scene, scene
 
 from tradebot.guard.latch import halt_present, read_halts
 
@@ -116,3 +117,39 @@ def test_nonsense_is_one_line(tmp_path: Path) -> None:
         half = it.close_all(code=6)
         assert "cannot be told" in half["error"]["message"]
         assert json.dumps(half).count(it.venue.key) == 0
+
+
+def test_a_configuration_that_cannot_be_read_does_not_hide_the_account(tmp_path: Path) -> None:
+    """The engine's own note says which account it trades, where, and with which key."""
+    with scene(tmp_path, XRP) as it:
+        engine = it.engine(QUIET)
+        (tmp_path / "bot.toml").write_text("[data\ndir = ")
+        done = subprocess.run(
+            [sys.executable, "-m", "tradebot", "close-all", "--json"],
+            env=it.bot._env({}),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        assert json.loads(done.stdout)["data"]["how"].startswith("closed by the engine")
+        assert "bot.toml" in json.loads(done.stdout)["warnings"][0]
+        assert it.flat()
+        assert engine.poll() is None
+
+
+def test_ctrl_c_leaves_the_latch_and_says_what_is_open(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        it.faults({"do": "error", "code": -1008, "method": "POST", "path": "/fapi/v1/order"})
+        closing = it.closing("--account", "demo", "--wait", "10m")
+        it.bot.until(lambda: any(step.step == "answer" for step in it.steps()))
+        closing.send_signal(signal.SIGINT)
+        _, said = closing.communicate(timeout=60)
+        assert closing.returncode == 130
+        assert "trading stays halted" in said
+        assert "XRP/USDT position" in said
+        assert halt_present(it.bot.data_dir)
+        it.faults()
+        assert it.close_all()["data"]["closed"] is True

@@ -12,10 +12,13 @@ from kits.tui_kit import NOW, banner, loaded, make_app, page, screen_text, statu
 from textual.pilot import Pilot
 from textual.widgets import Button
 
+from tradebot.cli.tui_commands import _exchange
 from tradebot.guard.latch import halt_present, read_halts, write_halt
+from tradebot.guard.lock import Traded
 from tradebot.journal.reader import Reader
 from tradebot.tui.closing import FIRST_S, HELD_S, LATE_S, CloseAll
 from tradebot.tui.grid import Grid
+from tradebot.tui.holdings import Holdings
 from tradebot.tui.page import TABS, FilterBox
 from tradebot.tui.reason import AskReason
 from tradebot.tui.setting import Exit
@@ -360,3 +363,21 @@ async def test_f9_leaves_the_screen_when_the_engine_of_its_own_process_hangs(
         await pilot.press("right", "enter")
         await until(pilot, lambda: app._exit)
     assert app.return_value == Exit("direct")
+
+
+def test_f9_lists_what_is_on_the_account_and_not_the_runs() -> None:
+    holdings = Holdings((), others=("XRP/USDT short 40",))
+    text = "\n".join(
+        span for line in holdings.lines(Path("data"), "the demo account") for span, _ in line
+    )
+    assert "the demo account" in text
+    assert "not this run's: XRP/USDT short 40" in text
+    assert "Nothing is open" not in text
+
+
+def test_what_takes_the_place_of_a_hung_engine_finds_its_account() -> None:
+    traded = Traded("demo", "127.0.0.1:1", "f" * 16, "http://127.0.0.1:1")
+    assert _exchange(traded) == {
+        "TRADEBOT_EXCHANGE__ENVIRONMENT": "demo",
+        "TRADEBOT_EXCHANGE__URL": "http://127.0.0.1:1",
+    }

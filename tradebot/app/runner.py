@@ -302,6 +302,9 @@ class Runner:
         if row.name in stale and row.wall < self.born:
             run.refuse(row.id, "its engine ended before it could answer")
             return
+        if row.name == "resume" and run.standstill is not None and run.standstill.closing:
+            run.refuse(row.id, "a close-all is under way: resume when it has ended")
+            return
         if row.name == "resume":  # before the engine is armed again, or the next poll would halt it
             for latch in run.latches:
                 clear_halt(latch, row.wall)

@@ -84,11 +84,11 @@ class Standstill:
 
         Once the engine has flattened it may look again; it changes nothing until a resume.
         """
+        if self.closing:
+            return "" if endpoint is TIME else HELD
         row = self.standing()
         if row is None:
             return ""
-        if self._is_closing:
-            return "" if endpoint is TIME else HELD
         return "" if row in self._answered and endpoint.method == "GET" else HELD
 
     def heed(self, rows: Sequence[HaltRow], session: Session) -> None:
@@ -149,11 +149,12 @@ class Standstill:
         return row.closes(self.run, self._environment)
 
     @property
-    def _is_closing(self) -> bool:
+    def closing(self) -> bool:
+        """Whether it is being flattened here: until that has ended nothing can be resumed."""
         return self._work is not None and not self._work.done()
 
     def _begin(self, session: Session) -> None:
-        if self._is_closing:
+        if self.closing:
             self._diary.put("taken")
         else:
             self._work = asyncio.get_running_loop().create_task(self._close(session))

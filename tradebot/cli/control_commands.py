@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from tradebot.core.model.errors import (
     JournalError,
     UsageError,
 )
+from tradebot.guard.lock import lock_owner
 
 if TYPE_CHECKING:
     pass
@@ -47,6 +49,7 @@ def _kill(options: ControlOptions) -> Result:
     if closing:
         from tradebot.cli.close_all_command import close_all, plan
 
+        place = _by_only_engine(place)
         if options.dry_run:
             return plan(place, request)
         if not place.unclear:
@@ -55,6 +58,18 @@ def _kill(options: ControlOptions) -> Result:
     if place.unclear:
         return _unclear(place, request, failed)
     return _complaining(_halt(options, place.dirs[0], request, failed), options)
+
+
+def _by_only_engine(place: Whereabouts) -> Whereabouts:
+    """Where the configuration hides which directory is meant, take the one engine that runs, if it trades an account.
+
+    Its own note says which account that is, and where.
+    """
+    running = [path for path in place.dirs if may_run(path)]
+    owner = lock_owner(running[0]) if place.unclear and len(running) == 1 else None
+    if owner is None or owner.traded is None:
+        return place
+    return replace(place, dirs=(running[0],), unclear="")
 
 
 def _latch(place: Whereabouts, request: Request) -> dict[Path, JournalError]:
