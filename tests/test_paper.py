@@ -10,7 +10,8 @@ import pytest
 
 from tradebot.app import runner
 from tradebot.app.control import close_all
-from tradebot.app.host import PaperHost, Setup, closed_trades
+from tradebot.app.ended import closed_trades
+from tradebot.app.host import PaperHost, Setup
 from tradebot.app.runner import Ending, Pace
 from tradebot.app.target import Request
 from tradebot.config import load_config

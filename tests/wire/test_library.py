@@ -52,3 +52,19 @@ def test_it_costs_half_and_the_real_packages_come_later() -> None:
 
 def test_a_ccxt_that_it_does_not_fit_is_imported_plainly() -> None:
     assert run(FALLBACK).strip() == "plain"
+
+
+THREADS = """
+import threading
+from tradebot.wire.library import load_class
+found = []
+threads = [threading.Thread(target=lambda: found.append(load_class())) for _ in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert len(found) == 6 and len(set(found)) == 1, found
+print("safe")
+"""
+
+
+def test_several_threads_may_load_it_at_once() -> None:
+    assert run(THREADS).split() == ["safe"]

@@ -42,30 +42,26 @@ def make_session(
     instruments: Mapping[str, Instrument] | None = None,
     start_equity: Decimal | None = None,
     drops_stops: bool = False,
+    unproved: bool = False,
 ) -> Session:
     """Return engine and broker, coupled, for bars of ``interval`` milliseconds.
 
     ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
     is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one. ``instruments``
     are the rules as the exchange has them, in place of the package's, ``start_equity`` what its account holds (USDT);
-    ``drops_stops`` says that it loses stops it has accepted.
+    ``drops_stops`` says that it loses stops it has accepted, ``unproved`` that nobody has seen one stand there.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
     instruments = instruments or pick_instruments(config, symbols)
     limits = config.limits(symbols)
-    bench = config.risk.profile == "bench"
     engine = Engine(
         EngineConfig(
             symbols=tuple(sorted(symbols)),
             instruments=instruments,
             limits=limits,
             fees=_fees(config),
-            execution=Execution(
-                "market" if bench else config.execution.entry,
-                ZERO if bench else config.execution.slippage_bps,
-                config.execution.ttl_s,
-            ),
+            execution=_execution(config),
             start_equity=config.sim.start_equity if start_equity is None else start_equity,
             interval=interval,
             timeframe=timeframe or timeframe_of(config, interval),
@@ -74,6 +70,7 @@ def make_session(
             auto_resume=config.risk.auto_resume and config.risk.profile != "live",
             outside=broker is not None,
             drops_stops=drops_stops,
+            unproved=unproved,
         ),
         make_strategy,
     )
@@ -127,6 +124,15 @@ def timeframe_of(config: Config, interval: int) -> int:
         f"{config.strategy.timeframe} cannot be built from bars of {interval // 60_000} min",
         hint="choose a multiple of the data's interval with --timeframe",
         key="strategy.timeframe",
+    )
+
+
+def _execution(config: Config) -> Execution:
+    bench = config.risk.profile == "bench"
+    return Execution(
+        "market" if bench else config.execution.entry,
+        ZERO if bench else config.execution.slippage_bps,
+        config.execution.ttl_s,
     )
 
 

@@ -17,6 +17,7 @@ from tradebot.app.finding import Row, Status
 from tradebot.app.ours import Ours, read_ours
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
+from tradebot.wire.reply import UNASKED
 
 if TYPE_CHECKING:
     from tradebot.app.account import Access
@@ -69,8 +70,9 @@ class Checklist:
 
     @property
     def is_away(self) -> bool:
-        """Whether the exchange could not be reached, or did not tell of the account."""
-        return any(row.check in (AWAY, "account") for row in self.failed) and self.seen is None
+        """Whether the exchange could not be asked: it was not reached, or the requests of this minute are used up."""
+        unread = any(row.check in (AWAY, "account") for row in self.failed) and self.seen is None
+        return unread or any(UNASKED in row.detail for row in self.failed)
 
     def lines(self) -> Iterator[tuple[str, Row, Status]]:
         """Yield place, line and how a start judges it, in the order of the places."""
@@ -91,16 +93,26 @@ class Checklist:
         return "; ".join(f"{row.check}: {row.detail}" for row in self.failed)
 
 
-def go_through(config: Config, spec: StrategySpec) -> Checklist:
-    """Return the checklist of a live start. Nothing is changed, here or at the exchange; raises nothing expected."""
+def go_through(config: Config, spec: StrategySpec, begun: Ours | None = None) -> Checklist:
+    """Return the checklist of a live start. Nothing is changed, here or at the exchange; raises nothing expected.
+
+    ``begun`` is what was open when this process began to protect it: then the locks are its own.
+    """
     data_dir = config.data_dir()
-    ours = read_ours(data_dir, config.exchange.environment)
+    ours = read_ours(data_dir, config.exchange.environment) if begun is None else begun
     rows = [*live_checks.switches(config), *examine_here(config), *live_checks.sync_time(data_dir)]
     asked = _asked(config, spec, ours, data_dir)
     rows += asked.rows
     rows.append(live_checks.side_file(ours))
     rows += live_checks.tradable(rows)
+    if begun is not None:
+        rows = [_own(row) for row in rows]
     return Checklist(tuple(rows), ours, (*ours.open_here(), *asked.open), asked.seen)
+
+
+def _own(row: Row) -> Row:
+    """Return a lock's line where this process holds it."""
+    return Row(row.check, "ok", "held by this start") if row.check in ("lock", "key lock") else row
 
 
 @dataclass(slots=True)

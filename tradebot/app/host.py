@@ -6,16 +6,17 @@ import asyncio
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tradebot import __version__
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.queued import QueueRunner
+from tradebot.app.rehearsal import PROBE
 from tradebot.app.resume import (
     changed_keys,
     import_diary,
@@ -30,13 +31,10 @@ from tradebot.app.resume import (
     warm_all,
     warm_bars,
 )
-from tradebot.app.runner import Ending, Hosted, Identity, Observer, Pace, Runner
-from tradebot.app.standing import database
-from tradebot.clock import SYSTEM, Clock
-from tradebot.config import Config
+from tradebot.app.runner import Ending, Hosted, Identity, Runner
+from tradebot.app.setup import Setup
+from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError, UsageError
-from tradebot.core.model.values import OrderStatus, Purpose
-from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present
@@ -44,62 +42,13 @@ from tradebot.guard.lock import InstanceLock, Traded
 from tradebot.guard.notice import clear_notice
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.paths import journal_path
-from tradebot.journal.reader import Reader
 from tradebot.journal.rows import NewRun, RunRow, StateRow
-from tradebot.journal.view import TradeRow
 from tradebot.journal.writer import Journal
 from tradebot.market.cursor import Cursor
-from tradebot.market.feed import ExchangeSource, Prices, is_wall
-from tradebot.plugins.strategies import StrategySpec
-from tradebot.reports.unfilled import WAITING, ending, unfilled_sentence
+from tradebot.market.feed import ExchangeSource, is_wall
 
-if TYPE_CHECKING:
-    from tradebot.app.account import TradedAccount
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a paper run needs: configuration, prices, strategy, pace.
-
-    ``modes`` are the runs hosted on one feed: paper, ghost, or both.
-    ``new`` starts a run even where an interrupted one could go on. ``said`` is told in words what is about
-    to happen, ``observe`` of every event with effects; both on the engine's thread. ``broker`` is one
-    outside, for the first mode, and ``venue`` its name; without it orders go to the simulated exchange.
-    ``account`` is the account that this broker trades, where it is one at an exchange.
-    """
-
-    config: Config
-    source: Prices
-    spec: StrategySpec
-    pace: Pace
-    seed: int | None = None
-    new: bool = False
-    observe: Observer | None = None
-    said: Callable[[str], None] | None = None
-    max_pages: int | None = None
-    modes: tuple[str, ...] = ("paper",)
-    broker: Broker | None = None
-    venue: str = "local"
-    account: TradedAccount | None = None
-    clock: Clock = SYSTEM
-
-    @property
-    def outside(self) -> bool:
-        """Whether an account outside is traded: it must be protected whatever the journal is like."""
-        return self.broker is not None and self.broker.outside
-
-    def latches(self, mode: str) -> tuple[Path, ...]:
-        """Return the directories whose HALT file stops a mode's entries: the data's, and the account's own."""
-        data_dir = self.config.data_dir()
-        if self.account is None or mode != self.modes[0]:
-            return (data_dir,)
-        return (data_dir, self.account.latch_dir)
-
-    def venue_of(self, mode: str) -> str:
-        """Return where the orders of a mode go."""
-        if mode == "ghost":
-            return "none"
-        return self.venue if mode == self.modes[0] else "local"
+LOOK_S = 0.1
+"""Seconds between two looks at whether the engine works yet."""
 
 
 class PaperHost:
@@ -130,6 +79,16 @@ class PaperHost:
         loop, runner = self._loop, self._runner
         if loop is not None and runner is not None and not loop.is_closed():
             loop.call_soon_threadsafe(runner.request_stop, why)
+
+    def permit(self, protect: str) -> None:
+        """Say what a start may do whose checklist was gone through beside it, once it works; safe from any thread."""
+        while self._thread.is_alive():
+            loop, runner = self._loop, self._runner
+            if loop is not None and isinstance(runner, QueueRunner):
+                with suppress(RuntimeError):  # the loop has closed: it is over
+                    loop.call_soon_threadsafe(runner.permit, protect)
+                return
+            SYSTEM.sleep(LOOK_S)
 
     @property
     def traded(self) -> Traded | None:
@@ -271,6 +230,7 @@ async def _runner(
     runner = make(
         hosted, journal, setup.source, data_dir, setup.pace, setup.clock, heartbeat, setup.said
     )
+    runner.protect = "" if setup.pending else setup.protect
     cursor = runner.restore(states)
     if isinstance(runner, QueueRunner):
         _prepare(runner, path, [start.state for start in starts])
@@ -322,6 +282,8 @@ async def _begin(
     if start.previous is not None:
         doubts += await _take_up(setup, journal, path, start)
     previous = start.previous
+    if previous is None and setup.protect and start.session.broker.outside:
+        doubts.append("no run of this journal can go on")
     if previous is None:
         if setup.account is not None and start.session.broker.outside:
             wallet = await setup.account.read_wallet()
@@ -349,7 +311,9 @@ async def _begin(
     return Identity(
         *(run, start.mode, setup.spec.name, digest, instance, nonce, resumed),
         doubt="; ".join(doubts),
-        nonces=last_nonces(path) if start.session.broker.outside else (),
+        nonces=(PROBE, *last_nonces(path)) if start.session.broker.outside else (),
+        protect=setup.protect if start.session.broker.outside else "",
+        restarts=setup.restarts if start.session.broker.outside else "",
     )
 
 
@@ -401,6 +365,7 @@ def _session(setup: Setup, mode: str, start_equity: Decimal | None = None) -> Se
         instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
         start_equity=start_equity,
         drops_stops=setup.venue == "demo",
+        unproved=setup.unproved and mode == setup.modes[0],
     )
 
 
@@ -422,20 +387,4 @@ def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
     )
 
 
-def closed_trades(config: Config, run: str) -> list[TradeRow]:
-    """Return a run's closed trades from the journal, oldest first."""
-    with Reader(database(config)) as reader:
-        return reader.trades(run)
-
-
-def unfilled(config: Config, run: str) -> list[str]:
-    """Say why none of a run's approved signals was filled; nothing if one was, or none was approved."""
-    with Reader(database(config)) as reader:
-        if reader.fills(run, limit=1):
-            return []
-        ends = [
-            ending(row.status, row.reason) if OrderStatus(row.status).terminal else WAITING
-            for row in reader.orders(run)
-            if row.purpose == Purpose.ENTRY.value
-        ]
-    return [unfilled_sentence(len(ends), ends)] if ends else []
+__all__ = ["PaperHost", "Setup", "opened"]

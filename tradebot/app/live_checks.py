@@ -203,9 +203,10 @@ async def feed(wire: Wire, config: Config, spec: StrategySpec) -> list[Row]:
     step = timeframe_ms(config.strategy.timeframe)
     rest, now, rows = Rest(wire, MINUTE_MS), wire.time.now(), []
     for symbol in config.market.symbols:
-        bars = min(spec.build(symbol).warmup * (step // MINUTE_MS), MOST_KLINES - 2)
+        needed = spec.build(symbol).warmup * (step // MINUTE_MS)
+        bars = min(max(needed, 1), MOST_KLINES - 3)
         try:
-            found = await rest.klines(symbol, now - (bars + 1) * MINUTE_MS, now, strict=False)
+            found = await rest.klines(symbol, now - (bars + 2) * MINUTE_MS, now, strict=False)
         except ExchangeError as error:
             rows.append(Row("feed", "fail", f"{symbol}: {error}", error.hint))
             continue

@@ -22,18 +22,18 @@ from tradebot.app.record import RETRY_S
 from tradebot.app.run import Hosted
 from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
 from tradebot.app.sender import Sender
+from tradebot.app.stamps import stamped_now, told_now
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.documents import LinksDocument
-from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.errors import JournalError, RefusedError, TradebotError
 from tradebot.core.model.events import (
     ClockChecked,
     Event,
     JournalBack,
     JournalFailed,
-    MarketEvent,
     VenueNote,
 )
-from tradebot.core.model.values import Bar, MarkBar, Quote
+from tradebot.core.model.values import Bar
 from tradebot.core.trading.session import FAR
 from tradebot.guard.latch import halt_mark
 from tradebot.guard.notice import clear_notice, write_notice
@@ -49,6 +49,8 @@ LATCH_S = 0.02
 
 WARM_SLICE = 200
 """Bars that strategies are fed between two looks at the queue."""
+
+MENDED = "mend what is named; `tradebot live --check` says whether it is, and `tradebot live` trades again"
 
 Work = Callable[[], object]
 
@@ -132,6 +134,10 @@ class QueueRunner(Runner):
     def holds(self, symbol: str) -> bool:
         """Whether a run has a position open on a symbol."""
         return any(run.session.engine.holds(symbol) for run in self.runs)
+
+    def permit(self, protect: str) -> None:
+        """Let the first run trade, or only protect what is open and then end; to be called on the loop's thread."""
+        self._queue.put_nowait(partial(self._permit, protect))
 
     def request_stop(self, why: str) -> None:
         """Ask for an orderly stop; to be called on the loop's thread."""
@@ -244,6 +250,10 @@ class QueueRunner(Runner):
             self._send_all()
             if self._stopping():
                 return "interrupted", self._stop_why
+            if self.protect and self.session.engine.is_flat():
+                text = f"nothing is open any more, and live was not fit to trade: {self.protect}"
+                self._failed = RefusedError(text, hint=MENDED)
+                return "interrupted", text
             if self._ended or self._over(self.time.now()):
                 return "ended", self._ended or "the time asked for has passed"
             with suppress(asyncio.QueueEmpty, TimeoutError):
@@ -291,7 +301,7 @@ class QueueRunner(Runner):
         now = self.time.now()
         for event in step:
             self._tell_all(self._watch.see(event.symbol, now))
-        stamped = [_stamped(event, now) for event in step]
+        stamped = [stamped_now(event, now) for event in step]
         for run in self.runs:
             run.session.advance(stamped)
         if self._exchange is not None:
@@ -299,11 +309,16 @@ class QueueRunner(Runner):
         self._cursor = self._wall.cursor()
 
     def _on_answer(self, run: Hosted, event: Event) -> None:
-        run.session.deliver(_told(self._corrected(event), self.time.now()))
+        run.session.deliver(told_now(self._corrected(event), self.time.now()))
 
     def _on_word(self, event: Event) -> None:
-        event = _told(self._corrected(event), self.time.now())
+        event = told_now(self._corrected(event), self.time.now())
         self._tell_all([event])
+
+    def _permit(self, protect: str) -> None:
+        self.protect = protect
+        name, why = ("protect", protect) if protect else ("allow", "the checklist is in order")
+        self.runs[0].command(0, name, "tradebot", why)
 
     def _corrected(self, event: Event) -> Event:
         """Take over a measurement of the exchange's clock; engines are told how far theirs was off until then."""
@@ -374,7 +389,7 @@ class QueueRunner(Runner):
         self.record.save_state()
         await super()._commit(patience_s)
 
-    def _journal_told(self, error: JournalError | None) -> None:
+    def _journaltold_now(self, error: JournalError | None) -> None:
         """Tell engines and faces that the journal cannot be written, or that it can again."""
         now = self.time.now()
         word: Event = JournalBack(now) if error is None else JournalFailed(now, str(error))
@@ -411,20 +426,6 @@ def _meant(error: Exception) -> TradebotError | None:
         return error if isinstance(error, TradebotError) else None
     found = [_meant(one) for one in error.exceptions]
     return None if None in found else found[0]
-
-
-def _stamped(event: MarketEvent, now: int) -> MarketEvent:
-    """Return a market event as told now; funding keeps when it was due."""
-    if isinstance(event, Bar | MarkBar | Quote):
-        return event.stamped(now)
-    return replace(event, at=now, due=event.due or event.at)
-
-
-def _told(event: Event, now: int) -> Event:
-    """Return an event as told now."""
-    if isinstance(event, Bar | Quote):
-        return event.stamped(now)
-    return replace(event, at=now)
 
 
 def _links(parts: Sequence[Linked]) -> LinksDocument:

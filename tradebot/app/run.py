@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tradebot.clock import SYSTEM
 from tradebot.core.model.documents import LinksDocument, SnapshotDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
-from tradebot.core.model.events import Command, Event, RunStarted, WakeUp
+from tradebot.core.model.events import Command, Event, RunStarted, VenueNote, WakeUp
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
@@ -32,6 +32,7 @@ class Identity:
     """Who runs: the run, its strategy in words, and what goes into ``RunStarted``.
 
     ``doubt`` says what is wrong with the journal that an account's run starts on, ``nonces`` are those of its starts.
+    ``protect`` and ``restarts`` are why it makes no entry.
     """
 
     run: str
@@ -43,6 +44,8 @@ class Identity:
     resumed: bool
     doubt: str = ""
     nonces: tuple[str, ...] = ()
+    protect: str = ""
+    restarts: str = ""
 
 
 class Hosted:
@@ -116,8 +119,13 @@ class Hosted:
             RunStarted(
                 *(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed, who.doubt),
                 nonces=who.nonces,
+                protect=who.protect,
             )
         )
+        if who.restarts:
+            self.session.deliver(
+                VenueNote(self.session.engine.now, "live", who.restarts, "restarts")
+            )
 
     def command(self, number: int, name: str, who: str, reason: str, review: str = "") -> None:
         """Deliver a person's wish."""

@@ -93,7 +93,10 @@ class Ending:
 
 
 class Runner:
-    """One or several runs on one source; the first one is the one that is looked at and asked for."""
+    """One or several runs on one source; the first one is the one that is looked at and asked for.
+
+    ``protect`` says why its runs may only protect what is open: they end when nothing is.
+    """
 
     def __init__(
         self,
@@ -114,6 +117,7 @@ class Runner:
         self.source = source
         self.pace = pace
         self.first: int | None = None
+        self.protect = ""
         self._data_dir = data_dir
         self._stop = asyncio.Event()
         self._stop_why = ""
@@ -413,7 +417,9 @@ class Runner:
 
 
 def _end_of(run: Hosted, ending: Ending, written: bool) -> RunEnd:
-    stored = {**ending.summary, "hashes": ending.hashes} if written else None
+    stored: dict[str, Any] | None = {**ending.summary, "hashes": ending.hashes} if written else None
+    if stored is not None and run.account is not None:
+        stored["exit_code"] = 0 if ending.error is None else ending.error.exit_code
     text = None if ending.error is None else str(ending.error)
     return RunEnd(run.identity.run, ending.state, text, stored)
 

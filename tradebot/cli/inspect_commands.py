@@ -87,10 +87,14 @@ def _listed(view: str, rows: list[Row], run: str) -> str:
         filtered = f" ({run})" if run else ""
         return f"{EMPTY[view]}{filtered}"
     columns = getattr(tables, view.upper())
-    title = (
-        f"{run} · {len(rows)} {view if len(rows) > 1 else view.removesuffix('s')}" if run else ""
-    )
+    count = f"{len(rows)} {view if len(rows) > 1 else view.removesuffix('s')}"
+    title = f"{labelled(run)} · {count}" if run else ""
     return tables.rendered(tables.listing(title, columns, rows, tables.console_of().width))
+
+
+def labelled(run: str) -> str:
+    """Return a run's name for a title: one that trades real money says so."""
+    return f"LIVE {run}" if run.startswith("live-") else run
 
 
 def _runs(reader: Reader, options: InspectOptions, config: Config) -> Result:
@@ -312,7 +316,7 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
     from tradebot.cli.tables import duration, figure, moment, percent, signed, usd
 
     beat = data["heartbeat_age_s"]
-    yield "run", f"{data['run']} ({data['mode']}), {data['state']}"
+    yield "run", f"{labelled(data['run'])} ({data['mode']}), {data['state']}"
     yield "market", data["market"]
     yield "strategy", data["strategy"]
     if data["dead"]:

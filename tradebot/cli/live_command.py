@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import signal
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import typer
-
+from tradebot.app.account import Access, TradedAccount
 from tradebot.app.checklist import Checklist, go_through, need_access
-from tradebot.app.live_checks import STAGE
-from tradebot.app.permission import TOKEN_MS, Terms, issue_token
+from tradebot.app.host import PaperHost, Setup
+from tradebot.app.live import (
+    MODES,
+    PENDING,
+    STAGE,
+    Ask,
+    Permit,
+    permit,
+    refusal,
+    too_many_restarts,
+    try_locks,
+)
+from tradebot.app.ours import Ours, read_ours
+from tradebot.app.permission import Terms, issue_token, may_go_on
+from tradebot.app.rehearsal import rehearse
+from tradebot.app.runner import Pace
 from tradebot.cli.backtest_command import chosen_strategy
-from tradebot.cli.findings import wrapped
+from tradebot.cli.ghost_commands import ghost_result
+from tradebot.cli.live_words import (
+    allowed_lines,
+    ask_word,
+    ending,
+    limits_of,
+    rehearsal_line,
+    told,
+)
 from tradebot.cli.options import LiveOptions, RunOptions
-from tradebot.cli.output import Result, show
+from tradebot.cli.output import Result, fail, show
+from tradebot.cli.run_commands import (
+    greeting,
+    has_screen,
+    host_run,
+    run_result,
+    tell_events,
+    traded_market,
+)
 from tradebot.cli.settings import read_config
+from tradebot.cli.stopping import INTERRUPTED, HungError, Signals, leave_at_once
+from tradebot.cli.streams import say
+from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import (
     ConfigError,
@@ -26,13 +57,14 @@ from tradebot.core.model.errors import (
     TradebotError,
     UsageError,
 )
-from tradebot.core.model.money import plain
-from tradebot.core.model.values import MINUTE_MS
+from tradebot.guard.instance import instance_id
+from tradebot.market.feed import ExchangeSource, Prices
 from tradebot.plugins.strategies import StrategySpec
 
-PIPE_WIDTH = 110
-WORDS = {"ok": "ok", "warn": "note", "fail": "FAIL"}
-TINTS = {"ok": "green", "warn": "yellow", "fail": "red"}
+AGAIN_S = 5.0
+"""Seconds until an exchange that could not be reached is tried again, where something is open."""
+SPARING_S = 20.0
+"""Seconds until more is asked where the requests of this minute are used up: the engine needs what is left."""
 
 
 def live(options: LiveOptions) -> int:
@@ -43,9 +75,11 @@ def live(options: LiveOptions) -> int:
     spec = chosen_strategy(config)
     if options.check:
         return _check(options, config, spec)
-    raise RefusedError(
-        "live does not start yet: only its checklist is there", hint="tradebot live --check"
-    )
+    with Signals() as signals:
+        try:
+            return _start(options, config, spec, signals)
+        except HungError as error:
+            leave_at_once(fail("live", error, as_json=options.run.common.json))
 
 
 def _refuse_words(options: RunOptions) -> None:
@@ -63,13 +97,16 @@ def _refuse_words(options: RunOptions) -> None:
 
 
 def _refuse_config(config: Config) -> None:
-    """Refuse a way of entering that has no protected price."""
-    if config.execution.entry == "market":
-        raise ConfigError(
-            "entries at market have no price to stay within: live refuses them",
-            key="execution.entry",
-            hint='leave it at "ioc": a limit at a protected price, immediate or cancel',
-        )
+    """Refuse a way of entering that has no protected price, or one that may rest when this process is gone."""
+    entry = config.execution.entry
+    if entry == "ioc":
+        return
+    why = {
+        "market": "entries at market have no price to stay within",
+        "limit": "a limit that rests would outlive a process that dies",
+    }
+    hint = 'leave it at "ioc": a limit at a protected price, immediate or cancel'
+    raise ConfigError(f"{why[entry]}: live refuses them", key="execution.entry", hint=hint)
 
 
 # -- the check --------------------------------------------------------------------------------------
@@ -79,8 +116,7 @@ def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
     found = go_through(config, spec)
     token = None
     if not found.failed:
-        access = need_access(config)
-        terms = Terms.of(config, spec.hash, access.fingerprint)
+        terms = Terms.of(config, spec.hash, need_access(config).fingerprint)
         token = issue_token(config.data_dir(), terms)
     data: dict[str, Any] = {
         "checks": found.document(),
@@ -89,63 +125,139 @@ def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
         "open": list(found.open),
         "token": token,
     }
-    text = "\n".join([*told(found), *_ending(found, token)])
-    return show(
-        Result("live", data, text=text, error=refusal(found)), as_json=options.run.common.json
-    )
+    text = "\n".join([*told(found, sys.stdout), *ending(found, token)])
+    error = refusal(found) if found.failed else None
+    return show(Result("live", data, text=text, error=error), as_json=options.run.common.json)
 
 
-def refusal(found: Checklist) -> TradebotError | None:
-    """Return why a start is refused; None where every line is ok."""
-    if not found.failed:
-        return None
-    names = ", ".join(dict.fromkeys(row.check for row in found.failed))
-    kind = ExchangeError if found.is_away else RefusedError
-    return kind(f"not fit for real money: {names}", hint=found.failed[0].hint)
+# -- the start --------------------------------------------------------------------------------------
 
 
-def limits_of(config: Config) -> dict[str, str]:
-    """Return the live limits as texts, by their keys."""
-    limits = config.risk.live.limits()
-    names = (
-        "position_value",
-        "trade_loss",
-        "day_loss",
-        "week_loss",
-        "since_signoff_loss",
-        "max_positions",
-    )
-    return {
-        name: plain(getattr(limits, name)) if name != "max_positions" else str(limits.max_positions)
-        for name in names
-    }
+def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Signals) -> int:
+    """Protect what is open, or check and ask; then run. Return the exit code."""
+    access = need_access(config)
+    try_locks(config, access)
+    ours = read_ours(config.data_dir(), access.environment)
+    terms = Terms.of(config, spec.hash, access.fingerprint)
+    run = LiveRun(options, config, spec, access, ours, terms)
+    if ours.open_here():
+        return run.protect_first(signals)
+    found = go_through(config, spec)
+    for line in told(found, sys.stderr):
+        say(line)
+    try:
+        allowed = permit(found, config, terms, options.token, _asker(options, config, found))
+    except TradebotError as error:
+        data = {"checks": found.document(), "open": list(found.open)}
+        result = Result("live", data, text="", error=error)
+        return show(result, as_json=options.run.common.json)
+    for line in allowed_lines(allowed, found):
+        say(line)
+    return run.go(allowed, signals)
 
 
-def told(found: Checklist) -> Iterator[str]:
-    """Yield the checklist as people read it: place by place, a line each, the way out below."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    width = max(len(row.check) for row in found.rows)
-    before = ""
-    for place, row, status in found.lines():
-        if place != before:
-            yield f"{place}"
-            before = place
-        first, *more = wrapped(f"  {'':<4}  {row.check:<{width}}  ", row.detail, columns)
-        word = f"{WORDS[status]:<4}"
-        if coloured:
-            word = typer.style(word, TINTS[status], bold=status != "ok")
-        yield f"  {word}{first[6:]}"
-        yield from more
-        if row.hint and status != "ok":
-            yield from wrapped(f"{'':<{width + 10}}→ ", row.hint, columns)
+def _asker(options: LiveOptions, config: Config, found: Checklist) -> Ask | None:
+    """Return what asks for the word; None without a terminal."""
+    terminal = sys.stdin.isatty() and sys.stderr.isatty() and not options.run.common.json
+    return (lambda: ask_word(config, found)) if terminal else None
 
 
-def _ending(found: Checklist, token: str | None) -> Iterator[str]:
-    counts = [sum(status == each for _, _, status in found.lines()) for each in WORDS]
-    yield f"{counts[0]} ok, {counts[1]} to note, {counts[2]} FAIL"
-    if found.open:
-        yield f"open of ours: {'; '.join(found.open)}"
-    if token is not None:
-        yield f"to start without a terminal: tradebot live --headless --confirm-live {token}"
-        yield f"  ({TOKEN_MS // MINUTE_MS} minutes, one start, this configuration)"
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """A live run about to begin: options, configuration, strategy, account, what is open of ours, and the terms."""
+
+    options: LiveOptions
+    config: Config
+    spec: StrategySpec
+    access: Access
+    ours: Ours
+    terms: Terms
+
+    def protect_first(self, signals: Signals) -> int:
+        """Protect what is open at once; the checklist is gone through beside it, and says whether it may trade."""
+        say(f"open of ours: {'; '.join(self.ours.open_here())}: protected first, then checked")
+        return self.go(Permit(protect=PENDING), signals, pending=True)
+
+    def go(self, allowed: Permit, signals: Signals, *, pending: bool = False) -> int:
+        """Rehearse where nothing is open, host the run, and answer; one that only protects tries until it can."""
+        while True:
+            try:
+                source, account = traded_market(self.access, self.config, self.spec)
+                proved = bool(allowed.protect) or self._rehearse(source)
+                setup = self._setup(source, account, allowed, pending=pending, unproved=not proved)
+                return self._host(setup, signals)
+            except ExchangeError as error:
+                if not allowed.protect or signals.caught:
+                    raise
+                say(f"{error}; trying again: what is open must be protected")
+                SYSTEM.sleep(AGAIN_S)
+
+    def _rehearse(self, source: Prices) -> bool:
+        """Set leverage and try the way of a stop; return whether stops are proved. RefusedError where that fails."""
+        assert isinstance(source, ExchangeSource)
+        leverage = self.config.limits(source.symbols).leverage or 1
+        instance = instance_id(self.config.data_dir())
+        done = rehearse(self.access, source.instruments, leverage, instance)
+        for row in done.rows:
+            say(rehearsal_line(row))
+        for row in done.failed:
+            kind = ExchangeError if row.check == "exchange" else RefusedError
+            raise kind(f"{row.check}: {row.detail}", hint=row.hint)
+        return done.proved
+
+    def _setup(
+        self,
+        source: Prices,
+        account: TradedAccount,
+        allowed: Permit,
+        *,
+        pending: bool,
+        unproved: bool,
+    ) -> Setup:
+        run = self.options.run
+        again = may_go_on(self.ours, self.terms)
+        return Setup(
+            config=self.config,
+            source=source,
+            spec=self.spec,
+            pace=Pace(1.0, run.duration_ms),
+            new=run.new and not allowed.protect,
+            modes=MODES,
+            observe=tell_events,
+            said=greeting(run, self.config, source, 1.0),
+            broker=account.broker,
+            venue=self.access.environment,
+            account=account,
+            protect=allowed.protect,
+            pending=pending,
+            restarts=too_many_restarts(self.config, self.ours) if again else "",
+            unproved=unproved,
+        )
+
+    def _host(self, setup: Setup, signals: Signals) -> int:
+        run = self.options.run
+        ending = host_run(setup, run, signals, self._check_beside if setup.pending else None)
+        if setup.protect and isinstance(ending.error, ExchangeError) and not signals.caught:
+            raise ending.error
+        answer = run_result(ending, setup.source, setup.config, setup.account)
+        code = show(ghost_result(answer, ending, setup.config), as_json=run.common.json)
+        return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
+
+    def _check_beside(self, host: PaperHost) -> None:
+        """Go through the checklist while the engine protects, and tell it what it may do; a failure is that it may not trade."""
+        try:
+            self._check_and_permit(host)
+        except Exception as error:  # of whatever kind: what is open goes on being protected
+            host.permit(f"its checklist failed: {type(error).__name__}: {error}")
+
+    def _check_and_permit(self, host: PaperHost) -> None:
+        while True:
+            found = go_through(self.config, self.spec, self.ours)
+            if not found.is_away:
+                break
+            SYSTEM.sleep(AGAIN_S if found.seen is None else SPARING_S)
+        allowed = permit(found, self.config, self.terms, self.options.token, None)
+        if not has_screen(self.options.run):
+            for line in (*told(found, sys.stderr), *allowed_lines(allowed, found)):
+                say(line)
+        host.permit(allowed.protect)

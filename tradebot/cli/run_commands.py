@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tradebot.app.build import pick_instruments, timeframe_of
-from tradebot.app.host import PaperHost, Setup, closed_trades, unfilled
+from tradebot.app.ended import closed_trades, unfilled
+from tradebot.app.host import PaperHost, Setup
 from tradebot.app.prices import choose_prices, exchange_prices, speed_of
 from tradebot.app.runner import Ending, Pace
 from tradebot.cli.backtest_command import chosen_strategy, progress
@@ -35,7 +36,7 @@ from tradebot.market.files.findings import duration as in_words
 from tradebot.plugins.aside import prints_aside
 
 if TYPE_CHECKING:
-    from tradebot.app.account import TradedAccount
+    from tradebot.app.account import Access, TradedAccount
     from tradebot.plugins.strategies import StrategySpec
 
 LONG_MS = 60_000
@@ -66,16 +67,16 @@ def _paper(options: RunOptions, signals: Signals) -> int:
         seed=config.market.seed if seeded else None,
         new=options.new,
         modes=modes_of(options),
-        observe=without_shadow(_observe) if options.mode == "ghost" else _observe,
-        said=_greeting(options, config, source, speed),
+        observe=without_shadow(tell_events) if options.mode == "ghost" else tell_events,
+        said=greeting(options, config, source, speed),
         broker=None if account is None else account.broker,
         venue="local" if account is None else account.access.environment,
         account=account,
     )
-    ending = _host(host_setup, options, signals)
+    ending = host_run(host_setup, options, signals)
     if ending.error is not None and ending.summary["from"] is None:  # nothing has passed
         return fail(options.mode, ending.error, as_json=options.common.json)
-    result = ghost_result(_paper_result(ending, source, config, account), ending, config)
+    result = ghost_result(run_result(ending, source, config, account), ending, config)
     code = show(result, as_json=options.common.json)
     return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
 
@@ -104,9 +105,18 @@ def _market(
     """Return a run's prices and, where its orders go to an account, that: one wire carries both."""
     if not options.is_demo:
         return choose_prices(options.files, options.symbols, config, spec), None
-    from tradebot.app.account import TradedAccount, find_access
+    from tradebot.app.account import find_access
 
     access = find_access("demo", config.exchange.url, config.exchange.demo)
+    return traded_market(access, config, spec)
+
+
+def traded_market(
+    access: Access, config: Config, spec: StrategySpec
+) -> tuple[Prices, TradedAccount]:
+    """Return the prices and the account of a run that trades one; ExchangeError where the exchange cannot be reached."""
+    from tradebot.app.account import TradedAccount
+
     wire = access.wire()
     source = exchange_prices(wire, config, spec, traded=True)
     leverage = config.limits(source.symbols).leverage or 1
@@ -130,7 +140,7 @@ def _patience(options: RunOptions, source: Prices, speed: float | None) -> list[
     ]
 
 
-def _greeting(
+def greeting(
     options: RunOptions, config: Config, source: Prices, speed: float | None
 ) -> Callable[[str], None]:
     """Return what says that a run begins: one line, on a terminal with how to go about it."""
@@ -163,15 +173,25 @@ def _banner(
 # -- the engine's thread and this one -----------------------------------------------------------
 
 
-def _host(setup: Setup, options: RunOptions, signals: Signals) -> Ending:
-    """Run the engine in its thread while this one waits, and answer signals; return how it ended."""
+def host_run(
+    setup: Setup,
+    options: RunOptions,
+    signals: Signals,
+    beside: Callable[[PaperHost], object] | None = None,
+) -> Ending:
+    """Run the engine in its thread while this one waits, and answer signals; return how it ended.
+
+    ``beside`` is done in a thread of its own meanwhile.
+    """
     ready = threading.Event()
-    screen = not options.headless and not options.common.json and is_terminal()
+    screen = has_screen(options)
     if screen:  # it shows what is in the journal, and nothing else may write on the terminal
         setup = replace(setup, observe=None, said=lambda _: ready.set())
     host = PaperHost(setup)
     signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
     host.start()
+    if beside is not None:
+        threading.Thread(target=beside, args=(host,), name="checklist", daemon=True).start()
     if screen:
         run_with_screen(host, setup.config, options.common, ready, signals)
     else:
@@ -182,7 +202,13 @@ def _host(setup: Setup, options: RunOptions, signals: Signals) -> Ending:
     return host.result()
 
 
-def _observe(event: Event, effects: Sequence[Effect]) -> None:
+def has_screen(options: RunOptions) -> bool:
+    """Whether a run shows itself on the terminal: then nothing else may write there."""
+    return not options.headless and not options.common.json and is_terminal()
+
+
+def tell_events(event: Event, effects: Sequence[Effect]) -> None:
+    """Say what an event led to, a line for each thing worth knowing."""
     for line in lines_of(event.at, effects):
         _say(line)
 
@@ -207,9 +233,10 @@ def _left_open(ending: Ending, account: TradedAccount | None) -> list[str]:
     return [f"{text}; `tradebot close-all --account {name}` closes it"]
 
 
-def _paper_result(
+def run_result(
     ending: Ending, source: Prices, config: Config, account: TradedAccount | None = None
 ) -> Result:
+    """Return how a run ended as a command's answer."""
     trades: list[dict[str, Any]] = []
     idle: list[str] = []
     run = str(ending.summary["run"])

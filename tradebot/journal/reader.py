@@ -343,6 +343,11 @@ class Reader:
         sql = "SELECT nonce FROM nonces ORDER BY wall DESC, rowid DESC LIMIT ?"
         return tuple(row["nonce"] for row in self._rows(sql, limit))
 
+    def starts(self, run: str, since: int) -> int:
+        """Return how often a run was started after a moment (real clock, UTC ms)."""
+        sql = "SELECT count(*) AS n FROM nonces WHERE run = ? AND wall > ?"
+        return int(self._rows(sql, run, since)[0]["n"])
+
     def command(self, command: int) -> CommandRow | None:
         """Return a posted command with its (first) answer; None if there is no such command."""
         rows = self._rows(

@@ -8,16 +8,25 @@ gets the real packages, on the same modules.
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Two threads that import at once would each find the other's stubs."""
+
 PACKAGES = ("ccxt", "ccxt.async_support", "ccxt.pro")
 
 
 def load_class() -> Any:
-    """Return the class ``ccxt.pro.binanceusdm``; by a plain import where the cheap one does not work."""
+    """Return the class ``ccxt.pro.binanceusdm``; by a plain import where the cheap one does not work. Safe from any thread."""
+    with _ONE_AT_A_TIME:
+        return _load()
+
+
+def _load() -> Any:
     if not any(name in sys.modules for name in PACKAGES):
         try:
             return _load_cheaply()

@@ -64,10 +64,14 @@ def _field(body: Any, name: str) -> Any:
     return body.get(name) if isinstance(body, dict) else None
 
 
+UNASKED = "was not asked for"
+"""What is said where our own budget of requests held one back: another minute, and it can be asked."""
+
+
 def failure(reply: Reply, host: str, path: str) -> ExchangeError:
     """Say in one line what went wrong with a request, and the way out."""
     if reply.withheld:
-        return ExchangeError(f"{path} was not asked for: {reply.withheld}")
+        return ExchangeError(f"{path} {UNASKED}: {reply.withheld}")
     if reply.status is None:
         text = f"cannot reach {host}: {reply.error or 'no answer'}"
         return ExchangeError(text, hint="see whether the network and the address are right")

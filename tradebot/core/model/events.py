@@ -31,7 +31,7 @@ class RunStarted:
     ``doubt`` says what is wrong with the journal of a run whose broker is outside: then no entry is made. Where
     it is not resumed either, nobody knows what was: the account is taken over as the venue has it. ``nonces`` are
     those of the journal's newest starts where the broker is outside: an order of our name under another one is a
-    copy's.
+    copy's. ``protect`` says why this start may only protect what is open.
     """
 
     at: int
@@ -42,6 +42,7 @@ class RunStarted:
     resumed: bool = False
     doubt: str = ""
     nonces: tuple[str, ...] = ()
+    protect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

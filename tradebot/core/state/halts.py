@@ -82,6 +82,12 @@ HALTS: Mapping[str, HaltReason] = {
             "another tradebot trades on the account",
             until="the other's orders are still there",
         ),
+        HaltReason(
+            "checklist",
+            "it was started to protect what is open",
+            until="this start may only protect: mend what is named, and start again",
+        ),
+        HaltReason("restarts", "it broke off and was started again three times within an hour"),
         HaltReason("unexplained", "the exchange said something that nobody here understands"),
         HaltReason("ban", "the exchange has banned this address for a time"),
         HaltReason("liquidated", "the exchange liquidated a position"),

@@ -61,7 +61,7 @@ class Accounts:
     """Holds the journal against what is read.
 
     ``_doubts`` are the differences that stand, by subject; ``_asked_at`` is when the account was last asked for
-    because of one, ``_reconciled_at`` when it was last read whole (UTC ms).
+    because of one, ``_reconciled_at`` when it was last read whole (UTC ms). ``is_read`` says that it was since the start.
     """
 
     def __init__(
@@ -80,6 +80,12 @@ class Accounts:
         self._doubts: dict[str, Doubt] = {}
         self._asked_at = 0
         self._reconciled_at = 0
+        self.is_read = False
+
+    def begin(self) -> None:
+        """A run starts: have the account read before anything of it is believed."""
+        self.is_read = False
+        self.reconcile("start")
 
     def reconcile(self, why: str) -> None:
         """Have the whole account read."""
@@ -139,6 +145,7 @@ class Accounts:
         self._drop(self._decided(journal, event), found)
         if not event.symbol:
             shared.exposure.elsewhere = margin_elsewhere(journal, event)
+            self.is_read = True
         ledger = None if event.wallet is None else self.ledger_wallet()
         said = tuple(doubt.text for doubt in self._doubts.values())
         shared.out.append(AccountCompared(shared.now, event.symbol, event.wallet, ledger, said))

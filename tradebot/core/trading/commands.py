@@ -11,7 +11,7 @@ from tradebot.core.trading.shared import Shared
 
 
 class Commands:
-    """Carries out commands: halt, resume, close-all, stop."""
+    """Carries out commands: halt, resume, close-all, stop; and, of nobody but the start, protect and allow."""
 
     def __init__(self, shared: Shared, exits: Exits) -> None:
         self._shared = shared
@@ -32,6 +32,9 @@ class Commands:
                 shared.cancel_entries("stop")
                 shared.out.append(StopRun(shared.now, f"{command.who}: {command.reason}"))
                 result, ok = "stopping", True
+            case "protect" | "allow" if not command.id:
+                shared.only_protect(command.reason if command.name == "protect" else "")
+                result, ok = command.name, True
             case name:
                 result, ok = f"unknown command {name!r}", False
         if command.id:  # 0 is nobody's: the HALT file, a signal

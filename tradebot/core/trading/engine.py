@@ -67,7 +67,7 @@ class EngineConfig:
     quotes come beside the bars: then they, not the bars, are the price. ``leverage`` is the account's.
     ``auto_resume`` clears a loss halt when its day (week) is over; ``signoff_equity`` is the equity at the sign-off, None without one.
     ``outside`` says that the broker is outside the process: its answers come late, twice, out of order or never;
-    ``drops_stops`` that it is known to lose stops it has accepted.
+    ``drops_stops`` that it is known to lose stops it has accepted, ``unproved`` that nobody has seen one stand there.
     """
 
     symbols: tuple[str, ...]
@@ -84,6 +84,7 @@ class EngineConfig:
     signoff_equity: Decimal | None = None
     outside: bool = False
     drops_stops: bool = False
+    unproved: bool = False
 
 
 class Engine:
@@ -108,8 +109,8 @@ class Engine:
             self.watch,
             outside=config.outside,
         )
-        self.halts = shared.halts
-        self.table = shared.table
+        shared.unproved = config.unproved
+        self.halts, self.table = shared.halts, shared.table
         self.exits = Exits(shared)
         self.protection = Protection(shared, self.exits, drops_stops=config.drops_stops)
         self.entries = Entries(shared, self.exits, self.protection)
@@ -371,13 +372,13 @@ class Engine:
         shared.nonces = frozenset((*event.nonces, event.nonce)) if event.nonces else frozenset()
         self.table.prefix = f"tb{event.instance}-{event.nonce}"
         self.deadlines.alarm = 0
-        self.news.begin(event.doubt, resumed=event.resumed)
+        self.news.begin(event.doubt, event.protect, resumed=event.resumed)
         if event.resumed:
             self.table.look_up_unsettled()
             for book in self.books.values():  # it is asked first whether a stop is in place
                 book.bare_since = book.bare_since and event.at
         if self.config.outside:
-            self.accounts.reconcile("start")
+            self.accounts.begin()
 
     # -- what others may know --------------------------------------------------------------------
 
@@ -403,6 +404,11 @@ class Engine:
     def holds(self, symbol: str) -> bool:
         """Return whether a position is open on the symbol."""
         return bool(self.books[symbol].holding.qty)
+
+    def is_flat(self) -> bool:
+        """Whether the account was read whole since the start, nothing is held by it or by us, and no order of ours is out."""
+        held = any(book.read or self.shared.holds(book) for book in self.books.values())
+        return self.accounts.is_read and not held and not self.table.live
 
     def equity(self) -> Decimal:
         """Return cash plus open positions at their last price (USDT)."""

@@ -108,6 +108,8 @@ class Entries:
         )
         price = self._entry_price(book, side)
         qty = size(side, tier_of(wish.confidence), price, plan.stop, desk)
+        if shared.unproved and not isinstance(qty, Refusal):
+            qty = smallest(price, desk)
         if isinstance(qty, Refusal):
             least = self._entry_order(book, side, smallest(price, desk), price)
             rest = gate.check(least, plan.stop, desk, plan.target)

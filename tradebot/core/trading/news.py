@@ -85,12 +85,14 @@ class News:
             case _:  # the journal is back
                 self._hear_of_journal("")
 
-    def begin(self, doubt: str, *, resumed: bool) -> None:
+    def begin(self, doubt: str, protect: str, *, resumed: bool) -> None:
         """A run starts, on record; ``doubt`` says what is wrong with the journal all the same.
 
         Then it is no ground for an entry, and without a state that can be believed the account is taken over.
+        ``protect`` is why the start may only protect; one that may trade again ends such a halt.
         """
         shared = self._shared
+        shared.only_protect(protect)
         shared.doubt = doubt
         self._hear_of_journal("")
         if doubt:

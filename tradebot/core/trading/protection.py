@@ -315,10 +315,13 @@ class Protection:
         """Note since when the stops that are surely in place do not cover the position."""
         if not self._shared.outside:
             return
-        if _wants_stop(book) and self._covered(book) < abs(self._shared.holds(book)):
+        covered, held = self._covered(book), abs(self._shared.holds(book))
+        if _wants_stop(book) and covered < held:
             book.bare_since = book.bare_since or self._shared.now
         else:
             book.bare_since = 0
+        if covered and covered >= held:
+            self._shared.unproved = False
 
     def _covered(self, book: InstrumentState) -> Decimal:
         """Return what the largest stop that surely stands would close (base units)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from tradebot.core.model.effects import Effect, Halted, Notify, WakeAt
+from tradebot.core.model.effects import Effect, Halted, Notify, Resumed, WakeAt
 from tradebot.core.model.values import Fees
 from tradebot.core.risk.exposure import Exposure
 from tradebot.core.risk.limits import Limits
@@ -19,6 +19,7 @@ from tradebot.core.state.portfolio import Portfolio
 from tradebot.core.trading.caveats import Caveats
 
 NEVER = -1
+CHECKLIST = "checklist"
 TEN_THOUSAND = Decimal(10_000)
 
 
@@ -44,7 +45,8 @@ class Shared:
     cleared yet, where that is no matter of orders. ``doubt`` is what is wrong with the journal since this start;
     what the venue did until ``past`` (its time, UTC ms) is in what was taken over of the account, ``FAR`` while
     that has yet to be read and ``NEVER`` where nothing was. ``nonces`` are those of this journal's starts, none where
-    they were not told; ``fees`` those reckoned with, ``least`` the configured ones.
+    they were not told; ``fees`` those reckoned with, ``least`` the configured ones. ``unproved`` says that nobody has seen
+    a stop stand on this account: entries are the smallest until one does.
     """
 
     __slots__ = (
@@ -70,6 +72,7 @@ class Shared:
         "skew_ms",
         "table",
         "unmet",
+        "unproved",
         "warned",
         "watch",
     )
@@ -111,6 +114,7 @@ class Shared:
         self.skew_ms = 0
         self.doubt = ""
         self.past = NEVER
+        self.unproved = False
 
     def set_fees(self, fees: Fees) -> None:
         """Reckon with other fees from now on."""
@@ -148,6 +152,19 @@ class Shared:
             self.out.append(Halted(self.now, reason, detail, self.halts.epoch))
             self.warn(f"HALT {reason}: {detail}")
         self.cancel_entries(f"halt: {reason}")
+
+    def only_protect(self, why: str) -> None:
+        """Make no entry for a reason of this start's, whatever a person says; "": it may trade, and that is over."""
+        known = self.halts.reasons.get(CHECKLIST)
+        if known is not None and known.detail != why:
+            self.halts.clear(CHECKLIST)
+            if not why:
+                text = "this start may trade"
+                self.out.append(Resumed(self.now, CHECKLIST, "tradebot", text, self.halts.epoch))
+        self.unmet.pop(CHECKLIST, None)
+        if why:
+            self.unmet[CHECKLIST] = why
+            self.halt(CHECKLIST, why)
 
     def cancel_entries(
         self, why: str, symbols: Iterable[str] | None = None, *, flat_only: bool = False
