@@ -123,6 +123,8 @@ def test_few_trades_or_days_say_nothing() -> None:
     assert in_words(few) == [
         "No change can be recommended: 99 trades on 13 days; 100 on 20 are needed."
     ]
+    kept_out = Evidence(evidence.trades[:99], whole=(480, 60))
+    assert advise(kept_out, "s").family
     one_day = [replace(trade, time=evidence.trades[0].time) for trade in evidence.trades]
     assert advise(Evidence(one_day), "s").too_few
 
@@ -185,6 +187,11 @@ def test_a_tighter_stop_loses_less_and_loses_winners() -> None:
     winner = trade(pnl=19.0, gross=20.0, mae=6.0, reason="target")
     half, *_ = exits.tighter_stop(Evidence([trade(), winner, trade(mae=4.0)]))
     assert [effect.gain for effect in half.effects] == [5.0, -25.0, 0.0]
+    slipped = trade(
+        gross=-12.0
+    )  # filled a fifth beyond its stop: the tighter one would have been as well
+    half, *_ = exits.tighter_stop(Evidence([slipped, winner]))
+    assert [effect.gain for effect in half.effects] == pytest.approx([5.0, -27.0])
 
 
 def test_a_wider_stop_is_told_by_bars_only() -> None:
@@ -195,8 +202,8 @@ def test_a_wider_stop_is_told_by_bars_only() -> None:
 
 def test_costs_are_blamed_only_for_eating_an_edge() -> None:
     assert not list(costs.costs_over_edge(Evidence([trade()])))
-    (eaten,) = costs.costs_over_edge(Evidence([trade(gross=4.0, costs=5.0, pnl=-1.0)]))
-    assert "costs are 1.2 times the gross result" in eaten.what
+    (eaten,) = costs.costs_over_edge(Evidence([trade(gross=3.8, costs=4.8, pnl=-1.0)]))
+    assert "costs are 1.2 times the gross result" in eaten.what  # 0.2 of slippage counts among them
     assert "breaks even at 20.0 bps a side, 25.0 were paid" in eaten.shows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,10 +158,15 @@ def _nothing(newest: RunRow, period: Period, spans: Sequence[tuple[int, int]]) -
 # -- what is due --------------------------------------------------------------------------------------------
 
 
-def due_reports(reader: Reader, data_dir: Path, clock: Clock = SYSTEM) -> list[Path]:
+def due_reports(
+    reader: Reader,
+    data_dir: Path,
+    clock: Clock = SYSTEM,
+    advised: Callable[[Told], Told] | None = None,
+) -> list[Path]:
     """Write the reports on whole months that are missing in the data directory; return the pages' paths.
 
-    A month is due when the curve goes on behind it, or ends with it; each as a page and as JSON.
+    A month is due when the curve goes on behind it, or ends with it; each as a page and as JSON. ``advised`` adds what to change.
     """
     written: list[Path] = []
     runs = reader.runs()
@@ -178,6 +183,7 @@ def due_reports(reader: Reader, data_dir: Path, clock: Clock = SYSTEM) -> list[P
                 continue
             told = _told(reader, kept, spans, month)
             if told is not None:
+                told = told if advised is None else advised(told)
                 _write(told, path, clock)
                 written.append(path)
     return written

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 
 from tradebot.app.adjusted import Adjustment, adjusted
@@ -81,14 +81,30 @@ def what_if(
     recording: Recording,
     adjustment: Adjustment,
     tell: Callable[[], None] | None = None,
+    until: int | None = None,
+    third: int | None = None,
 ) -> WhatIf:
-    """Play a recording as it is, and changed. UsageError for one without a bar."""
+    """Play a recording as it is, and changed. UsageError for one without a bar.
+
+    It is played ``until`` a moment (UTC ms) or to its end; the last third begins at ``third`` where that is known.
+    """
+    if until is not None:
+        recording = _cut(recording, until)
     result, trades, (first, last) = _play(config, spec, recording, spec.build, tell)
-    third = first + (last - first) * 2 // 3
+    third = first + (last - first) * 2 // 3 if third is None else third
     as_it_is = _played(result, trades, third)
     build = adjusted(spec.build, adjustment)
     result, trades, _ = _play(config, spec, recording, build, tell)
     return WhatIf(first, last, third, as_it_is, _played(result, trades, third))
+
+
+def _cut(recording: Recording, until: int) -> Recording:
+    """Return what of a recording closed before a moment."""
+
+    def steps() -> Steps:
+        return takewhile(lambda step: step[0].at < until, recording.steps())
+
+    return replace(recording, steps=steps)
 
 
 def _play(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tradebot.app.advisor import Advisor
 from tradebot.app.report import ReportWish, Told, due_reports, made_line, read_report
 from tradebot.app.standing import database
-from tradebot.cli.options import ReportOptions
+from tradebot.cli.options import Common, ReportOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
@@ -19,6 +22,22 @@ from tradebot.journal.reader import Reader
 from tradebot.reports.archive import NOTE, tables, write_csv
 from tradebot.reports.monthly.benchmark_file import read_benchmark
 from tradebot.reports.monthly.document import document
+
+
+@contextmanager
+def working(common: Common, what: str) -> Iterator[None]:
+    """Show on a terminal's stderr that something is being done; elsewhere nothing."""
+    if common.json or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield
+
 
 MODES = ("paper", "ghost", "live")
 
@@ -43,13 +62,17 @@ def report(options: ReportOptions) -> int:
     )
     with Reader(database(config)) as reader, reader.moment(), exact():
         told = read_report(reader, wish, benchmarks)
+        if options.advice:
+            with working(options.common, "what to change"):
+                told = Advisor(reader, config).advised(told)
         files = _export(reader, told, options.csv)
     return show(_result(told, files, options), as_json=options.common.json)
 
 
 def _due(options: ReportOptions, config: Config) -> int:
     with Reader(database(config)) as reader, exact():
-        written = due_reports(reader, config.data_dir())
+        advised = Advisor(reader, config).advised if options.advice else None
+        written = due_reports(reader, config.data_dir(), advised=advised)
     text = "\n".join(f"wrote {path}" for path in written) or "No report is due."
     return show(
         Result("report", {"due": [str(path) for path in written]}, text=text),

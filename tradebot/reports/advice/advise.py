@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -15,25 +15,39 @@ from tradebot.reports.advice.resampling import DRAWS, LEVEL, MORE_DRAWS, holm, i
 
 @dataclass(frozen=True, slots=True)
 class AdviceRule:
-    """A cause that is looked for. Rules see ``Evidence`` only; ``source`` says where the idea is from."""
+    """A cause that is looked for. Rules see ``Evidence`` only; ``source`` says where the idea is from.
+
+    Of an ``exclusive`` rule's changes only the best supported one is told: they are variants of one.
+    """
 
     name: str
     find: Callable[[Evidence], Iterable[Candidate]]
     source: str
+    exclusive: bool = False
 
 
 RULES = (
     AdviceRule("costs", costs.costs_over_edge, "break-even of gross result and costs"),
     AdviceRule("target in costs", costs.target_in_costs, "break-even of target and costs"),
-    AdviceRule("stop too wide", exits.tighter_stop, "J. Sweeney, Maximum Adverse Excursion (1997)"),
+    AdviceRule(
+        "stop too wide",
+        exits.tighter_stop,
+        "J. Sweeney, Maximum Adverse Excursion (1997)",
+        exclusive=True,
+    ),
     AdviceRule("stop too tight", exits.wider_stop, "J. Sweeney, Maximum Adverse Excursion (1997)"),
-    AdviceRule("target", exits.nearer_target, "J. Sweeney, Maximum Adverse Excursion (1997)"),
+    AdviceRule(
+        "target",
+        exits.nearer_target,
+        "J. Sweeney, Maximum Adverse Excursion (1997)",
+        exclusive=True,
+    ),
     AdviceRule("hour", parts.hours, "contrast of a part with the rest"),
     AdviceRule("weekday", parts.weekdays, "contrast of a part with the rest"),
     AdviceRule("symbol", parts.symbols, "contrast of a part with the rest"),
     AdviceRule("side", parts.sides, "contrast of a part with the rest"),
-    AdviceRule("tier", parts.tiers, "contrast of a part with the rest"),
-    AdviceRule("confidence", parts.order_of_confidence, "contrast of two tiers"),
+    AdviceRule("tier", parts.tiers, "contrast of a part with the rest", exclusive=True),
+    AdviceRule("confidence", parts.order_of_confidence, "contrast of two tiers", exclusive=True),
     AdviceRule("slippage", costs.slippage_over_model, "paid against modelled"),
     AdviceRule("refused", costs.refused_and_good, "hypothetical results of refused entries"),
 )
@@ -80,8 +94,9 @@ class Advice:
 def advise(evidence: Evidence, seed: str, rules: Sequence[AdviceRule] = RULES) -> Advice:
     """Return what the trades support; the same ``seed`` gives the same answer."""
     count, days = len(evidence.trades), evidence.days
-    if count < LEAST_TRADES or days < LEAST_DAYS:
-        few = f"{count} trades on {days} days; {LEAST_TRADES} on {LEAST_DAYS} are needed"
+    of_all, on_days = evidence.whole or (count, days)
+    if of_all < LEAST_TRADES or on_days < LEAST_DAYS:
+        few = f"{of_all} trades on {on_days} days; {LEAST_TRADES} on {LEAST_DAYS} are needed"
         return Advice(count, days, 0, too_few=few)
     family = [
         candidate for rule in rules for candidate in rule.find(evidence) if candidate.is_testable
@@ -94,10 +109,30 @@ def advise(evidence: Evidence, seed: str, rules: Sequence[AdviceRule] = RULES) -
         if chance < 1
     ]
     found.sort(key=lambda one: one[1])
-    told = [_told(*one, seed) for one in found if one[2] <= LEVEL and one[0].halves_agree]
-    rest = [one for one in found if one[2] > LEVEL or not one[0].halves_agree]
+    single = {rule.name for rule in rules if rule.exclusive}
+    told = [_told(*one, seed) for one in _best([one for one in found if _stands(one)], single)]
+    rest = [one for one in found if not _stands(one)]
     closest = _told(*rest[0], seed) if rest and not told else None
     return Advice(count, days, len(family), tuple(told), closest)
+
+
+Found = tuple[Candidate, float, float]
+"""A change, its chance, and that after Holm's correction."""
+
+
+def _stands(found: Found) -> bool:
+    candidate, _, corrected = found
+    return corrected <= LEVEL and candidate.halves_agree
+
+
+def _best(found: Sequence[Found], single: set[str]) -> Iterator[Found]:
+    """Yield what is told, the best supported first: of a rule with variants only that one."""
+    told: set[str] = set()
+    for one in found:
+        rule = one[0].rule
+        if rule not in told or rule not in single:
+            told.add(rule)
+            yield one
 
 
 def _chances(family: Sequence[Candidate], seed: str) -> list[float]:

@@ -10,10 +10,11 @@ from tradebot.reports.advice.outcomes import Evidence, PastTrade, mean
 
 
 def costs_over_edge(evidence: Evidence) -> Iterator[Candidate]:
-    """Trade less, or longer: before costs there is an edge, after them a loss."""
+    """Trade less, or longer: at the prices decided on there is an edge, after all costs a loss."""
     trades = evidence.trades
-    gross = math.fsum(trade.gross for trade in trades)
-    costs = math.fsum(trade.costs for trade in trades)
+    slipped = math.fsum(trade.slippage or 0.0 for trade in trades)
+    gross = math.fsum(trade.gross for trade in trades) - slipped
+    costs = math.fsum(trade.costs for trade in trades) - slipped
     if gross <= 0:
         return  # without an edge cheaper trading does not help
     turnover = math.fsum(trade.turnover for trade in trades)
@@ -23,7 +24,7 @@ def costs_over_edge(evidence: Evidence) -> Iterator[Candidate]:
     yield Candidate(
         "costs",
         f"fewer and longer trades: costs are {times:.1f} times the gross result",
-        f"gross {gross:+.2f}, costs {costs:.2f} USDT; it breaks even at {even:.1f} bps a side, {paid:.1f} were paid",
+        f"gross {gross:+.2f}, costs {costs:.2f} USDT, slippage among them; it breaks even at {even:.1f} bps a side, {paid:.1f} were paid",
         "which trades to leave out; trades held longer are other trades",
         [per_trade(trade, -trade.pnl) for trade in trades],
     )

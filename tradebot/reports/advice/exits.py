@@ -6,10 +6,10 @@ lived through that. A wider stop cannot: bars behind the exit must tell (``Evide
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tradebot.reports.advice.candidates import Candidate, per_trade
-from tradebot.reports.advice.outcomes import Evidence, PastTrade
+from tradebot.reports.advice.outcomes import Evidence, PastTrade, mean
 
 TARGETS = (0.5, 0.65, 0.8)
 STOPS = (0.5, 0.65, 0.8)
@@ -46,13 +46,14 @@ def tighter_stop(evidence: Evidence) -> Iterator[Candidate]:
     trades = [trade for trade in evidence.trades if trade.stop_loss and trade.mae is not None]
     winners = sorted(_depth(trade) for trade in trades if trade.pnl > 0)
     deep = winners[int(0.9 * (len(winners) - 1))] if winners else 0.0
+    slip = _beyond_stops(trades)
     for share in STOPS:
         yield Candidate(
             "stop too wide",
             f"stops at {share:g} of their distance",
             f"nine of ten winners never were further behind than {deep:.2f} of the way to their stop",
             FILLS,
-            [per_trade(trade, _at_stop(trade, share)) for trade in trades],
+            [per_trade(trade, _at_stop(trade, share, slip)) for trade in trades],
             config=f"stop_atr x {share:g} in [strategy.params], if the strategy has it",
             signal=f"stop_x={share:g}",
         )
@@ -62,10 +63,24 @@ def _depth(trade: PastTrade) -> float:
     return (trade.mae or 0.0) / (trade.stop_loss or 1.0)
 
 
-def _at_stop(trade: PastTrade, share: float) -> float:
-    """Return the gain (USDT) of a stop at ``share`` of its distance: less lost by losers, winners lost."""
-    level = share * (trade.stop_loss or 0.0)
-    return -level - trade.gross if (trade.mae or 0.0) >= level else 0.0
+def _at_stop(trade: PastTrade, share: float, slip: float) -> float:
+    """Return the gain (USDT) of a stop at ``share`` of its distance: less lost by losers, winners lost.
+
+    It is filled as far beyond its price as the real ones were, in planned losses: ``slip``.
+    """
+    full = trade.stop_loss or 0.0
+    level = share * full
+    return -level - slip * full - trade.gross if (trade.mae or 0.0) >= level else 0.0
+
+
+def _beyond_stops(trades: Sequence[PastTrade]) -> float:
+    """Return how far beyond their prices stops were filled on average, in what their distance is worth."""
+    beyond = [
+        -trade.gross / trade.stop_loss - 1
+        for trade in trades
+        if trade.reason == "stop" and trade.stop_loss
+    ]
+    return max(0.0, mean(beyond)) if beyond else 0.0
 
 
 def wider_stop(evidence: Evidence) -> Iterator[Candidate]:

@@ -85,13 +85,15 @@ class Evidence:
     """All that rules may look at.
 
     ``held_on`` says of stopped trades, by id, how much better (USDT) they would have ended with a stop half as far again; only what bars
-    could tell is in it. ``modelled_bps`` is the slippage the simulation reckons with.
+    could tell is in it. ``modelled_bps`` is the slippage the simulation reckons with. ``whole`` is how many trades on how many days there are in all,
+    where some are kept out to try on what was chosen by the others.
     """
 
     trades: Sequence[PastTrade]
     refused: Sequence[RefusedEntry] = ()
     held_on: dict[int, float] | None = None
     modelled_bps: float | None = None
+    whole: tuple[int, int] | None = None
 
     @property
     def days(self) -> int:
