@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kits.paper_kit import Bot
 
-from tradebot.app.advisor import PlayedAgain
+from tradebot.app.advising import PlayedAgain
 from tradebot.core.model.values import HOUR_MS
 
 JANUARY = 1_735_689_600_000

@@ -58,8 +58,7 @@ def a_signal(**changes: object) -> SignalRow:
 
 
 def test_a_row_becomes_a_trade() -> None:
-    signal = a_signal()
-    (found,) = past_trades([a_trade()], {("paper-0001", 3): signal})
+    (found,) = past_trades([a_trade()], {("paper-0001", 3): 0.8})
     assert found.gross == pytest.approx(-1.05)
     assert found.gross - found.costs == pytest.approx(found.pnl)
     assert (found.stop_loss, found.reward) == (1.0, 1.5)

@@ -143,6 +143,7 @@ def test_a_backtest_s_page_is_the_same_report(
     assert "<h1>Backtest, 2025-01-31" in page
     assert re.search(r"From gross to net", page)
     assert "By hour" in page
+    assert "No change can be recommended" in page
 
 
 @pytest.mark.parametrize(

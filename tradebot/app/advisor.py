@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tradebot import __version__
 from tradebot.app.adjusted import Adjustment
+from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, last_third, third_of
 from tradebot.app.report import FOLDER, Told
 from tradebot.app.whatif import recording_of, settings_of, what_if
 from tradebot.config import Config
-from tradebot.core.model.errors import TradebotError
-from tradebot.core.model.money import ZERO, plain
-from tradebot.core.model.values import DAY_MS, Bar
+from tradebot.core.model.values import Bar
 from tradebot.disk import private_directory, write_text
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import SignalRow
-from tradebot.reports.advice.advise import Advice, Recommendation, advise, in_words
-from tradebot.reports.advice.gather import SignalKey, held_on, past_trades, refused_entries
-from tradebot.reports.advice.outcomes import Evidence
+from tradebot.reports.advice.gather import SignalKey, refused_entries
 from tradebot.reports.monthly.document import document
 from tradebot.reports.monthly.period import Period, month_of
-from tradebot.reports.monthly.value import AdviceText, Report
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedAgain:
-    """What a change made of the last third, which chose nothing (USDT); ``why`` it was not played, else ""."""
-
-    as_it_is: Decimal = ZERO
-    changed: Decimal = ZERO
-    trades: int = 0
-    why: str = ""
-
-    @property
-    def words(self) -> str:
-        """The replay in a line."""
-        if self.why:
-            return f"Not replayed: {self.why}."
-        difference = self.changed - self.as_it_is
-        verdict = " That speaks against it." if difference < 0 else ""
-        return (
-            f"Played again over the last third of the time, which chose nothing: {difference:+,.2f} USDT"
-            f" (from {self.as_it_is:+,.2f} to {self.changed:+,.2f}, {self.trades} trades).{verdict}"
-        )
+from tradebot.reports.monthly.value import AdviceText
 
 
 class Advisor:
@@ -78,18 +52,18 @@ class Advisor:
 
     def _made(self, told: Told, digest: str) -> AdviceText:
         third = third_of(told.report)
-        chosen = [trade for trade in told.trades if trade.entry_time < third]
         signals = self._signals(told, third)
-        refused = [row for row in signals.values() if told.period.holds(row.time)]
-        evidence = Evidence(
-            past_trades(chosen, signals),
-            refused_entries(refused),
-            held_on(chosen, self._bars(told, third)),
-            whole=(len(told.trades), len({trade.entry_time // DAY_MS for trade in told.trades})),
+        return advice_on(
+            AdviceCase(
+                told.trades,
+                third,
+                {key: row.confidence for key, row in signals.items()},
+                refused_entries(r for r in signals.values() if told.period.holds(r.time)),
+                self._bars(told, third),
+                digest,
+                lambda change: self._play_all(change, told, third),
+            )
         )
-        advice = advise(evidence, digest)
-        replays = [self._replayed(one, told, third) for one in advice.supported]
-        return AdviceText(lines_of(advice, replays), _data(advice, replays))
 
     def _signals(self, told: Told, until: int) -> dict[SignalKey, SignalRow]:
         """Return the signals before a moment by run and id."""
@@ -109,17 +83,11 @@ class Advisor:
                 if bar.open_time >= told.period.first:
                     yield bar
 
-    def _replayed(self, found: Recommendation, told: Told, third: int) -> PlayedAgain:
+    def _play_all(self, change: Adjustment, told: Told, third: int) -> PlayedAgain:
         """Play every run of the report again with the change, and add up the last third."""
-        if not found.signal:
-            return PlayedAgain(why="a change that signals cannot show")
         whole = PlayedAgain()
-        adjustment = Adjustment.parse(found.signal)
         for name in told.runs:
-            try:
-                one = self._play(name, adjustment, told.period, third)
-            except TradebotError as error:
-                return PlayedAgain(why=error.message)
+            one = self._play(name, change, told.period, third)
             whole = PlayedAgain(
                 whole.as_it_is + one.as_it_is,
                 whole.changed + one.changed,
@@ -131,51 +99,7 @@ class Advisor:
         run = self._reader.run(name)
         config, spec = settings_of(run, self._config)
         recording = recording_of(self._reader.path, run)
-        found = what_if(config, spec, recording, adjustment, None, period.last, third)
-        return PlayedAgain(
-            found.as_it_is.last_third.pnl,
-            found.changed.last_third.pnl,
-            found.changed.last_third.trades,
-        )
-
-
-def third_of(report: Report) -> int:
-    """Return where the last third of a report's time begins (UTC ms): advice is chosen before it."""
-    return report.begun + (report.ended - report.begun) * 2 // 3
-
-
-def lines_of(advice: Advice, replays: Sequence[PlayedAgain]) -> list[str]:
-    """Return the advice in words, each change with what its replay showed."""
-    if not advice.supported:
-        return in_words(advice)
-    lines = []
-    for found, replay in zip(advice.supported, replays, strict=True):
-        lines += in_words(replace(advice, supported=(found,)))
-        lines.append(f"  {replay.words}")
-    return lines
-
-
-def _data(advice: Advice, replays: Sequence[PlayedAgain]) -> dict[str, object]:
-    supported = [
-        {**asdict(found), "replay": _replay(replay)}
-        for found, replay in zip(advice.supported, replays, strict=True)
-    ]
-    closest = None if advice.closest is None else asdict(advice.closest)
-    return {
-        "trades": advice.trades,
-        "days": advice.days,
-        "tests": advice.family,
-        "too_few": advice.too_few,
-        "supported": supported,
-        "closest": closest,
-    }
-
-
-def _replay(replay: PlayedAgain) -> dict[str, object]:
-    if replay.why:
-        return {"why_not": replay.why}
-    figures = {"as_it_is": replay.as_it_is, "changed": replay.changed}
-    return {name: plain(value) for name, value in figures.items()} | {"trades": replay.trades}
+        return last_third(what_if(config, spec, recording, adjustment, None, period.last, third))
 
 
 # -- what is kept ----------------------------------------------------------------------------------------
@@ -205,4 +129,4 @@ def _keep(path: Path, digest: str, advice: AdviceText) -> None:
     write_text(path, json.dumps(body, indent=1) + "\n")
 
 
-__all__ = ["Advisor", "PlayedAgain", "lines_of", "third_of"]
+__all__ = ["Advisor"]

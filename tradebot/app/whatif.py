@@ -17,6 +17,7 @@ from pathlib import Path
 from tradebot.app.adjusted import Adjustment, adjusted
 from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
 from tradebot.app.build import make_session
+from tradebot.app.prices import open_data
 from tradebot.config import Config
 from tradebot.core.model.effects import TradeClosed
 from tradebot.core.model.errors import UsageError
@@ -146,6 +147,14 @@ def _figures(trades: Sequence[TradeClosed]) -> PlayedFigures:
         fees=fees,
         funding=funding,
         pnl=pnl,
+    )
+
+
+def recorded_in(files: Sequence[Path], symbols: Sequence[str] | None) -> Recording:
+    """Return the bars of market data files, opened anew for every play."""
+    feed = open_data(files, symbols)
+    return Recording(
+        feed.symbols, feed.interval, feed.label, lambda: open_data(files, symbols).steps()
     )
 
 

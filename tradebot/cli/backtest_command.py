@@ -45,7 +45,7 @@ def backtest(options: RunOptions) -> int:
         )
     warnings = feed.warnings(session.engine.now, outcome.positions)
     warnings += [*run_warnings(session.engine), *filter(None, [notebook.unfilled()])]
-    result = drawn(_result(outcome, warnings, options), outcome, options, config, spec.hash)
+    result = drawn(_result(outcome, warnings, options), outcome, options, config, spec)
     return show(result, as_json=options.common.json)
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.app.adjusted import Adjustment
-from tradebot.app.prices import open_data
 from tradebot.app.whatif import (
     Played,
     PlayedFigures,
     Recording,
     WhatIf,
+    recorded_in,
     recording_of,
     settings_of,
     what_if,
@@ -49,7 +49,7 @@ def whatif(options: WhatIfOptions) -> int:
         raise UsageError("name files or --run, not both")
     if given.files:
         spec = chosen_strategy(config)
-        recording = _files(given.files, given.symbols)
+        recording = recorded_in(given.files, given.symbols)
     else:
         config, spec, recording = _of_run(journal_path(config.data_dir()), options.run, config)
     _refuse_unknown(adjustment, recording)
@@ -62,13 +62,6 @@ def whatif(options: WhatIfOptions) -> int:
 
 
 NO_FUNDING = "funding is in neither play: the journal holds the bars, not the rates"
-
-
-def _files(files: tuple[Path, ...], symbols: tuple[str, ...] | None) -> Recording:
-    feed = open_data(files, symbols)
-    return Recording(
-        feed.symbols, feed.interval, feed.label, lambda: open_data(files, symbols).steps()
-    )
 
 
 def _of_run(path: Path, name: str | None, config: Config) -> tuple[Config, StrategySpec, Recording]:

@@ -18,15 +18,16 @@ SignalKey = tuple[str, int]
 
 
 def past_trades(
-    trades: Iterable[TradeRow], signals: Mapping[SignalKey, SignalRow]
+    trades: Iterable[TradeRow], confidences: Mapping[SignalKey, float | None]
 ) -> list[PastTrade]:
-    """Return closed trades as statistics sees them, numbered in their order."""
+    """Return closed trades as statistics sees them, numbered in their order; ``confidences`` are their signals'."""
     return [
-        _past(number, row, signals.get((row.run, row.signal))) for number, row in enumerate(trades)
+        _past(number, row, confidences.get((row.run, row.signal)))
+        for number, row in enumerate(trades)
     ]
 
 
-def _past(number: int, row: TradeRow, signal: SignalRow | None) -> PastTrade:
+def _past(number: int, row: TradeRow, confidence: float | None) -> PastTrade:
     return PastTrade(
         id=number,
         time=row.entry_time,
@@ -38,7 +39,7 @@ def _past(number: int, row: TradeRow, signal: SignalRow | None) -> PastTrade:
         gross=float(row.pnl + row.fees - row.funding),
         costs=float(row.fees - row.funding),
         turnover=float(row.qty * (row.entry_price + row.exit_price)),
-        confidence=None if signal is None else signal.confidence,
+        confidence=confidence,
         slippage=_float(row.slippage),
         risk=_float(row.risk),
         stop_loss=_worth(row, row.stop),
