@@ -581,3 +581,38 @@ async def test_a_message_that_is_none_halts_entries_and_the_stream_goes_on(text:
         assert len(note.detail) < 400
         order = counter.send(counter.order())
         await counter.until(lambda: [f for f in counter.of(Filled) if f.fill.order_id == order.id])
+
+
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize("traded", [True, False], ids=["traded long ago", "never traded"])
+async def test_after_more_than_three_months_without_a_trade_the_next_one_is_found(
+    traded: bool,
+) -> None:
+    async with serving(faults=[DEAF]) as counter:
+        orders = []
+        if traded:
+            orders += [counter.send(counter.order()), counter.send(counter.order("x"))]
+            for order in orders:
+                await counter.word(order)
+            await read(counter)
+        state = counter.broker.export_state()
+        for _ in range(100):
+            counter.line.venue_clock.advance(DAY_S * 1000)
+        await counter.until(lambda: not counter.line.wire.time.is_due)
+        await counter.until(lambda: not counter.broker._busy)
+        counter.broker._baselines.known = True
+        await read(counter)
+        orders.append(counter.send(counter.order()))
+        await counter.word(orders[-1])
+        counter.line.venue_clock.advance(3_000)
+        await read(counter)
+        assert sorted(set(booked(counter))) == sorted(order.id for order in orders)
+        assert not [n for n in counter.of(VenueNote) if n.halt]
+        kinds = {line.kind for line in counter.of(CashMoved)}
+        assert "commission" in kinds
+        seen = len(booked(counter))
+        counter.broker.restore(state)  # a start that stood still for all that time
+        await read(counter)
+        assert booked(counter)[seen:] == [orders[-1].id]
