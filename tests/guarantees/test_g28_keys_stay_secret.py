@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kits.demo_kit import DemoVenue, demo_bot, demo_venue, demo_words
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
 
 MORNING = "2026-11-26T09:30:40Z"
 TROUBLE = """
@@ -17,23 +17,19 @@ TROUBLE = """
 do = "error"
 code = -1022
 path = "/fapi/v1/income"
-probability = 0.3
 [[fault]]
 do = "answer"
 status = 400
 body = "<html>no</html>"
-path = "/fapi/v3/*"
-probability = 0.2
-[[fault]]
-do = "reset"
-probability = 0.05
+path = "/fapi/v1/openOrders"
+probability = 0.5
 [[fault]]
 do = "disconnect_all"
 at_s = 12
 every_s = 9
 """
-ALIVE = ("status --json", "account --json", "account", "doctor", "config show", "keys show --demo")
-DEAD = ("db verify --json", "runs", "account", "close-all --wait 1s --json")
+ALIVE = ("account --json", "doctor", "keys show --demo")
+DEAD = ("account", "close-all --wait 1s --json")
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -57,8 +53,8 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path) -> None:
         bot.env["TRADEBOT_EXCHANGE__URL"] = venue.url
         bot.env["TRADEBOT_EXCHANGE__ENVIRONMENT"] = "demo"
         try:
-            run = bot.start(*demo_words(venue, bot.strategy(LONG)))
-            bot.until(lambda: venue.held())
+            run = bot.start(*demo_words(venue, "ema_cross"))
+            bot.until(lambda: venue.asked("GET", "/fapi/v1/income") and bot._beats())
             said = [seen(bot, command) for command in ALIVE]
             said.append(Path(f"/proc/{run.pid}/cmdline").read_text())
             run.kill()
