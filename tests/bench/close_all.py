@@ -91,7 +91,8 @@ def by_engine(it: Scene) -> dict[str, float]:
     answers = [step.wall / 1000 for step in steps if step.step == "answer"]
     done = next(step.wall / 1000 for step in steps if step.step == "done")
     proved = next(step.wall / 1000 for step in steps if step.step == "result")
-    assert len(closes) == 10, len(closes)
+    sides = {(s.more["symbol"], s.more["side"]) for s in steps if s.step == "close"}
+    assert len(sides) == 10, sides
     assert {step.role for step in steps if step.step == "close"} == {"engine"}
     return {
         "command_to_latch_s": latched - begun,

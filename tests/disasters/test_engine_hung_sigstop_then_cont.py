@@ -55,3 +55,25 @@ def test_an_engine_that_wakes_up_sends_nothing_until_a_resume(tmp_path: Path) ->
         it.bot("resume", "--reason", "looked at it", code=None)
         it.bot.until(lambda: len(it.requests()) > before)
         assert it.changes(before) == []  # what it knows of no plan for it leaves alone
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGSTOP, "made no progress and was ended"), (signal.SIGKILL, "ended on its way")],
+)
+def test_an_engine_that_fails_in_the_middle_is_taken_over(
+    tmp_path: Path, number: int, words: str
+) -> None:
+    """It has taken the wish and sent its first close; then it hangs, or dies."""
+    with scene(tmp_path, XRP) as it:
+        engine = it.engine(QUIET)
+        once = {"method": "POST", "path": "/fapi/v1/order", "times": 1}
+        it.faults({"do": "slow_answer", "ms": 8000, **once})
+        closing = it.closing("--account", "demo", "--wait", "60")
+        it.bot.until(lambda: any(step.step == "close" for step in it.steps()))
+        engine.send_signal(number)
+        out, err = closing.communicate(timeout=90)
+        assert closing.returncode == 0, out + err
+        assert words in out
+        assert engine.wait(30) == -signal.SIGKILL
+        assert it.flat()

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from kits.demo_kit import demo_words
 from kits.disaster_kit import ETH, QUIET, XRP, Scene, scene
+from kits.paper_kit import LONG
 
 from tradebot.guard.latch import halt_present, read_halts
 
@@ -153,3 +155,29 @@ def test_ctrl_c_leaves_the_latch_and_says_what_is_open(tmp_path: Path) -> None:
         assert halt_present(it.bot.data_dir)
         it.faults()
         assert it.close_all()["data"]["closed"] is True
+
+
+def test_paper_beside_the_account_is_closed_too(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        it.bot.engine("--strategy", it.bot.strategy(LONG), speed=300)
+        it.bot.until(lambda: it.bot.status()["open_positions"])
+        data = it.close_all()["data"]
+        assert data["closed"] is True
+        assert "closed by the engine" in data["how"]
+        assert it.flat()
+        assert it.bot.status()["open_positions"] == 0
+
+
+def test_a_key_lock_that_cannot_be_made_keeps_an_engine_from_starting_and_nobody_from_closing(
+    tmp_path: Path,
+) -> None:
+    with scene(tmp_path, XRP) as it:
+        accounts = it.account_dir.parent
+        accounts.parent.mkdir(parents=True)
+        accounts.write_text("no directory")
+        words = demo_words(it.venue, it.bot.strategy(QUIET))
+        error = it.bot(*words, code=1).error
+        assert "accounts" in error["file"]
+        assert [row for row in it.requests() if "timestamp" in row["params"]] == []
+        assert it.close_all()["data"]["closed"] is True
+        assert it.flat()

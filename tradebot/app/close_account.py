@@ -32,7 +32,7 @@ from tradebot.core.model.errors import (
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import OrderStatus
 from tradebot.guard.account_lock import AccountLock, account_dir
-from tradebot.guard.diary import ENGINE, Diary, Step, diary_mark, read_diary
+from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, diary_mark, read_diary
 from tradebot.guard.lock import ENGINE as TRADES
 from tradebot.guard.lock import LOCK_FILE, InstanceLock, Owner, is_held, lock_holder, may_be_fenced
 from tradebot.journal.commands import post_command
@@ -119,7 +119,14 @@ class AccountClose:
             for where in filter(_is_held_unseen, dirs)
         ]
         self.quiet_from = SYSTEM.monotonic()
-        return "; ".join(words) or "no engine runs"
+        return "; ".join(words) or self._gone(dirs)
+
+    def _gone(self, dirs: Sequence[Path]) -> str:
+        """Say that no engine runs, or that one had begun to close before anybody could look at it."""
+        begun = [step for step in read_diary(dirs, self.latched) if step.role == ENGINE]
+        return (
+            f"the engine (process {begun[-1].pid}) ended on its way" if begun else "no engine runs"
+        )
 
     def _engines(self, dirs: Sequence[Path]) -> list[tuple[Owner, Path]]:
         """Return the engines that trade the account, each with the directory whose lock it holds."""
@@ -246,7 +253,7 @@ class AccountClose:
         asked = [
             step.wall
             for step in read_diary(dirs, self.latched)
-            if step.pid != os.getpid() and step.step in ("cancel", "close")
+            if step.step in ("cancel", "close") and not _is_mine(step)
         ]
         since = SYSTEM.monotonic() - self.quiet_from
         return min([since, *((SYSTEM.wall_ms() - wall) / 1000 for wall in asked)])
@@ -293,6 +300,11 @@ def _is_held_unseen(where: Path) -> bool:
             return False
         SYSTEM.sleep(0.1)
     return True
+
+
+def _is_mine(step: Step) -> bool:
+    """Whether a row is of this close-all's own requests; an engine in this process is somebody else."""
+    return step.pid == os.getpid() and step.role == COMMAND
 
 
 def _kill(owner: Owner) -> str:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from tradebot.app.standing import act, journal_of, simulated_stand, standing_acc
 from tradebot.app.target import (
     ExchangeAccount,
     Request,
+    SimulatedRuns,
     aimed,
     latch,
     may_run,
@@ -166,7 +168,8 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> 
     from tradebot.app.close_account import close_account
 
     if isinstance(request.target, ExchangeAccount):
-        return close_account(data_dir, request, request.target, wait_s, told)
+        account = close_account(data_dir, request, request.target, wait_s, told)
+        return _joined([account, *_paper_beside(data_dir, request, wait_s, told)])
     if not may_run(data_dir) and never_used(data_dir):
         return Closed([], "there is no journal: nothing was ever opened")
     owner = lock_owner(data_dir)
@@ -186,6 +189,25 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> 
     for target in accounts:
         closed.append(close_account(data_dir, request, target, wait_s, told))
     return _joined(closed)
+
+
+def _paper_beside(data_dir: Path, request: Request, wait_s: float, told: Told) -> list[Closed]:
+    """Close the simulated runs of the directory too, where the account was not asked for by its name.
+
+    What goes wrong there is said; it is no reason to call the account anything but what it is.
+    """
+    owner = lock_owner(data_dir)
+    named = isinstance(request.target, ExchangeAccount) and request.target.named
+    if named or (owner is not None and owner.traded is not None):  # its engine closes what it hosts
+        return []
+    paper = replace(request, target=SimulatedRuns())
+    try:
+        if never_used(data_dir) or not simulated_stand(data_dir):
+            return []
+        latch(data_dir, paper)
+        return [_close(data_dir, paper, wait_s, told)]
+    except TradebotError as error:
+        return [Closed([], f"paper beside it was not closed: {error.message}")]
 
 
 def _joined(closed: Sequence[Closed]) -> Closed:
