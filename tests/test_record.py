@@ -166,7 +166,7 @@ class HandClock:
         self.now += seconds
 
 
-def test_a_heart_that_stops_is_told_once() -> None:
+def test_a_heart_that_stops_is_told_while_it_stands_still() -> None:
     clock = HandClock()
     told: list[float] = []
     with Heartbeat(told.append, limit_s=10, look_s=0.005, clock=clock) as heartbeat:
@@ -179,8 +179,8 @@ def test_a_heart_that_stops_is_told_once() -> None:
         assert heartbeat.hung == 0
         threading.Event().wait(0.1)  # the watching thread has seen that it moves again
         clock.now += 12
-        wait_for(lambda: len(told) == 2)
-    assert told == [11, 12]
+        wait_for(lambda: 12 in told)
+    assert set(told) == {11, 12}
     assert heartbeat.hung == 0  # it is over
 
 

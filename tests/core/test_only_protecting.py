@@ -105,3 +105,16 @@ def test_entries_are_the_smallest_until_a_stop_is_seen_to_stand() -> None:
     second = story.placed(Purpose.ENTRY)[-1]
     assert second.symbol == ADA
     assert second.qty * D("0.7") > 40
+
+
+def test_a_run_that_stops_makes_no_entry_any_more() -> None:
+    story = Bare(a_config((XRP,)))
+    story.later(100)
+    story.tell(Command(story.now, 0, "stop", "me", "enough"))
+    story.say(long())
+    story.bar()
+    assert story.placed() == []
+    story.restart()
+    story.say(long())
+    story.bar()
+    assert len(story.placed()) == 1

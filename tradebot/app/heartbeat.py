@@ -19,10 +19,11 @@ LOOK_S = 1.0
 
 
 class Heartbeat:
-    """Notes progress and tells, once, when there has been none for too long.
+    """Notes progress and tells, at each look, when there has been none for too long.
 
     ``beat`` is called by the loop; ``hung`` says for how many seconds nothing has moved, 0 while it does.
-    ``told`` is called from the watching thread.
+    ``told`` is called from the watching thread, from the second look on: a process that was stopped and goes on has a
+    moment to move.
     """
 
     def __init__(
@@ -65,9 +66,9 @@ class Heartbeat:
         self._over.set()
 
     def _watch(self) -> None:
-        said = False
+        looks = 0
         while not self._over.wait(self._look_s):
             hung = self.hung
-            if hung and not said and self._told is not None:
+            looks = looks + 1 if hung else 0
+            if looks > 1 and self._told is not None:
                 self._told(hung)
-            said = bool(hung)

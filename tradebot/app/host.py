@@ -62,7 +62,7 @@ class PaperHost:
         self._stop_why = ""
         self._ending: Ending | None = None
         self._error: BaseException | None = None
-        self._heartbeat = Heartbeat(clock=setup.clock)
+        self._heartbeat = Heartbeat(self._tell_hung, clock=setup.clock)
 
     def start(self) -> None:
         """Start the engine's thread."""
@@ -128,6 +128,11 @@ class PaperHost:
         if self._ending is None:
             raise TradebotError("the engine's thread ended without a word")
         return self._ending
+
+    def _tell_hung(self, seconds: float) -> None:
+        """Tell the watchdog; what comes before the engine works may take long."""
+        if self.working and self._setup.watchdog is not None:
+            self._setup.watchdog(seconds)
 
     def _work(self) -> None:
         try:
@@ -231,6 +236,7 @@ async def _runner(
         hosted, journal, setup.source, data_dir, setup.pace, setup.clock, heartbeat, setup.said
     )
     runner.protect = "" if setup.pending else setup.protect
+    runner.processed = setup.processed
     cursor = runner.restore(states)
     if isinstance(runner, QueueRunner):
         _prepare(runner, path, [start.state for start in starts])

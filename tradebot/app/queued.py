@@ -41,8 +41,8 @@ from tradebot.journal.side import SIDE_FILE
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import ExchangeSource, Step, WallSource
 
-SETTLE_S = 5.0
-"""Seconds that a broker outside has to take the cancels of a stopping run."""
+SETTLE_S = 10.0
+"""Seconds that a broker outside has to take the cancels of a stopping run, and to say what became of unknown entries."""
 
 LATCH_S = 0.02
 """Seconds between two looks at the HALT files of an account: a close-all must not wait."""
@@ -306,6 +306,8 @@ class QueueRunner(Runner):
             run.session.advance(stamped)
         if self._exchange is not None:
             self._exchange.played(step)
+        if self.processed is not None:
+            self.processed()
         self._cursor = self._wall.cursor()
 
     def _on_answer(self, run: Hosted, event: Event) -> None:

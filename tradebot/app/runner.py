@@ -118,6 +118,7 @@ class Runner:
         self.pace = pace
         self.first: int | None = None
         self.protect = ""
+        self.processed: Callable[[], None] | None = None
         self._data_dir = data_dir
         self._stop = asyncio.Event()
         self._stop_why = ""

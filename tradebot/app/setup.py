@@ -28,7 +28,8 @@ class Setup:
     outside, for the first mode, and ``venue`` its name; without it orders go to the simulated exchange.
     ``account`` is the account that this broker trades, where it is one at an exchange. ``protect`` says why its run may
     only protect what is open, ``pending`` that this may change once its checklist was gone through, ``restarts`` that it was started again too often to trade; ``unproved`` that no stop could be
-    rehearsed on the account.
+    rehearsed on the account. ``watchdog`` is told, in a thread of its own, of an engine that works and hangs (seconds);
+    ``processed`` of every step of the market that was played.
     """
 
     config: Config
@@ -48,6 +49,8 @@ class Setup:
     restarts: str = ""
     unproved: bool = False
     pending: bool = False
+    watchdog: Callable[[float], None] | None = None
+    processed: Callable[[], None] | None = None
     clock: Clock = SYSTEM
 
     @property

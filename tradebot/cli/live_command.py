@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tradebot.app.account import Access, TradedAccount
@@ -25,6 +27,8 @@ from tradebot.app.ours import Ours, read_ours
 from tradebot.app.permission import Terms, issue_token, may_go_on
 from tradebot.app.rehearsal import rehearse
 from tradebot.app.runner import Pace
+from tradebot.app.units import units
+from tradebot.app.watchdog import Supervisor, end_hung
 from tradebot.cli.backtest_command import chosen_strategy
 from tradebot.cli.ghost_commands import ghost_result
 from tradebot.cli.live_words import (
@@ -46,7 +50,7 @@ from tradebot.cli.run_commands import (
     traded_market,
 )
 from tradebot.cli.settings import read_config
-from tradebot.cli.stopping import INTERRUPTED, HungError, Signals, leave_at_once
+from tradebot.cli.stopping import INTERRUPTED, LOOK_S, HungError, Signals, leave_at_once
 from tradebot.cli.streams import say
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
@@ -58,6 +62,7 @@ from tradebot.core.model.errors import (
     UsageError,
 )
 from tradebot.guard.instance import instance_id
+from tradebot.guard.registry import state_dir
 from tradebot.market.feed import ExchangeSource, Prices
 from tradebot.plugins.strategies import StrategySpec
 
@@ -73,6 +78,8 @@ def live(options: LiveOptions) -> int:
     config = read_config(options.run.common, options.run.flags())
     _refuse_config(config)
     spec = chosen_strategy(config)
+    if options.print_unit:
+        return _print_unit(options, config)
     if options.check:
         return _check(options, config, spec)
     with Signals() as signals:
@@ -130,6 +137,12 @@ def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
     return show(Result("live", data, text=text, error=error), as_json=options.run.common.json)
 
 
+def _print_unit(options: LiveOptions, config: Config) -> int:
+    """Print what systemd needs to keep a live run up."""
+    text = units(config, state_dir())
+    return show(Result("live", {"unit": text}, text=text), as_json=options.run.common.json)
+
+
 # -- the start --------------------------------------------------------------------------------------
 
 
@@ -139,7 +152,7 @@ def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Si
     try_locks(config, access)
     ours = read_ours(config.data_dir(), access.environment)
     terms = Terms.of(config, spec.hash, access.fingerprint)
-    run = LiveRun(options, config, spec, access, ours, terms)
+    run = LiveRun(options, config, spec, access, ours, terms, Supervisor(os.environ))
     if ours.open_here():
         return run.protect_first(signals)
     found = go_through(config, spec)
@@ -172,6 +185,7 @@ class LiveRun:
     access: Access
     ours: Ours
     terms: Terms
+    supervisor: Supervisor
 
     def protect_first(self, signals: Signals) -> int:
         """Protect what is open at once; the checklist is gone through beside it, and says whether it may trade."""
@@ -230,21 +244,33 @@ class LiveRun:
             account=account,
             protect=allowed.protect,
             pending=pending,
+            watchdog=partial(end_hung, self.config.data_dir()),
+            processed=self.supervisor.alive,
             restarts=too_many_restarts(self.config, self.ours) if again else "",
             unproved=unproved,
         )
 
     def _host(self, setup: Setup, signals: Signals) -> int:
         run = self.options.run
-        ending = host_run(setup, run, signals, self._check_beside if setup.pending else None)
+        beside = self._check_beside if setup.pending else self._tell_ready
+        ending = host_run(setup, run, signals, beside)
+        self.supervisor.stopping()
         if setup.protect and isinstance(ending.error, ExchangeError) and not signals.caught:
             raise ending.error
         answer = run_result(ending, setup.source, setup.config, setup.account)
         code = show(ghost_result(answer, ending, setup.config), as_json=run.common.json)
         return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
 
+    def _tell_ready(self, host: PaperHost) -> None:
+        """Tell the supervisor once the engine works."""
+        while not host.working:
+            if host.wait(LOOK_S):
+                return
+        self.supervisor.ready()
+
     def _check_beside(self, host: PaperHost) -> None:
         """Go through the checklist while the engine protects, and tell it what it may do; a failure is that it may not trade."""
+        self._tell_ready(host)
         try:
             self._check_and_permit(host)
         except Exception as error:  # of whatever kind: what is open goes on being protected

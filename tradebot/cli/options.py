@@ -84,11 +84,15 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """``live``: the run's options; ``check`` goes through the checklist only, ``token`` is one of such a check."""
+    """``live``: the run's options; ``check`` goes through the checklist only, ``token`` is one of such a check.
+
+    ``print_unit`` prints systemd's unit and does nothing else.
+    """
 
     run: RunOptions
     check: bool = False
     token: str | None = None
+    print_unit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ def live(
             "--confirm-live", metavar="TOKEN", help="Without a terminal: the check's token."
         ),
     ] = None,
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a systemd unit that keeps it up.")
+    ] = False,
     symbols: arg.Symbols = None,
     timeframe: arg.Timeframe = None,
     strategy: arg.StrategyName = None,
@@ -57,4 +60,4 @@ def live(
         headless=headless,
         new=new,
     )
-    raise typer.Exit(live_command.live(LiveOptions(options, check, confirm_live)))
+    raise typer.Exit(live_command.live(LiveOptions(options, check, confirm_live, print_unit)))

@@ -7,7 +7,7 @@ from tradebot.core.model.events import Command
 from tradebot.core.state.halts import Standing, obstacle
 from tradebot.core.state.loss_limit import REACHED
 from tradebot.core.trading.exits import Exits
-from tradebot.core.trading.shared import Shared
+from tradebot.core.trading.shared import STOPPING, Shared
 
 
 class Commands:
@@ -29,6 +29,7 @@ class Commands:
             case "close-all":
                 result, ok = self._close_all(command), True
             case "stop":
+                shared.blocked[STOPPING] = "the run is stopping"
                 shared.cancel_entries("stop")
                 shared.out.append(StopRun(shared.now, f"{command.who}: {command.reason}"))
                 result, ok = "stopping", True

@@ -52,7 +52,7 @@ from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.news import News
 from tradebot.core.trading.protection import Protection
 from tradebot.core.trading.reactions import Reactions
-from tradebot.core.trading.shared import Execution, Shared
+from tradebot.core.trading.shared import STOPPING, Execution, Shared
 from tradebot.core.trading.trading_rules import TradingRules
 from tradebot.core.trading.wish import hear
 
@@ -366,6 +366,7 @@ class Engine:
             shared.wake_at("gap", event.at + MINUTE_MS)
         self.started = True
         shared.paused.clear()  # the feeds of this start have yet to fall silent
+        shared.blocked.pop(STOPPING, None)
         self.entries.heed_blackout(event.at)
         self.run = event.run
         shared.instance = event.instance

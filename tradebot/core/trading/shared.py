@@ -20,6 +20,7 @@ from tradebot.core.trading.caveats import Caveats
 
 NEVER = -1
 CHECKLIST = "checklist"
+STOPPING = "stopping"
 TEN_THOUSAND = Decimal(10_000)
 
 

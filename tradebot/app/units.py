@@ -1,0 +1,65 @@
+"""The systemd unit that keeps a live run up: restarted when it breaks off, ended when it hangs, and shut in."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from tradebot.config import Config
+from tradebot.guard.keys import NAMES, Account
+
+UNIT = """\
+[Unit]
+Description=tradebot live
+Wants=network-online.target
+After=network-online.target
+# the engine itself takes no entries after three restarts within an hour
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={command} live --headless --data-dir "{data}"{config}
+WorkingDirectory={base}
+Restart=on-failure
+RestartSec=5
+# wrong usage, refused, another engine: a restart would say the same
+RestartPreventExitStatus=2 4 5
+SuccessExitStatus=130
+TimeoutStartSec=10min
+TimeoutStopSec=60
+WatchdogSec=60
+# the keys, as files that only root can read; systemd hands them over
+LoadCredential=key:/etc/tradebot/{account}.key
+LoadCredential=secret:/etc/tradebot/{account}.secret
+Environment={key}_FILE=%d/key
+Environment={secret}_FILE=%d/secret
+Environment=XDG_STATE_HOME={state_home}
+ProtectSystem=strict
+ReadWritePaths="{data}" "{state}"
+NoNewPrivileges=yes
+PrivateTmp=yes
+MemoryMax=512M
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def units(config: Config, state: Path) -> str:
+    """Return the unit for this configuration; ``state`` is where the locks of keys are."""
+    account: Account = "demo" if config.exchange.environment == "demo" else "live"
+    key, secret = NAMES[account]
+    file = "" if config.file is None else f' --config "{config.file.absolute()}"'
+    return UNIT.format(
+        command=shutil.which("tradebot") or f"{sys.executable} -m tradebot",
+        data=config.data_dir().absolute(),
+        config=file,
+        base=config.base_dir.absolute(),
+        account=account,
+        key=key,
+        secret=secret,
+        state=state.absolute(),
+        state_home=state.parent.absolute(),
+    )
