@@ -375,7 +375,7 @@ def test_an_account_in_the_process_that_disagrees_halts_at_once() -> None:
 def test_hours_and_days_are_points_of_the_equity_curve() -> None:
     story = Played(a_config(interval=HOUR, timeframe=HOUR), NOON + 9 * HOUR)
     story.bars(4)
-    assert [p.why for p in story.found(EquityPoint)] == ["hour", "hour", "day"]
+    assert [p.why for p in story.found(EquityPoint)] == ["start", "hour", "hour", "day"]
 
 
 # -- news and commands --------------------------------------------------------------------------------
