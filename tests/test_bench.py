@@ -95,3 +95,9 @@ def test_step_cost_weighs_the_guards() -> None:
     guards = bench("step_cost.py", "--bars", "1500", "--runs", "1")["guards"]
     assert guards["gate"]["calls"] > 0
     assert guards["together"]["calls"] >= guards["gate"]["calls"] + guards["watch"]["calls"]
+
+
+def test_a_month_s_report_runs_on_a_small_journal() -> None:
+    data = bench("report.py", "--trades", "40", "--rows", "400", "--runs", "1")
+    assert data["trades_told"] == 40
+    assert data["html_mb"] > 0

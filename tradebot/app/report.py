@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tradebot import __version__
 from tradebot.clock import SYSTEM, Clock
@@ -49,12 +48,13 @@ class ReportWish:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A report with what belongs to it: the period, the runs and the trades it is about."""
+    """A report with what belongs to it: the period, the runs and the trades it is about; ``months`` are all there are."""
 
     report: Report
     period: Period
     runs: Sequence[str]
     trades: Sequence[TradeRow]
+    months: Sequence[Period] = ()
 
 
 def read_report(reader: Reader, wish: ReportWish, benchmarks: Sequence[Benchmark] = ()) -> Told:
@@ -73,7 +73,7 @@ def read_report(reader: Reader, wish: ReportWish, benchmarks: Sequence[Benchmark
     told = _told(reader, kept, spans, period, benchmarks, _left_out(left, spans, period))
     if told is None:
         raise _nothing(newest, period, [spans[run.id] for run in kept])
-    return told
+    return replace(told, months=_all_months([spans[run.id] for run in kept]))
 
 
 def _runs(reader: Reader, wish: ReportWish) -> list[RunRow]:
@@ -189,6 +189,29 @@ def due_reports(
     return written
 
 
+def _all_months(spans: Sequence[tuple[int, int]]) -> list[Period]:
+    """Return the months with anything of runs with these first and last moments (UTC ms) in them."""
+    first, last = min(a for a, _ in spans), max(b for _, b in spans)
+    months, month = [], month_of(first)
+    while month.first < last:
+        if any(a < month.last and b > month.first for a, b in spans):
+            months.append(month)
+        month = month_of(month.last)
+    return months
+
+
+def export_report(told: Told, data_dir: Path, clock: Clock = SYSTEM) -> Path:
+    """Write a report into the data directory as a page and as JSON; return the page's path.
+
+    A month that is not over has ``so-far`` in its name: what is due will be written beside it.
+    """
+    report = told.report
+    more = "-so-far" if report.ended < report.last - SLACK_MS else ""
+    path = data_dir / FOLDER / f"{told.period.code}-{report.mode}{more}.html"
+    _write(told, path, clock)
+    return path
+
+
 def _months(kept: Sequence[RunRow], spans: dict[str, tuple[int, int]]) -> list[Period]:
     """Return the months that are over of a chain of runs."""
     first, last = min(spans[r.id][0] for r in kept), max(spans[r.id][1] for r in kept)
@@ -212,9 +235,12 @@ def made_line(clock: Clock = SYSTEM) -> str:
     return f"Made at {iso(clock.wall_ms())[:19]}Z by tradebot {__version__}."
 
 
-def answer(told: Told) -> dict[str, Any]:
-    """Return a report as its command answers with it."""
-    return document(told.report)
-
-
-__all__ = ["ReportWish", "Told", "answer", "due_reports", "made_line", "period_of", "read_report"]
+__all__ = [
+    "ReportWish",
+    "Told",
+    "due_reports",
+    "export_report",
+    "made_line",
+    "period_of",
+    "read_report",
+]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from decimal import Decimal
 from typing import NamedTuple
 
 from tradebot.core.model.text import escaped
 from tradebot.journal.reader import Reader
+from tradebot.journal.view import TradeRow, row_of
 
 
 class CurvePoint(NamedTuple):
@@ -63,11 +65,15 @@ class PaidFunding(NamedTuple):
     qty: Decimal
 
 
+_WHYS = {why: why for why in ("start", "end", "gap", "transfer", "trade", "hour", "day", "low")}
+"""The reasons there are, each one text for all rows."""
+
+
 def curve(reader: Reader, run: str, before: int) -> Iterator[CurvePoint]:
     """Yield a run's curve up to a moment, that one included."""
     sql = "SELECT ts, equity, why FROM equity WHERE run = ? AND ts <= ? ORDER BY seq"
     for at, equity, why in reader.select(sql, run, before):
-        yield CurvePoint(at, Decimal(equity), escaped(why))
+        yield CurvePoint(at, Decimal(equity), _WHYS.get(why) or escaped(why))
 
 
 def bounds(reader: Reader, run: str) -> tuple[int, int] | None:
@@ -75,6 +81,14 @@ def bounds(reader: Reader, run: str) -> tuple[int, int] | None:
     sql = "SELECT min(ts), max(ts) FROM equity WHERE run = ?"
     first, last = next(reader.select(sql, run))
     return None if first is None else (first, last)
+
+
+def trades(reader: Reader, run: str, before: int) -> Iterator[TradeRow]:
+    """Yield a run's trades that closed before a moment, by id."""
+    names = [item.name for item in fields(TradeRow)]
+    sql = f"SELECT {', '.join(names)} FROM trades WHERE run = ? AND exit_time < ? ORDER BY id"
+    for row in reader.select(sql, run, before):
+        yield row_of(TradeRow, dict(zip(names, row, strict=True)))
 
 
 def fills(reader: Reader, run: str) -> Iterator[PricedFill]:
@@ -112,4 +126,4 @@ def funding(reader: Reader, run: str) -> Iterator[PaidFunding]:
         yield PaidFunding(at, escaped(symbol), Decimal(amount), Decimal(rate), Decimal(qty))
 
 
-__all__ = ["bounds", "cash", "curve", "fills", "funding", "signals"]
+__all__ = ["bounds", "cash", "curve", "fills", "funding", "signals", "trades"]

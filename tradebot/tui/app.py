@@ -35,6 +35,7 @@ from tradebot.tui.painted import Line
 from tradebot.tui.paper import PaperPage
 from tradebot.tui.plots import PlotPage
 from tradebot.tui.reason import AskReason, Reason
+from tradebot.tui.report import ReportPage
 from tradebot.tui.risk import RiskPage
 from tradebot.tui.setting import ANSWER_S, Exit, Setting
 from tradebot.tui.signals import SignalsPage
@@ -80,7 +81,7 @@ class TradebotApp(App[Exit]):
         page.mode: page
         for page in (
             *(PaperPage, PlotPage, SignalsPage, RiskPage, AccountPage),
-            *(BotPage, LogPage, GhostPage, HelpPage),
+            *(BotPage, LogPage, GhostPage, ReportPage, HelpPage),
         )
     }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as the library has it

@@ -13,6 +13,7 @@ from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line
 from tradebot.tui.plots import PlotPage
+from tradebot.tui.report import ReportPage
 
 ABOUT = (
     "A dash is unknown, never zero. ▲ and ▼ go with the sign of a gain or loss. ♥ is the time since the",
@@ -49,6 +50,7 @@ def key_groups(everywhere: object) -> list[Group]:
         ("Tables", described([*Page.BINDINGS, *Grid.BINDINGS])),
         ("2 Plot", described(PlotPage.BINDINGS)),
         ("6 Bot", described(BotPage.BINDINGS)),
+        ("9 Report", described(ReportPage.BINDINGS)),
     ]
 
 

@@ -27,6 +27,7 @@ TABS: tuple[Tab, ...] = (
     ("6", "Bot", "bot"),
     ("7", "Log", "log"),
     ("8", "Ghost", "ghost"),
+    ("9", "Report", "report"),
     ("?", "Help", "help"),
 )
 """The views: key, name, mode."""

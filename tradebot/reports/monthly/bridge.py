@@ -13,9 +13,9 @@ from itertools import pairwise
 
 from tradebot.core.model.money import ZERO
 from tradebot.journal.view import TradeRow
-from tradebot.reports.monthly.curve import Knot, at_boundary, is_in, linked
+from tradebot.reports.monthly.curve import boundary, is_in
 from tradebot.reports.monthly.period import Period
-from tradebot.reports.monthly.record import Flow, RunHistory
+from tradebot.reports.monthly.record import Flow, Point, RunHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,7 @@ def closed_in(record: RunHistory, period: Period) -> list[TradeRow]:
 
 
 def _bridge(record: RunHistory, period: Period) -> Bridge:
-    knots = linked([record])
-    start, end = _stand(record, knots, period.first), _stand(record, knots, period.last)
+    start, end = _stand(record, period.first), _stand(record, period.last)
     trades = closed_in(record, period)
     fees = [record.costs(trade) for trade in trades]
     priced = [trade.slippage for trade in trades if trade.slippage is not None]
@@ -110,12 +109,12 @@ def _bridge(record: RunHistory, period: Period) -> Bridge:
     )
 
 
-def _stand(record: RunHistory, knots: Sequence[Knot], time: int) -> Knot:
-    knot = at_boundary(knots, time)
-    return Knot(-1, record.start_equity, ZERO, 1.0, "start") if knot is None else knot
+def _stand(record: RunHistory, time: int) -> Point:
+    """Return a run's curve as it stood when a moment (UTC ms) began: its start before its first point."""
+    return boundary(record.points, time) or Point(-1, record.start_equity, "start")
 
 
-def _between(flows: Sequence[Flow], start: Knot, end: Knot) -> Decimal:
+def _between(flows: Sequence[Flow], start: Point, end: Point) -> Decimal:
     """Add up the cash lines that one moment's equity has in it and an earlier one's has not."""
     moved = (
         f.amount for f in flows if is_in(f, end.at, end.why) and not is_in(f, start.at, start.why)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import DAY_MS
@@ -24,13 +24,24 @@ BOUNDARIES = frozenset(("start", "hour", "day"))
 
 
 class Knot(NamedTuple):
-    """A point of a linked curve: when (UTC ms), equity and summed result (USDT), growth since the start (1.0)."""
+    """A point of a linked curve: when (UTC ms), equity (USDT), what of it is no result, growth since the start (1.0).
+
+    ``base`` is one object for many points: a curve has tens of thousands.
+    """
 
     at: int
     equity: Decimal
-    pnl: Decimal
+    base: Decimal
     growth: float
     why: str
+
+    @property
+    def pnl(self) -> Decimal:
+        """The summed result since the curve's start (USDT)."""
+        return self.equity - self.base
+
+
+P = TypeVar("P", Point, Knot)
 
 
 class Day(NamedTuple):
@@ -63,29 +74,30 @@ def linked(records: Sequence[RunHistory]) -> list[Knot]:
     pnl, growth = ZERO, 1.0
     for record in records:
         if record.points:
-            knots += _knots(record, pnl, growth)
+            knots += _knots(record, record.start_equity - pnl, growth)
             pnl, growth = knots[-1].pnl, knots[-1].growth
     return knots
 
 
-def _knots(record: RunHistory, pnl: Decimal, growth: float) -> Iterator[Knot]:
-    """Yield a run's knots, going on from a summed result and a growth."""
-    base = before = record.start_equity
+def _knots(record: RunHistory, base: Decimal, growth: float) -> Iterator[Knot]:
+    """Yield a run's knots, going on from a growth; ``base`` is its start less the results before it."""
+    before = record.start_equity
     flows = iter(sorted(record.flows))
     flow = next(flows, None)
     first = record.points[0]
     if first.why != "start":  # a journal of before there were such points
-        yield Knot(first.at, record.start_equity, pnl, growth, "start")
+        yield Knot(first.at, before, base, growth, "start")
     for point in record.points:
         moved = ZERO
         while flow is not None and is_in(flow, point.at, point.why):
             moved += flow.amount
             flow = next(flows, None)
-        pnl += point.equity - before - moved
+        if moved:
+            base += moved
         if point.why != "gap":
-            growth *= _factor(base, point, moved)
-        base = before = point.equity
-        yield Knot(point.at, point.equity, pnl, growth, point.why)
+            growth *= _factor(before, point, moved)
+        before = point.equity
+        yield Knot(point.at, point.equity, base, growth, point.why)
 
 
 def is_in(flow: Flow, at: int, why: str) -> bool:
@@ -105,18 +117,18 @@ def _factor(base: Decimal, point: Point, moved: Decimal) -> float:
     return float(end) / float(start) if start > 0 else 1.0
 
 
-def at_boundary(knots: Sequence[Knot], time: int) -> Knot | None:
+def boundary(points: Sequence[P], time: int) -> P | None:
     """Return the curve as it stood when a moment (UTC ms) began; None before its first point."""
-    index = bisect_left(knots, time, key=_at)
-    if index < len(knots) and knots[index].at == time and knots[index].why in BOUNDARIES:
-        return knots[index]
-    return knots[index - 1] if index else None
+    index = bisect_left(points, time, key=_at)
+    if index < len(points) and points[index].at == time and points[index].why in BOUNDARIES:
+        return points[index]
+    return points[index - 1] if index else None
 
 
 def within(knots: Sequence[Knot], period: Period) -> list[Knot]:
     """Return the part of a curve in a period, its ends as they stood at the period's."""
-    first = at_boundary(knots, period.first)
-    last = at_boundary(knots, period.last)
+    first = boundary(knots, period.first)
+    last = boundary(knots, period.last)
     inside = knots[
         bisect_left(knots, period.first, key=_at) : bisect_left(knots, period.last, key=_at)
     ]
@@ -141,8 +153,8 @@ def days_of(knots: Sequence[Knot], period: Period, closings: Sequence[int]) -> l
     for start in range(day_start(inside[0].at), end + 1, DAY_MS):
         if start >= period.last or (start == end and start != day_start(inside[0].at)):
             break
-        before = at_boundary(knots, max(start, period.first)) or knots[0]
-        after = at_boundary(knots, min(start + DAY_MS, period.last)) or knots[0]
+        before = boundary(knots, max(start, period.first)) or knots[0]
+        after = boundary(knots, min(start + DAY_MS, period.last)) or knots[0]
         if start in seen or counts.get(start):
             growth = after.growth / before.growth - 1 if before.growth else 0.0
             days.append(Day(start, after.pnl - before.pnl, growth, counts.get(start, 0)))
@@ -196,15 +208,15 @@ def gaps(knots: Sequence[Knot]) -> list[tuple[int, int, Decimal]]:
     return [(a.at, b.at, b.pnl - a.pnl) for a, b in pairwise(knots) if b.why == "gap"]
 
 
-def _at(knot: Knot) -> int:
-    return knot.at
+def _at(point: Point | Knot) -> int:
+    return point.at
 
 
 __all__ = [
     "Day",
     "Knot",
     "Spell",
-    "at_boundary",
+    "boundary",
     "days_of",
     "deepest",
     "gaps",

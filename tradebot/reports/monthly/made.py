@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from math import sqrt
 
-from tradebot.core.ghost.quality import SMALL, wilson
+from tradebot.core.ghost.quality import SMALL, Z95, wilson
 from tradebot.core.model.money import ZERO, exact
 from tradebot.core.model.values import DAY_MS
+from tradebot.reports.charts import MOST_POINTS, thinned
 from tradebot.reports.monthly.bridge import Bridge, bridge_of, closed_in
 from tradebot.reports.monthly.comparison import Benchmark, compare
 from tradebot.reports.monthly.curve import (
     Day,
     Knot,
+    Spell,
     days_of,
     deepest,
     gaps,
@@ -24,7 +27,7 @@ from tradebot.reports.monthly.curve import (
 from tradebot.reports.monthly.groups import ClosedTrade, groups_of
 from tradebot.reports.monthly.held import benchmarks_of
 from tradebot.reports.monthly.period import Period, month_of
-from tradebot.reports.monthly.ratios import ratios_of
+from tradebot.reports.monthly.ratios import deviation, ratios_of
 from tradebot.reports.monthly.record import RunHistory
 from tradebot.reports.monthly.usage import limit_uses, refusal_counts, time_in_market
 from tradebot.reports.monthly.value import (
@@ -41,6 +44,9 @@ from tradebot.reports.signal_quality import bootstrap
 
 DEEPEST = 5
 """Drawdowns a report lists."""
+
+MOST_RESAMPLED = 1_000
+"""Of more trades than this the mean is as good as normal, and drawing them anew takes seconds."""
 
 BINS = tuple(x / 2 for x in range(-6, 7))
 """Edges of the histogram of results, in R."""
@@ -71,6 +77,7 @@ def _report(
     chosen = inside or records[-1:]
     knots = linked(records)
     part = within(knots, period)
+    falls = spells(part)
     trades = list(traded(chosen, period))
     days = days_of(knots, period, [trade.row.exit_time for trade in trades])
     bridge = bridge_of(chosen, period)
@@ -91,19 +98,19 @@ def _report(
         ended=ended,
         partial=partial,
         runs=[_reported(record, period) for record in chosen],
-        head=_head(trades, bridge, part),
+        head=_head(trades, bridge, part, falls),
         bridge=bridge,
         risk=_risk(chosen, period, trades, days, part),
         groups=groups_of(trades),
-        drawdowns=sorted(spells(part), key=lambda s: (-s.depth_pct, s.peak))[:DEEPEST],
+        drawdowns=sorted(falls, key=lambda s: (-s.depth_pct, s.peak))[:DEEPEST],
         days=days,
         months=_months(knots, period),
         marks=[_mark(trade) for trade in trades],
         r_multiples=_histogram([trade.r for trade in trades]),
         fill_costs=_fill_costs(trades),
         benchmarks=[compare(benchmark, curve, period.last) for benchmark in compared],
-        curve=[(knot.at, float(knot.equity)) for knot in part],
-        falls=_falls(part),
+        curve=thinned([(knot.at, float(knot.equity)) for knot in part], MOST_POINTS),
+        falls=thinned(_falls(part), MOST_POINTS),
         notes=(*notes, *_notes(bridge, part, trades)),
     )
 
@@ -145,13 +152,15 @@ def _reported(record: RunHistory, period: Period) -> ReportedRun:
     )
 
 
-def _head(trades: Sequence[ClosedTrade], bridge: Bridge, part: Sequence[Knot]) -> Summary:
+def _head(
+    trades: Sequence[ClosedTrade], bridge: Bridge, part: Sequence[Knot], falls: Sequence[Spell]
+) -> Summary:
     results = [float(trade.row.pnl) for trade in trades]
     wins, losses = [x for x in results if x > 0], [x for x in results if x < 0]
     low, high, method = _interval(results)
     win_low, win_high = wilson(len(wins), len(results))
     win, loss = _mean(wins), _mean(losses)
-    worst = max(spells(part), key=lambda spell: spell.depth_pct, default=None)
+    worst = max(falls, key=lambda spell: spell.depth_pct, default=None)
     growth = part[-1].growth / part[0].growth - 1 if part and part[0].growth else None
     return Summary(
         net=bridge.net,
@@ -181,8 +190,12 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _interval(results: Sequence[float]) -> tuple[float | None, float | None, str]:
-    if len(results) < 2:
+    middle, spread = _mean(results), deviation(results)
+    if middle is None or spread is None:
         return None, None, "none"
+    if len(results) > MOST_RESAMPLED:
+        half = Z95 * spread / sqrt(len(results))
+        return middle - half, middle + half, "95 %, normal"
     low, high, count = bootstrap(results)
     return low, high, f"95 %, bootstrap of trades, {count} resamples"
 

@@ -69,18 +69,23 @@ def newest_month(spans: Iterable[tuple[int, int]]) -> Period:
 
 def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
     """Return what a run has left behind up to the end of a period."""
-    points = [Point(*row) for row in history.curve(reader, run.id, period.last)]
-    trades = [trade for trade in reader.trades(run.id) if trade.exit_time < period.last]
-    fills = list(history.fills(reader, run.id))
-    signals = list(history.signals(reader, run.id))
+    points = list(map(Point._make, history.curve(reader, run.id, period.last)))
+    trades = list(history.trades(reader, run.id, period.last))
     lines = list(history.cash(reader, run.id))
     config = _config(run.config)
     prices: dict[str, list[tuple[int, float]]] = {}
-    for signal in signals:
+    signals = []
+    for signal in history.signals(reader, run.id):
+        tier = _tier(signal.confidence)
+        told = (signal.verdict, signal.refusals, signal.outcome)
+        signals.append(Judgement(signal.time, signal.id, tier, *told))
         if signal.price:
             prices.setdefault(signal.symbol, []).append((signal.time, float(signal.price)))
-    for fill in fills:
+    resting = []
+    for fill in history.fills(reader, run.id):
         prices.setdefault(fill.symbol, []).append((fill.time, float(fill.price)))
+        if fill.maker:
+            resting.append(fill)
     rates: dict[str, list[tuple[int, float]]] = {}
     for paid in history.funding(reader, run.id):
         rates.setdefault(paid.symbol, []).append((paid.at, float(paid.rate)))
@@ -96,11 +101,8 @@ def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
         trades=trades,
         flows=[Flow(line.at, line.amount) for line in lines if line.kind == TRANSFER],
         other=[Flow(line.at, line.amount) for line in lines if line.kind != TRANSFER],
-        maker=maker_fees(trades, fills),
-        signals=[
-            Judgement(s.time, s.id, _tier(s.confidence), s.verdict, s.refusals, s.outcome)
-            for s in signals
-        ],
+        maker=maker_fees(trades, resting),
+        signals=signals,
         halts=[Halting(h.ts, h.event, h.reason) for h in reader.halts(run.id)],
         caps=caps_of(config),
         prices=prices,

@@ -1,0 +1,91 @@
+"""The Report view: a month on one board, its neighbours, and the export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kits.report_kit import JUNE, MAY, a_history, a_trade
+from kits.tui_kit import loaded, make_app, page, screen_text
+from textual.pilot import Pilot
+
+from tradebot.core.model.values import DAY_MS
+from tradebot.reports.monthly.made import report_of
+from tradebot.reports.monthly.period import month_of
+from tradebot.reports.monthly.value import Report
+from tradebot.tui.lines import Lines
+from tradebot.tui.painted import Line
+from tradebot.tui.report import report_lines
+from tradebot.tui.setting import Exit
+
+
+def text(lines: list[Line]) -> list[str]:
+    return ["".join(part for part, _ in line).rstrip() for line in lines]
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    pnls = [f"{(-1) ** i * (i * 7.5):.2f}" for i in range(1, 29)]
+    trades = [a_trade(i, MAY + i * DAY_MS + 3_600_000, pnl) for i, pnl in enumerate(pnls, 1)]
+    return report_of([a_history(trades)], month_of(MAY))
+
+
+@pytest.mark.parametrize(("width", "height"), [(78, 21), (118, 37)])
+def test_a_month_fits_on_the_screen(report: Report, width: int, height: int) -> None:
+    lines = text(report_lines(report, width, "month 3 of 3"))
+    assert max(map(len, lines)) <= width
+    shown = "\n".join(lines[:height])
+    for words in (
+        *("Paper, May 2025", "month 3 of 3", "Net PnL", "Return", "Max drawdown", "95 % interval"),
+        *("Gross", "Slippage", "Taker fees", "Change of open PnL", "Deepest drawdowns", "Sun"),
+    ):
+        assert words in shown
+    assert f"{report.bridge.net:+,.2f}" in shown
+    day = next(line for line in lines if line.startswith("Thu"))
+    assert day.split()[1:3] == ["01", "0"]  # the 1st of May 2025 was a Thursday, without a trade
+
+
+def test_a_month_without_a_day_says_so() -> None:
+    empty = report_of([a_history([], JUNE, JUNE + DAY_MS)], month_of(MAY))
+    assert any("No day of it" in line for line in text(report_lines(empty, 78)))
+
+
+async def until(pilot: Pilot[Exit], seen: Callable[[], bool]) -> None:
+    for _ in range(900):
+        if seen():
+            return
+        await pilot.pause(0.1)
+    raise AssertionError(screen_text(pilot.app))  # type: ignore[arg-type]
+
+
+def board(pilot: Pilot[Exit]) -> str:
+    return page(pilot.app).query_one("#report", Lines).text  # type: ignore[arg-type, no-any-return]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+async def test_the_view_reads_a_month_and_exports_it(data_dir: Path, size: tuple[int, int]) -> None:
+    app = make_app(data_dir)
+    async with app.run_test(size=size) as pilot:
+        await loaded(pilot)
+        await pilot.press("9")
+        await until(pilot, lambda: "Net PnL" in board(pilot))
+        assert "Paper, January 2025 (partial)" in board(pilot)
+        assert "[9" in screen_text(app)
+        await pilot.press("left", "right", "left")  # there is no other month
+        await pilot.press("e")
+        folder = data_dir / "reports"
+        await until(pilot, lambda: (folder / "2025-01-paper-so-far.html").exists())
+        data = json.loads((folder / "2025-01-paper-so-far.json").read_text())
+        assert data["title"].startswith("Paper, January 2025")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.current_mode == "paper")
+
+
+async def test_without_a_journal_it_says_what_to_do(tmp_path: Path) -> None:
+    app = make_app(tmp_path / "empty")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("9", "e", "left")
+        await until(pilot, lambda: "tradebot paper" in board(pilot))
