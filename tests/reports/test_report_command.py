@@ -43,6 +43,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         at_home(folder, patch)
         words = ("paper", str(path), "--speed", "max", "--headless")
         assert main((*words, "--set", "risk.paper.blackout_hours=[]")) == 0
+        assert main(("ghost", *words[1:], "--set", "risk.paper.blackout_hours=[]")) == 0
     return folder
 
 
@@ -53,7 +54,8 @@ def home(traded: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
-    code = main(["report", *map(str, words), "--json"])
+    mode = () if "--mode" in words or "--due" in words else ("--mode", "paper")
+    code = main(["report", *mode, *map(str, words), "--json"])
     out, err = capsys.readouterr()
     assert (code, err) == (0, "")
     data: dict[str, Any] = json.loads(out)
@@ -72,7 +74,7 @@ def total(table: list[dict[str, str]], name: str) -> Decimal:
 def test_every_face_says_the_same(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    span = ("--from", "2025-01-01", "--to", "2025-03-01")
+    span = ("--mode", "paper", "--from", "2025-01-01", "--to", "2025-03-01")
     answer = told(capsys, *span, "--html", tmp_path / "r.html", "--csv", tmp_path / "csv")
     report = answer["data"]["report"]
     bridge = {name: D(value) for name, value in report["bridge"].items() if name != "unpriced"}
@@ -123,13 +125,34 @@ def test_what_is_due_is_written_once(
 ) -> None:
     folder = home / "data" / "reports"
     due = told(capsys, "--due")["data"]["due"]
-    assert due == [str(folder / "2025-01-paper.html")]  # February is not over
+    both = [str(folder / f"2025-01-{mode}.html") for mode in ("ghost", "paper")]
+    assert due == both  # February is not over
     report = json.loads((folder / "2025-01-paper.json").read_text())
     assert report["hash"] == told(capsys, "--month", "2025-01")["data"]["report"]["hash"]
     assert report["hash"] in (folder / "2025-01-paper.html").read_text()
     assert told(capsys, "--due")["data"]["due"] == []
     (folder / "2025-01-paper.json").unlink()
-    assert told(capsys, "--due")["data"]["due"] == due
+    assert told(capsys, "--due")["data"]["due"] == both[1:]
+
+
+@pytest.mark.parametrize("mode", ["paper", "ghost"])
+def test_what_a_report_says_is_what_the_run_came_to(
+    home: Path, capsys: pytest.CaptureFixture[str], mode: str
+) -> None:
+    assert main(["runs", "--json"]) == 0
+    runs = json.loads(capsys.readouterr().out)["data"]["runs"]
+    summary = next(run["summary"] for run in runs if run["mode"] == mode)
+    span = ("--mode", mode, "--from", "2025-01-01", "--to", "2025-03-01")
+    report = told(capsys, *span)["data"]["report"]
+    bridge, head = report["bridge"], report["head"]
+    assert report["mode"] == mode
+    assert D(bridge["net"]) == D(summary["pnl"])
+    assert D(bridge["trades_net"]) + D(bridge["open_change"]) == D(summary["pnl"])
+    assert D(bridge["end_equity"]) == D(summary["equity"])
+    assert head["trades"] == summary["completed_trades"] > 5
+    assert D(head["drawdown"]) == D(summary["max_drawdown"])
+    assert abs(D(head["drawdown_pct"]) - D(summary["max_drawdown_pct"])) < D("1e-6")
+    assert abs(D(head["win_rate_pct"]) - D(summary["win_rate_pct"])) < D("1e-6")
 
 
 def test_a_backtest_s_page_is_the_same_report(
@@ -140,6 +163,7 @@ def test_a_backtest_s_page_is_the_same_report(
     summary = json.loads(capsys.readouterr().out)["data"]["summary"]
     page = (tmp_path / "b.html").read_text()
     assert f"{D(summary['pnl']):+,.2f} USDT" in page
+    assert f"${D(summary['max_drawdown']):,.2f} (" in page
     assert "<h1>Backtest, 2025-01-31" in page
     assert re.search(r"From gross to net", page)
     assert "By hour" in page
@@ -150,7 +174,7 @@ def test_a_backtest_s_page_is_the_same_report(
     ("words", "said"),
     [
         (("--month", "May"), "is no month"),
-        (("--month", "2024-05"), "paper has nothing in May 2024"),
+        (("--month", "2024-05"), "ghost has nothing in May 2024"),
         (("--month", "2025-01", "--last", "1d"), "three ways"),
         (("--from", "2025-02-02", "--to", "2025-02-01"), "is not after"),
         (("--mode", "live"), "there is no run of mode live"),
@@ -186,7 +210,7 @@ def test_every_table_can_be_archived_by_month(
         return found
 
     assert main([table, "--csv", str(tmp_path / "all.csv")]) == 0
-    assert f"{table} of paper-0001 written to" in capsys.readouterr().out
+    assert f"{table} of ghost-0001 written to" in capsys.readouterr().out
     all_rows = rows(tmp_path / "all.csv")
     assert written("2025-01") + written("2025-02") == all_rows
     assert written("2024-01") == []

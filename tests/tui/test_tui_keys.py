@@ -19,6 +19,7 @@ from tradebot.journal.reader import Reader
 from tradebot.tui.closing import FIRST_S, HELD_S, LATE_S, CloseAll
 from tradebot.tui.grid import Grid
 from tradebot.tui.holdings import Holdings
+from tradebot.tui.keybar import BRIEF
 from tradebot.tui.page import TABS, FilterBox
 from tradebot.tui.reason import AskReason
 from tradebot.tui.setting import Exit
@@ -218,7 +219,7 @@ async def test_digits_reach_every_view(data_dir: Path) -> None:
             assert f"[{key}" in bar
             assert "F8 HALT" in bar
             assert "F9 CLOSE ALL" in bar
-            assert name in bar or key == "?"
+            assert BRIEF.get(name, name) in bar or key == "?"
             assert status(app).startswith(" PAPER")
         await pilot.press("escape")
         await pilot.pause()

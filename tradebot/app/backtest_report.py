@@ -61,7 +61,9 @@ def _history(outcome: BacktestResult, config: Config, strategy_hash: str) -> Run
         strategy=summary["strategy"],
         strategy_hash=strategy_hash,
         start_equity=config.sim.start_equity,
-        points=[Point(p.at, p.equity, p.why) for p in told if isinstance(p, EquityPoint)],
+        points=[
+            Point(p.at, p.equity, p.why, p.drawdown) for p in told if isinstance(p, EquityPoint)
+        ],
         trades=trades,
         maker=maker_fees(trades, [_priced(fact) for fact in booked]),
         signals=[_judgement(signal) for signal in signals],

@@ -6,22 +6,25 @@ Times in UTC ms of the market, money in USDT.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from decimal import Decimal
-from typing import NamedTuple
+from functools import wraps
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from tradebot.core.model.text import escaped
+from tradebot.journal.logged import damaged
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import TradeRow, row_of
 
 
 class CurvePoint(NamedTuple):
-    """A point of the equity curve."""
+    """A point of the equity curve; ``drawdown`` is the fall from the peak of the run until then."""
 
     at: int
     equity: Decimal
     why: str
+    drawdown: Decimal
 
 
 class PricedFill(NamedTuple):
@@ -65,25 +68,65 @@ class PaidFunding(NamedTuple):
     qty: Decimal
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_UNFIT = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What a row that is not what it should be raises."""
+
+
+def _told(
+    name: str, ask: Callable[Concatenate[Reader, str, P], Iterator[T]]
+) -> Callable[Concatenate[Reader, str, P], Iterator[T]]:
+    """Return a question whose rows that make no sense are a JournalError."""
+
+    @wraps(ask)
+    def asked(reader: Reader, run: str, /, *more: P.args, **named: P.kwargs) -> Iterator[T]:
+        try:
+            yield from ask(reader, run, *more, **named)
+        except _UNFIT as error:
+            raise damaged(f"a row of {run} ({name})", error) from error
+
+    return asked
+
+
+def _money(text: str) -> Decimal:
+    value = Decimal(text)
+    if not value.is_finite():
+        raise ValueError(f"{text} is no amount")
+    return value
+
+
+def _time(value: object) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"{value!r} is no time")
+    return value
+
+
+_NONE = Decimal(0)
 _WHYS = {why: why for why in ("start", "end", "gap", "transfer", "trade", "hour", "day", "low")}
 """The reasons there are, each one text for all rows."""
 
 
-def curve(reader: Reader, run: str, before: int) -> Iterator[CurvePoint]:
+def _curve(reader: Reader, run: str, before: int) -> Iterator[CurvePoint]:
     """Yield a run's curve up to a moment, that one included."""
-    sql = "SELECT ts, equity, why FROM equity WHERE run = ? AND ts <= ? ORDER BY seq"
-    for at, equity, why in reader.select(sql, run, before):
-        yield CurvePoint(at, Decimal(equity), _WHYS.get(why) or escaped(why))
+    sql = "SELECT ts, equity, why, drawdown FROM equity WHERE run = ? AND ts <= ? ORDER BY seq"
+    for at, equity, why, fall in reader.select(sql, run, before):
+        drawdown = _NONE if fall == "0" else _money(fall)
+        yield CurvePoint(_time(at), _money(equity), _WHYS.get(why) or escaped(why), drawdown)
 
 
 def bounds(reader: Reader, run: str) -> tuple[int, int] | None:
     """Return the first and the last moment of a run's curve, None without one."""
     sql = "SELECT min(ts), max(ts) FROM equity WHERE run = ?"
     first, last = next(reader.select(sql, run))
-    return None if first is None else (first, last)
+    try:
+        return None if first is None else (_time(first), _time(last))
+    except ValueError as error:
+        raise damaged(f"the curve of {run}", error) from error
 
 
-def trades(reader: Reader, run: str, before: int) -> Iterator[TradeRow]:
+def _trades(reader: Reader, run: str, before: int) -> Iterator[TradeRow]:
     """Yield a run's trades that closed before a moment, by id."""
     names = [item.name for item in fields(TradeRow)]
     sql = f"SELECT {', '.join(names)} FROM trades WHERE run = ? AND exit_time < ? ORDER BY id"
@@ -91,14 +134,14 @@ def trades(reader: Reader, run: str, before: int) -> Iterator[TradeRow]:
         yield row_of(TradeRow, dict(zip(names, row, strict=True)))
 
 
-def fills(reader: Reader, run: str) -> Iterator[PricedFill]:
+def _fills(reader: Reader, run: str) -> Iterator[PricedFill]:
     """Yield a run's fills in the order of their times."""
     sql = "SELECT time, symbol, price, fee, maker FROM fills WHERE run = ? ORDER BY time, trade_id"
     for time, symbol, price, fee, maker in reader.select(sql, run):
-        yield PricedFill(time, escaped(symbol), Decimal(price), Decimal(fee), bool(maker))
+        yield PricedFill(_time(time), escaped(symbol), _money(price), _money(fee), bool(maker))
 
 
-def signals(reader: Reader, run: str) -> Iterator[JudgedSignal]:
+def _signals(reader: Reader, run: str) -> Iterator[JudgedSignal]:
     """Yield a run's signals by id."""
     sql = (
         "SELECT id, time, symbol, confidence, price, verdict, refusals, outcome_pnl FROM signals"
@@ -106,24 +149,38 @@ def signals(reader: Reader, run: str) -> Iterator[JudgedSignal]:
     )
     for id_, time, symbol, confidence, price, verdict, refusals, outcome in reader.select(sql, run):
         said = tuple(escaped(text) for text in json.loads(refusals))
-        result = None if outcome is None else Decimal(outcome)
+        result = None if outcome is None else _money(outcome)
         yield JudgedSignal(
-            id_, time, escaped(symbol), confidence, Decimal(price), escaped(verdict), said, result
+            id_,
+            _time(time),
+            escaped(symbol),
+            confidence,
+            _money(price),
+            escaped(verdict),
+            said,
+            result,
         )
 
 
-def cash(reader: Reader, run: str) -> Iterator[CashLine]:
+def _cash(reader: Reader, run: str) -> Iterator[CashLine]:
     """Yield a run's cash lines in the order they were booked."""
     sql = "SELECT ts, kind, amount FROM cash WHERE run = ? ORDER BY ts, id"
     for at, kind, amount in reader.select(sql, run):
-        yield CashLine(at, escaped(kind), Decimal(amount))
+        yield CashLine(_time(at), escaped(kind), _money(amount))
 
 
-def funding(reader: Reader, run: str) -> Iterator[PaidFunding]:
+def _funding(reader: Reader, run: str) -> Iterator[PaidFunding]:
     """Yield a run's fundings in order."""
     sql = "SELECT ts, symbol, amount, rate, qty FROM funding WHERE run = ? ORDER BY seq"
     for at, symbol, amount, rate, qty in reader.select(sql, run):
-        yield PaidFunding(at, escaped(symbol), Decimal(amount), Decimal(rate), Decimal(qty))
+        yield PaidFunding(_time(at), escaped(symbol), _money(amount), _money(rate), _money(qty))
 
+
+curve = _told("equity", _curve)
+trades = _told("trades", _trades)
+fills = _told("fills", _fills)
+signals = _told("signals", _signals)
+cash = _told("cash", _cash)
+funding = _told("funding", _funding)
 
 __all__ = ["bounds", "cash", "curve", "fills", "funding", "signals", "trades"]

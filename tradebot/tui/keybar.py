@@ -14,6 +14,9 @@ KILLS = (("F8", "HALT", "halt"), ("F9", "CLOSE ALL", "close_all"))
 FORMS = ("long", "short", "keys")
 """How the views are named, the widest first; where not even their keys fit they leave, and the kill keys stay."""
 
+BRIEF = {"Signals": "Sigs", "Account": "Acct", "Report": "Rep"}
+"""What views are called where room is short."""
+
 Tab = tuple[str, str, str]
 """A view's key, its name and its mode."""
 
@@ -84,4 +87,4 @@ def _label(key: str, name: str, *, short: bool) -> str:
     """Return a key with its view's name; a sign says by itself what a digit does not."""
     if not short:
         return f"{key} {name}"
-    return f"{key}{name}" if key.isdigit() else key
+    return f"{key}{BRIEF.get(name, name)}" if key.isdigit() else key

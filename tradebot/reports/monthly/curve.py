@@ -87,13 +87,21 @@ def _knots(record: RunHistory, base: Decimal, growth: float) -> Iterator[Knot]:
     first = record.points[0]
     if first.why != "start":  # a journal of before there were such points
         yield Knot(first.at, before, base, growth, "start")
+    top = before
     for point in record.points:
         moved = ZERO
         while flow is not None and is_in(flow, point.at, point.why):
             moved += flow.amount
             flow = next(flows, None)
         if moved:
-            base += moved
+            base, top = base + moved, top + moved
+        if point.drawdown and point.why != "gap":
+            peak = point.equity + point.drawdown
+            if peak > max(top, before + moved):  # the equity was there since the last point
+                growth *= _factor(before, Point(point.at, peak, point.why), moved)
+                moved, before = ZERO, peak
+                yield Knot(point.at, peak, base, growth, "peak")
+        top = max(top, before, point.equity)
         if point.why != "gap":
             growth *= _factor(before, point, moved)
         before = point.equity

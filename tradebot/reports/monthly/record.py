@@ -12,11 +12,12 @@ from tradebot.journal.view import TradeRow
 
 
 class Point(NamedTuple):
-    """A point of the equity curve: when (UTC ms), USDT, and why it was noted (as the journal has it)."""
+    """A point of the equity curve: when (UTC ms), USDT, why it was noted, how far below the peak (as the journal has it)."""
 
     at: int
     equity: Decimal
     why: str
+    drawdown: Decimal = ZERO
 
 
 class Flow(NamedTuple):
