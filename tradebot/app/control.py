@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,11 +185,32 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> 
     except OlderJournalError:  # whoever closes here brings it up to date first
         closed.append(_close(data_dir, request, wait_s, told))
         accounts = standing_accounts(data_dir, request.run)
+    works: list[Callable[[], Closed]] = []
     if not closed and (not accounts or (request.run is None and simulated_stand(data_dir))):
-        closed.append(_close(data_dir, request, wait_s, told))
-    for target in accounts:
-        closed.append(close_account(data_dir, request, target, wait_s, told))
-    return _joined(closed)
+        works.append(partial(_close, data_dir, request, wait_s, told))
+    works += [
+        partial(close_account, data_dir, request, target, wait_s, told) for target in accounts
+    ]
+    return _each(works, closed)
+
+
+def _each(works: Sequence[Callable[[], Closed]], closed: list[Closed]) -> Closed:
+    """Close one after the other: what cannot be told of one is no reason to leave the others open."""
+    failed: list[TradebotError] = []
+    for work in works:
+        try:
+            closed.append(work())
+        except EngineHereError:
+            raise
+        except TradebotError as error:
+            failed.append(error)
+    if not failed:
+        return _joined(closed)
+    if len(works) == 1:
+        raise failed[0]
+    said = [str(error.message) for error in failed]
+    said += [f"still open: {row['symbol']} {row['qty']}" for one in closed for row in one.left]
+    raise LeftoverError("; ".join(said), hint=failed[0].hint)
 
 
 def _paper_beside(data_dir: Path, request: Request, wait_s: float, told: Told) -> list[Closed]:
