@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 from kits.wire_kit import Line, connected
 
+from tradebot.app.close_account import AccountClose
 from tradebot.app.flatten import ARRIVED_S, Flattening, Named
-from tradebot.broker.account_view import AccountHoldings
+from tradebot.app.target import ExchangeAccount, Request
+from tradebot.broker.account_view import AccountHoldings, read_holdings
+from tradebot.clock import SYSTEM
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import LeftoverError
 from tradebot.core.model.values import OrderStatus, Side
-from tradebot.guard.diary import Diary, read_diary
+from tradebot.guard.diary import ENGINE, Diary, read_diary
 from tradebot.venue.own import state
 from tradebot.venue.settings import AccountScript, ScriptedPosition
 from tradebot.wire.endpoints import Endpoint, Params
@@ -118,7 +122,7 @@ def resting(symbol: str = "BTC/USDT") -> OrderRead:
     [
         (AccountHoldings(algos=(stop(),)), 1),
         (AccountHoldings(algos=(stop(),), orders=(resting(),)), 0),
-        (AccountHoldings(algos=(stop(),), positions_known=False), 0),
+        (AccountHoldings(algos=(stop(),), exposure_known=False), 0),
     ],
 )
 async def test_a_stop_goes_only_where_nothing_can_be_held(
@@ -128,6 +132,16 @@ async def test_a_stop_goes_only_where_nothing_can_be_held(
         await line.wire.measure()
         await Flattening(line.wire, lambda _: None)._act(found)
         assert len(line.asked("DELETE", "/fapi/v1/algoOrder")) == cancelled
+
+
+@pytest.mark.parametrize("path", ["/fapi/v1/openOrders", POSITIONS])
+async def test_an_order_or_a_position_that_cannot_be_read_keeps_the_stops(path: str) -> None:
+    blind = [{"do": "accept_then_garbage", "form": "html", "method": "GET", "path": path}]
+    async with passing(AccountScript(margin_type="isolated"), blind) as line:
+        found = replace(await read_holdings(line.wire, lenient=True), algos=(stop(),))
+        assert found.strange
+        await Flattening(line.wire, lambda _: None)._act(found)
+        assert line.asked("DELETE", "/fapi/v1/algoOrder") == []
 
 
 async def test_a_key_that_is_refused_is_said_at_once_and_costs_no_budget() -> None:
@@ -164,6 +178,39 @@ async def test_the_proof_waits_for_what_others_sent() -> None:
         assert (await closing.run(5)).left == []
         reads = [row["at"] for row in line.asked("GET", POSITIONS)]
         assert reads[-1] - reads[0] >= (ARRIVED_S + 2) * 1000
+
+
+def test_whoever_else_sends_is_waited_for_whatever_the_clock_says(tmp_path: Path) -> None:
+    """The engine of this very process is somebody else; our own requests are counted where they leave."""
+    dirs = [tmp_path]
+    request, target = Request("close-all", "me", "test", posted=0), ExchangeAccount("demo")
+    closing = AccountClose(tmp_path, request, target, 1.0, lambda _: None)
+    closing._by_engines(dirs, Diary(dirs), 0.0)
+    ahead = LateClock(3_600_000)
+    for diary, counts in (
+        (Diary(dirs), False),
+        (Diary(dirs, ENGINE), True),
+        (Diary(dirs, ENGINE, ahead), True),  # the clock was set back since
+    ):
+        closing.quiet_from -= 100
+        diary.put("close", symbol="BTC/USDT")
+        quiet = closing._quiet_s(dirs)
+        assert (0 <= quiet < 90) == counts
+        assert closing._quiet_s(dirs) >= quiet
+
+
+class LateClock:
+    def __init__(self, ahead_ms: int) -> None:
+        self._ahead_ms = ahead_ms
+
+    def wall_ms(self) -> int:
+        return SYSTEM.wall_ms() + self._ahead_ms
+
+    def monotonic(self) -> float:
+        return SYSTEM.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        SYSTEM.sleep(seconds)
 
 
 @pytest.mark.parametrize("code", [-4005, -1021, -1008])

@@ -65,6 +65,7 @@ class AccountClose:
     unfenced: list[str] = field(default_factory=list)
     latched: int = 0
     quiet_from: float = 0.0
+    seen: Sequence[Step] = ()
 
     def run(self) -> Closed:
         """Close it. LeftoverError where the account cannot be read, EngineHereError where only its end would help."""
@@ -118,7 +119,7 @@ class AccountClose:
             f"a process that cannot be seen from here holds {where / LOCK_FILE}"
             for where in filter(_is_held_unseen, dirs)
         ]
-        self.quiet_from = SYSTEM.monotonic()
+        self.quiet_from, self.seen = SYSTEM.monotonic(), self._requests(dirs)
         return "; ".join(words) or self._gone(dirs)
 
     def _gone(self, dirs: Sequence[Path]) -> str:
@@ -249,14 +250,21 @@ class AccountClose:
         )
 
     def _quiet_s(self, dirs: Sequence[Path]) -> float:
-        """Return the seconds since anybody else on this machine may have sent something: an engine, another close-all."""
-        asked = [
-            step.wall
+        """Return the seconds since anybody else on this machine may have sent something: an engine, another close-all.
+
+        It counts from when we see that something was: the real clock may be set meanwhile.
+        """
+        if (asked := self._requests(dirs)) != self.seen:
+            self.quiet_from, self.seen = SYSTEM.monotonic(), asked
+        return SYSTEM.monotonic() - self.quiet_from
+
+    def _requests(self, dirs: Sequence[Path]) -> list[Step]:
+        """Return what others have put on record to be sent; an engine of this very process is one of them."""
+        return [
+            step
             for step in read_diary(dirs, self.latched)
             if step.step in ("cancel", "close") and not _is_mine(step)
         ]
-        since = SYSTEM.monotonic() - self.quiet_from
-        return min([since, *((SYSTEM.wall_ms() - wall) / 1000 for wall in asked)])
 
 
 def _proof(outcome: Flattened) -> dict[str, Any] | None:

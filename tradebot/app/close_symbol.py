@@ -57,7 +57,7 @@ class SymbolCloser:
         """Do for a symbol what a read asks for.
 
         Its stops go only where a read that saw orders before positions shows nothing held and nothing resting: an
-        order that was resting may have filled since the positions were read.
+        order that was resting, or one that could not be read, may have filled since the positions were read.
         """
         held = [position for position in found.positions if position.symbol == symbol]
         algos = [order for order in found.algos if order.symbol == symbol]
@@ -66,7 +66,7 @@ class SymbolCloser:
             await self._cancel_orders(symbol)
         if held:
             await asyncio.gather(*(self._leave(position, algos) for position in held))
-        elif not resting and found.positions_known and found.in_order:
+        elif not resting and found.exposure_known and found.in_order:
             await self._cancel_algos(algos)
 
     # -- cancels -----------------------------------------------------------------------------------------

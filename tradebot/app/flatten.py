@@ -165,7 +165,7 @@ class Flattening:
             begun = self._now
             found = await self._read(at_once=at_once)
         except ExchangeError as error:
-            return self._now, AccountHoldings(strange=(error.message,), positions_known=False)
+            return self._now, AccountHoldings(strange=(error.message,), exposure_known=False)
         open_now = [row["symbol"] + " " + row["what"] for row in rows_of(found)]
         await self._diary.note(
             "read", open=open_now, strange=list(found.strange), begun=self._wall(begun)

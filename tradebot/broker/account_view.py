@@ -35,15 +35,15 @@ _Read = TypeVar("_Read")
 class AccountHoldings:
     """What is open on an account, on every symbol: stops and targets (``algos``), orders, positions.
 
-    ``strange`` says what of it could not be read; ``positions_known`` that all positions could; ``in_order`` that
-    stops were read before orders, and these before positions: only then nothing has moved from one to the next unseen.
+    ``strange`` says what of it could not be read; ``exposure_known`` that all orders and positions could; ``in_order``
+    that stops were read before orders, and these before positions: only then nothing has moved from one to the next unseen.
     """
 
     algos: tuple[OrderRead, ...] = ()
     orders: tuple[OrderRead, ...] = ()
     positions: tuple[PositionRead, ...] = ()
     strange: tuple[str, ...] = ()
-    positions_known: bool = True
+    exposure_known: bool = True
     in_order: bool = True
 
     @property
@@ -67,8 +67,8 @@ async def read_holdings(
     """
     strange: list[str] | None = [] if lenient else None
     algos = await _listed(wire, endpoints.OPEN_ALGOS, rows.read_algo, need, strange)
-    orders = await _listed(wire, endpoints.OPEN_ORDERS, rows.read_order, need, strange)
     before = len(strange or ())
+    orders = await _listed(wire, endpoints.OPEN_ORDERS, rows.read_order, need, strange)
     found = await _listed(wire, endpoints.POSITIONS, rows.read_position, need, strange)
     return AccountHoldings(
         *(algos, orders, tuple(position for position in found if position.qty)),
@@ -79,14 +79,15 @@ async def read_holdings(
 async def read_at_once(wire: Wire, need: Need) -> AccountHoldings:
     """Return the three reads made side by side: quick, and no proof of anything; what fails is said in it."""
     strange: list[str] = []
-    before: list[str] = []
     algos, orders, found = await asyncio.gather(
         _listed(wire, endpoints.OPEN_ALGOS, rows.read_algo, need, strange),
         _listed(wire, endpoints.OPEN_ORDERS, rows.read_order, need, strange),
-        _listed(wire, endpoints.POSITIONS, rows.read_position, need, before),
+        _listed(wire, endpoints.POSITIONS, rows.read_position, need, strange),
     )
     held = tuple(position for position in found if position.qty)
-    return AccountHoldings(algos, orders, held, (*strange, *before), not before, in_order=False)
+    return AccountHoldings(
+        *(algos, orders, held, tuple(strange)), exposure_known=not strange, in_order=False
+    )
 
 
 async def _listed(
