@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,25 @@ async def test_a_row_is_on_the_disk_when_it_was_noted(tmp_path: Path) -> None:
     book = Diary([tmp_path])
     await asyncio.gather(*(book.note("close", number_of=n) for n in range(10)))
     assert len(read_diary([tmp_path])) == 10
+
+
+def test_no_row_is_lost_while_others_are_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row is put together while a thread takes what waits: it goes with the next ones, and is not forgotten."""
+    book = Diary([tmp_path])
+    line = book._line
+
+    def slowly(step: str, more: Mapping[str, object]) -> str:
+        made = line(step, more)
+        if step == "close":
+            book._flush()
+        return made
+
+    monkeypatch.setattr(book, "_line", slowly)
+    book._waiting.append(line("cancel", {}))
+    book.put("close")
+    assert [step.step for step in read_diary([tmp_path])] == ["cancel", "close"]
 
 
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 
 import tradebot
 from tradebot.core.model.errors import AlreadyRunningError, JournalError
+from tradebot.guard import latch
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import clear_halt, halt_present, read_halts, write_halt
 from tradebot.guard.lock import (
@@ -187,6 +188,25 @@ def test_a_resume_removes_only_what_was_there_when_it_was_posted(tmp_path: Path)
     assert (tmp_path / "HALT").stat().st_mode & 0o777 == 0o600
     clear_halt(tmp_path, left.wall)
     assert not halt_present(tmp_path)
+
+
+def test_a_halt_that_could_not_wait_for_the_lock_is_not_cleared_with_the_older_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow: somebody writes a row between what a resume has read and what it keeps."""
+    keep = latch._keep
+
+    def slowly(path: Path, rows: Sequence[latch.HaltRow]) -> None:
+        write_halt(tmp_path, "late", "me", "close-all", account="demo")
+        keep(path, rows)
+
+    monkeypatch.setattr(latch, "LOCK_S", 0.0)
+    monkeypatch.setattr(latch, "_keep", slowly)
+    write_halt(tmp_path, "first", "me")
+    posted = read_halts(tmp_path)[0].wall
+    time.sleep(0.005)
+    clear_halt(tmp_path, posted)
+    assert [row.reason for row in read_halts(tmp_path)] == ["late"]
 
 
 WRITER = """

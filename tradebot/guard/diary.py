@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class Diary:
         self.role = role
         self._clock = clock
         self._count = 0
-        self._waiting: list[str] = []
+        self._waiting: deque[str] = deque()
         self._written = 0
         self._writing: asyncio.Future[None] | None = None
         self._hangs = False
@@ -106,7 +107,11 @@ class Diary:
         return json.dumps({**row, "role": self.role, "number": self._count, **more}, default=str)
 
     def _flush(self) -> None:
-        lines, self._waiting = self._waiting, []
+        """Write what waits; rows may be added by others meanwhile, and none is lost or written twice."""
+        lines = []
+        with contextlib.suppress(IndexError):
+            while True:
+                lines.append(self._waiting.popleft())
         text = "".join(f"{line}\n" for line in lines).encode()
         for where in self.dirs if lines else ():
             with contextlib.suppress(OSError):

@@ -145,6 +145,11 @@ def clear_halt(data_dir: Path, before: int | None = None, clock: Clock = SYSTEM)
             with _locked(handle):
                 newer = [] if before is None else _newer(handle, before, clock.wall_ms())
                 _keep(path, newer)
+                # who could not get the lock may have written meanwhile to the file that has just gone
+                late = [] if before is None else _newer(handle, before, clock.wall_ms())
+            for row in late:
+                if row not in newer:
+                    _append(path, row)
         finally:
             if handle >= 0:
                 os.close(handle)
@@ -166,7 +171,10 @@ def _append(path: Path, row: HaltRow) -> None:
                 with contextlib.suppress(OSError):  # a full disk: the file itself is the latch
                     os.write(handle, line)
                 os.fsync(handle)
-                return
+                if _is_named(
+                    path, handle
+                ):  # else it was cleared by somebody who did not see the row
+                    return
         finally:
             os.close(handle)
 
