@@ -177,6 +177,7 @@ def test_a_ban_lasts_as_long_as_it_says_or_longer_each_time() -> None:
     words = f"Way too many requests; IP(1.2.3.4) banned until {NOON + 5000}. Please"
     assert banned(Budget(), NOON, words, Retry_After="99") == 5000
     assert banned(Budget(), NOON, "<html>", Retry_After="99") == 99_000
+    assert banned(Budget(), NOON, "banned until 9999999999999") == LONGEST_BAN_MS
     budget, now = Budget(), NOON
     for length in (FIRST_BAN_MS, 2 * FIRST_BAN_MS, 4 * FIRST_BAN_MS):
         assert banned(budget, now, "<html>") == length

@@ -258,10 +258,12 @@ async def unknown_orders(wire: Wire, ours: Ours) -> Row:
     """Look up every order of which nobody knows what became."""
     from tradebot.broker.order_look_up import OrderLookUp
     from tradebot.core.model.effects import LookUp
+    from tradebot.core.model.events import OrderSeen
 
     find, lost = OrderLookUp(wire).find, []
     for order in ours.unknown:
-        if not await find(LookUp(order.symbol, order.id)):
+        said = await find(LookUp(order.symbol, order.id))
+        if not any(isinstance(event, OrderSeen) for event in said):
             lost.append(order.id)
     count = len(ours.unknown)
     if lost:

@@ -6,7 +6,6 @@ the account and the stage that were checked.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import json
@@ -74,12 +73,12 @@ def redeem_token(data_dir: Path, token: str, terms: Terms, clock: Clock = SYSTEM
         raise RefusedError(
             "that is not the token of the newest check here", hint=AGAIN, key="--confirm-live"
         )
-    with contextlib.suppress(OSError):
+    try:
         path.unlink()
-    if path.exists():
+    except OSError:  # or another start has just used it
         raise RefusedError(
             "the token cannot be used up", hint="see why it cannot be removed", file=str(path)
-        )
+        ) from None
     now = clock.wall_ms()
     if not until - TOKEN_MS <= now < until:
         raise RefusedError("the token has expired", hint=AGAIN, key="--confirm-live")

@@ -184,8 +184,8 @@ class Budget:
         """Until when a ban lasts: the body says it, else the header, else two minutes, doubling."""
         found = _UNTIL.search(text)
         wait = _count(told.get("retry-after"))
-        if found is not None:
-            until = int(found.group(1))
+        if found is not None:  # by the exchange's clock: where ours is far off it may be any time
+            until = min(int(found.group(1)), now + LONGEST_BAN_MS)
         elif wait:
             until = now + wait * 1000
         elif now < self.banned_until:  # the same ban: an answer to what was on its way
