@@ -391,7 +391,7 @@ class QueueRunner(Runner):
         self.record.save_state()
         await super()._commit(patience_s)
 
-    def _journaltold_now(self, error: JournalError | None) -> None:
+    def _journal_told(self, error: JournalError | None) -> None:
         """Tell engines and faces that the journal cannot be written, or that it can again."""
         now = self.time.now()
         word: Event = JournalBack(now) if error is None else JournalFailed(now, str(error))
