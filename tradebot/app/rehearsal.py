@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tradebot.app.account import Access
@@ -22,10 +24,12 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.money import exact, floor_to, plain
 from tradebot.core.model.values import Instrument, Order, OrderType, Purpose, Side
+from tradebot.guard.latch import halt_present, read_halts
 from tradebot.market.binance.rest import Rest
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
+from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.public import venue_symbol
 
 PROBE = "probe"
@@ -37,6 +41,8 @@ FAR_AWAY = Decimal("0.5")
 SEEN_S = 5.0
 """Seconds in which a stop must be seen, and then seen gone."""
 LOOK_S = 0.5
+
+HALTED = "trading was halted meanwhile (a HALT lies here or at the key's lock)"
 
 SET_ALREADY = -4046
 NEEDS_A_POSITION = (-2022, -4509)
@@ -61,12 +67,17 @@ def rehearse(
     instruments: Mapping[str, Instrument],
     leverage: int,
     instance: str,
+    latches: Sequence[Path],
     clock: Clock = SYSTEM,
 ) -> Rehearsed:
-    """Set leverage and margin of the symbols, and try a stop on the first; a failure is a line."""
+    """Set leverage and margin of the symbols, and try a stop on the first; a failure is a line.
+
+    A HALT file in one of the ``latches`` keeps back what is not a cancel, and all of it where everything is to be closed.
+    """
 
     async def play() -> Rehearsed:
         async with access.wire(clock) as wire:
+            wire.hold = partial(_hold, latches)
             try:
                 await wire.measure()
                 found = [await _set(wire, symbol, leverage) for symbol in sorted(instruments)]
@@ -75,10 +86,19 @@ def rehearse(
                     return Rehearsed(tuple(found))
                 row, proved = await _try_stop(wire, first, instance)
             except ExchangeError as error:
-                return Rehearsed((Row("exchange", "fail", str(error), error.hint),))
+                check = "halt" if _hold(latches, endpoints.TIME) else "exchange"
+                return Rehearsed((Row(check, "fail", str(error), error.hint),))
             return Rehearsed((*found, row), proved)
 
     return asyncio.run(play())
+
+
+def _hold(latches: Sequence[Path], endpoint: Endpoint) -> str:
+    """Return why a request of the rehearsal may not leave any more, "" if it may."""
+    if not any(map(halt_present, latches)):
+        return ""
+    closing = any(row.kind == "close-all" for latch in latches for row in read_halts(latch))
+    return HALTED if closing or endpoint.method == "POST" else ""
 
 
 # -- leverage ---------------------------------------------------------------------------------------

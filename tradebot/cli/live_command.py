@@ -61,6 +61,7 @@ from tradebot.core.model.errors import (
     TradebotError,
     UsageError,
 )
+from tradebot.guard.account_lock import account_dir
 from tradebot.guard.instance import instance_id
 from tradebot.guard.registry import state_dir
 from tradebot.market.feed import ExchangeSource, Prices
@@ -197,7 +198,7 @@ class LiveRun:
         while True:
             try:
                 source, account = traded_market(self.access, self.config, self.spec)
-                proved = bool(allowed.protect) or self._rehearse(source)
+                proved = not allowed.protect and self._rehearse(source)
                 setup = self._setup(source, account, allowed, pending=pending, unproved=not proved)
                 return self._host(setup, signals)
             except ExchangeError as error:
@@ -211,7 +212,8 @@ class LiveRun:
         assert isinstance(source, ExchangeSource)
         leverage = self.config.limits(source.symbols).leverage or 1
         instance = instance_id(self.config.data_dir())
-        done = rehearse(self.access, source.instruments, leverage, instance)
+        latches = (self.config.data_dir(), account_dir(self.access.fingerprint))
+        done = rehearse(self.access, source.instruments, leverage, instance, latches)
         for row in done.rows:
             say(rehearsal_line(row))
         for row in done.failed:
