@@ -243,3 +243,16 @@ def test_a_position_is_protected_whatever_forbids_a_start(held: Held, name: str)
 def checklist_halt(bot: Bot) -> list[str]:
     halts = json.loads(bot("status", "--json", code=None).out)["data"]["halts"]
     return [halt["detail"] for halt in halts if halt["reason"] == "checklist"]
+
+
+def test_a_choice_of_symbols_that_leaves_out_what_is_open_is_refused(held: Held) -> None:
+    """With another strategy, too, which begins a run of its own: it would say that nothing is open, and end."""
+    bot, venue = held.bot, held.venue
+    before = len(sent(venue))
+    other = bot.strategy(LONG, "other.py")
+    words = ("live", "--strategy", other, "--headless", "--json", "--symbols", "XRP/USDT")
+    error = bot(*words, code=2).error
+    assert "ETH/USDT of the last live run is open" in error["message"]
+    assert error["key"] == "market.symbols"
+    assert venue.stops() == 1
+    assert sent(venue)[before:] == []

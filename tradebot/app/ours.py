@@ -54,6 +54,11 @@ class Ours:
         """The symbols on which an entry may have been filled that nobody has booked."""
         return {one.symbol for one in self.working if one.purpose == Purpose.ENTRY.value}
 
+    @property
+    def symbols(self) -> set[str]:
+        """The symbols on which something of ours is open by the journal."""
+        return {*self.positions, *(one.symbol for one in self.working)}
+
     def named(self, order_id: str) -> bool:
         """Whether an order's client id is one of this directory's."""
         return bool(self.instance) and order_id.startswith(f"{PREFIX}{self.instance}-")

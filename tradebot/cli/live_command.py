@@ -117,6 +117,18 @@ def _refuse_config(config: Config) -> None:
     raise ConfigError(f"{why[entry]}: live refuses them", key="execution.entry", hint=hint)
 
 
+def _refuse_symbols(ours: Ours, config: Config) -> None:
+    """Refuse a choice of symbols that leaves out what is open of ours: nobody would protect it."""
+    lacking = ours.symbols - set(config.market.symbols)
+    if lacking:
+        names = ", ".join(sorted(lacking))
+        raise UsageError(
+            f"{names} of the last live run is open, and is not among the symbols to be traded",
+            key="market.symbols",
+            hint=f"add {names}, or close it with tradebot close-all --account {config.exchange.environment}",
+        )
+
+
 # -- the check --------------------------------------------------------------------------------------
 
 
@@ -152,6 +164,7 @@ def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Si
     access = need_access(config)
     try_locks(config, access)
     ours = read_ours(config.data_dir(), access.environment)
+    _refuse_symbols(ours, config)
     terms = Terms.of(config, spec.hash, access.fingerprint)
     run = LiveRun(options, config, spec, access, ours, terms, Supervisor(os.environ))
     if ours.open_here():
