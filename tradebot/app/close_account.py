@@ -33,6 +33,7 @@ from tradebot.core.model.times import iso
 from tradebot.core.model.values import OrderStatus
 from tradebot.guard.account_lock import AccountLock, account_dir
 from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, diary_mark, read_diary
+from tradebot.guard.latch import read_halts
 from tradebot.guard.lock import ENGINE as TRADES
 from tradebot.guard.lock import LOCK_FILE, InstanceLock, Owner, is_held, lock_holder, may_be_fenced
 from tradebot.journal.commands import post_command
@@ -75,8 +76,7 @@ class AccountClose:
         fingerprint = self.target.fingerprint or ("" if access is None else access.fingerprint)
         dirs = [self.data_dir, *([account_dir(fingerprint)] if fingerprint else [])]
         if fingerprint:
-            with contextlib.suppress(JournalError):
-                latch_account(fingerprint, replace(self.request, target=self.target))
+            self._latch(fingerprint)
         diary = Diary(dirs)
         diary.put(
             "begin", who=self.request.who, reason=self.request.reason, account=str(self.target)
@@ -92,6 +92,14 @@ class AccountClose:
         except TradebotError as error:
             diary.put("result", code=error.exit_code, why=error.message)
             raise
+
+    def _latch(self, fingerprint: str) -> None:
+        """Set the account's own latch, unless who asked has done so: each row asks its engine anew."""
+        rows = read_halts(account_dir(fingerprint))
+        if any(row.kind == "close-all" and row.wall >= self.latched for row in rows):
+            return
+        with contextlib.suppress(JournalError):
+            latch_account(fingerprint, replace(self.request, target=self.target))
 
     def _access(self) -> tuple[Access | None, LeftoverError | None]:
         """Return the way to the account, or why what it holds cannot be told."""

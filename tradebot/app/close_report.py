@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -64,16 +65,16 @@ async def read_closes(wire: Wire, steps: Sequence[Step]) -> list[Row]:
     ``pnl`` is the exchange's realised one before ``fees`` (USDT), ``slippage`` what the close price was worse than the
     mark when everything began, times the quantity (USDT; negative: better).
     """
-    rows = []
-    for side in sides_of(steps):
-        fills: list[Mapping[str, Any]] | None = []
-        for name, number in side.orders.items():
-            more = await _fills(wire, side.symbol, name, number)
-            fills = None if more is None or fills is None else [*fills, *more]
-        row = _row(side, fills)
-        if row is not None:
-            rows.append(row)
-    return rows
+    rows = await asyncio.gather(*(_read_side(wire, side) for side in sides_of(steps)))
+    return [row for row in rows if row is not None]
+
+
+async def _read_side(wire: Wire, side: ClosedSide) -> Row | None:
+    fills: list[Mapping[str, Any]] | None = []
+    for name, number in side.orders.items():
+        more = await _fills(wire, side.symbol, name, number)
+        fills = None if more is None or fills is None else [*fills, *more]
+    return _row(side, fills)
 
 
 async def _fills(wire: Wire, symbol: str, name: str, number: str) -> list[Mapping[str, Any]] | None:

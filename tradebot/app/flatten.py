@@ -130,13 +130,14 @@ class Flattening:
         while not _is_hopeless(found):
             await self._act(found)
             await asyncio.sleep(pause)
-            begun, found = await self._look(until)
+            before, (begun, found) = rows_of(found), await self._look(until)
             rounds += 1
             late = self._now >= until and rounds >= LEAST
             if not found.is_empty:
                 if late:
                     break
-                first, pause = 0, min(max(AGAIN_S, pause * 1.5), LONGEST_S)
+                fewer = len(rows_of(found)) < len(before)  # then the next round need not wait
+                first, pause = 0, 0.0 if fewer else min(max(AGAIN_S, pause * 1.5), LONGEST_S)
             elif not prove or (first and await self._is_proof(begun)):
                 self._told("the last read shows that nothing is left")
                 return self._proved(first, begun)

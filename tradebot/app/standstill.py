@@ -106,12 +106,13 @@ class Standstill:
 
     def ask(self, row: HaltRow, session: Session) -> None:
         """Carry out a close-all that came as a command; it stands though no file could be written."""
-        if self.standing() is None:
+        written = self.standing()
+        if written is None:
             self._posted.append(row)
             self._answered.add(row)
             self._begin(session)
-        else:
-            self.heed([row], session)
+        else:  # the file asks for the same
+            self.heed([written], session)
 
     def resume(self, before: int) -> None:
         """Forget what was posted before a resume (real clock, UTC ms) and in no file."""
