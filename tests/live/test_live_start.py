@@ -175,6 +175,7 @@ def test_what_keeps_it_from_the_account(tmp_path: Path) -> None:
         assert venue.rows("request") == []
 
 
+@pytest.mark.full
 def test_where_no_stop_can_be_rehearsed_the_first_entry_is_the_smallest(tmp_path: Path) -> None:
     with demo_venue(tmp_path, EARLY, account="[options]\nstop_needs_position = true\n") as venue:
         bot = live_bot(tmp_path, venue)
@@ -219,6 +220,7 @@ FAILS = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", list(FAILS))
 def test_a_position_is_protected_whatever_forbids_a_start(held: Held, name: str) -> None:
     """It starts, says which line failed, sends no entry, and keeps the stop where it is."""

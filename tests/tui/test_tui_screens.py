@@ -109,6 +109,15 @@ def test_the_status_row_fits_and_says_all(view: View, width: int) -> None:
     assert "Z" in text
 
 
+@pytest.mark.parametrize("width", [78, 118])
+def test_real_money_is_said_in_red_on_every_screen(view: View, width: int) -> None:
+    assert view.run is not None
+    traded = replace(view, run=replace(view.run, id="live-0001", mode="live", venue="live"))
+    first, *_ = status_line(traded, NOW, width)
+    assert first == (" LIVE ", "alarm")
+    assert status_line(view, NOW, width)[0] != first
+
+
 def test_prices_that_stand_still_are_stale(view: View) -> None:
     assert "STALE 14s" in text_of(status_line(view, NOW + 13_700, 78))
     assert "STALE" not in text_of(status_line(view, NOW, 78))

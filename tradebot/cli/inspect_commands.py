@@ -320,7 +320,7 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
     yield "market", data["market"]
     yield "strategy", data["strategy"]
     if data["dead"]:
-        ways = "`tradebot paper` starts one, `tradebot close-all` closes"
+        ways = f"`tradebot {data['mode']}` starts one, `tradebot close-all` closes"
         yield "engine", f"{data['dead']}: {ways}"
         yield "prices", f"as they were {duration(int(data['prices_age_s'] or 0))} ago"
     else:
