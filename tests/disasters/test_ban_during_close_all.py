@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from kits.disaster_kit import QUIET, XRP, scene
 
+from tradebot.guard.latch import halt_present
+
 pytestmark = pytest.mark.slow
 
 SECONDS = 20
@@ -21,7 +23,7 @@ BAN = {"do": "ban", "seconds": SECONDS, "method": "POST", "path": "/fapi/v1/orde
 def test_it_waits_and_is_the_first(tmp_path: Path, alive: bool) -> None:
     with scene(tmp_path, XRP) as it:
         if alive:
-            it.engine(QUIET)
+            it.engine(QUIET, "--ghost")
         before = len(it.requests())
         it.faults(BAN)
         short = it.close_all("--wait", "3", code=6)
@@ -30,6 +32,7 @@ def test_it_waits_and_is_the_first(tmp_path: Path, alive: bool) -> None:
         if alive:  # the engine goes on trying
             refused = it.bot("resume", "--reason", "no", "--json", code=4).error
             assert "under way" in refused["message"]
+            assert halt_present(it.bot.data_dir)  # the ghost beside it takes no row away either
         data = it.close_all("--wait", "80")["data"]
         assert data["closed"] is True
         assert it.flat()

@@ -307,7 +307,8 @@ class Runner:
         if row.name in stale and row.wall < self.born:
             run.refuse(row.id, "its engine ended before it could answer")
             return
-        if row.name == "resume" and run.standstill is not None and run.standstill.closing:
+        still = [one.standstill for one in self.runs if one.standstill is not None]
+        if row.name == "resume" and any(one.closing for one in still):  # no run's latch goes then
             run.refuse(row.id, "a close-all is under way: resume when it has ended")
             return
         if row.name == "resume":  # before the engine is armed again, or the next poll would halt it
