@@ -1,7 +1,7 @@
 """Promise 1: what can open something is committed before it leaves; what protects is on record or in the side file.
 
-Killed at points of the send path, with a broker outside that lives on: every order it has is on record. The live
-broker's own wire is not part of this; the sweep of all points is tests/live/test_sender_kills.py.
+Killed at points of the send path, with a broker outside that lives on: every order it has is on record. The sweep of all
+points is tests/live/test_sender_kills.py, that of the real client before the venue tests/live/test_wire_kills.py.
 """
 
 from __future__ import annotations

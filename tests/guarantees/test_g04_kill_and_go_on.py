@@ -1,7 +1,7 @@
 """Promise 4: kill -9 at any instant, and a restart: no order twice, no position that nobody knows of or without a stop.
 
-With a broker outside that lives on meanwhile. The exchange behind a real wire is a later module's; the sweep of
-all points is tests/live/test_sender_kills.py.
+With a broker outside that lives on meanwhile. The sweep of all points is tests/live/test_sender_kills.py, that of the
+real client before the venue tests/live/test_wire_kills.py.
 """
 
 from __future__ import annotations
