@@ -245,7 +245,10 @@ class AccountClose:
             )
             outcome = asyncio.run(work)
         left = list(outcome.left)
-        words = [how] if left else [how, f"{self.target} was read: nothing is left on it"]
+        words = [how]
+        if not left:
+            words.append(f"{self.target} was read: nothing is left on it")
+            words.append("a stop that appears later is reduce-only and can open nothing")
         if not left and not read:
             words.append(
                 f"no journal was read; requests of this host ended {outcome.quiet_s:.1f} s before the last read"

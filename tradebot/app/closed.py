@@ -21,7 +21,8 @@ class Closed:
     """What is ``left`` open (positions, orders), and ``how`` it was closed and what proves it.
 
     ``closes`` says at which prices, ``steps`` when what was done, ``proof`` which two reads show that nothing is left;
-    ``unfenced`` are processes that may still send something: then it is not over.
+    ``unfenced`` are processes that may still send something, ``unclosed`` says what else was to be closed and was not: then
+    it is not over.
     """
 
     left: Rows
@@ -30,3 +31,4 @@ class Closed:
     steps: Rows = ()
     proof: Mapping[str, Any] | None = None
     unfenced: Sequence[str] = ()
+    unclosed: Sequence[str] = ()

@@ -216,7 +216,8 @@ def _each(works: Sequence[Callable[[], Closed]], closed: list[Closed]) -> Closed
 def _paper_beside(data_dir: Path, request: Request, wait_s: float, told: Told) -> list[Closed]:
     """Close the simulated runs of the directory too, where the account was not asked for by its name.
 
-    What goes wrong there is said; it is no reason to call the account anything but what it is.
+    A journal that cannot be read is said and is no reason to call the account anything but what it is; paper that is
+    known to stand and was not closed is.
     """
     owner = lock_owner(data_dir)
     named = isinstance(request.target, ExchangeAccount) and request.target.named
@@ -226,10 +227,14 @@ def _paper_beside(data_dir: Path, request: Request, wait_s: float, told: Told) -
     try:
         if never_used(data_dir) or not simulated_stand(data_dir):
             return []
+    except TradebotError as error:
+        return [Closed([], f"whether paper stands beside it cannot be told: {error.message}")]
+    try:
         latch(data_dir, paper)
         return [_close(data_dir, paper, wait_s, told)]
     except TradebotError as error:
-        return [Closed([], f"paper beside it was not closed: {error.message}")]
+        text = f"paper beside it was not closed: {error.message}"
+        return [Closed([], text, unclosed=(text,))]
 
 
 def _joined(closed: Sequence[Closed]) -> Closed:
@@ -244,6 +249,7 @@ def _joined(closed: Sequence[Closed]) -> Closed:
         [row for one in closed for row in one.steps],
         proofs[-1] if proofs else None,
         [name for one in closed for name in one.unfenced],
+        [text for one in closed for text in one.unclosed],
     )
 
 

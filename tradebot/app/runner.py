@@ -50,9 +50,7 @@ END_PATIENCE_S = 3.0
 BATCH_EVENTS = 4_000
 """Events after which a batch is committed whatever the clock says."""
 
-MEND = (
-    "mend it: `tradebot paper` then starts a run with it; `tradebot close-all` closes what is open"
-)
+MEND = "mend it: the command that started this run then starts one with it; `tradebot close-all` closes what is open"
 
 STALE = ("resume", "stop")
 """Commands that meant the engine of their time: one that starts later does not carry them out."""

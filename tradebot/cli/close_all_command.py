@@ -257,6 +257,8 @@ def _answer(closed: Closed, warnings: Sequence[str]) -> Result:
             f"nothing was open when it was read, but an engine may still send something: {names}",
             hint="end that process, then run close-all again",
         )
+    elif closed.unclosed:
+        error = LeftoverError("; ".join(closed.unclosed), hint="run close-all again")
     data: dict[str, Any] = {"closed": error is None, "how": closed.how, "remaining": left}
     if closed.steps:  # of an account; what was closed of a simulated run is in its trades
         data |= {"closes": closed.closes, "steps": closed.steps, "proof": closed.proof}
