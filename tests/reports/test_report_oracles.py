@@ -6,10 +6,18 @@ import math
 import random
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tradebot.app.backtest import Notebook, run_backtest
+from tradebot.app.backtest_report import backtest_report
+from tradebot.app.build import make_session
+from tradebot.config import load_config
+from tradebot.core.trading.snapshot import Heading
+from tradebot.market.files.feed import open_files
+from tradebot.plugins.strategies import load_strategy
 from tradebot.reports.monthly.comparison import correlation, fit, student_975
 from tradebot.reports.monthly.ratios import (
     calmar,
@@ -22,6 +30,7 @@ from tradebot.reports.monthly.ratios import (
     ulcer,
     volatility,
 )
+from tradebot.reports.monthly.value import Report
 from tradebot.reports.signal_quality import bootstrap
 
 with warnings.catch_warnings():
@@ -122,3 +131,57 @@ def test_the_ulcer_index_by_hand() -> None:
     """Peaks 1, falls of 10 and 19 %, then a new peak: the root of the mean of 0.01, 0.0361 and 0."""
     values = [-0.10, -0.10, 0.50]
     assert ulcer(values) == pytest.approx(math.sqrt((0.01 + 0.0361 + 0.0) / 3))
+
+
+@pytest.fixture(scope="module")
+def two_months(shared_data: Path) -> tuple[Report, Report, Report]:
+    """Reports on backtests of May, of June, and of both, of recorded minutes of BTC."""
+    files = [shared_data / "um" / f"BTCUSDT-1m-2025-0{month}.csv.gz" for month in (5, 6)]
+    return tuple(backtested(part) for part in ([files[0]], [files[1]], files))  # type: ignore[return-value]
+
+
+def backtested(files: list[Path]) -> Report:
+    config = load_config(None, {})
+    spec = load_strategy("ema_cross", config.base_dir)
+    feed = open_files(files)
+    notebook = Notebook(report=True)
+    session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
+    outcome = run_backtest(
+        session,
+        feed.steps(),
+        lambda first, last: Heading(None, "backtest", feed.label, spec.name, first, last),
+        notebook,
+        config.digest(),
+    )
+    made = backtest_report(outcome, config, spec.hash)
+    assert made is not None
+    return made[0]
+
+
+def test_ratios_of_recorded_months_are_empyrical_s(
+    two_months: tuple[Report, Report, Report],
+) -> None:
+    """Each month by the day as the report has them, and both together as a year's."""
+    for report in two_months:
+        found = report.risk.ratios
+        theirs = numpy.array([day.growth for day in report.days])
+        assert found.n == len(theirs) > 20
+        per = 365 if found.annual else 1
+        assert found.annual is (found.n >= 60)
+        for own, other in (
+            (found.sharpe, empyrical.sharpe_ratio),
+            (found.sortino, empyrical.sortino_ratio),
+            (found.calmar, empyrical.calmar_ratio),
+        ):
+            assert own == pytest.approx(other(theirs, annualization=per), rel=EXACT)
+        volatility_pct = 100 * empyrical.annual_volatility(theirs, annualization=per)
+        assert found.volatility_pct == pytest.approx(volatility_pct, rel=EXACT)
+        assert found.skew == pytest.approx(float(stats.skew(theirs)), rel=EXACT)
+    both = [day.growth for day in two_months[2].days]
+    assert len(both) == sum(len(report.days) for report in two_months[:2])
+    assert sharpe(both, 365) == pytest.approx(
+        empyrical.sharpe_ratio(numpy.array(both), annualization=365), rel=EXACT
+    )
+    assert sortino(both, 365) == pytest.approx(
+        empyrical.sortino_ratio(numpy.array(both), annualization=365), rel=EXACT
+    )
