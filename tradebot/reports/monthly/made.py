@@ -8,8 +8,12 @@ from decimal import Decimal
 from math import sqrt
 
 from tradebot.core.ghost.quality import SMALL, Z95, wilson
+from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import ZERO, exact
+from tradebot.core.model.times import of_iso
 from tradebot.core.model.values import DAY_MS
+from tradebot.core.state.margin import liquidation_price
+from tradebot.journal.view import TradeRow
 from tradebot.reports.charts import MOST_POINTS, thinned
 from tradebot.reports.monthly.bridge import Bridge, bridge_of, closed_in
 from tradebot.reports.monthly.comparison import Benchmark, compare
@@ -37,6 +41,7 @@ from tradebot.reports.monthly.value import (
     Report,
     ReportedRun,
     RiskFigures,
+    StopsReach,
     Summary,
     TradeMark,
 )
@@ -108,10 +113,13 @@ def _report(
         marks=[_mark(trade) for trade in trades],
         r_multiples=_histogram([trade.r for trade in trades]),
         fill_costs=_fill_costs(trades),
+        stops=_stops(trades, records[-1].leverage),
+        latency_p50_ms=records[-1].latency_ms[0],
+        latency_p99_ms=records[-1].latency_ms[1],
         benchmarks=[compare(benchmark, curve, period.last) for benchmark in compared],
         curve=thinned([(knot.at, float(knot.equity)) for knot in part], MOST_POINTS),
         falls=thinned(_falls(part), MOST_POINTS),
-        notes=(*notes, *_notes(bridge, part, trades)),
+        notes=(*notes, *_notes(bridge, part, trades), *_income_notes(records, period)),
     )
 
 
@@ -295,6 +303,37 @@ def _fill_costs(trades: Sequence[ClosedTrade]) -> FillCosts:
         return FillCosts(0, None, None, None)
     n = len(costs)
     return FillCosts(n, costs[(n - 1) // 2], costs[min(n - 1, -(-n * 9 // 10) - 1)], costs[-1])
+
+
+def _stops(trades: Sequence[ClosedTrade], leverage: int) -> StopsReach:
+    """Return how far of the way to liquidation stops were; one that cannot be liquidated is at 0."""
+    ways = sorted(way for trade in trades if (way := _way(trade.row, leverage)) is not None)
+    if not ways:
+        return StopsReach(0, None, None)
+    return StopsReach(len(ways), ways[(len(ways) - 1) // 2], ways[-1])
+
+
+def _way(row: TradeRow, leverage: int) -> float | None:
+    if row.stop is None or row.symbol not in INSTRUMENTS:
+        return None
+    qty = row.qty if row.side == "long" else -row.qty
+    end = liquidation_price(INSTRUMENTS[row.symbol], qty, row.entry_price, leverage)
+    if end is None:
+        return 0.0
+    return float(abs(row.stop - row.entry_price)) / float(abs(end - row.entry_price)) * 100
+
+
+def _income_notes(records: Sequence[RunHistory], period: Period) -> Iterator[str]:
+    """Say whether the exchange's income and the ledger agree; nothing where no exchange was traded."""
+    for record in records:
+        if record.income is None or record.last < period.first:
+            continue
+        inside = [row for row in sorted(record.income.items()) if period.holds(of_iso(row[0]))]
+        if not inside:
+            yield f"{record.run}: the exchange's income and the ledger agree to the cent on every day."
+            continue
+        said = ", ".join(f"{day} {float(rest):+,.2f}" for day, rest in inside)
+        yield f"{record.run}: the exchange's income says more than the ledger, USDT: {said}."
 
 
 def _falls(part: Sequence[Knot]) -> list[tuple[int, float]]:

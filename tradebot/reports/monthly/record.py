@@ -58,7 +58,9 @@ class RunHistory:
     """A run's rows. ``points`` in order; ``maker`` is the share of maker fees by trade id (USDT), none for the rest.
 
     ``other`` are cash lines that are neither trade nor transfer. ``caps`` are the limits it ran under, by rule. ``prices`` (USDT) and funding
-    ``rates`` (above 0: longs paid) by symbol, each with its moment (UTC ms), in no order.
+    ``rates`` (above 0: longs paid) by symbol, each with its moment (UTC ms), in no order. ``latency_ms`` is the median from price to order, and
+    the 99th percentile, once the run has ended; ``income`` what an exchange's income says beyond the ledger by day, None
+    where no exchange was traded.
     """
 
     run: str
@@ -79,6 +81,9 @@ class RunHistory:
     prices: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     rates: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     taker_fee: Decimal = ZERO
+    leverage: int = 1
+    latency_ms: tuple[str | None, str | None] = (None, None)
+    income: Mapping[str, Decimal] | None = None
 
     @property
     def first(self) -> int:

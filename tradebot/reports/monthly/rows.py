@@ -22,6 +22,9 @@ from tradebot.reports.monthly.record import Flow, Halting, Judgement, Point, Run
 TRANSFER = "transfer"
 """The kind of cash line that is no result."""
 
+SIMULATED = ("local", "none")
+"""Venues of runs whose orders no exchange saw."""
+
 MARKETS = ("SIMULATED MARKET", "BINANCE", "DEMO", "LOOPBACK")
 """How labels of markets begin that are never told together with others."""
 
@@ -108,7 +111,33 @@ def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
         prices=prices,
         rates=rates,
         taker_fee=_decimal(_part(config, "sim").get("taker_fee"), FEES.taker),
+        leverage=leverage_of(config),
+        latency_ms=_latency(run),
+        income=_income(reader, run),
     )
+
+
+def leverage_of(config: dict[str, Any]) -> int:
+    """Return the leverage a run's configuration (JSON) allows; 1 where it names none."""
+    risk = _part(config, "risk")
+    profile = risk.get("profile", "paper")
+    found = _part(risk, profile if isinstance(profile, str) else "paper").get("leverage")
+    return found if isinstance(found, int) and found > 0 else 1
+
+
+def _latency(run: RunRow) -> tuple[str | None, str | None]:
+    """Return the median and the 99th percentile from price to order (ms), once a run has ended."""
+    told = run.summary or {}
+    p50, p99 = (told.get(f"order_latency_{name}_ms") for name in ("p50", "p99"))
+    return None if p50 is None else str(p50), None if p99 is None else str(p99)
+
+
+def _income(reader: Reader, run: RunRow) -> dict[str, Decimal] | None:
+    """Return what an exchange's income said beyond the ledger, by day; None where no exchange was traded."""
+    if run.venue in SIMULATED:
+        return None
+    shown = reader.snapshot(run.id)
+    return None if shown is None else dict(shown.income_rests)
 
 
 def _tier(confidence: float | None) -> str:

@@ -123,7 +123,22 @@ def risk_facts(report: Report) -> list[Fact]:
         Fact("Turnover", Cell(f"{figure(risk.turnover, 1)} x ({usd(risk.traded)})")),
         Fact("Halts", Cell(", ".join(f"{k} {v}" for k, v in risk.halts.items()) or "none")),
         Fact("Slippage a trade (bps of traded)", Cell(_fill_costs(report))),
+        Fact("Stops, of the way to liquidation", Cell(_stops(report))),
+        Fact("Price to order", Cell(_latency(report))),
     ]
+
+
+def _stops(report: Report) -> str:
+    s = report.stops
+    if not s.n:
+        return "-"
+    return f"median {percent(s.median_pct)}, worst {percent(s.worst_pct)}, n {s.n}"
+
+
+def _latency(report: Report) -> str:
+    if report.latency_p50_ms is None:
+        return "-"
+    return f"median {report.latency_p50_ms} ms, p99 {report.latency_p99_ms} ms"
 
 
 def _fill_costs(report: Report) -> str:

@@ -134,6 +134,15 @@ class FillCosts:
 
 
 @dataclass(frozen=True, slots=True)
+class StopsReach:
+    """How far of the way from the entry to liquidation stops were, in percent: at 100 they come too late."""
+
+    n: int
+    median_pct: float | None
+    worst_pct: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AdviceText:
     """What to change: text lines for people, data for programs. Empty where nothing was asked."""
 
@@ -165,6 +174,9 @@ class Report:
     marks: Sequence[TradeMark]
     r_multiples: Sequence[Bin]
     fill_costs: FillCosts
+    stops: StopsReach
+    latency_p50_ms: str | None
+    latency_p99_ms: str | None
     benchmarks: Sequence[BenchmarkComparison]
     curve: Sequence[tuple[int, float]]
     falls: Sequence[tuple[int, float]]

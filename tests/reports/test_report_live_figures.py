@@ -1,0 +1,75 @@
+"""What a report says of runs on an exchange: stops beside liquidation, latency, and the income's word on the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from kits.report_kit import MAY, a_history, a_trade
+
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.values import DAY_MS, HOUR_MS
+from tradebot.core.state.margin import liquidation_price
+from tradebot.reports.monthly.made import report_of
+from tradebot.reports.monthly.period import month_of
+from tradebot.reports.monthly.rows import leverage_of
+from tradebot.reports.monthly.sections import risk_facts
+
+D = Decimal
+MONTH = month_of(MAY)
+
+
+def test_stops_are_seen_beside_liquidation() -> None:
+    entry, stop = D(100_000), D(103_000)
+    short = replace(
+        a_trade(1, MAY + HOUR_MS, "1"), side="short", qty=D("0.01"), entry_price=entry, stop=stop
+    )
+    long = replace(short, id=2, side="long", stop=D(97_000))
+    bare = replace(short, id=3, stop=None)
+    history = replace(a_history([short, long, bare], MAY, MAY + DAY_MS), leverage=1)
+    found = report_of([history], MONTH).stops
+    end = liquidation_price(INSTRUMENTS["BTC/USDT"], D("-0.01"), entry, 1)
+    assert end is not None
+    assert found.n == 2
+    assert found.median_pct == 0.0  # a long at leverage 1 cannot be liquidated
+    assert found.worst_pct == pytest.approx(float(D(3_000) / (end - entry)) * 100)
+    risky = report_of([replace(history, leverage=20)], MONTH).stops
+    assert risky.worst_pct is not None
+    assert 60 < risky.worst_pct < 75  # 3 % of about 4.6 %
+
+
+def test_latency_is_the_newest_runs() -> None:
+    history = a_history([a_trade(1, MAY + HOUR_MS, "1", stop=None)], MAY, MAY + DAY_MS)
+    told = replace(history, latency_ms=("0.410", "7.307"))
+    facts = {fact.name: fact.cell.text for fact in risk_facts(report_of([told], MONTH))}
+    assert facts["Price to order"] == "median 0.410 ms, p99 7.307 ms"
+    facts = {fact.name: fact.cell.text for fact in risk_facts(report_of([history], MONTH))}
+    assert facts["Price to order"] == "-"
+    assert facts["Stops, of the way to liquidation"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("income", "said"),
+    [
+        (None, ""),
+        ({}, "agree to the cent on every day"),
+        (
+            {"2025-05-03": D("-0.02"), "2025-06-03": D(1)},
+            "more than the ledger, USDT: 2025-05-03 -0.02.",
+        ),
+    ],
+)
+def test_what_the_income_says_beyond_the_ledger(
+    income: dict[str, Decimal] | None, said: str
+) -> None:
+    history = a_history([a_trade(1, MAY + HOUR_MS, "1", stop=None)], MAY, MAY + DAY_MS)
+    notes = [n for n in report_of([replace(history, income=income)], MONTH).notes if "income" in n]
+    assert len(notes) == (income is not None)
+    assert said in "".join(notes)
+
+
+def test_the_leverage_is_the_profiles() -> None:
+    assert leverage_of({"risk": {"profile": "paper", "paper": {"leverage": 3}}}) == 3
+    assert leverage_of({"risk": {"profile": "paper", "paper": {"leverage": "off"}}}) == 1
+    assert leverage_of({}) == 1
