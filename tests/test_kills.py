@@ -345,7 +345,10 @@ def old_journal(standing: Path, version: int) -> None:
         db.execute("DELETE FROM migrations WHERE version > ?", (version,))
         for table in ("cash", "comparisons"):
             db.execute(f"DROP TABLE {table}")
-        for table, column in (("orders", "venue_id"), ("fills", "venue_id"), ("funding", "id")):
+        courses = ("mae", "mfe", "decision_price", "slippage", "stop", "target", "risk")
+        newer = [("trades", column) for column in (*courses, "strategy_hash")]
+        newer += [("orders", "venue_id"), ("fills", "venue_id"), ("funding", "id")]
+        for table, column in newer:
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

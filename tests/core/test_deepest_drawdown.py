@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.engine_kit import Bare, a_config
 from kits.wandering import START, bars, quotes
 
 from tradebot.app.build import make_session
@@ -103,3 +104,15 @@ def test_a_fall_between_two_points_has_a_row_of_its_own() -> None:
     assert lows
     assert deepest(points) == told(session)
     assert deepest(others) < deepest(points)  # hours and trades alone say too little
+
+
+def test_a_curve_ends_once_at_a_moment() -> None:
+    """A run that is killed between its last point and its end goes on, and ends at the same moment again."""
+    story = Bare(a_config())
+    story.bar()
+    assert [point.why for point in story.engine.end()] == ["end"]
+    again = Bare(a_config())
+    again.engine.restore(story.engine.export_state())
+    assert again.engine.end() == []
+    story.bar()
+    assert [point.why for point in story.engine.end()] == ["end"]

@@ -53,8 +53,9 @@ def replayed(events: list[object]) -> list[str]:
     spec = load_strategy("ema_cross", config.base_dir, PARAMS)
     session = make_session(config, spec.build, ["BTC/USDT", "ETH/USDT"], MINUTE_MS)
     with exact():
-        return [
+        effects = [
             dumps(effect)
             for event in events
             for effect in session.engine.process(event)  # type: ignore[arg-type]
         ]
+        return effects + [dumps(point) for point in session.engine.end()]

@@ -104,6 +104,10 @@ def test_no_word_no_order(tmp_path: Path) -> None:
         assert token not in (bot.data_dir / "live.token").read_text()
         wrong = bot.json(*words, "--confirm-live", "123456789abc", code=4).error
         assert "not the token" in wrong["message"]
+    with demo_venue(
+        tmp_path, EARLY
+    ) as venue:  # a check costs a good part of a minute's request weight
+        bot = live_bot(tmp_path, venue)
         fewer = ("--set", "risk.live.max_positions=1")
         other = bot.json(*words, *fewer, "--confirm-live", token, code=4).error
         assert "for another start" in other["message"]

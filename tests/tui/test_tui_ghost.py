@@ -287,8 +287,10 @@ def test_every_key_fits_the_bar(mode: str, width: int) -> None:
     text = "".join(text for text, _ in line)
     assert len(text.rstrip()) <= width
     assert f"{KILLS[-1][0]} {KILLS[-1][1]}" in text[:width]
-    for key, name, _ in TABS:
-        assert (f"{key}{name}" in text) or (f"{key} {name}" in text) or key == "?"
+    for key, name, _ in TABS:  # where it is narrow, longer names are cut to their beginning
+        assert any(
+            f"{key}{gap}{part}" in text for gap in ("", " ") for part in (name, name[:3])
+        ) or (key == "?")
 
 
 async def test_a_click_on_the_bar_goes_to_the_view(ghost_dir: Path) -> None:

@@ -16,7 +16,6 @@ from tradebot import __version__
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.queued import QueueRunner
-from tradebot.app.rehearsal import PROBE
 from tradebot.app.resume import (
     changed_keys,
     import_diary,
@@ -33,6 +32,7 @@ from tradebot.app.resume import (
 )
 from tradebot.app.runner import Ending, Hosted, Identity, Runner
 from tradebot.app.setup import Setup
+from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError, UsageError
 from tradebot.core.trading.session import Session

@@ -17,6 +17,7 @@ from typing import Any
 
 from tradebot.app.account import Access
 from tradebot.app.finding import Row
+from tradebot.app.target import PROBE
 from tradebot.broker import parameters, rows
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.outcomes import Fate, judge_order
@@ -31,9 +32,6 @@ from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.public import venue_symbol
-
-PROBE = "probe"
-"""What stands in a rehearsed stop's id where others have the nonce of their start."""
 
 FAR_AWAY = Decimal("0.5")
 """The trigger, as a part of the mark price: no price comes there while it is open."""

@@ -27,6 +27,10 @@ ACCOUNTS = ("demo", "live")
 """Where orders can go outside this process: of what is held there a journal proves nothing."""
 
 
+PROBE = "probe"
+"""What stands in a rehearsed stop's id where others have the nonce of their start."""
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatedRuns:
     """Runs on the simulated exchange; ``run`` None: what the engine hosts, or else what stands interrupted.

@@ -24,6 +24,7 @@ def export_engine(engine: Engine) -> dict[str, Any]:
         **engine.trades.export_state(),
         "drawdown": engine.drawdown.export_state(),
         "lows": engine.reactions.export_lows(),
+        "ended_at": engine.reactions.ended_at,
         "books": {symbol: book.export_state() for symbol, book in engine.books.items()},
         "orders": engine.table.export_state(),
         "entries": engine.entries.export_state(),
@@ -49,6 +50,7 @@ def restore_engine(engine: Engine, state: dict[str, Any]) -> None:
     engine.halts.restore(state["halts"])
     engine.drawdown.restore(state["drawdown"])
     engine.reactions.restore_lows(state.get("lows", []))
+    engine.reactions.ended_at = state.get("ended_at", 0)
     for symbol, book in engine.books.items():
         book.holding = engine.portfolio.holding(symbol)
         book.restore(state["books"][symbol], engine.config.limits.trade_loss)

@@ -28,13 +28,14 @@ class Reactions:
     equity as it was.
     """
 
-    __slots__ = ("_drawdown", "_exits", "_lows", "_shared", "calm", "equity", "late")
+    __slots__ = ("_drawdown", "_exits", "_lows", "_shared", "calm", "ended_at", "equity", "late")
 
     def __init__(self, shared: Shared, exits: Exits, start: Decimal) -> None:
         self._shared = shared
         self._exits = exits
         self._drawdown = Drawdown(start)
         self._lows: list[EquityPoint] = []
+        self.ended_at = 0
         self.equity = start
         self.calm: Bands = NEVER
         self.late = False
@@ -114,8 +115,14 @@ class Reactions:
         out.append(EquityPoint(at, self.equity, self._shared.portfolio.cash, drawdown, why))
 
     def end(self) -> list[EquityPoint]:
-        """Return the lows that no point has told of yet, and the curve's last point, now."""
+        """Return the lows that no point has told of yet, and the curve's last point, now.
+
+        Nothing where the curve ended at this moment already: a run that was killed then ends again.
+        """
         lows, cash = self.take_lows(), self._shared.portfolio.cash
+        if self.ended_at == self._shared.now:
+            return lows
+        self.ended_at = self._shared.now
         here = EquityPoint(self._shared.now, self.equity, cash, self._drawdown.now, "end")
         return [*lows, here]
 
