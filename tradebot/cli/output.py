@@ -223,10 +223,15 @@ def _rows(rows: Sequence[Any]) -> Iterator[str]:
     yield "]"
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+
+
 def _text(value: Any) -> str:
     """Return a value as JSON that stdout can say and a terminal does not obey: the rest is escaped."""
     value = jsonable(value)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    text = _encode(value)
+    if text.isascii() and "\x7f" not in text:  # nearly every row there is
+        return text
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
