@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.spelling import meant
-from tradebot.core.model.values import HOUR_MS, Bar
+from tradebot.core.model.values import DAY_MS, HOUR_MS, Bar
 from tradebot.core.strategy.protocol import Signal, Strategy
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY_MS = 24 * HOUR_MS
 FARTHEST = 100.0
 
 
