@@ -32,8 +32,8 @@ class DemoVenue:
     def env(self) -> dict[str, str]:
         return {"TRADEBOT_BINANCE_DEMO_KEY": self.key, "TRADEBOT_BINANCE_DEMO_SECRET": self.secret}
 
-    def rows(self, kind: str) -> list[dict[str, Any]]:
-        """The venue's own record so far, of one kind; its file is whole when it has told its state."""
+    def rows(self, kind: str = "") -> list[dict[str, Any]]:
+        """The venue's own record so far, of one kind or whole; its file is whole when it has told its state."""
         found = []
         with suppress(OSError):  # it has ended: then the file is whole as well
             self.state()
@@ -41,7 +41,7 @@ class DemoVenue:
             for line in lines:
                 with suppress(ValueError):  # half a line: it is being written
                     row = json.loads(line)
-                    if row["kind"] == kind:
+                    if kind in ("", row["kind"]):
                         found.append(row)
         return found
 

@@ -13,6 +13,7 @@ import pytest
 from kits.venue_ear import Ear, ear, listen_key, names
 from kits.venue_kit import Desk, row, running
 
+from tradebot.core.model.errors import UsageError
 from tradebot.venue.acts import Acts
 from tradebot.venue.settings import AccountScript, Settings
 
@@ -311,6 +312,20 @@ async def test_a_cross_position_and_a_hedge_leg_can_be_seen_and_closed() -> None
         assert status == 200, body
         (seen,) = await get(desk, "/fapi/v3/positionRisk")
         assert seen["positionAmt"] == "-0.010"
+
+
+async def test_prices_jump_and_go_on_from_there() -> None:
+    act = {"act": "move_price", "symbol": "BTCUSDT", "percent": "-20"}
+    async with befallen(act, act, before=(BUY,)) as (desk, _):
+        touch = await get(desk, "/fapi/v1/ticker/bookTicker", "symbol=BTCUSDT")
+        assert (touch["bidPrice"], touch["askPrice"]) == ("49225.50", "49225.60")
+        assert await get(desk, "/fapi/v3/positionRisk") == []  # at 10x it was liquidated on the way
+        desk.clock.advance(1000)
+        moved = await get(desk, "/fapi/v1/premiumIndex", "symbol=BTCUSDT")
+        assert Decimal(moved["markPrice"]) == Decimal("76914.90") * Decimal("0.64")
+        for percent in ("-100", "2000"):
+            with pytest.raises(UsageError, match="cannot be moved"):
+                desk.venue.acts.do("move_price", symbol="BTCUSDT", percent=percent)
 
 
 def test_every_act_is_tried_here() -> None:

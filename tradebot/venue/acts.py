@@ -131,6 +131,12 @@ class Acts:
             events = happen()
         self._venue.desk.book_forced(events)
 
+    # Prices
+
+    def move_price(self, symbol: str, percent: Any) -> None:
+        """Let a symbol's prices jump by so many percent, and go on from there: a crash, a spike, a gap."""
+        self._venue.move_price(self._listing(symbol), Decimal(str(percent)))
+
     # Money
 
     def fund(self, symbol: str, rate: Any, mark: Any = None) -> None:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Protocol
 
 from tradebot.core.model.events import FundingRate
-from tradebot.core.model.money import exact
+from tradebot.core.model.money import ONE, exact
 from tradebot.core.model.values import Quote
 from tradebot.venue.account import VenueAccount
 from tradebot.venue.acts import Acts
@@ -34,6 +34,7 @@ from tradebot.venue.reach import Reach
 from tradebot.venue.routes import ROUTES
 from tradebot.venue.security import Credentials
 from tradebot.venue.settings import Settings, make_key
+from tradebot.venue.shifts import Shifts, quote_at
 from tradebot.venue.statement import Statement
 from tradebot.venue.streams import Streams
 
@@ -106,7 +107,8 @@ class Venue:
         self.acts = Acts(self)
         self.faults = Faults(self)
         self.pipeline = Pipeline(self, ROUTES)
-        self._player = Player(feed, clock, self.take)
+        self.shifts = Shifts()
+        self._player = Player(feed, clock, self._play)
         self._settled: dict[str, int] = {}
         self._prepare()
 
@@ -164,6 +166,20 @@ class Venue:
     def played(self) -> bool:
         """Whether the feed has come to its end: prices move no more."""
         return self._player.ended
+
+    def _play(self, tick: Tick) -> None:
+        """Take in one tick of the feed, moved to where a script has put its symbol's prices."""
+        board = self.market.boards.get(tick.symbol)
+        if board is not None:
+            self.take(self.shifts.shifted(tick, board.listing.instrument))
+
+    def move_price(self, listing: Listing, percent: Decimal) -> None:
+        """Move a symbol's prices by so many percent, at once and for good."""
+        self.shifts.add(listing.symbol, percent)
+        quote = self.market.board(listing.symbol).quote
+        if quote is not None:
+            factor = ONE + percent / 100
+            self.take(quote_at(quote, factor, listing.instrument, self.clock.now()))
 
     def take(self, tick: Tick) -> None:
         """Take in one tick: the market first, then orders, then triggers."""

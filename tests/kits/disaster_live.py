@@ -1,0 +1,169 @@
+"""Disasters of ``tradebot live``: the command as a user starts it, word and all, on a venue of this machine.
+
+A scene holds the oracle to the venue's whole record when it ends: ``disaster_oracle`` says what must hold at every event.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from kits.demo_kit import demo_venue
+from kits.disaster_kit import Scene
+from kits.disaster_oracle import Oracle, Rules
+from kits.live_run_kit import live_bot, start_live
+from kits.paper_kit import LONG, Done
+from tradebot.core.model.errors import TradebotError
+from tradebot.journal.reader import Reader
+
+EARLY = "2026-11-26T09:30:35Z"
+"""Time for a check and a start before a bar closes, hours away from the blackout and from funding."""
+
+ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
+
+
+@dataclass
+class LiveScene(Scene):
+    """A live account on a venue and a bot that trades it; what the venue recorded is judged at the end."""
+
+    rules: Rules = field(default_factory=Rules)
+    absent: list[tuple[int, int | None]] = field(default_factory=list)
+
+    @property
+    def now(self) -> int:
+        """The venue's time (UTC ms)."""
+        found: int = self.venue.state()["time"]
+        return found
+
+    def engine(self, body: str = LONG, *more: str) -> subprocess.Popen[str]:
+        """Check, confirm with the check's token, and start; wait until the engine tells of itself."""
+        process = start_live(self.bot, self.bot.strategy(body), *more)
+        self.bot.until(lambda: self._serves(process))
+        return process
+
+    def again(self, *more: str, beats: bool = True) -> subprocess.Popen[str]:
+        """Start with the words of before and no token, as a supervisor does; wait until it runs."""
+        own = f"{self.folder / 'own.py'}:Own"
+        process = self.bot.start("live", "--strategy", own, *more, "--headless", "--json")
+        if beats:
+            self.bot.until(lambda: self._serves(process))
+        self.absent[-1:] = [(since, self.now) for since, _ in self.absent[-1:]]
+        return process
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill it; what happens until ``again`` nobody of ours could have seen."""
+        self.absent.append((self.now, None))
+        process.kill()
+        process.communicate()
+
+    def opened(self, symbol: str = "ETHUSDT") -> dict[str, Any]:
+        """Wait for a position with its stop in place; return the venue's row of it."""
+        self.bot.until(lambda: symbol in self.venue.held() and self.venue.stops())
+        return self.position(symbol)
+
+    def position(self, symbol: str = "ETHUSDT") -> dict[str, Any]:
+        """The venue's row of a position, empty without one."""
+        rows = self.venue.state()["positions"]
+        return next((row for row in rows if row["symbol"] == symbol), {})
+
+    def is_over(self) -> bool:
+        """Whether everything that was opened is closed, and nothing rests."""
+        return bool(self.venue.rows("fill")) and self.flat()
+
+    def fills(self) -> list[dict[str, Any]]:
+        """The venue's fills so far."""
+        return self.venue.rows("fill")
+
+    def purposes(self) -> str:
+        """What our fills were for, in order: e(ntry), s(top), t(arget), x (exit); ``!`` is somebody else."""
+        ids = [row["client"] for row in self.fills()]
+        return "".join(name[-1] if name.startswith("tb") else "!" for name in ids)
+
+    def halted(self) -> dict[str, str]:
+        """The halts in force by reason, with what is said of each."""
+        rows = self.bot.status().get("halts") or []
+        return {row["reason"]: row["detail"] for row in rows}
+
+    def wait_halt(self, reason: str) -> str:
+        """Wait for a halt; return what is said of it."""
+        self.bot.until(lambda: reason in self.halted())
+        return self.halted()[reason]
+
+    def ended(self, process: subprocess.Popen[str], code: int = 0) -> Done:
+        """Stop it in order; it must end with ``code`` and say nothing of Python."""
+        done = self.bot.end(process)
+        assert done.code == code, done.err
+        return done
+
+    def notices(self) -> str:
+        """Everything the run told of, in one text."""
+        with Reader(self.bot.data_dir / "tradebot.db") as reader:
+            run = reader.newest_run("live")
+            rows = [] if run is None else reader.notices(run.id, 500)
+        return "\n".join(row.text for row in rows)
+
+    def blocked(self) -> Iterator[tuple[int, int | None, str]]:
+        """When entries were forbidden: from each halt to the resume that cleared the last reason."""
+        try:
+            with Reader(self.bot.data_dir / "tradebot.db") as reader:
+                run = reader.newest_run("live")
+                rows = [] if run is None else reader.halts(run.id)
+        except TradebotError:
+            return
+        since: dict[str, int] = {}
+        for row in rows:
+            if row.event == "halted":
+                since.setdefault(row.reason, row.ts)
+            elif row.reason in since:
+                yield since.pop(row.reason), row.ts, row.reason
+        for reason, at in since.items():
+            yield at, None, reason
+
+    def judge(self) -> None:
+        """Hold the venue's whole record to what must be at every event."""
+        now = self.now
+        rules = replace(
+            self.rules,
+            blocked=[*self.rules.blocked, *self.blocked()],
+            absent=[*self.rules.absent, *self.absent],
+        )
+        broken = Oracle(rules).walk(self.venue.rows(), now)
+        assert not broken, "\n".join(["the venue's record says:", *broken])
+
+
+@contextmanager
+def live_scene(
+    folder: Path,
+    *words: str,
+    clock: str = EARLY,
+    account: str = "",
+    wallet: str = "10000",
+    rules: Rules | None = None,
+    demo: bool = False,
+    **env: str,
+) -> Iterator[LiveScene]:
+    """Open a venue (``words`` are more of its command) and a bot that may trade it for real; judge at the end.
+
+    ``account`` is more of the account's file, ``env`` are more variables of the bot; with ``demo`` the account is
+    Demo Trading's. A scene that failed already is not judged on top.
+    """
+    with demo_venue(folder, clock, *words, wallet=wallet, account=account) as venue:
+        if demo:
+            env = {**venue.env, "TRADEBOT_EXCHANGE__ENVIRONMENT": "demo", **env}
+        it = LiveScene(venue, live_bot(folder, venue, **env), folder, rules or Rules())
+        try:
+            yield it
+            it.judge()
+        finally:
+            for process in it.bot.started:
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGCONT)
+            it.bot.clean_up()
+
+
+__all__ = ["ALGO", "EARLY", "ORDER", "LiveScene", "Rules", "live_scene"]
