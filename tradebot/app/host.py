@@ -80,6 +80,12 @@ class PaperHost:
         if loop is not None and runner is not None and not loop.is_closed():
             loop.call_soon_threadsafe(runner.request_stop, why)
 
+    def keep(self) -> None:
+        """End a run that stops at once, with all as it is; safe from any thread and from a signal handler."""
+        loop, runner = self._loop, self._runner
+        if loop is not None and isinstance(runner, QueueRunner) and not loop.is_closed():
+            loop.call_soon_threadsafe(runner.keep)
+
     def permit(self, protect: str) -> None:
         """Say what a start may do whose checklist was gone through beside it, once it works; safe from any thread."""
         while self._thread.is_alive():
@@ -239,6 +245,8 @@ async def _runner(
     runner.processed = setup.processed
     cursor = runner.restore(states)
     if isinstance(runner, QueueRunner):
+        if setup.account is not None and setup.modes[0] == "live":
+            runner.on_stop = setup.config.live.on_stop
         _prepare(runner, path, [start.state for start in starts])
     if setup.said is not None:
         for line in words:

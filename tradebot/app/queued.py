@@ -18,13 +18,14 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from tradebot.app.clock import EngineClock
 from tradebot.app.feed_watch import FeedWatch
+from tradebot.app.links import links_of
 from tradebot.app.record import RETRY_S
 from tradebot.app.run import Hosted
 from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
 from tradebot.app.sender import Sender
+from tradebot.app.settle import OnStop, Settling
 from tradebot.app.stamps import stamped_now, told_now
 from tradebot.core.model.approved import Approved
-from tradebot.core.model.documents import LinksDocument
 from tradebot.core.model.errors import JournalError, RefusedError, TradebotError
 from tradebot.core.model.events import (
     ClockChecked,
@@ -40,9 +41,6 @@ from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.side import SIDE_FILE
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import ExchangeSource, Step, WallSource
-
-SETTLE_S = 10.0
-"""Seconds that a broker outside has to take the cancels of a stopping run, and to say what became of unknown entries."""
 
 LATCH_S = 0.02
 """Seconds between two looks at the HALT files of an account: a close-all must not wait."""
@@ -69,30 +67,23 @@ class OutsideBroker(Protocol):
         ...
 
 
-@runtime_checkable
-class Linked(Protocol):
-    """Prices or a broker that can tell how their connections stand."""
-
-    def links(self) -> LinksDocument:
-        """Return ``ages`` of streams (ms; None: away), ``banned_until`` (real clock, UTC ms) and what else people may want to see."""
-        ...
-
-
 class QueueRunner(Runner):
     """Hosts runs on a source that the wall clock paces.
 
     ``warm`` feeds strategies of a resumed run, call by call, the bars they must see again before new ones; ``since`` is the
-    open time of the newest of them.
+    open time of the newest of them. ``on_stop`` says whether what is open stays or is closed when somebody stops it.
     """
 
     warm: Iterator[Work] | None = None
     since: int | None = None
+    on_stop: OnStop = "keep"
 
     def prepare(self) -> None:
         """Make the queue, the clock and the senders; call it once, inside the loop."""
         self._wall = cast("WallSource", self.source)
         self._queue: asyncio.Queue[Work] = asyncio.Queue()
         self.time = EngineClock(self._clock)
+        self._settling = Settling(self.runs, self._breathe, self._clock)
         self._held: deque[Step] = deque()
         self._ended = ""
         self._failed: TradebotError | None = None
@@ -110,8 +101,7 @@ class QueueRunner(Runner):
         }
         for run in self.runs:
             run.time = self.time.now
-            parts = [part for part in (self._wall, run.session.broker) if isinstance(part, Linked)]
-            run.links = partial(_links, parts) if parts else None
+            run.links = links_of(self._wall, run.session.broker)
 
     # -- what comes in ------------------------------------------------------------------------------
 
@@ -142,6 +132,11 @@ class QueueRunner(Runner):
     def request_stop(self, why: str) -> None:
         """Ask for an orderly stop; to be called on the loop's thread."""
         super().request_stop(why)
+        self._queue.put_nowait(_nothing)
+
+    def keep(self) -> None:
+        """End a stopping run at once, with all as it is; to be called on the loop's thread."""
+        self._settling.kept.set()
         self._queue.put_nowait(_nothing)
 
     # -- the loop -----------------------------------------------------------------------------------
@@ -408,18 +403,32 @@ class QueueRunner(Runner):
     # -- the end --------------------------------------------------------------------------------------
 
     async def _settle(self) -> None:
-        """Give brokers outside the time to take the cancels of entries, and their answers the time to come."""
-        outside = [run for run in self.runs if run.session.broker.outside]
-        for run in outside:
-            run.command(0, "stop", "tradebot", self._stop_why or self._ended or "the time is up")
-        until = self._clock.monotonic() + SETTLE_S
-        while outside and self._clock.monotonic() < until:
-            self._send_all()
-            working = any(run.session.engine.table.entries for run in outside)
-            if not working and all(sender.idle for sender in self.senders.values()):
-                return
-            with suppress(TimeoutError):
-                (await asyncio.wait_for(self._queue.get(), COMMIT_S))()
+        """Latch entries, give brokers outside the time to answer, and keep or close what is open."""
+        why = self._stop_why or self._ended or "the time is up"
+        for run in self.runs:
+            if run.session.broker.outside:
+                run.command(0, "stop", "tradebot", why)
+        self._send_all()
+        broken = self._failed is not None or any(_is_broken(run) for run in self.runs)
+        error = await self._settling.run(self._is_idle, "keep" if broken else self.on_stop, why)
+        self._failed = self._failed or error
+
+    def _is_idle(self) -> bool:
+        return all(sender.idle for sender in self.senders.values())
+
+    async def _breathe(self, seconds: float) -> None:
+        """Do what is due in the next seconds, one thing that comes at most."""
+        self.heartbeat.beat()
+        self._fire_timers()
+        self._send_all()
+        with suppress(TimeoutError):
+            (await asyncio.wait_for(self._queue.get(), seconds))()
+        self._send_all()
+
+
+def _is_broken(run: Hosted) -> bool:
+    """Whether a run ends for a fault of its own: then what is open keeps its stops, and nothing else is done."""
+    return run.session.stopped is not None and run.session.stopped.failed
 
 
 def _meant(error: Exception) -> TradebotError | None:
@@ -428,15 +437,6 @@ def _meant(error: Exception) -> TradebotError | None:
         return error if isinstance(error, TradebotError) else None
     found = [_meant(one) for one in error.exceptions]
     return None if None in found else found[0]
-
-
-def _links(parts: Sequence[Linked]) -> LinksDocument:
-    """Return how all connections of a run stand."""
-    found = LinksDocument(ages={})
-    for part in parts:
-        told = part.links()
-        found = {**found, **told, "ages": found["ages"] | told["ages"]}
-    return found
 
 
 def _nothing() -> None:

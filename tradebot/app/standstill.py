@@ -10,15 +10,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tradebot.app.account import TradedAccount
-from tradebot.app.flatten import Flattening
+from tradebot.app.flatten import Flattening, Rows
 from tradebot.broker.account_view import AccountHoldings
 from tradebot.broker.binance import BinanceBroker
 from tradebot.broker.parameters import CONDITIONAL
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.account import OrderRead, PositionRead
-from tradebot.core.model.errors import RefusedError, TradebotError
+from tradebot.core.model.errors import LeftoverError, RefusedError, TradebotError
 from tradebot.core.model.events import AccountRead
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import OrderStatus, Side
@@ -40,6 +41,7 @@ WAIT_S = 0.1
 """Seconds between two looks at whether a close-all still stands."""
 
 RESUME = "tradebot resume --reason TEXT, then start it again"
+ENDING = "everything is closed as the run ends: nothing else leaves"
 HELD = "a close-all stands: nothing leaves until `tradebot resume`"
 
 
@@ -69,7 +71,8 @@ class Standstill:
         self._seen: set[HaltRow] = set()
         self._answered: set[HaltRow] = set()
         self._posted: list[HaltRow] = []
-        self._work: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[Any] | None = None
+        self._over = False
 
     def standing(self) -> HaltRow | None:
         """Return the newest close-all row that means this account; None where none stands."""
@@ -85,10 +88,10 @@ class Standstill:
         Once the engine has flattened it may look again; it changes nothing until a resume.
         """
         if self.closing:
-            return "" if endpoint is TIME else HELD
+            return "" if endpoint is TIME else ENDING if self._over else HELD
         row = self.standing()
         if row is None:
-            return ""
+            return ENDING if self._over and endpoint.method != "GET" else ""
         return "" if row in self._answered and endpoint.method == "GET" else HELD
 
     def heed(self, rows: Sequence[HaltRow], session: Session) -> None:
@@ -113,6 +116,45 @@ class Standstill:
             self._begin(session)
         else:  # the file asks for the same
             self.heed([written], session)
+
+    async def close_down(self, session: Session, why: str, wait_s: float) -> TradebotError | None:
+        """Close everything as its run ends, and prove it; return what kept it from that.
+
+        The engine may look at the account from then on, and change nothing any more. No HALT file is written: the next
+        start may trade.
+        """
+        self._over = True
+        self._diary.put("begin", who="tradebot", reason=why, account=self._environment)
+        self._work = work = asyncio.get_running_loop().create_task(self._prove(session, wait_s))
+        try:
+            left, error = await asyncio.shield(work)
+        finally:
+            work.cancel()
+        code = 0 if error is None else error.exit_code
+        self._diary.put("result", code=code, left=left, why="" if error is None else error.message)
+        return error
+
+    async def _prove(self, session: Session, wait_s: float) -> tuple[Rows, TradebotError | None]:
+        """Flatten with the proof; return what is left, and what to tell of it."""
+        hint = "tradebot close-all closes it; tradebot account shows what is open"
+        try:
+            known = known_holdings(session, self._seen_last)
+            left = (
+                await Flattening(self._wire, self._told, self._diary, known=known).run(wait_s)
+            ).left
+        except TradebotError as error:
+            words = f"what is open cannot be told: {error.message}"
+            return [], LeftoverError(words, hint=error.hint or hint)
+        finally:
+            session.broker.read_account(session.engine.now)
+        if not left:
+            return left, None
+        names = ", ".join(f"{row['symbol']} {row['what']}" for row in left)
+        return left, LeftoverError(f"this is left on the account: {names}", hint=hint)
+
+    @property
+    def _seen_last(self) -> AccountRead | None:
+        return None if self._broker.seen is None else self._broker.seen[1]
 
     def resume(self, before: int) -> None:
         """Forget what was posted before a resume (real clock, UTC ms) and in no file."""
@@ -162,9 +204,8 @@ class Standstill:
 
     async def _close(self, session: Session) -> None:
         taken = asyncio.ensure_future(self._diary.note("taken"))
-        seen = None if self._broker.seen is None else self._broker.seen[1]
         try:
-            known = known_holdings(session, seen)
+            known = known_holdings(session, self._seen_last)
             closing = Flattening(self._wire, self._told, self._diary, known=known)
             left = (await closing.run(PATIENCE_S, prove=False)).left
             await self._diary.note("done", left=left)

@@ -28,7 +28,7 @@ RestartSec=5
 RestartPreventExitStatus=2 4 5
 SuccessExitStatus=130
 TimeoutStartSec=10min
-TimeoutStopSec=60
+TimeoutStopSec=120
 WatchdogSec=60
 # the keys, as files that only root can read; systemd hands them over
 LoadCredential=key:/etc/tradebot/{account}.key

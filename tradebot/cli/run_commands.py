@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tradebot.app.build import pick_instruments, timeframe_of
@@ -25,6 +26,7 @@ from tradebot.cli.stopping import INTERRUPTED, HungError, Signals, leave_at_once
 from tradebot.cli.summary import render
 from tradebot.cli.tui_commands import is_terminal, let_go_of_terminal, run_with_screen
 from tradebot.config import Config
+from tradebot.core.model.documents import PositionDocument
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.events import Event
@@ -188,7 +190,7 @@ def host_run(
     if screen:  # it shows what is in the journal, and nothing else may write on the terminal
         setup = replace(setup, observe=None, said=lambda _: ready.set())
     host = PaperHost(setup)
-    signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
+    signals.listen(partial(_stop, host, signals))
     host.start()
     if beside is not None:
         threading.Thread(target=beside, args=(host,), name="checklist", daemon=True).start()
@@ -200,6 +202,13 @@ def host_run(
     signals.over()
     let_go_of_terminal()
     return host.result()
+
+
+def _stop(host: PaperHost, signals: Signals, number: int) -> None:
+    """Ask for an orderly stop; one who presses ctrl-c twice will not wait for what is still to be settled or closed."""
+    host.stop(f"signal {signal.Signals(number).name}")
+    if signals.insists:
+        host.keep()
 
 
 def has_screen(options: RunOptions) -> bool:
@@ -226,11 +235,16 @@ def _left_open(ending: Ending, account: TradedAccount | None) -> list[str]:
     """Say what an account still holds: nobody watches it any more, only its stops at the exchange do."""
     if account is None or not ending.positions:
         return []
-    held = ", ".join(f"{row['symbol']} {row['side']} {row['qty']}" for row in ending.positions)
+    held = ", ".join(map(_held_with_stop, ending.positions))
     name = account.access.environment
     goes = "the next start goes on with it" if ending.state == "interrupted" else "this run is over"
-    text = f"the {name} account still holds {held}, with its stops at the exchange: {goes}"
+    text = f"the {name} account still holds {held}: {goes}"
     return [f"{text}; `tradebot close-all --account {name}` closes it"]
+
+
+def _held_with_stop(row: PositionDocument) -> str:
+    stop = "no stop known" if row["stop"] is None else f"its stop at {row['stop']} stays"
+    return f"{row['symbol']} {row['side']} {row['qty']} ({stop})"
 
 
 def run_result(

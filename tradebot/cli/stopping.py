@@ -29,6 +29,9 @@ PATIENCE_S = 5.0
 AGAIN_S = 1.0
 """The same where ctrl-c was pressed twice: an engine that is just writing its last batch finishes that."""
 
+TWICE_S = 3.0
+"""Seconds within which a second press of ctrl-c means that all is to stay as it is, at once."""
+
 INSISTS = 3
 """Presses of ctrl-c that end it whatever it does."""
 
@@ -56,13 +59,15 @@ class HungError(TradebotError):
 class Signals:
     """INT, TERM and HUP while it is entered; ``caught`` are the numbers so far.
 
-    ``listener`` is told of each. Without one nothing runs yet and they do what they always do. Once the process
+    ``insists`` says whether ctrl-c was pressed twice within ``TWICE_S``. ``listener`` is told of each. Without one nothing runs yet and they do what they always do. Once the process
     is stopping a HUP means nothing more.
     """
 
     def __init__(self) -> None:
         self.caught: list[int] = []
         self.since = 0.0
+        self.insists = False
+        self._pressed = -TWICE_S
         self._listener: Callable[[int], None] | None = None
         self._before: list[tuple[int, signal.Handlers | int | Callable[..., object] | None]] = []
 
@@ -101,7 +106,11 @@ class Signals:
         if self.caught and number == getattr(signal, "SIGHUP", None):
             return
         self.caught.append(number)
-        self.since = self.since or SYSTEM.monotonic()
+        now = SYSTEM.monotonic()
+        self.since = self.since or now
+        if number == signal.SIGINT:
+            self.insists = self.insists or now - self._pressed <= TWICE_S
+            self._pressed = now
         if self._listener is not None:
             self._listener(number)
 

@@ -265,6 +265,9 @@ class Live(Section):
     """``[live]``: real money needs this as well as everything else."""
 
     enabled: Flag = False
+    on_stop: Annotated[Literal["keep", "flatten"], BeforeValidator(choice("keep", "flatten"))] = (
+        "keep"
+    )
 
 
 class Alerts(Section):
