@@ -21,6 +21,9 @@ RISK = 20.0
 COSTS = 0.05
 """In planned losses: what every trade pays."""
 
+LOSS = 2_000.0
+"""USDT that may be lost in a week."""
+
 STEP, STOP, TARGET = 0.1, -10, 15
 """A step of the walk in planned losses; stop and target in steps."""
 
@@ -98,7 +101,7 @@ def data_set(seed: int, planted: Planted | None = None) -> Evidence:
     for day in range(BEGIN, BEGIN + DAYS):
         shock = draw.gauss(0, 0.2)
         trades += [a_trade(len(trades) + i, day, shock, draw, planted) for i in range(PER_DAY)]
-    return Evidence(trades)
+    return Evidence(trades, loss=LOSS)
 
 
 def examined(seed: int, planted: Planted | None = None) -> Advice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import re
 from dataclasses import replace
 from random import Random
 
@@ -13,10 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kits import null_study
 from kits.null_study import PLANTED, Planted, data_set, examined
+from kits.report_kit import D
+from kits.report_kit import a_trade as a_row
 
-from tradebot.reports.advice import costs, exits, parts
+from tradebot.core.model.values import MINUTE_MS, Bar
+from tradebot.reports.advice import costs, exits, parts, ruin
 from tradebot.reports.advice.advise import RULES, advise, in_words
 from tradebot.reports.advice.candidates import contrast
+from tradebot.reports.advice.modelled import FillModel, ModelledFills
 from tradebot.reports.advice.outcomes import Evidence, PastTrade, RefusedEntry
 from tradebot.reports.advice.resampling import LEVEL, holm, interval, sign_flips
 from tradebot.reports.advice.ruin import ruin_bound
@@ -153,7 +158,13 @@ def test_no_rule_loosens_a_limit() -> None:
     """Whatever is found, in whatever trades: only blackout hours are ever set in [risk], and hours are added."""
     trades = data_set(2).trades
     refused = [RefusedEntry(trade.time, "position_value", 5.0) for trade in trades]
-    evidence = Evidence(trades, refused, {trade.id: 1.0 for trade in trades}, modelled_bps=0.0)
+    evidence = Evidence(
+        trades,
+        refused,
+        {trade.id: 1.0 for trade in trades},
+        modelled={t.id: 0.0 for t in trades},
+        loss=500.0,
+    )
     told = [candidate for rule in RULES for candidate in rule.find(evidence)]
     limits = [one for one in told if "[risk" in one.config]
     assert limits
@@ -215,7 +226,7 @@ def test_targets_inside_their_costs() -> None:
 
 
 def test_slippage_beyond_the_model() -> None:
-    (found,) = costs.slippage_over_model(Evidence([trade()], modelled_bps=0.5))
+    (found,) = costs.slippage_over_model(Evidence([trade()], modelled={1: 0.1}))
     assert [effect.gain for effect in found.effects] == pytest.approx(
         [0.1]
     )  # 0.2 paid, 0.1 modelled
@@ -237,6 +248,71 @@ def test_ruin_is_certain_without_an_edge_and_small_with_a_large_one() -> None:
     low, chance = ruin_bound(won, 50.0, Random(1))
     assert 0 < low < 0.5
     assert chance == pytest.approx(math.exp(-2 * low * 50 / 2.25))
+
+
+def test_a_size_is_too_large_for_what_is_earned_or_lost_with_it() -> None:
+    def sized(results: tuple[float, float], loss: float | None) -> Evidence:
+        rows = [
+            trade(id=i, time=i // 4 * 86_400_000, pnl=results[i % 2], risk=None) for i in range(240)
+        ]
+        return Evidence(rows, loss=loss)
+
+    (lost,) = ruin.size_too_large(sized((-10.0, 8.0), 500.0))  # m -1, s 9: 0.24 would be needed
+    assert "the smallest size, or paper" in lost.what
+    assert "the chance ever to lose the 500 USDT that may be lost is up to 1," in lost.shows
+    needed = -math.log(LEVEL) * 81 / 1000
+    assert [effect.gain for effect in lost.effects[:2]] == pytest.approx([needed + 10, needed - 8])
+    (thin,) = ruin.size_too_large(sized((-9.0, 10.0), 60.0))  # m 0.5, s 9.5: 2.25 would be needed
+    share = re.match(r"(\d+) % of the size", thin.what)
+    assert share
+    assert 0 < int(share[1]) <= 100 * 0.5 / 2.25
+    assert math.fsum(effect.gain for effect in thin.effects) > 0
+    assert not list(ruin.size_too_large(sized((-9.0, 15.0), 5_000.0)))  # it can be borne
+    assert not list(ruin.size_too_large(sized((-10.0, 8.0), None)))
+    assert not list(ruin.size_too_large(sized((1.0, 1.0), 500.0)))  # no spread, no ruin
+    assert not lost.config
+    advice = advise(sized((-10.0, 8.0), 500.0), "s")
+    (said,) = [one for one in advice.supported if one.rule == "size"]
+    assert said.measured.startswith(
+        "Of what this size needs 240 trades on 60 days were short by 298.24 USDT (1.24 USDT each"
+    )
+
+
+def test_only_what_leaves_out_or_moves_would_have_changed_anything() -> None:
+    seen = {"costs", "target in costs", "confidence", "slippage", "refused", "size"}
+    assert {rule.name for rule in RULES if "would have changed" not in rule.measure} == seen
+    advice = examined(4, PLANTED[1])
+    (side,) = [one for one in advice.supported if one.rule == "side"]
+    assert side.measured.startswith(
+        f"It would have changed {side.n} trades on {side.days} days by +"
+    )
+    assert f"{side.measured}; p " in "\n".join(in_words(advice))
+
+
+def test_fills_are_compared_with_what_the_simulation_charges() -> None:
+    """Half of a spread of 2 bps and an impact by the part of the volume; a stop a quarter of the way beyond its price as well."""
+    row = a_row(
+        1, 10 * MINUTE_MS, entry_time=30_000, entry_price=D(100), exit_price=D(98), qty=D(1)
+    )
+    row = replace(row, exit_reason="stop", stop=D(98))
+    bars = [a_bar(0, 99, 101, 4.0), a_bar(10, 96, 99, 0.5), a_bar(11, 96, 99, 9.0)]
+    fills = ModelledFills(FillModel(2.0, 0.1))
+    assert list(fills.watched([row], bars)) == bars
+    entry, end = 100 * (0.0001 + 0.1 / 4), 98 * (0.0001 + 0.1) + (98 - 96) / 4
+    assert fills.costs == {0: pytest.approx(entry + end)}
+    for missing in (bars[:1], bars[1:], [bars[0], bars[2]], [replace_symbol(bar) for bar in bars]):
+        fills = ModelledFills(FillModel(2.0, 0.1))
+        assert len(list(fills.watched([row], missing))) == len(missing)
+        assert fills.costs == {}  # unknown is not nothing
+
+
+def a_bar(minute: int, low: float, high: float, volume: float, symbol: str = "BTC/USDT") -> Bar:
+    text = [str(v) for v in (low, high, low, high, volume)]
+    return Bar.of(symbol, minute * MINUTE_MS, MINUTE_MS, text)
+
+
+def replace_symbol(bar: Bar) -> Bar:
+    return Bar.of("ETH/USDT", bar.open_time, bar.interval, bar.text)
 
 
 def test_the_study_has_no_effect_where_none_is_planted() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,8 @@ from typing import Any
 import pytest
 from kits.paper_kit import Bot
 
+from tradebot.__main__ import main
+from tradebot.app import advisor, backtest_advice, whatif
 from tradebot.app.advising import PlayedAgain
 from tradebot.core.model.values import HOUR_MS
 
@@ -85,6 +90,57 @@ def test_a_supported_change_was_played_again(bot: Bot) -> None:
     assert "What to change" in text
     assert "Consider " in text
     assert "after Holm" in text
+
+
+def test_fills_of_an_exchange_are_held_to_the_model(bot: Bot, tmp_path: Path) -> None:
+    """The same rows, as of an account at an exchange, and a simulation that would have charged nothing."""
+    assert "slippage" not in rules(reported(bot))
+    there = Bot(tmp_path, tmp_path / "data")
+    there.data_dir.mkdir()
+    shutil.copy(bot.data_dir / "tradebot.db", there.data_dir)
+    with closing(sqlite3.connect(there.data_dir / "tradebot.db")) as db, db:
+        (text,) = db.execute("SELECT config FROM runs").fetchone()
+        config = json.loads(text)
+        config["sim"] |= {"spread_bps": "0", "impact": "0"}
+        db.execute("UPDATE runs SET venue = 'demo', config = ?", (json.dumps(config),))
+    report = reported(there)
+    (slippage,) = [one for one in report["advice"]["supported"] if one["rule"] == "slippage"]
+    assert "0.00 are modelled" in slippage["shows"]
+    assert slippage["replay"] == {"why_not": "a change that signals cannot show"}
+    assert slippage["config"].endswith(" in [sim]")
+
+
+def rules(report: dict[str, Any]) -> set[str]:
+    advice = report["advice"]
+    closest = [advice["closest"]] if advice["closest"] else []
+    return {one["rule"] for one in (*advice["supported"], *closest)}
+
+
+def test_the_unchanged_bars_are_played_once(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However many changes are supported; a backtest is its own unchanged play."""
+    played: list[bool] = []
+
+    def counted(*words: Any) -> Any:
+        played.append(words[3] is not None)
+        return whatif.play_again(*words)
+
+    monkeypatch.setattr(advisor, "play_again", counted)
+    monkeypatch.setattr(backtest_advice, "play_again", counted)
+    monkeypatch.chdir(bot.folder)
+    monkeypatch.setenv("TRADEBOT_DATA_DIR", str(bot.data_dir))
+    kept = bot.data_dir / "reports" / "2025-01-paper.advice.json"
+    kept.unlink(missing_ok=True)
+    assert main(["report", "--month", "2025-01", "--json"]) == 0
+    supported = json.loads(capsys.readouterr().out)["data"]["report"]["advice"]["supported"]
+    changes = sum("why_not" not in one["replay"] for one in supported)
+    assert changes
+    assert (played.count(True), played.count(False)) == (changes, 1)
+    played.clear()
+    assert main(["backtest", "BTCUSDT-1h.csv", *HOURS, *FREE, "--html", "b.html", "--json"]) == 0
+    assert played == [True] * len(played)
+    assert played
 
 
 def test_a_part_of_a_month_is_not_kept(bot: Bot) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.spelling import meant
-from tradebot.core.model.values import DAY_MS, HOUR_MS, Bar
+from tradebot.core.model.values import HOUR_MS, Bar
 from tradebot.core.strategy.protocol import Signal, Strategy
+from tradebot.reports.weekdays import WEEKDAYS, weekday_of
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FARTHEST = 100.0
 
 
@@ -53,7 +53,7 @@ class Adjustment:
         return not (
             signal.confidence < self.min_confidence
             or at // HOUR_MS % 24 in self.skip_hours
-            or WEEKDAYS[(at // DAY_MS + 3) % 7] in self.skip_days
+            or weekday_of(at).lower() in self.skip_days
             or symbol in self.skip_symbols
             or signal.side in self.skip_sides
         )
@@ -162,7 +162,7 @@ def _words(text: str) -> Iterable[str]:
 _READERS: dict[str, Callable[[str], object]] = {
     "min_confidence": _confidence,
     "skip_hours": _hours,
-    "skip_days": _known(*WEEKDAYS),
+    "skip_days": _known(*(day.lower() for day in WEEKDAYS)),
     "skip_symbols": _symbols,
     "skip_sides": _known("long", "short"),
     "stop_x": _share,

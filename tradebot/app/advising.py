@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
 from tradebot.app.adjusted import Adjustment
-from tradebot.app.whatif import WhatIf
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import DAY_MS, Bar
 from tradebot.journal.view import TradeRow
 from tradebot.reports.advice.advise import Advice, Recommendation, advise, in_words
 from tradebot.reports.advice.gather import SignalKey, held_on, past_trades
+from tradebot.reports.advice.modelled import FillModel, ModelledFills
 from tradebot.reports.advice.outcomes import Evidence, RefusedEntry
 from tradebot.reports.monthly.value import AdviceText, Report
 
@@ -45,7 +45,8 @@ class AdviceCase:
     """What advice is made of: all closed trades and what is known of their signals.
 
     ``third`` is where the last third begins (UTC ms): bars and refused entries are from before it. ``play`` plays a change again
-    and raises a TradebotError where that cannot be; ``digest`` is the report's, and the seed of all draws.
+    and raises a TradebotError where that cannot be; ``digest`` is the report's, and the seed of all draws. ``loss`` is what may be
+    lost (USDT); ``model`` what fills of an exchange are compared with, None where the simulation made them.
     """
 
     trades: Sequence[TradeRow]
@@ -55,20 +56,36 @@ class AdviceCase:
     bars: Iterable[Bar]
     digest: str
     play: Callable[[Adjustment], PlayedAgain]
+    loss: float | None = None
+    model: FillModel | None = None
 
 
 def advice_on(case: AdviceCase) -> AdviceText:
     """Return what the trades support, in words and as data, with what the replays showed."""
-    chosen = [trade for trade in case.trades if trade.entry_time < case.third]
-    evidence = Evidence(
-        past_trades(chosen, case.confidences),
-        case.refused,
-        held_on(chosen, case.bars),
-        whole=(len(case.trades), len({trade.entry_time // DAY_MS for trade in case.trades})),
-    )
-    advice = advise(evidence, case.digest)
+    advice = advise(evidence_of(case), case.digest)
     replays = [_replayed(found, case.play) for found in advice.supported]
     return AdviceText(lines_of(advice, replays), _data(advice, replays))
+
+
+def evidence_of(case: AdviceCase) -> Evidence:
+    """Return what rules may look at: the trades entered before the last third, and what came of them before it."""
+    chosen = [trade for trade in case.trades if trade.entry_time < case.third]
+    fills = None if case.model is None else ModelledFills(case.model)
+    bars = case.bars if fills is None else fills.watched(chosen, case.bars)
+    return Evidence(
+        past_trades(chosen, case.confidences),
+        case.refused,
+        held_on(chosen, bars),
+        modelled=None if fills is None else fills.costs,
+        loss=case.loss,
+        whole=(len(case.trades), len({trade.entry_time // DAY_MS for trade in case.trades})),
+    )
+
+
+def loss_of(report: Report) -> float:
+    """Return what a report's account may lose (USDT): its limit of a week, behind which a person has to look; without one all it had."""
+    cap = next((use.cap for use in report.risk.limits if use.rule == "week_loss"), None)
+    return float(report.bridge.start_equity if cap is None else cap)
 
 
 def _replayed(found: Recommendation, play: Callable[[Adjustment], PlayedAgain]) -> PlayedAgain:
@@ -78,12 +95,6 @@ def _replayed(found: Recommendation, play: Callable[[Adjustment], PlayedAgain]) 
         return play(Adjustment.parse(found.signal))
     except TradebotError as error:
         return PlayedAgain(why=error.message)
-
-
-def last_third(found: WhatIf) -> PlayedAgain:
-    """Return what two plays made of the last third."""
-    as_it_is, changed = found.as_it_is.last_third, found.changed.last_third
-    return PlayedAgain(as_it_is.pnl, changed.pnl, changed.trades)
 
 
 def third_of(report: Report) -> int:
@@ -125,4 +136,7 @@ def _replay(replay: PlayedAgain) -> dict[str, object]:
     return {name: plain(value) for name, value in figures.items()} | {"trades": replay.trades}
 
 
-__all__ = ["AdviceCase", "PlayedAgain", "advice_on", "last_third", "lines_of", "third_of"]
+__all__ = [
+    *("AdviceCase", "PlayedAgain", "advice_on", "evidence_of", "lines_of", "loss_of"),
+    "third_of",
+]

@@ -10,17 +10,26 @@ from typing import Any
 
 from tradebot import __version__
 from tradebot.app.adjusted import Adjustment
-from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, last_third, third_of
+from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, loss_of, third_of
 from tradebot.app.report import FOLDER, Told
-from tradebot.app.whatif import recording_of, settings_of, what_if
+from tradebot.app.whatif import (
+    PlayedFigures,
+    config_then,
+    play_again,
+    recording_of,
+    settings_of,
+)
 from tradebot.config import Config
+from tradebot.core.model.errors import JournalError
 from tradebot.core.model.values import Bar
 from tradebot.disk import private_directory, write_text
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import SignalRow
 from tradebot.reports.advice.gather import SignalKey, refused_entries
+from tradebot.reports.advice.modelled import FillModel
 from tradebot.reports.monthly.document import document
-from tradebot.reports.monthly.period import Period, month_of
+from tradebot.reports.monthly.period import month_of
+from tradebot.reports.monthly.rows import SIMULATED
 from tradebot.reports.monthly.value import AdviceText
 
 
@@ -30,6 +39,7 @@ class Advisor:
     def __init__(self, reader: Reader, config: Config) -> None:
         self._reader = reader
         self._config = config
+        self._unchanged: dict[tuple[str, int, int], PlayedFigures] = {}
 
     def advised(self, told: Told) -> Told:
         """Return the report with its advice: kept from before if it is a month that is over, else made now."""
@@ -61,9 +71,21 @@ class Advisor:
                 refused_entries(r for r in signals.values() if told.period.holds(r.time)),
                 self._bars(told, third),
                 digest,
-                lambda change: self._play_all(change, told, third),
+                lambda change: self._play_all(change, told, (third, told.period.last)),
+                loss_of(told.report),
+                self._fill_model(told),
             )
         )
+
+    def _fill_model(self, told: Told) -> FillModel | None:
+        """Return how the simulation fills, by the newest run's configuration; None where it made the fills itself."""
+        if told.report.venue in SIMULATED:
+            return None
+        try:
+            sim = config_then(self._reader.run(told.runs[-1])).sim
+        except JournalError:
+            return None
+        return FillModel(float(sim.spread_bps), float(sim.impact))
 
     def _signals(self, told: Told, until: int) -> dict[SignalKey, SignalRow]:
         """Return the signals before a moment by run and id."""
@@ -83,23 +105,31 @@ class Advisor:
                 if bar.open_time >= told.period.first:
                     yield bar
 
-    def _play_all(self, change: Adjustment, told: Told, third: int) -> PlayedAgain:
-        """Play every run of the report again with the change, and add up the last third."""
+    def _play_all(self, change: Adjustment, told: Told, stretch: tuple[int, int]) -> PlayedAgain:
+        """Play every run of the report again with the change, and add up the last third: a ``stretch`` of UTC ms."""
         whole = PlayedAgain()
         for name in told.runs:
-            one = self._play(name, change, told.period, third)
+            changed = self._play(name, change, stretch)
             whole = PlayedAgain(
-                whole.as_it_is + one.as_it_is,
-                whole.changed + one.changed,
-                whole.trades + one.trades,
+                whole.as_it_is + self._as_it_is(name, stretch).pnl,
+                whole.changed + changed.pnl,
+                whole.trades + changed.trades,
             )
         return whole
 
-    def _play(self, name: str, adjustment: Adjustment, period: Period, third: int) -> PlayedAgain:
+    def _as_it_is(self, name: str, stretch: tuple[int, int]) -> PlayedFigures:
+        """Return what a run's bars come to without a change: played once, however many changes there are."""
+        key = (name, *stretch)
+        if key not in self._unchanged:
+            self._unchanged[key] = self._play(name, None, stretch)
+        return self._unchanged[key]
+
+    def _play(
+        self, name: str, change: Adjustment | None, stretch: tuple[int, int]
+    ) -> PlayedFigures:
         run = self._reader.run(name)
         config, spec = settings_of(run, self._config)
-        recording = recording_of(self._reader.path, run)
-        return last_third(what_if(config, spec, recording, adjustment, None, period.last, third))
+        return play_again(config, spec, recording_of(self._reader.path, run), change, stretch)
 
 
 # -- what is kept ----------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tradebot.app.adjusted import Adjustment
-from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, last_third, third_of
+from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, loss_of, third_of
 from tradebot.app.backtest import Notebook
-from tradebot.app.whatif import Recording, what_if
+from tradebot.app.whatif import Recording, entered, play_again
 from tradebot.config import Config
 from tradebot.core.model.effects import SignalJudged
 from tradebot.core.model.values import Bar
@@ -28,11 +28,11 @@ def with_advice(
 ) -> Report:
     """Return a backtest's report with what should be changed."""
     third = third_of(report)
+    as_it_is = entered(trades, third)  # the backtest itself: it need not be played again
 
     def play(change: Adjustment) -> PlayedAgain:
-        return last_third(
-            what_if(config, spec, recording, change, until=report.ended + 1, third=third)
-        )
+        changed = play_again(config, spec, recording, change, (third, report.ended + 1))
+        return PlayedAgain(as_it_is.pnl, changed.pnl, changed.trades)
 
     judged = [fact for fact in notebook.told if isinstance(fact, SignalJudged)]
     case = AdviceCase(
@@ -43,6 +43,7 @@ def with_advice(
         _bars(recording, third),
         document(report)["hash"],
         play,
+        loss_of(report),
     )
     return replace(report, advice=advice_on(case))
 

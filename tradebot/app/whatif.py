@@ -20,7 +20,7 @@ from tradebot.app.build import make_session
 from tradebot.app.prices import open_data
 from tradebot.config import Config
 from tradebot.core.model.effects import TradeClosed
-from tradebot.core.model.errors import UsageError
+from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Bar
@@ -28,6 +28,7 @@ from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.trading.snapshot import Heading
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
+from tradebot.journal.view import TradeRow
 from tradebot.plugins.strategies import StrategySpec, load_strategy
 
 Steps = Iterator[Sequence[MarketEvent]]
@@ -82,21 +83,33 @@ def what_if(
     recording: Recording,
     adjustment: Adjustment,
     tell: Callable[[], None] | None = None,
-    until: int | None = None,
-    third: int | None = None,
 ) -> WhatIf:
-    """Play a recording as it is, and changed. UsageError for one without a bar.
-
-    It is played ``until`` a moment (UTC ms) or to its end; the last third begins at ``third`` where that is known.
-    """
-    if until is not None:
-        recording = _cut(recording, until)
+    """Play a recording as it is, and changed. UsageError for one without a bar."""
     result, trades, (first, last) = _play(config, spec, recording, spec.build, tell)
-    third = first + (last - first) * 2 // 3 if third is None else third
+    third = first + (last - first) * 2 // 3
     as_it_is = _played(result, trades, third)
     build = adjusted(spec.build, adjustment)
     result, trades, _ = _play(config, spec, recording, build, tell)
     return WhatIf(first, last, third, as_it_is, _played(result, trades, third))
+
+
+def play_again(
+    config: Config,
+    spec: StrategySpec,
+    recording: Recording,
+    adjustment: Adjustment | None,
+    stretch: tuple[int, int],
+) -> PlayedFigures:
+    """Play a recording up to the end of a stretch (UTC ms), changed or as it is, and return what came of the stretch."""
+    since, until = stretch
+    build = spec.build if adjustment is None else adjusted(spec.build, adjustment)
+    _, trades, _ = _play(config, spec, _cut(recording, until), build, None)
+    return entered(trades, since)
+
+
+def entered(trades: Iterable[TradeClosed | TradeRow], since: int) -> PlayedFigures:
+    """Return what came of the trades entered from a moment (UTC ms) on."""
+    return _figures([trade for trade in trades if trade.entry_time >= since])
 
 
 def _cut(recording: Recording, until: int) -> Recording:
@@ -133,10 +146,10 @@ def _play(
 
 
 def _played(result: BacktestResult, trades: Sequence[TradeClosed], third: int) -> Played:
-    return Played(result, _figures(trades), _figures([t for t in trades if t.entry_time >= third]))
+    return Played(result, _figures(trades), entered(trades, third))
 
 
-def _figures(trades: Sequence[TradeClosed]) -> PlayedFigures:
+def _figures(trades: Sequence[TradeClosed | TradeRow]) -> PlayedFigures:
     pnl = sum((trade.pnl for trade in trades), ZERO)
     fees = sum((trade.fees for trade in trades), ZERO)
     funding = sum((trade.funding for trade in trades), ZERO)
@@ -187,12 +200,23 @@ def by_moment(bars: Iterable[Bar]) -> Steps:
         yield [bar.stamped(close - 1) for bar in found]
 
 
+def config_then(run: RunRow) -> Config:
+    """Return the configuration a run had; JournalError where this version cannot read it."""
+    try:
+        return Config.model_validate(json.loads(run.config))
+    except ValueError:
+        raise JournalError(
+            f"the configuration {run.id} ran with cannot be read by this version",
+            hint="play it again over files: tradebot whatif FILE...",
+        ) from None
+
+
 def settings_of(run: RunRow, config: Config) -> tuple[Config, StrategySpec]:
     """Return a run's configuration and strategy; UsageError when the strategy is not what it was.
 
     ``config`` is today's: a strategy's file is looked for beside it.
     """
-    then = Config.model_validate(json.loads(run.config))
+    then = config_then(run)
     chosen = then.strategy
     name = config.strategy.name if _is_same(config.strategy.name, chosen.name) else chosen.name
     spec = load_strategy(name, config.strategy_dir(), chosen.params)

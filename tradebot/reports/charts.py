@@ -13,6 +13,7 @@ from math import ceil, floor, log10
 
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import DAY_MS
+from tradebot.reports.weekdays import WEEKDAYS
 
 Points = Sequence[tuple[int, float]]
 
@@ -161,7 +162,6 @@ def _dots(plane: Plane, points: Sequence[tuple[float, float]]) -> str:
 
 
 CELL, GAP, HEAD = 40, 3, 22
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONDAY = 4 * DAY_MS
 """1970-01-05 was one."""
 

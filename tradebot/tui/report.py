@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.values import DAY_MS
+from tradebot.reports.weekdays import WEEKDAYS
 from tradebot.tui.feed import View
 from tradebot.tui.lines import Lines, wrap
 from tradebot.tui.page import Page
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tradebot.reports.monthly.sections import Fact
     from tradebot.reports.monthly.value import Report
 
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WIDE = 110
 """Columns from which the drawdowns stand beside the calendar."""
 DAY = 11

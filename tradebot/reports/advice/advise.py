@@ -6,29 +6,48 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
-from tradebot.reports.advice import costs, exits, parts
+from tradebot.reports.advice import costs, exits, parts, ruin
 from tradebot.reports.advice.candidates import LEAST_DAYS, LEAST_TRADES, Candidate
 from tradebot.reports.advice.outcomes import Evidence
 from tradebot.reports.advice.resampling import DRAWS, LEVEL, MORE_DRAWS, holm, interval, sign_flips
+
+CHANGED = (
+    "It would have changed {n} trades on {days} days by {gain:+.2f} USDT"
+    " ({each:+.2f} {unit} a trade, 95 % from {low:+.2f} to {high:+.2f}"
+)
+EACH = " ({each:.2f} {unit} each, 95 % from {low:.2f} to {high:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
 class AdviceRule:
     """A cause that is looked for. Rules see ``Evidence`` only; ``source`` says where the idea is from.
 
-    Of an ``exclusive`` rule's changes only the best supported one is told: they are variants of one.
+    ``measure`` puts the effect in words: what leaving out or moving would have changed, or, of a rule that does neither, what
+    was seen. Of an ``exclusive`` rule's changes only the best supported one is told: they are variants of one.
     """
 
     name: str
     find: Callable[[Evidence], Iterable[Candidate]]
     source: str
+    measure: str = CHANGED
     exclusive: bool = False
 
 
 RULES = (
-    AdviceRule("costs", costs.costs_over_edge, "break-even of gross result and costs"),
-    AdviceRule("target in costs", costs.target_in_costs, "break-even of target and costs"),
+    AdviceRule(
+        "costs",
+        costs.costs_over_edge,
+        "break-even of gross result and costs",
+        "After all costs {n} trades on {days} days lost {gain:.2f} USDT" + EACH,
+    ),
+    AdviceRule(
+        "target in costs",
+        costs.target_in_costs,
+        "break-even of target and costs",
+        "At their targets {n} trades on {days} days lost {gain:.2f} USDT" + EACH,
+    ),
     AdviceRule(
         "stop too wide",
         exits.tighter_stop,
@@ -47,9 +66,32 @@ RULES = (
     AdviceRule("symbol", parts.symbols, "contrast of a part with the rest"),
     AdviceRule("side", parts.sides, "contrast of a part with the rest"),
     AdviceRule("tier", parts.tiers, "contrast of a part with the rest", exclusive=True),
-    AdviceRule("confidence", parts.order_of_confidence, "contrast of two tiers", exclusive=True),
-    AdviceRule("slippage", costs.slippage_over_model, "paid against modelled"),
-    AdviceRule("refused", costs.refused_and_good, "hypothetical results of refused entries"),
+    AdviceRule(
+        "confidence",
+        parts.order_of_confidence,
+        "contrast of two tiers",
+        "With the other tier's mean {n} trades on {days} days would have come to {gain:.2f} USDT more"
+        + EACH,
+        exclusive=True,
+    ),
+    AdviceRule(
+        "slippage",
+        costs.slippage_over_model,
+        "paid against modelled",
+        "Fills of {n} trades on {days} days cost {gain:.2f} USDT more than modelled" + EACH,
+    ),
+    AdviceRule(
+        "refused",
+        costs.refused_and_good,
+        "hypothetical results of refused entries",
+        "The {n} refused entries, on {days} days, would have earned {gain:.2f} USDT" + EACH,
+    ),
+    AdviceRule(
+        "size",
+        ruin.size_too_large,
+        "D. R. Cox and H. D. Miller, The Theory of Stochastic Processes (1965)",
+        "Of what this size needs {n} trades on {days} days were short by {gain:.2f} USDT" + EACH,
+    ),
 )
 """Every rule there is; a new one needs its line here and nothing else."""
 
@@ -58,13 +100,14 @@ RULES = (
 class Recommendation:
     """A change that the trades support, or the one that came closest.
 
-    ``gain`` is what it would have changed in all (USDT); ``each``, ``low`` and ``high`` a trade it concerns with the 95 % interval, in ``unit``. ``chance``
-    is before, ``corrected`` after Holm's correction.
+    ``gain`` is its effect in all (USDT); ``each``, ``low`` and ``high`` that on a trade it concerns with the 95 % interval, in ``unit``; ``measured``
+    is all this in words. ``chance`` is before, ``corrected`` after Holm's correction.
     """
 
     rule: str
     what: str
     shows: str
+    measured: str
     not_shown: str
     config: str
     signal: str
@@ -110,9 +153,11 @@ def advise(evidence: Evidence, seed: str, rules: Sequence[AdviceRule] = RULES) -
     ]
     found.sort(key=lambda one: one[1])
     single = {rule.name for rule in rules if rule.exclusive}
-    told = [_told(*one, seed) for one in _best([one for one in found if _stands(one)], single)]
+    words = {rule.name: rule.measure for rule in rules}
+    best = _best([one for one in found if _stands(one)], single)
+    told = [_told(one, words[one[0].rule], seed) for one in best]
     rest = [one for one in found if not _stands(one)]
-    closest = _told(*rest[0], seed) if rest and not told else None
+    closest = _told(rest[0], words[rest[0][0].rule], seed) if rest and not told else None
     return Advice(count, days, len(family), tuple(told), closest)
 
 
@@ -156,7 +201,8 @@ def _draw(candidate: Candidate, seed: str) -> Random:
     return Random(f"{seed}/{candidate.rule}/{candidate.what}")
 
 
-def _told(candidate: Candidate, chance: float, corrected: float, seed: str) -> Recommendation:
+def _told(found: Found, measure: str, seed: str) -> Recommendation:
+    candidate, chance, corrected = found
     effects = candidate.effects
     in_r = all(effect.r is not None for effect in effects)
     days = sorted({effect.day for effect in effects})
@@ -167,14 +213,24 @@ def _told(candidate: Candidate, chance: float, corrected: float, seed: str) -> R
     sums = [math.fsum(value for on, value in values if on == day) for day in days]
     counts = [sum(on == day for on, _ in values) for day in days]
     low, high = interval(sums, counts, _draw(candidate, seed))
+    figures: dict[str, Any] = {
+        "n": len(effects),
+        "days": len(days),
+        "gain": math.fsum(effect.gain for effect in effects),
+        "unit": "R" if in_r else "USDT",
+        "each": math.fsum(sums) / len(effects),
+        "low": low,
+        "high": high,
+    }
     return Recommendation(
-        *(candidate.rule, candidate.what, candidate.shows, candidate.not_shown),
-        *(candidate.config, candidate.signal, len(effects), len(days)),
-        gain=math.fsum(effect.gain for effect in effects),
-        unit="R" if in_r else "USDT",
-        each=math.fsum(sums) / len(effects),
-        low=low,
-        high=high,
+        rule=candidate.rule,
+        what=candidate.what,
+        shows=candidate.shows,
+        measured=measure.format(**figures),
+        not_shown=candidate.not_shown,
+        config=candidate.config,
+        signal=candidate.signal,
+        **figures,
         chance=chance,
         corrected=corrected,
     )
@@ -203,9 +259,8 @@ def in_words(advice: Advice) -> list[str]:
 
 def _sentence(found: Recommendation) -> str:
     return (
-        f"{found.what}: {found.shows}. It would have changed {found.n} trades on {found.days} days by {found.gain:+.2f} USDT"
-        f" ({found.each:+.2f} {found.unit} a trade, 95 % from {found.low:+.2f} to {found.high:+.2f};"
-        f" p {found.chance:.2g}, {found.corrected:.2g} after Holm)."
+        f"{found.what}: {found.shows}. {found.measured}; p {found.chance:.2g},"
+        f" {found.corrected:.2g} after Holm)."
     )
 
 

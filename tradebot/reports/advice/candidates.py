@@ -6,9 +6,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
-from tradebot.reports.advice.outcomes import Evidence, PastTrade, mean
+from tradebot.reports.advice.outcomes import Evidence, PastTrade
 
 LEAST_TRADES, LEAST_DAYS = 100, 20
 """Below this nothing is looked for."""
@@ -93,7 +94,7 @@ def contrast(worse: Sequence[PastTrade], better: Sequence[PastTrade]) -> dict[in
     Where all trades lose, no part of them is to blame; and what all trades of a day had in common cancels out.
     """
     in_r = all(trade.r is not None for trade in (*worse, *better))
-    middle = mean(_size(trade, in_r) for trade in (*worse, *better))
+    middle = fmean(_size(trade, in_r) for trade in (*worse, *better))
     return sums_by_day(
         (trade.day, sign * (middle - _size(trade, in_r)) / len(side))
         for side, sign in ((worse, 1), (better, -1))

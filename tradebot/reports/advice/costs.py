@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from tradebot.reports.advice.candidates import Candidate, TradeEffect, per_trade
-from tradebot.reports.advice.outcomes import Evidence, PastTrade, mean
+from tradebot.reports.advice.outcomes import Evidence
 
 
 def costs_over_edge(evidence: Evidence) -> Iterator[Candidate]:
@@ -47,12 +47,15 @@ def target_in_costs(evidence: Evidence) -> Iterator[Candidate]:
 
 def slippage_over_model(evidence: Evidence) -> Iterator[Candidate]:
     """Reckon with more slippage: fills were worse than the simulation's."""
-    model = evidence.modelled_bps
-    if model is None:
+    modelled = evidence.modelled or {}
+    trades = [t for t in evidence.trades if t.id in modelled and t.slippage is not None]
+    trades = [trade for trade in trades if trade.turnover]
+    if not trades:
         return
-    trades = [trade for trade in evidence.trades if trade.slippage is not None]
-    effects = [_beyond(trade, model) for trade in trades]
-    paid = mean(-10_000 * (t.slippage or 0.0) / t.turnover for t in trades if t.turnover)
+    effects = [per_trade(t, -(t.slippage or 0.0) - modelled[t.id]) for t in trades]
+    turnover = math.fsum(trade.turnover for trade in trades) / 10_000
+    paid = math.fsum(-(trade.slippage or 0.0) for trade in trades) / turnover
+    model = math.fsum(modelled[trade.id] for trade in trades) / turnover
     yield Candidate(
         "slippage",
         "reckoning with more slippage than the simulation does",
@@ -61,10 +64,6 @@ def slippage_over_model(evidence: Evidence) -> Iterator[Candidate]:
         effects,
         config=f"spread_bps = {max(paid, model) * 2:.1f} in [sim]",
     )
-
-
-def _beyond(trade: PastTrade, model: float) -> TradeEffect:
-    return per_trade(trade, -(trade.slippage or 0.0) - model * trade.turnover / 10_000)
 
 
 def refused_and_good(evidence: Evidence) -> Iterator[Candidate]:

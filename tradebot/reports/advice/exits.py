@@ -7,9 +7,10 @@ lived through that. A wider stop cannot: bars behind the exit must tell (``Evide
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from tradebot.reports.advice.candidates import Candidate, per_trade
-from tradebot.reports.advice.outcomes import Evidence, PastTrade, mean
+from tradebot.reports.advice.outcomes import Evidence, PastTrade
 
 TARGETS = (0.5, 0.65, 0.8)
 STOPS = (0.5, 0.65, 0.8)
@@ -80,7 +81,7 @@ def _beyond_stops(trades: Sequence[PastTrade]) -> float:
         for trade in trades
         if trade.reason == "stop" and trade.stop_loss
     ]
-    return max(0.0, mean(beyond)) if beyond else 0.0
+    return max(0.0, fmean(beyond)) if beyond else 0.0
 
 
 def wider_stop(evidence: Evidence) -> Iterator[Candidate]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from tradebot.core.ghost.quality import DAY_MS, tier_name
+from tradebot.reports.weekdays import weekday_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class PastTrade:
     @property
     def weekday(self) -> str:
         """The UTC weekday it was entered on, in three letters."""
-        return WEEKDAYS[(self.day + 3) % 7]  # 1970 began on a Thursday
+        return weekday_of(self.time)
 
     @property
     def tier(self) -> str | None:
@@ -61,9 +60,6 @@ class PastTrade:
     def r(self) -> float | None:
         """The net result as a multiple of the planned loss."""
         return None if not self.risk else self.pnl / self.risk
-
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +81,19 @@ class Evidence:
     """All that rules may look at.
 
     ``held_on`` says of stopped trades, by id, how much better (USDT) they would have ended with a stop half as far again; only what bars
-    could tell is in it. ``modelled_bps`` is the slippage the simulation reckons with. ``whole`` is how many trades on how many days there are in all,
-    where some are kept out to try on what was chosen by the others.
+    could tell is in it. ``modelled`` is by id what the simulation would have charged for their fills (USDT), None where it made them
+    itself. ``loss`` is what may be lost before trading has to end (USDT), None where nobody said. ``whole`` is how many trades on how
+    many days there are in all, where some are kept out to try on what was chosen by the others.
     """
 
     trades: Sequence[PastTrade]
     refused: Sequence[RefusedEntry] = ()
     held_on: dict[int, float] | None = None
-    modelled_bps: float | None = None
+    modelled: Mapping[int, float] | None = None
+    loss: float | None = None
     whole: tuple[int, int] | None = None
 
     @property
     def days(self) -> int:
         """On how many UTC days trades were entered."""
         return len({trade.day for trade in self.trades})
-
-
-def mean(values: Iterable[float]) -> float:
-    """Return the mean; NaN of nothing."""
-    found = list(values)
-    return math.fsum(found) / len(found) if found else math.nan
-
-
-def day_name(day: int) -> str:
-    """Return a day as ``2025-05-01``."""
-    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from tradebot.reports.advice.candidates import Candidate, contrast, left_out, per_trade, segments
-from tradebot.reports.advice.outcomes import WEEKDAYS, Evidence, PastTrade, mean
+from tradebot.reports.advice.outcomes import Evidence, PastTrade
+from tradebot.reports.weekdays import WEEKDAYS
 
 TIERS = ("high", "medium", "low")
 """Confidence's tiers, the best first."""
@@ -34,10 +36,10 @@ def weekdays(evidence: Evidence) -> Iterator[Candidate]:
     """Leave out a day of the week."""
     for name, part, rest in segments(evidence, WEEKDAYS, "weekday"):
         yield Candidate(
-            *("weekday", f"no entries on {name.capitalize()}, UTC", _losing(part, rest), ALONE),
+            *("weekday", f"no entries on {name}, UTC", _losing(part, rest), ALONE),
             effects=left_out(part),
             contrast=contrast(part, rest),
-            signal=f"skip_days={name}",
+            signal=f"skip_days={name.lower()}",
         )
 
 
@@ -95,7 +97,7 @@ def order_of_confidence(evidence: Evidence) -> Iterator[Candidate]:
         lower = [trade for trade in trades if trade.tier == worse]
         if min(len(upper), len(lower)) < 30:
             continue
-        level = mean(trade.r or 0.0 for trade in lower)
+        level = fmean(trade.r or 0.0 for trade in lower)
         yield Candidate(
             "confidence",
             f"one size for {better} and {worse} confidence",
@@ -115,5 +117,5 @@ def _r(trades: Sequence[PastTrade]) -> str:
     """Return the mean result in words: planned losses where they are known, else USDT."""
     known = [trade.r for trade in trades]
     if trades and None not in known:
-        return f"{mean(r for r in known if r is not None):+.2f} R"
-    return f"{mean(trade.pnl for trade in trades):+.2f} USDT"
+        return f"{fmean(r for r in known if r is not None):+.2f} R"
+    return f"{fmean(trade.pnl for trade in trades):+.2f} USDT"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from tradebot.core.ghost.quality import SMALL, wilson
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import HOUR_MS
 from tradebot.journal.view import TradeRow
+from tradebot.reports.weekdays import WEEKDAYS, weekday_of
 
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HOLDING = (
     *((300, "under 5m"), (900, "5m to 15m"), (3600, "15m to 1h"), (14_400, "1h to 4h")),
     *((86_400, "4h to 1d"), (1 << 60, "1d and more")),
@@ -62,11 +61,6 @@ Key = Callable[[ClosedTrade], str]
 def hour_of(time: int) -> str:
     """Return the UTC hour of a moment as two digits."""
     return f"{time // HOUR_MS % 24:02d}"
-
-
-def weekday_of(time: int) -> str:
-    """Return the UTC weekday of a moment."""
-    return WEEKDAYS[datetime.fromtimestamp(time / 1000, UTC).weekday()]
 
 
 def holding_of(seconds: int) -> str:

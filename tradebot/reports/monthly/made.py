@@ -31,7 +31,7 @@ from tradebot.reports.monthly.curve import (
 from tradebot.reports.monthly.groups import ClosedTrade, groups_of
 from tradebot.reports.monthly.held import benchmarks_of
 from tradebot.reports.monthly.period import Period, month_of
-from tradebot.reports.monthly.ratios import deviation, ratios_of
+from tradebot.reports.monthly.ratios import deviation, mean, ratios_of
 from tradebot.reports.monthly.record import RunHistory
 from tradebot.reports.monthly.usage import limit_uses, refusal_counts, time_in_market
 from tradebot.reports.monthly.value import (
@@ -167,7 +167,7 @@ def _head(
     wins, losses = [x for x in results if x > 0], [x for x in results if x < 0]
     low, high, method = _interval(results)
     win_low, win_high = wilson(len(wins), len(results))
-    win, loss = _mean(wins), _mean(losses)
+    win, loss = mean(wins), mean(losses)
     worst = max(falls, key=lambda spell: spell.depth_pct, default=None)
     growth = part[-1].growth / part[0].growth - 1 if part and part[0].growth else None
     return Summary(
@@ -178,7 +178,7 @@ def _head(
         drawdown_days=0.0 if worst is None else worst.days,
         trades=len(trades),
         small=len(trades) < SMALL,
-        expectancy=_mean(results),
+        expectancy=mean(results),
         expectancy_low=low,
         expectancy_high=high,
         expectancy_method=method,
@@ -193,12 +193,8 @@ def _head(
     )
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
 def _interval(results: Sequence[float]) -> tuple[float | None, float | None, str]:
-    middle, spread = _mean(results), deviation(results)
+    middle, spread = mean(results), deviation(results)
     if middle is None or spread is None:
         return None, None, "none"
     if len(results) > MOST_RESAMPLED:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from statistics import fmean
 
 from tradebot.core.ghost.quality import SMALL, YEAR_DAYS
 
@@ -65,7 +66,7 @@ def ratios_of(returns: Sequence[float]) -> Ratios:
 
 def mean(values: Sequence[float]) -> float | None:
     """Return the arithmetic mean."""
-    return math.fsum(values) / len(values) if values else None
+    return fmean(values) if values else None
 
 
 def deviation(values: Sequence[float]) -> float | None:
@@ -157,6 +158,7 @@ __all__ = [
     "deviation",
     "drawdown",
     "growth",
+    "mean",
     "ratios_of",
     "sharpe",
     "skew",
