@@ -9,6 +9,7 @@ from kits.engine_kit import HOUR, NOON, OUT, XRP, D, Played, a_config, long, sho
 from tradebot.core.model.effects import TradeClosed
 from tradebot.core.model.money import exact
 from tradebot.core.model.times import iso
+from tradebot.core.model.values import OrderStatus
 from tradebot.core.trading.snapshot import (
     Heading,
     percentile,
@@ -85,6 +86,14 @@ def test_positions_with_what_protects_them() -> None:
         assert D(row["pnl"]) == (D(row["entry_price"]) - D(row["price"])) * D(row["qty"])
     assert (row["symbol"], row["side"]) == (XRP, "short")
     assert (row["stop"], row["target"]) == ("2.1", None)
+    stop = story.engine.shared.table.live[story.engine.books[XRP].stop]
+    assert row["stop_seen"] == iso(stop.heard_at)
+    stop.status = OrderStatus.UNKNOWN  # nobody knows whether the exchange has it
+    with exact():
+        assert position_rows(story.engine)[0]["stop_seen"] is None
+        story.engine.books[XRP].stop = ""
+        assert position_rows(story.engine)[0]["stop_seen"] is None
+    story.engine.books[XRP].stop, stop.status = stop.order.id, OrderStatus.WORKING
     story.bar("2 2.2 2 2.15")  # stopped out
     with exact():
         assert position_rows(story.engine) == []

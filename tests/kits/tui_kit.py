@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +139,62 @@ def banner(app: TradebotApp) -> str:
 def status(app: TradebotApp) -> str:
     """Return the status row's text."""
     return str(page(app).query_one(StatusRow).text)
+
+
+PLACE = "LOOPBACK 127.0.0.1:40929 (BTC/USDT, ETH/USDT)"
+"""What a run on the loopback venue calls its market."""
+
+STRANGER = {"symbol": "XRP/USDT", "qty": "-40", "hedge": "", "entry_price": "2.2"}
+"""Somebody else's position on the account."""
+
+
+def trade_live(data_dir: Path, **links: Any) -> None:
+    """Make the only run one that trades the live account: it holds what the run holds, and a stranger's position.
+
+    ``links`` are changes of how its connections stand.
+    """
+    with closing(sqlite3.connect(data_dir / "tradebot.db")) as db, db:
+        db.create_function("live", 1, lambda text: text.replace("paper-", "live-"))
+        for (table,) in db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        ).fetchall():
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+            if "run" in columns and table not in ("log", "blocks"):
+                db.execute(f"UPDATE {table} SET run = live(run) WHERE run IS NOT NULL")
+        db.execute(
+            "UPDATE runs SET id = live(id), mode = 'live', venue = 'live', market = ?", (PLACE,)
+        )
+        ((wall, text),) = db.execute("SELECT wall, body FROM snapshot").fetchall()
+        body = json.loads(text)
+        body |= {"market": PLACE, "links": {**_links(body, wall), **links}}
+        for row in body["positions"]:
+            row["stop_seen"] = body["at"] - 4_000
+        db.execute("UPDATE snapshot SET body = ?", (json.dumps(body),))
+
+
+def _links(body: dict[str, Any], wall: int) -> dict[str, Any]:
+    """Return connections that stand, and an account that holds what the snapshot holds, at 1x."""
+    held = [
+        {
+            "symbol": row["symbol"],
+            "qty": row["qty"] if row["side"] == "long" else f"-{row['qty']}",
+            "hedge": "",
+            "entry_price": row["entry_price"],
+            "margin": f"{float(row['qty']) * float(row['entry_price']):.4f}",
+            "liquidation_price": f"{float(row['entry_price']) * 1.98:.2f}",
+        }
+        for row in body["positions"]
+    ]
+    return {
+        "ages": {"account": 2_100, "bookTicker": 300, "kline": 900, "markPrice": 300},
+        "weight": [251, 2400],
+        "banned_until": None,
+        "account": {
+            "wall": wall - 11_000,
+            "balances": {"USDT": body["cash"]},
+            "positions": [*held, STRANGER],
+            "orders": 0,
+            "algo_orders": 0,
+            "resting": [],
+        },
+    }

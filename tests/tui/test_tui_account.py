@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kits.tui_kit import NOW
 
-from tradebot.journal.snapshots import AccountSeen, Links
+from tradebot.journal.snapshots import AccountSeen, HeldThere, Links
 from tradebot.tui.account import balance_lines
 from tradebot.tui.bot import engine_lines
 from tradebot.tui.feed import Feed, View
@@ -19,7 +19,7 @@ from tradebot.tui.status import status_line
 
 PLACE = "DEMO LOOPBACK 127.0.0.1:40929 (BTC/USDT, ETH/USDT)"
 SEEN = AccountSeen(
-    NOW - 4_000, {"USDT": Decimal("9998.5")}, {"XRP/USDT short": Decimal("-30")}, 1, 2
+    NOW - 4_000, {"USDT": Decimal("9998.5")}, (HeldThere("XRP/USDT", Decimal(-30), "short"),), 1, 2
 )
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tradebot.app.checklist import Checklist
-from tradebot.app.live_checks import STAGE
 from tradebot.app.ours import Ours
 from tradebot.app.permission import Terms, may_go_on, redeem_token
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import ExchangeError, RefusedError, TradebotError
 from tradebot.core.model.values import HOUR_MS
+from tradebot.core.risk.ceilings import STAGE
 from tradebot.guard.account_lock import AccountLock
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.paths import journal_path

@@ -19,6 +19,7 @@ from tradebot.config import Config
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.risk import ceilings
+from tradebot.core.risk.ceilings import STAGE
 from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import is_held, lock_holder
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from tradebot.broker.account_view import AccountPicture
     from tradebot.plugins.strategies import StrategySpec
     from tradebot.wire.client import Wire
-
-STAGE = 1
-"""The stage of a live run, until sign-offs raise it."""
 
 SLOW_MS = 250
 """A disk that takes longer than this for a write cannot put intents on record before orders leave."""

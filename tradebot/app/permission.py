@@ -13,12 +13,12 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradebot.app.live_checks import STAGE
 from tradebot.app.ours import Ours
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS
+from tradebot.core.risk.ceilings import STAGE
 from tradebot.disk import private_directory, replace_durably
 from tradebot.journal.rows import RunRow
 

@@ -15,7 +15,11 @@ from tradebot.broker import figures, rows
 from tradebot.broker.fee_burn import read_fee_burn
 from tradebot.broker.figures import MALFORMED
 from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
-from tradebot.core.model.documents import AccountSeenDocument
+from tradebot.core.model.documents import (
+    AccountSeenDocument,
+    HeldThereDocument,
+    RestingThereDocument,
+)
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import AccountRead
 from tradebot.core.model.money import plain
@@ -27,6 +31,9 @@ from tradebot.wire.public import venue_symbol
 from tradebot.wire.reply import NOT_ITS_OWN
 
 NO_PARAMS: Mapping[str, str] = {}
+
+MOST_TOLD = 40
+"""Orders of an account that a snapshot names; a stranger may have hundreds on it."""
 
 _Read = TypeVar("_Read")
 
@@ -253,14 +260,35 @@ def _fees(row: Any) -> FeeRates:
 
 def account_document(wall: int, read: AccountRead) -> AccountSeenDocument:
     """Return what a reading of the account says to people: ``wall`` is when it was read."""
+    resting = [*read.algo_orders, *read.orders]
     return {
         "wall": wall,
         "balances": {asset: plain(amount) for asset, amount in read.balances.items()},
-        "positions": [
-            {"symbol": one.symbol, "qty": plain(one.qty), "hedge": one.hedge}
-            for one in read.positions
-            if one.qty
-        ],
+        "positions": [_held_there(one) for one in read.positions if one.qty],
         "orders": len(read.orders),
         "algo_orders": len(read.algo_orders),
+        "resting": [_resting_there(one) for one in resting[:MOST_TOLD]],
+    }
+
+
+def _held_there(one: PositionRead) -> HeldThereDocument:
+    return {
+        "symbol": one.symbol,
+        "qty": plain(one.qty),
+        "hedge": one.hedge,
+        "entry_price": plain(one.entry),
+        "margin": None if one.margin is None else plain(one.margin),
+        "liquidation_price": None
+        if one.liquidation_price is None
+        else plain(one.liquidation_price),
+    }
+
+
+def _resting_there(one: OrderRead) -> RestingThereDocument:
+    return {
+        "symbol": one.symbol,
+        "id": one.order_id,
+        "side": one.side.value,
+        "qty": plain(one.qty),
+        "trigger": None if one.trigger is None else plain(one.trigger),
     }

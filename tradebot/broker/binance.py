@@ -207,6 +207,7 @@ class BinanceBroker:
         return {
             "ages": {"account": self._stream.age_ms},
             "banned_until": self._wire.banned_until,
+            "weight": list(self._wire.weight),
             "account": None if self.seen is None else account_document(*self.seen),
         }
 

@@ -14,7 +14,10 @@ from tradebot.journal.view import row_of
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """An open position; ``price`` is the current one, ``pnl`` (USDT) is unrealised, ``pnl_pct`` in percent."""
+    """An open position; ``price`` is the current one, ``pnl`` (USDT) is unrealised, ``pnl_pct`` in percent.
+
+    ``stop_seen`` is when the venue last said that it has the stop (market time), None before it did.
+    """
 
     run: str
     symbol: str
@@ -27,6 +30,7 @@ class PositionRow:
     pnl_pct: Decimal | None
     stop: Decimal | None
     target: Decimal | None
+    stop_seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +101,54 @@ class RiskView:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldThere:
+    """A position as the exchange has it: ``qty`` signed base units, ``hedge`` its leg in hedge mode.
+
+    ``margin`` (isolated, USDT) and ``liquidation_price`` are the exchange's own, None where it says none.
+    """
+
+    symbol: str
+    qty: Decimal
+    hedge: str = ""
+    entry_price: Decimal | None = None
+    margin: Decimal | None = None
+    liquidation_price: Decimal | None = None
+
+    @property
+    def name(self) -> str:
+        """The symbol, with the leg's name in hedge mode."""
+        return f"{self.symbol} {self.hedge}".strip()
+
+    @property
+    def side(self) -> str:
+        """Its side: long or short."""
+        return self.hedge or ("long" if self.qty > 0 else "short")
+
+
+@dataclass(frozen=True, slots=True)
+class RestingThere:
+    """An order as the exchange has it, by the name it was sent with; ``trigger`` only of a stop or target."""
+
+    symbol: str
+    id: str
+    side: str
+    qty: Decimal
+    trigger: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSeen:
     """An account as it was last read whole, at ``wall`` (real clock, UTC ms).
 
-    ``balances`` by asset, ``positions`` signed base units by symbol (with the leg's name in hedge mode).
+    ``balances`` by asset; ``resting`` are the first of its ``orders`` and ``algo_orders``, which are counted.
     """
 
     wall: int
     balances: Mapping[str, Decimal]
-    positions: Mapping[str, Decimal]
+    positions: tuple[HeldThere, ...]
     orders: int
     algo_orders: int
+    resting: tuple[RestingThere, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +156,13 @@ class Links:
     """How a run's connections stood: ``ages`` (ms) by stream since it was heard, None for one that is away.
 
     ``banned_until`` is the end of a ban (real clock, UTC ms), None without one; ``account`` None where none is
-    traded, or it was not read yet.
+    traded, or it was not read yet; ``weight`` is what is used of the minute's request weight, and how much there is.
     """
 
     ages: Mapping[str, int | None]
     banned_until: int | None = None
     account: AccountSeen | None = None
+    weight: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +214,8 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
         "halts": body.get("halts", {}),
         "prices": {symbol: Decimal(price) for symbol, price in body.get("prices", {}).items()},
         "positions": tuple(
-            row_of(PositionRow, {"run": run, **row}) for row in body.get("positions", ())
+            row_of(PositionRow, {"run": run, "stop_seen": None, **row})
+            for row in body.get("positions", ())
         ),
         "risk": _risk(body["risk"]) if "risk" in body else None,
         "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
@@ -202,18 +245,22 @@ def _risk(body: Mapping[str, Any]) -> RiskView:
 
 def _links(body: Mapping[str, Any]) -> Links:
     ages = {str(name): None if age is None else int(age) for name, age in body["ages"].items()}
-    until, seen = body.get("banned_until"), body.get("account")
-    return Links(ages, None if until is None else int(until), None if seen is None else _seen(seen))
+    until, seen, weight = (body.get(name) for name in ("banned_until", "account", "weight"))
+    return Links(
+        ages,
+        None if until is None else int(until),
+        None if seen is None else _seen(seen),
+        None if weight is None else (int(weight[0]), int(weight[1])),
+    )
 
 
 def _seen(body: Mapping[str, Any]) -> AccountSeen:
+    blank = dict.fromkeys(("entry_price", "margin", "liquidation_price"))
     return AccountSeen(
         wall=int(body["wall"]),
         balances={str(asset): Decimal(held) for asset, held in body["balances"].items()},
-        positions={
-            f"{row['symbol']} {row['hedge']}".strip(): Decimal(row["qty"])
-            for row in body["positions"]
-        },
+        positions=tuple(row_of(HeldThere, {**blank, **row}) for row in body["positions"]),
         orders=int(body["orders"]),
         algo_orders=int(body["algo_orders"]),
+        resting=tuple(row_of(RestingThere, row) for row in body.get("resting", ())),
     )

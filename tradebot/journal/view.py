@@ -18,7 +18,9 @@ from tradebot.core.model.text import cleaned, escaped
 from tradebot.core.model.times import iso, of_iso
 from tradebot.core.state.orders import CLOSED
 
-TIMES = frozenset(("time", "entry_time", "exit_time", "ts", "updated", "since", "next_entry"))
+TIMES = frozenset(
+    ("time", "entry_time", "exit_time", "ts", "updated", "since", "next_entry", "stop_seen")
+)
 """Fields that hold a market time, which JSON writes as ISO-8601."""
 
 TRUTHS = frozenset(("maker", "liquidation", "reduce_only"))

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from tradebot.core.model.money import exact, quotient_at_8, ratio
-from tradebot.journal.rows import RunRow
 from tradebot.journal.snapshots import Snapshot
 from tradebot.journal.view import TradeRow
 from tradebot.tui.feed import NEWEST, View
@@ -52,13 +51,8 @@ class AccountPage(Page):
 def _title(view: View) -> str:
     if view.run is None:
         return "Account"
-    kind = f"{view.run.venue.capitalize()}" if _is_traded(view.run) else "Simulated"
+    kind = f"{view.run.venue.capitalize()}" if view.traded else "Simulated"
     return f"{kind} account of {view.run.id}"
-
-
-def _is_traded(run: RunRow) -> bool:
-    """Whether a run trades an account at an exchange."""
-    return run.venue not in ("local", "none")
 
 
 def balance_lines(view: View) -> list[Line]:
@@ -72,18 +66,18 @@ def balance_lines(view: View) -> list[Line]:
     half = -(-len(pairs) // 2)
     left, right = pairs[:half], pairs[half:]
     lines = [_row(one, other) for one, other in zip(left, [*right, None][:half], strict=True)]
-    return [*lines, *exchange_lines(view, shown)]
+    return [*lines, *exchange_lines(view)]
 
 
-def exchange_lines(view: View, shown: Snapshot) -> list[Line]:
+def exchange_lines(view: View) -> list[Line]:
     """Return what the exchange itself said of the account last: balances, all that is open, and when."""
-    if view.run is None or not _is_traded(view.run):
+    if not view.traded:
         return []
-    seen = None if shown.links is None else shown.links.account
+    seen = view.account
     if seen is None:
         return [(("exchange         ", "dim"), ("it was not read yet", "warn"))]
     balances = ", ".join(f"{figure(held)} {asset}" for asset, held in seen.balances.items())
-    held = ", ".join(f"{name} {quantity(qty)}" for name, qty in seen.positions.items())
+    held = ", ".join(f"{one.name} {quantity(one.qty)}" for one in seen.positions)
     age = max(0, view.wall - seen.wall) // 1000
     resting = f"{seen.orders} orders, {seen.algo_orders} stops and targets"
     return [

@@ -29,8 +29,9 @@ from tradebot.tui.ghost import GhostPage
 from tradebot.tui.help import HelpPage, key_groups
 from tradebot.tui.keys import markdown
 from tradebot.tui.kill_keys import KillKeys
+from tradebot.tui.live import LivePage
 from tradebot.tui.log import LogPage
-from tradebot.tui.page import TABS, Page
+from tradebot.tui.page import LIVE, PAPER, TABS, Page, front
 from tradebot.tui.painted import Line
 from tradebot.tui.paper import PaperPage
 from tradebot.tui.plots import PlotPage
@@ -74,13 +75,13 @@ class TradebotApp(App[Exit]):
     TITLE = "tradebot"
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         *("painted.tcss", "lines.tcss", "grid.tcss", "status.tcss", "banner.tcss", "keybar.tcss"),
-        *("page.tcss", "plot.tcss", "paper.tcss", "plots.tcss", "risk.tcss", "account.tcss"),
-        *("bot.tcss", "ghost.tcss", "dialog.tcss", "reason.tcss"),
+        *("page.tcss", "plot.tcss", "paper.tcss", "live.tcss", "plots.tcss", "risk.tcss"),
+        *("account.tcss", "bot.tcss", "ghost.tcss", "dialog.tcss", "reason.tcss"),
     ]
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
         page.mode: page
         for page in (
-            *(PaperPage, PlotPage, SignalsPage, RiskPage, AccountPage),
+            *(PaperPage, LivePage, PlotPage, SignalsPage, RiskPage, AccountPage),
             *(BotPage, LogPage, GhostPage, ReportPage, HelpPage),
         )
     }
@@ -130,7 +131,7 @@ class TradebotApp(App[Exit]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self.get_css_variables()  # the plots take their ground from these, maybe before the library renews them
-        self.switch_mode(TABS[0][2])
+        self.switch_mode(PAPER)
         if self.setting.listen is not None:
             self.setting.listen(partial(self._signalled, asyncio.get_running_loop()))
         self.run_worker(self._watch(), group="watch")
@@ -183,11 +184,18 @@ class TradebotApp(App[Exit]):
             return
         pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
         self._tell_dialog()
+        if self._is_other_front() and len(self.screen_stack) == 1:  # a dialog stays over its view
+            self.switch_mode(front(self.view))
+            return
         if pages and pages[-1].is_mounted:
             try:
                 pages[-1].update_page(self.view, self.setting.clock(), self._said())
             except Exception as error:  # the kill keys must outlive a figure that cannot be shown
                 self.notify(f"{BROKEN}: {type(error).__name__} {error}", severity="error")
+
+    def _is_other_front(self) -> bool:
+        """Whether the front view on screen is that of another kind of run."""
+        return self.current_mode in (PAPER, LIVE) and self.current_mode != front(self.view)
 
     def _tell_dialog(self) -> None:
         """Let a dialog say what has become of what it is about."""
@@ -227,7 +235,8 @@ class TradebotApp(App[Exit]):
     # -- views ------------------------------------------------------------------------------------
 
     def action_view(self, mode: str) -> None:
-        """Go to a view."""
+        """Go to a view; the front one is the one that suits the run on screen."""
+        mode = front(self.view) if mode == PAPER else mode
         if self.current_mode != mode:
             self.switch_mode(mode)
 
@@ -236,7 +245,7 @@ class TradebotApp(App[Exit]):
         newest = self.view.runs[0].id if self.view.runs else None
         self.feed.pin(None if run == newest else run)
         self.notify(f"showing {run}")
-        self.action_view(TABS[0][2])
+        self.action_view(PAPER)
         self.look()
 
     # -- kill keys ----------------------------------------------------------------------------------

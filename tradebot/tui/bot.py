@@ -127,16 +127,18 @@ def _speed(view: View) -> str:
 
 def _streams(view: View, width: int) -> list[Line]:
     """Return how long ago each stream was heard, and how long a ban still lasts; nothing without an exchange."""
-    links = None if view.snapshot is None or not view.live else view.snapshot.links
-    if links is None:
+    if not view.streams:
         return []
-    ages = (
-        f"{name} {'AWAY' if age is None else f'{age / 1000:.0f}s'}"
-        for name, age in sorted(links.ages.items())
-    )
     banned = view.banned_s(view.wall)
-    text = ", ".join([*([f"BANNED for {banned:.0f}s more"] if banned else ()), *ages])
-    return wrapped("streams", text, width, "alarm" if banned else "")
+    said = [f"BANNED for {banned:.0f}s more"] if banned else []
+    return wrapped("streams", ", ".join([*said, ages(view)]), width, "alarm" if banned else "")
+
+
+def ages(view: View) -> str:
+    """Return how long ago each stream was heard."""
+    return ", ".join(
+        f"{name} {'AWAY' if age is None else f'{age:.0f}s'}" for name, age in view.streams
+    )
 
 
 def next_bar(view: View) -> str:

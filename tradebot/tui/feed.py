@@ -22,7 +22,7 @@ from tradebot.guard.lock import lock_owner
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
-from tradebot.journal.snapshots import LimitRow, PositionRow, RiskView, Snapshot
+from tradebot.journal.snapshots import AccountSeen, LimitRow, PositionRow, RiskView, Snapshot
 from tradebot.journal.status import (
     HEARTBEAT_MS,
     HaltInForce,
@@ -149,6 +149,29 @@ class View:
         if links is None or links.banned_until is None:
             return 0.0
         return max(0.0, (links.banned_until - wall) / 1000)
+
+    @property
+    def traded(self) -> bool:
+        """Whether the run trades an account at an exchange: demo or live."""
+        return self.run is not None and self.run.venue not in ("local", "none")
+
+    @property
+    def account(self) -> AccountSeen | None:
+        """The account as the exchange last told it whole; None where none is traded, or it was not read yet."""
+        links = None if self.snapshot is None else self.snapshot.links
+        return None if links is None else links.account
+
+    @property
+    def streams(self) -> list[tuple[str, float | None]]:
+        """The streams by name, with the seconds since each was heard; None for one that is away."""
+        links = None if self.snapshot is None or not self.live else self.snapshot.links
+        if links is None or self.snapshot is None:
+            return []
+        since = max(0, self.wall - self.snapshot.wall)
+        return [
+            (name, None if age is None else (age + since) / 1000)
+            for name, age in sorted(links.ages.items())
+        ]
 
     def hung(self, wall: int) -> bool:
         """Whether the engine holds its lock but gives no sign of life."""

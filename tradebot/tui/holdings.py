@@ -74,9 +74,9 @@ def _others(reader: Reader, run: str) -> list[str]:
         return []
     own = {row.symbol for row in reader.positions(run)}
     found = [
-        f"{symbol} {'long' if qty > 0 else 'short'} {quantity(abs(qty))}"
-        for symbol, qty in seen.positions.items()
-        if qty and symbol not in own
+        f"{one.symbol} {one.side} {quantity(abs(one.qty))}"
+        for one in seen.positions
+        if one.symbol not in own
     ]
     more = seen.orders + seen.algo_orders
     return [

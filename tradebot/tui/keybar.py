@@ -29,9 +29,10 @@ class KeyBar(Lines):
         self._tabs = tuple(tabs)
         self._mode = ""
 
-    def tell(self, mode: str) -> None:
-        """Show the bar with the view that is on screen marked."""
+    def tell(self, mode: str, tabs: Sequence[Tab] | None = None) -> None:
+        """Show the bar with the view that is on screen marked; ``tabs`` are the views from now on."""
         self._mode = mode
+        self._tabs = self._tabs if tabs is None else tuple(tabs)
         self.show([key_line(self._tabs, mode, self.size.width or 78)])
 
     def on_resize(self) -> None:

@@ -32,6 +32,23 @@ TABS: tuple[Tab, ...] = (
 )
 """The views: key, name, mode."""
 
+PAPER, LIVE = TABS[0][2], "live"
+"""The front view of a simulated run, and of one that trades an account."""
+
+
+def front(view: View) -> str:
+    """Return the mode of the front view that suits the run on screen."""
+    return LIVE if view.traded else PAPER
+
+
+def tabs_of(view: View) -> tuple[Tab, ...]:
+    """Return the views as they are called for the run on screen."""
+    if view.run is None or not view.traded:
+        return TABS
+    key, *_ = TABS[0]
+    name = "Live" if view.run.mode == "live" else view.run.venue.capitalize()
+    return ((key, name, LIVE), *TABS[1:])
+
 
 class FilterBox(Input):
     """Where the filter is typed; it takes a row only while it is."""
@@ -88,7 +105,7 @@ class Page(Screen[None]):
         """Fill frame and body; ``doing`` is what a kill key is doing."""
         self.query_one(StatusRow).tell(view, wall)
         self.query_one(Banner).tell(view, wall, doing)
-        self.query_one(KeyBar).tell(self.mode)
+        self.query_one(KeyBar).tell(self.mode, tabs_of(view))
         self.tell(view)
 
     def on_mount(self) -> None:
@@ -136,8 +153,8 @@ class Page(Screen[None]):
         filtered = [grid for grid in self.grids() if grid.needle]
         for grid in filtered:
             grid.filter("")
-        if not filtered and self.mode != TABS[0][2]:
-            self.app.call_later(self.app.run_action, f"view('{TABS[0][2]}')")
+        if not filtered and self.mode not in (PAPER, LIVE):
+            self.app.call_later(self.app.run_action, f"view('{PAPER}')")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed."""

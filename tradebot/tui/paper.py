@@ -16,7 +16,8 @@ from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line, Span
 from tradebot.tui.plot import PricePlot
-from tradebot.tui.tables import ORDERS, POSITIONS, TRADES, position_rows
+from tradebot.tui.positions import POSITIONS, position_rows
+from tradebot.tui.tables import ORDERS, TRADES
 
 START = "Start one: 6 Bot, then b; or `tradebot paper` in another terminal."
 

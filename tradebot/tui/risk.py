@@ -60,23 +60,28 @@ def limit_lines(limits: Sequence[LimitRow], width: int) -> list[Line]:
 def _limit(row: LimitRow, width: int) -> Line:
     name = row.rule.replace("_", " ")
     who = "" if row.symbol is None else row.symbol.partition("/")[0]
-    word, paint = row.word, WORDS.get(row.word, "")
-    if word == "reached" and row.rule in ALLOWED:
-        word, paint = "normal", ""
+    word, paint = limit_word(row)
     if row.pct is None:
         return ((f"{name:<18} {who:<4} ", ""), ("off", "dim"))
     share = row.pct / 100
     text = f"{amount(row.used, row.unit)} of {amount(row.cap, row.unit)}"
     return (
         (f"{name:<18} {who:<4} ", ""),
-        *_bar(share, width, "down" if paint == "alarm" else paint or "up"),
+        *used_bar(share, width, "down" if paint == "alarm" else paint or "up"),
         (f"{row.pct:>5.0f}%  ", ""),
         (f"{text:<22}", "dim"),
         (word.upper() if word == "reached" else word, paint),
     )
 
 
-def _bar(share: Decimal, width: int, paint: str) -> tuple[Span, Span]:
+def limit_word(row: LimitRow) -> Span:
+    """Return how a limit stands in a word, with its paint."""
+    if row.word == "reached" and row.rule in ALLOWED:
+        return "normal", ""
+    return row.word, WORDS.get(row.word, "")
+
+
+def used_bar(share: Decimal, width: int, paint: str) -> tuple[Span, Span]:
     """Return a bar: what is used in its colour, the rest pale."""
     text = bar(share, width)
     used = text.rstrip(EMPTY)

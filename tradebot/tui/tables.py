@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from tradebot.journal.snapshots import PositionRow, RiskView
 from tradebot.journal.view import GhostRow, OrderRow, SignalRow, TradeRow
 from tradebot.tui.figures import (
     UNKNOWN,
@@ -50,16 +49,6 @@ class Judged(Protocol):
     @property
     def confidence(self) -> float | None:
         """The strategy's confidence, 0 to 1; None for one that was no number."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldRow:
-    """An open position with its margin (USDT), age (seconds) and liquidation price in words."""
-
-    position: PositionRow
-    margin: Decimal
-    liquidation: str | None
-    age_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,66 +154,11 @@ def outcome(row: GhostRow) -> Span:
     return (f"{word} {sign}{usd(abs(pnl), places)} {arrow(pnl)}", tint(pnl))
 
 
-POSITIONS: tuple[GridColumn[HeldRow], ...] = (
-    GridColumn("symbol", 9, text_of(lambda row: row.position.symbol, "word")),
-    GridColumn("side", 7, lambda row: side(row.position)),
-    GridColumn(
-        "qty",
-        8,
-        shown(lambda row: row.position.qty, quantity),
-        lambda row: row.position.qty,
-        right=True,
-    ),
-    GridColumn(
-        "entry",
-        9,
-        priced(lambda row: row.position.entry_price, lambda row: row.position.symbol),
-        lambda row: row.position.entry_price,
-        right=True,
-    ),
-    GridColumn(
-        "mark",
-        9,
-        priced(lambda row: row.position.price, lambda row: row.position.symbol),
-        lambda row: row.position.price,
-        right=True,
-    ),
-    GridColumn(
-        "PnL",
-        9,
-        tinted(lambda row: row.position.pnl, brief_gain),
-        lambda row: row.position.pnl,
-        right=True,
-    ),
-    GridColumn(
-        "PnL %",
-        7,
-        tinted(lambda row: row.position.pnl_pct, percent),
-        lambda row: row.position.pnl_pct,
-        right=True,
-        rank=1,
-    ),
-    GridColumn(
-        "stop",
-        9,
-        priced(lambda row: row.position.stop, lambda row: row.position.symbol),
-        lambda row: row.position.stop,
-        right=True,
-    ),
-    GridColumn(
-        "target",
-        9,
-        priced(lambda row: row.position.target, lambda row: row.position.symbol),
-        lambda row: row.position.target,
-        right=True,
-        rank=5,
-    ),
-    GridColumn(
-        "margin", 9, shown(lambda row: row.margin, usd), lambda row: row.margin, right=True, rank=4
-    ),
-    GridColumn("liquid.", 9, text_of(lambda row: row.liquidation), right=True, rank=3),
-    GridColumn("age", 6, held(lambda row: row.age_s), lambda row: row.age_s, right=True, rank=2),
-)
+def _status(row: OrderRow) -> Span:
+    """Return a cell of an order's status: one whose fate nobody knows stands out."""
+    unknown = row.status == "unknown"
+    return ("UNKNOWN", "alarm") if unknown else (row.status, "")
+
 
 ORDERS: tuple[GridColumn[OrderRow], ...] = (
     GridColumn("sent", 14, moment(lambda row: row.ts), lambda row: row.ts),
@@ -242,7 +176,7 @@ ORDERS: tuple[GridColumn[OrderRow], ...] = (
         right=True,
         rank=1,
     ),
-    GridColumn("status", 10, text_of(lambda row: row.status)),
+    GridColumn("status", 10, _status, lambda row: row.status),
     GridColumn("id", 6, lambda row: (row.number, "dim"), rank=3),
 )
 
@@ -380,31 +314,3 @@ LOG: tuple[GridColumn[LogRow], ...] = (
     GridColumn("what", 9, lambda row: (row.what, row.paint)),
     GridColumn("text", 20, lambda row: (row.text, ""), words=True),
 )
-
-
-def position_rows(
-    positions: Sequence[PositionRow], risk: RiskView | None, at: int | None
-) -> list[HeldRow]:
-    """Return the snapshot's positions with margin, liquidation price and age (seconds)."""
-    risk = risk or RiskView()
-    liquidation = {
-        # without a price there is no liquidation: at 1x a long cannot lose more than it has
-        row.symbol: "none"
-        if row.liquidation_price is None
-        else price(row.liquidation_price, row.symbol)
-        for row in risk.positions
-    }
-    used = [row.used for row in risk.limits if row.rule == "leverage"]
-    leverage = used[0] if used and used[0] else Decimal(1)
-    return [_held(row, liquidation, leverage, at) for row in positions]
-
-
-def _held(
-    row: PositionRow, liquidation: Mapping[str, str], leverage: Decimal, at: int | None
-) -> HeldRow:
-    return HeldRow(
-        position=row,
-        margin=row.qty * row.entry_price / leverage,
-        liquidation=liquidation.get(row.symbol),
-        age_s=0 if at is None else max(0, (at - row.entry_time) // 1000),
-    )

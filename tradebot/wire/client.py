@@ -177,6 +177,13 @@ class Wire:
         left = self.banned_s
         return self.clock.wall_ms() + round(left * 1000) if left else None
 
+    @property
+    def weight(self) -> tuple[int, int]:
+        """What is used of the request weight of this minute, as far as it is known here, and how much there is."""
+        counter = self.budget.weight
+        counter.turn(self.time.now())
+        return counter.used, counter.limit
+
     async def sit_out(self) -> None:
         """Wait for the end of a ban, if there is one: it may be made longer meanwhile."""
         while (left := self.banned_s) > 0:

@@ -96,7 +96,10 @@ class TradeDocument(TypedDict):
 
 
 class PositionDocument(TypedDict):
-    """An open position: ``pnl`` is unrealised, stop and target are None where none works."""
+    """An open position: ``pnl`` is unrealised, stop and target are None where none works.
+
+    ``stop_seen`` is when the venue last said that it has the stop, None before it did (engine time).
+    """
 
     run: NotRequired[str]
     symbol: str
@@ -109,6 +112,7 @@ class PositionDocument(TypedDict):
     pnl_pct: str | None
     stop: str | None
     target: str | None
+    stop_seen: str | None
 
 
 class LimitDocument(TypedDict):
@@ -165,21 +169,50 @@ class OpenGhostDocument(TypedDict):
     pnl: str | None
 
 
+class HeldThereDocument(TypedDict):
+    """A position as the exchange has it: ``qty`` signed, ``hedge`` its leg's name, ``margin`` in USDT."""
+
+    symbol: str
+    qty: str
+    hedge: str
+    entry_price: str
+    margin: str | None
+    liquidation_price: str | None
+
+
+class RestingThereDocument(TypedDict):
+    """An order as the exchange has it, by the name it was sent with; ``trigger`` only of a stop or target."""
+
+    symbol: str
+    id: str
+    side: str
+    qty: str
+    trigger: str | None
+
+
 class AccountSeenDocument(TypedDict):
-    """An account as it was last read whole; ``wall`` is when (real clock, UTC ms)."""
+    """An account as it was last read whole; ``wall`` is when (real clock, UTC ms).
+
+    ``resting`` are the first of its ``orders`` and ``algo_orders``, which are counted.
+    """
 
     wall: int
     balances: dict[str, str]
-    positions: list[dict[str, str]]
+    positions: list[HeldThereDocument]
     orders: int
     algo_orders: int
+    resting: list[RestingThereDocument]
 
 
 class LinksDocument(TypedDict):
-    """How connections stood: ``ages`` of streams (ms; None: away), ``banned_until`` (real clock, UTC ms)."""
+    """How connections stood: ``ages`` of streams (ms; None: away), ``banned_until`` (real clock, UTC ms).
+
+    ``weight`` is what is used of the address's request weight of this minute, and how much there is.
+    """
 
     ages: dict[str, int | None]
     banned_until: NotRequired[int | None]
+    weight: NotRequired[list[int]]
     account: NotRequired[AccountSeenDocument | None]
 
 

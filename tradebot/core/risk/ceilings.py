@@ -15,6 +15,9 @@ POSITION_VALUE: Final = Decimal(50)
 POSITION_VALUE_STAGE_TWO: Final = Decimal(100)
 """USDT: the same from the second live stage on."""
 
+STAGE: Final = 1
+"""The stage of every live run, until sign-offs raise it."""
+
 LEVERAGE: Final = 1
 """Times: isolated margin, one-way mode."""
 

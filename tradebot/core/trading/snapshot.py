@@ -171,9 +171,17 @@ def position_rows(engine: Engine) -> list[PositionDocument]:
                 "pnl_pct": rounded(ratio(pnl * HUNDRED, cost)),
                 "stop": _trigger(engine, book.stop),
                 "target": _trigger(engine, book.target),
+                "stop_seen": _seen(engine, book.stop),
             }
         )
     return rows
+
+
+def _seen(engine: Engine, order_id: str) -> str | None:
+    """Return when the venue last said that it has a protective order; None before it did, or without one."""
+    tracked = engine.shared.table.find(order_id)
+    seen = tracked is not None and tracked.live and tracked.answered
+    return iso(tracked.heard_at) if tracked is not None and seen else None
 
 
 def _trigger(engine: Engine, order_id: str) -> str | None:
