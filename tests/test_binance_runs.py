@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kits.demo_kit import misbehave
 from kits.paper_kit import Bot
 
 TRADEBOT = Path(sys.executable).with_name("tradebot")
@@ -151,3 +152,19 @@ def test_a_run_that_gets_no_price_says_why_and_nothing_else(
         assert (said.returncode, said.stdout) == (3, "")
         assert "warning" not in said.stderr
         assert said.stderr.count("error: ") == 1
+
+
+def test_a_run_that_goes_on_and_gets_no_price_does_not_repeat_what_it_was(running: Running) -> None:
+    bot = running.bot
+    first = running.start("paper")
+    bot.until(lambda: running.log() > 5)
+    first.kill()
+    first.communicate()
+    # the rules are read with the first five of a start; what is read next has no clock
+    late = [{"do": "answer", "status": 403, "path": "*/time", "nth": n} for n in range(6, 11)]
+    misbehave(running.url, *late)
+    told = bot("paper", *running.words, "--headless", code=3)
+    assert told.out == ""
+    assert "paper-0001 was interrupted and goes on" in told.err
+    assert "HTTP 403" in told.err
+    assert told.err.count("error: ") == 1

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from kits.paper_kit import Bot
 
@@ -61,6 +61,14 @@ class DemoVenue:
     def stops(self) -> int:
         """How many stops and targets are open."""
         return len(self.state()["algo_orders"])
+
+
+def misbehave(url: str, *rules: dict[str, Any]) -> None:
+    """Replace what the venue at ``url`` does wrong."""
+    headers = {"Content-Type": "application/json"}
+    body = json.dumps({"fault": list(rules)}).encode()
+    with urlopen(Request(f"{url}/_venue/faults", body, headers), timeout=60):
+        pass
 
 
 @contextmanager

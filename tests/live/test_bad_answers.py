@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
-from kits.demo_kit import DemoVenue, demo_bot, demo_venue
+from kits.demo_kit import DemoVenue, demo_bot, demo_venue, misbehave
 from kits.paper_kit import Bot
 
 MORNING = "2026-11-26T09:30:00Z"
@@ -38,16 +36,8 @@ def bot(venue: DemoVenue, tmp_path: Path) -> Iterator[Bot]:
     made = demo_bot(tmp_path, venue)
     made.env["TRADEBOT_EXCHANGE__URL"] = venue.url
     yield made
-    misbehave(venue)
+    misbehave(venue.url)
     made.clean_up()
-
-
-def misbehave(venue: DemoVenue, *rules: dict[str, Any]) -> None:
-    """Replace what the venue does wrong."""
-    headers = {"Content-Type": "application/json"}
-    body = json.dumps({"fault": list(rules)}).encode()
-    with urlopen(Request(f"{venue.url}/_venue/faults", body, headers), timeout=60):
-        pass
 
 
 def complaint(bot: Bot, *words: str, code: int) -> str:
@@ -112,7 +102,7 @@ def test_a_demo_key_on_production(bot: Bot, venue: DemoVenue) -> None:
 def test_what_the_exchange_says_to_an_account(
     bot: Bot, venue: DemoVenue, rule: dict[str, Any], words: tuple[str, ...]
 ) -> None:
-    misbehave(venue, rule)
+    misbehave(venue.url, rule)
     line = complaint(bot, *ACCOUNT, code=3)
     for word in words:
         assert word in line
@@ -138,5 +128,5 @@ def test_symbols_and_prices(
     bot: Bot, venue: DemoVenue, symbol: str, rule: dict[str, Any] | None, words: str
 ) -> None:
     if rule:
-        misbehave(venue, rule)
+        misbehave(venue.url, rule)
     assert words in complaint(bot, *GHOST, "--symbols", symbol, code=3)

@@ -191,6 +191,7 @@ class QueueRunner(Runner):
         return ending
 
     def _start(self, at: int) -> None:
+        self.began = True
         if self.first is None:
             self.first = at
         for run in self.runs:

@@ -77,7 +77,8 @@ class Pace:
 class Ending:
     """How a run stopped: ``ended`` for good, or ``interrupted`` and to be continued.
 
-    ``warnings`` is what its strategies lacked, ``beside`` are the endings of the runs that were hosted beside it.
+    ``began`` says whether this start played anything at all, ``warnings`` is what its strategies lacked, ``beside`` are the
+    endings of the runs that were hosted beside it.
     """
 
     state: State
@@ -86,6 +87,7 @@ class Ending:
     summary: SummaryDocument
     positions: list[PositionDocument]
     hashes: dict[str, str]
+    began: bool = True
     warnings: Sequence[str] = ()
     beside: tuple[Ending, ...] = ()
 
@@ -115,6 +117,7 @@ class Runner:
         self.source = source
         self.pace = pace
         self.first: int | None = None
+        self.began = False
         self.protect = ""
         self.processed: Callable[[], None] | None = None
         self._data_dir = data_dir
@@ -212,6 +215,7 @@ class Runner:
         return cast("Source", self.source).steps(cursor)
 
     def _start(self, at: int) -> None:
+        self.began = True
         if self.first is None:
             self.first = at
         for run in self.runs:
@@ -395,7 +399,8 @@ class Runner:
         summary = run.summary(self.source.label, self.first, self.source.funding_known)
         positions = position_rows(session.engine)
         lacking = run_warnings(session.engine)
-        return Ending(state, why, error, summary, positions, session.digest.hashes(), lacking)
+        hashes = session.digest.hashes()
+        return Ending(state, why, error, summary, positions, hashes, self.began, lacking)
 
     async def _write_end(self, endings: list[Ending]) -> Ending:
         """Journal the last batch and the endings; return the first as it came out, with the others."""

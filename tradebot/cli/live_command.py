@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +29,6 @@ from tradebot.app.runner import Pace
 from tradebot.app.units import units
 from tradebot.app.watchdog import Supervisor, end_hung
 from tradebot.cli.backtest_command import chosen_strategy
-from tradebot.cli.ghost_commands import ghost_result
 from tradebot.cli.live_words import (
     allowed_lines,
     ask_word,
@@ -42,15 +40,15 @@ from tradebot.cli.live_words import (
 from tradebot.cli.options import LiveOptions, RunOptions
 from tradebot.cli.output import Result, fail, show
 from tradebot.cli.run_commands import (
+    answer,
     greeting,
     has_screen,
     host_run,
-    run_result,
     tell_events,
     traded_market,
 )
 from tradebot.cli.settings import read_config
-from tradebot.cli.stopping import INTERRUPTED, LOOK_S, HungError, Signals, leave_at_once
+from tradebot.cli.stopping import LOOK_S, HungError, Signals, leave_at_once
 from tradebot.cli.streams import say
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
@@ -272,9 +270,7 @@ class LiveRun:
         self.supervisor.stopping()
         if setup.protect and isinstance(ending.error, ExchangeError) and not signals.caught:
             raise ending.error
-        answer = run_result(ending, setup.source, setup.config, setup.account)
-        code = show(ghost_result(answer, ending, setup.config), as_json=run.common.json)
-        return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
+        return answer(ending, setup, run, signals)
 
     def _tell_ready(self, host: PaperHost) -> None:
         """Tell the supervisor once the engine works."""

@@ -85,10 +85,12 @@ def show(result: Result, *, as_json: bool) -> int:
     return code
 
 
-def fail(command: str, error: TradebotError, *, as_json: bool) -> int:
+def fail(command: str, error: TradebotError, *, as_json: bool, warnings: Sequence[str] = ()) -> int:
     """Print an error, as an envelope or in words, and return its exit code."""
     if as_json:
-        return _written(error.exit_code, lambda: _print_json(command, None, (), error))
+        return _written(error.exit_code, lambda: _print_json(command, None, warnings, error))
+    for warning in warnings:
+        say(f"warning: {escaped(warning)}")
     _print_error(error)
     return error.exit_code
 

@@ -76,11 +76,7 @@ def _paper(options: RunOptions, signals: Signals) -> int:
         account=account,
     )
     ending = host_run(host_setup, options, signals)
-    if ending.error is not None and ending.summary["from"] is None:  # nothing has passed
-        return fail(options.mode, ending.error, as_json=options.common.json)
-    result = ghost_result(run_result(ending, source, config, account), ending, config)
-    code = show(result, as_json=options.common.json)
-    return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
+    return answer(ending, host_setup, options, signals)
 
 
 VENUES = ("local", "demo")
@@ -245,6 +241,16 @@ def _left_open(ending: Ending, account: TradedAccount | None) -> list[str]:
 def _held_with_stop(row: PositionDocument) -> str:
     stop = "no stop known" if row["stop"] is None else f"its stop at {row['stop']} stays"
     return f"{row['symbol']} {row['side']} {row['qty']} ({stop})"
+
+
+def answer(ending: Ending, setup: Setup, options: RunOptions, signals: Signals) -> int:
+    """Say how a run ended and return the exit code; of one that could not even begin, only why."""
+    if ending.error is not None and not ending.began:
+        left = _left_open(ending, setup.account)
+        return fail(options.mode, ending.error, as_json=options.common.json, warnings=left)
+    result = run_result(ending, setup.source, setup.config, setup.account)
+    code = show(ghost_result(result, ending, setup.config), as_json=options.common.json)
+    return INTERRUPTED if signals.caught[:1] == [signal.SIGINT] and code == 0 else code
 
 
 def run_result(
