@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +26,6 @@ class Running:
     bot: Bot
     url: str
     words: tuple[str, ...]
-
-    def log(self, kind: str = "Quote") -> int:
-        """How many events of a kind are in the journal."""
-        path = self.bot.data_dir / "tradebot.db"
-        if not path.is_file():
-            return 0
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            try:
-                found = db.execute("select count(*) from log where kind = ?", (kind,)).fetchone()
-            except sqlite3.OperationalError:
-                return 0
-        return int(found[0])
 
     def start(self, mode: str, *more: str) -> subprocess.Popen[str]:
         return self.bot.start(mode, *self.words, "--headless", "--json", *more)
@@ -69,16 +56,16 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def test_a_paper_run_survives_kill_9_and_stops_in_order(running: Running) -> None:
     bot = running.bot
     first = running.start("paper", "--ghost")
-    bot.until(lambda: running.log() > 20)
+    bot.until(lambda: running.bot.log() > 20)
     status = bot.status()
     label = f"LOOPBACK {running.url.removeprefix('http://')} (BTC/USDT, ETH/USDT)"
     assert status["market"] == label
-    assert running.log("Bar") >= 600  # the past, for the strategies
+    assert running.bot.log("Bar") >= 600  # the past, for the strategies
     first.kill()
     first.communicate()
-    before = running.log()
+    before = running.bot.log()
     again = running.start("paper", "--ghost")
-    bot.until(lambda: running.log() > before + 20)
+    bot.until(lambda: running.bot.log() > before + 20)
     done = bot.end(again, signal.SIGINT)
     assert done.code == 130, done.err
     assert "paper-0001 was interrupted and goes on" in done.err
@@ -157,7 +144,7 @@ def test_a_run_that_gets_no_price_says_why_and_nothing_else(
 def test_a_run_that_goes_on_and_gets_no_price_does_not_repeat_what_it_was(running: Running) -> None:
     bot = running.bot
     first = running.start("paper")
-    bot.until(lambda: running.log() > 5)
+    bot.until(lambda: running.bot.log() > 5)
     first.kill()
     first.communicate()
     # the rules are read with the first five of a start; what is read next has no clock

@@ -6,11 +6,12 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,18 @@ class Bot:
         done = self("status", "--json", code=None)
         data = done.document["data"]
         return data if isinstance(data, dict) else {}
+
+    def log(self, kind: str = "Quote") -> int:
+        """How many events of a kind are in the journal."""
+        path = self.data_dir / "tradebot.db"
+        if not path.is_file():
+            return 0
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            try:
+                found = db.execute("select count(*) from log where kind = ?", (kind,)).fetchone()
+            except sqlite3.OperationalError:
+                return 0
+        return int(found[0])
 
     def until(self, what: Callable[[], object], seconds: float = 120.0) -> None:
         """Wait until something is so."""

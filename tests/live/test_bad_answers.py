@@ -96,8 +96,16 @@ def test_a_demo_key_on_production(bot: Bot, venue: DemoVenue) -> None:
         (said(PAGE, "/fapi/v3/*"), ("something that is not its own", "a login page")),
         ({**said(PAGE, "/fapi/v3/*"), "status": 403}, ("HTTP 403", "firewall")),
         (said({}, "/fapi/v3/account"), ("cannot be read",)),
+        (refused(-1021, "/fapi/v3/*"), ("(-1021)", "NTP")),
+        (refused(-1003, "/fapi/v3/*"), ("(-1003)", "wait")),
+        ({"do": "rate_limited", "path": "/fapi/v3/*"}, ("(-1003)", "wait")),
+        ({**said("", "/fapi/v3/*"), "status": 418}, ("HTTP 418", "banned for a time: wait")),
+        ({**said("", "/fapi/v3/*"), "status": 451}, ("HTTP 451", "place")),
     ],
-    ids=["spot-only key, or address", "page", "firewall", "no account"],
+    ids=[
+        *("spot-only key, or address", "page", "firewall", "no account", "late", "too much"),
+        *("too many", "banned", "not served"),
+    ],
 )
 def test_what_the_exchange_says_to_an_account(
     bot: Bot, venue: DemoVenue, rule: dict[str, Any], words: tuple[str, ...]

@@ -16,7 +16,9 @@ from kits.venue_ear import Ear, ear, listen_key, names
 from kits.venue_kit import Desk, row, running
 
 from tradebot.core.model.errors import UsageError
-from tradebot.venue.kinds import KINDS
+from tradebot.venue.errors import MESSAGES
+from tradebot.venue.garbling import LARGE
+from tradebot.venue.kinds import KINDS, NONSENSE
 from tradebot.venue.reach import Reach
 from tradebot.venue.routes import ROUTES
 from tradebot.venue.rules import make_rule
@@ -96,6 +98,16 @@ async def test_refused_connections_for_a_time() -> None:
             async with fresh.get(f"{desk.server.url}/fapi/v1/ping") as answer:
                 assert answer.status == 200
         assert await trades(desk) == []
+
+
+async def test_any_code_there_are_words_for() -> None:
+    """Also one whose words have blanks that a fault does not fill."""
+    async with running(FALLING) as desk:
+        for code in MESSAGES:
+            desk.venue.faults.set([on("error", code=code)])
+            status, body = await desk.raw.send("POST", ORDER, BUY)
+            assert body["code"] == code
+            assert status in (400, 401, 404, 408, 429, 503)
 
 
 async def test_carried_out_and_never_answered() -> None:
@@ -416,6 +428,35 @@ async def stop_states(desk: Desk) -> tuple[int, list[str]]:
     _, one = await desk.raw.send("GET", "/fapi/v1/algoOrder", "clientAlgoId=stop1")
     _, many = await desk.raw.send("GET", "/fapi/v1/openAlgoOrders", "symbol=BTCUSDT")
     return one.get("code", 0), [r["clientAlgoId"] for r in many]
+
+
+@pytest.mark.parametrize("form", NONSENSE)
+async def test_messages_that_nobody_understands(form: str) -> None:
+    """In a message's place; without ``instead`` before it, and it comes all the same."""
+    rule = {"do": "garble", "form": form, "event": "ACCOUNT_UPDATE", "times": 1}
+    async with listening(rule, {**rule, "instead": False, "nth": 2}) as (desk, client):
+        desk.venue.acts.do("transfer", amount="5")
+        assert _is_nonsense(form, await client.socket.receive_str(timeout=30))
+        desk.venue.acts.do("transfer", amount="5")
+        assert _is_nonsense(form, await client.socket.receive_str(timeout=30))
+        assert (await client.hear())["a"]["m"] == "DEPOSIT"
+        told = [r["body"] for r in desk.venue.ledger.of("stream") if "body" in r]
+        assert all(len(json.dumps(body)) < 500 for body in told)
+
+
+def _is_nonsense(form: str, text: str) -> bool:
+    if form in ("text", "large"):
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(text)
+        return (len(text) >= LARGE) is (form == "large")
+    body = json.loads(text)
+    match form:
+        case "padded":
+            return len(text) > LARGE and bool(body["e"] == "ACCOUNT_UPDATE")
+        case "nan":
+            return bool(body["a"]["B"][0]["wb"] == "NaN")
+        case _:
+            return bool(body["e"] == "SOMETHING_NEW")
 
 
 @pytest.mark.parametrize("told", [True, False])

@@ -109,6 +109,13 @@ _STATUS = {
 }
 
 
+class _Words(dict[str, object]):
+    """What fills the blanks of a message; a fault that is told a code only knows none."""
+
+    def __missing__(self, name: str) -> str:
+        return f"({name})"
+
+
 class VenueError(Exception):
     """Binance's answer to a request it does not carry out: HTTP ``status``, ``code`` and ``msg``."""
 
@@ -116,7 +123,7 @@ class VenueError(Exception):
         self, code: int, msg: str | None = None, *, status: int | None = None, **words: object
     ) -> None:
         self.code = code
-        self.msg = MESSAGES[code].format(**words) if msg is None else msg
+        self.msg = MESSAGES[code].format_map(_Words(words)) if msg is None else msg
         self.status = _STATUS.get(code, 400) if status is None else status
         super().__init__(f"{code} {self.msg}")
 

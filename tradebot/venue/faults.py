@@ -17,6 +17,7 @@ from tradebot.venue.call import Answer, Call, Dropped
 from tradebot.venue.clock import sleep
 from tradebot.venue.errors import VenueError
 from tradebot.venue.frames import Frame
+from tradebot.venue.garbling import garbled
 from tradebot.venue.kinds import ARRIVAL, MOMENT, REQUEST, STREAM
 from tradebot.venue.rules import Rule, make_rule
 from tradebot.venue.streams import category_of
@@ -192,6 +193,7 @@ class Faults:
         if not self.rules:
             return ((0, frame),)
         delay, copies = 0, 1
+        before: list[tuple[int, Frame]] = []
         for rule in self.chosen(STREAM, _of_frame(frame, category)):
             match rule.do:
                 case "drop":
@@ -202,13 +204,17 @@ class Faults:
                     delay += round(self._draw_ms(rule.words))
                 case "reorder":
                     delay += round(self._rng.uniform(0, float(rule.words["window_ms"])))
+                case "garble" if rule.words["instead"]:
+                    frame = garbled(frame, str(rule.words["form"]))
+                case "garble":
+                    before.append((0, garbled(frame, str(rule.words["form"]))))
                 case "disconnect":
                     self._venue.streams.close(category, int(rule.words["code"]))
                     return ()
                 case "freeze":
                     self._frozen[category] = now + round(float(rule.words["seconds"]) * 1000)
                     return ()
-        return ((delay, frame),) * copies
+        return (*before, *((delay, frame),) * copies)
 
     # Moments
 

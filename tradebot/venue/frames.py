@@ -36,7 +36,8 @@ PRIVATE = "private"
 class Frame:
     """One message before it is sent. ``event`` is its ``e``, ``what`` its execution type or algo status.
 
-    ``symbol`` is Binance's name ("" for the whole account), ``client_id`` that of the order it tells of.
+    ``symbol`` is Binance's name ("" for the whole account), ``client_id`` that of the order it tells of. ``text`` is what
+    goes out where that is not ``body``: what a fault has made of it.
     """
 
     stream: str
@@ -45,6 +46,7 @@ class Frame:
     what: str = ""
     symbol: str = ""
     client_id: str = ""
+    text: str = ""
 
     @property
     def private(self) -> bool:

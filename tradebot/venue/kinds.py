@@ -19,6 +19,7 @@ _WAIT = {"ms": REQUIRED, "to_ms": None, "mean_ms": None}
 """From ``ms`` to ``to_ms``, each as likely; on top of it ``mean_ms`` on average, seldom many times that (exponential)."""
 
 FORMS = ("empty", "cut", "html", "braces")
+NONSENSE = ("text", "large", "padded", "nan", "unknown")
 MEANINGS = ("unknown", "not_executed", "overload")
 
 
@@ -73,6 +74,12 @@ KINDS: dict[str, FaultKind] = {
     ),
     "freeze": FaultKind(
         STREAM, "say nothing more on the category, connections open", {"seconds": REQUIRED}
+    ),
+    "garble": FaultKind(
+        STREAM,
+        "send what nobody understands in the message's place, or before it",
+        {"form": "text", "instead": True},
+        {"form": NONSENSE},
     ),
     "fill_in_parts": FaultKind(
         ORDER, "fill given parts at given times", {"parts": REQUIRED, "at_s": REQUIRED}

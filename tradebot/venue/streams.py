@@ -28,6 +28,9 @@ _PATH = re.compile(r"^(?:/(public|market|private))?/(ws|stream)(?:/(.*))?$")
 _PUBLIC = re.compile(r"@(trade|depth|rpiDepth|bookTicker)")
 _MARKET = (Quote, Trade, Depth, Liquidated)
 
+SHOWN = 200
+"""Characters of a garbled message that the ledger keeps."""
+
 LIKELY_KEY = re.compile(r"^[A-Za-z0-9]{64}$")
 
 
@@ -135,7 +138,7 @@ class Streams:
     def _deliver(self, frame: Frame) -> None:
         listeners = self._listeners(frame)
         if listeners:
-            plain = to_json(frame.body)
+            plain = frame.text or to_json(frame.body)
             for connection, name in listeners:
                 text = f'{{"stream":"{name}","data":{plain}}}' if connection.combined else plain
                 connection.put(text)
@@ -156,7 +159,7 @@ class Streams:
     def _record(self, frame: Frame, to: Sequence[int], *, withheld: bool = False) -> None:
         fields: dict[str, Any] = {"stream": frame.stream, "event": frame.event, "to": list(to)}
         if frame.private:
-            fields["body"] = frame.body
+            fields["body"] = frame.text[:SHOWN] if frame.text else frame.body
         if withheld:
             fields["withheld"] = True
         self._venue.ledger.write("stream", **fields)

@@ -21,7 +21,7 @@ LIFE_S = 23 * 3600.0
 AGAIN_S = 60.0
 """Seconds until a renewal that failed is tried again."""
 CONNECT_S = 10.0
-LARGEST = 256 * 1024
+LARGEST = 4 * 1024 * 1024
 """Bytes of the largest message that is read: a candle has 400, and what is larger is none of ours."""
 
 
