@@ -60,7 +60,7 @@ NASTY = (
 )
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "backtest": ("--symbols", "--timeframe", "--strategy", "--param", "--profile", "--for", "--html", "--set"),
+    "backtest": ("--symbols", "--timeframe", "--strategy", "--param", "--profile", "--for", "--html", "--csv", "--benchmark", "--set"),
     "lookahead": ("--symbols", "--timeframe", "--strategy", "--param", "--set"),
     "paper": ("--market", "--symbols", "--timeframe", "--strategy", "--param", "--profile", "--seed", "--set"),
     "ghost": ("--symbols", "--timeframe", "--strategy", "--seed", "--set"),
@@ -101,6 +101,7 @@ GOOD: dict[str, tuple[bytes, ...]] = {
     "--csv": (b"rows.csv", b"-", b"fifo", b"node", b"folder", b"link.html", b"none/x.csv"),
     "--set": (b"sim.taker_fee=0.05", b"risk.paper.position_value=60", b"sim.start_equity=1", b"market.seed=7",
               b"strategy.params.fast=2", b"exchange.url=http://user:hunter2@127.0.0.1:1", b"data.dir=elsewhere"),
+    "--benchmark": (b"BTCUSDT-1m-a.csv", b"fifo", b"binary.csv:name", b"empty.csv"),
     "--market": (b"sim", b"binance"),
     "--seed": (b"1", b"99999999999999999999"),
     "--run": (b"paper-0001", b"paper-9999", b"paper"),

@@ -14,7 +14,7 @@ import pytest
 from kits.paper_kit import Bot
 
 from tradebot.__main__ import main
-from tradebot.app import advisor, backtest_advice, whatif
+from tradebot.app import advisor, backtest_report, whatif
 from tradebot.app.advising import PlayedAgain
 from tradebot.core.model.values import HOUR_MS
 
@@ -127,7 +127,7 @@ def test_the_unchanged_bars_are_played_once(
         return whatif.play_again(*words)
 
     monkeypatch.setattr(advisor, "play_again", counted)
-    monkeypatch.setattr(backtest_advice, "play_again", counted)
+    monkeypatch.setattr(backtest_report, "play_again", counted)
     monkeypatch.chdir(bot.folder)
     monkeypatch.setenv("TRADEBOT_DATA_DIR", str(bot.data_dir))
     kept = bot.data_dir / "reports" / "2025-01-paper.advice.json"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tradebot.app.backtest import Notebook, run_backtest
-from tradebot.app.backtest_report import backtest_report
+from tradebot.app.backtest_report import scratch_of, told_of
 from tradebot.app.build import make_session
 from tradebot.config import load_config
 from tradebot.core.trading.snapshot import Heading
@@ -144,8 +144,9 @@ def backtested(files: list[Path]) -> Report:
     config = load_config(None, {})
     spec = load_strategy("ema_cross", config.base_dir)
     feed = open_files(files)
-    notebook = Notebook(report=True)
+    notebook, book = Notebook(), scratch_of(config, spec, feed.label)
     session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
+    session.sink, session.note = book.take, book.note
     outcome = run_backtest(
         session,
         feed.steps(),
@@ -153,9 +154,9 @@ def backtested(files: list[Path]) -> Report:
         notebook,
         config.digest(),
     )
-    made = backtest_report(outcome, config, spec.hash)
-    assert made is not None
-    return made[0]
+    with book, told_of(book, outcome) as (_, told):
+        assert told is not None
+        return told.report
 
 
 def test_ratios_of_recorded_months_are_empyrical_s(

@@ -13,8 +13,6 @@ from tradebot.core.model.effects import (
     Effect,
     EquityPoint,
     FillBooked,
-    FundingBooked,
-    Halted,
     OrderChanged,
     Place,
     SignalJudged,
@@ -37,19 +35,15 @@ class Notebook:
     """What a backtest remembers: closed trades; signals and the equity curve only for who asks for them.
 
     Both stay empty else: a long run has many. Until the first fill it follows the entry orders too, to
-    say why there was none. ``told`` are all facts that a report is made of, for who asks for one.
+    say why there was none.
     """
 
-    __slots__ = ("_entries", "_noted", "_telling", "equity", "signals", "told", "trades")
+    __slots__ = ("_entries", "_noted", "equity", "signals", "trades")
 
-    def __init__(
-        self, *, signals: bool = False, equity: bool = False, report: bool = False
-    ) -> None:
+    def __init__(self, *, signals: bool = False, equity: bool = False) -> None:
         self.trades = ClosedTrades()
         self.signals: list[SignalJudged] = []
         self.equity: list[EquityPoint] = []
-        self.told: list[Effect] = []
-        self._telling = report
         self._entries: dict[str, str] = {}
         kept = {TradeClosed: True, TradeReopened: True, SignalJudged: signals, EquityPoint: equity}
         self._noted = {kind for kind, wanted in kept.items() if wanted}
@@ -66,8 +60,6 @@ class Notebook:
         for effect in effects:
             if type(effect) in self._noted:
                 self._note(effect)
-        if self._telling:
-            self.told += [effect for effect in effects if type(effect) in TOLD]
 
     def _note(self, effect: Effect) -> None:
         match effect:
@@ -89,9 +81,6 @@ class Notebook:
             case _:
                 pass
 
-
-TOLD: frozenset[type] = frozenset({EquityPoint, SignalJudged, FillBooked, FundingBooked, Halted})
-"""Facts that a report is made of, besides the trades."""
 
 _UNTIL_FILLED: frozenset[type] = frozenset({FillBooked, Place, OrderChanged})
 
@@ -117,12 +106,15 @@ def run_backtest(
 ) -> BacktestResult:
     """Play all steps and add up. ``heading`` is given the first and last moment, UTC milliseconds.
 
-    The session's ``record`` should be ``notebook.take``. Errors of the data pass through.
+    The session's ``record`` should be ``notebook.take``; its ``note`` is told how the curve ends. Errors of the data pass through.
     """
     with exact(), _quiet_collector():
         first = _play(session, iter(steps), config_hash, on_progress)
         last = session.engine.now if first is not None else None
-        notebook.take(session.engine.end())
+        ending = session.engine.end()
+        notebook.take(ending)
+        if session.note is not None:
+            session.note(session.engine.now, ending)
         return BacktestResult(
             summary=summarise(heading(first, last), session.engine),
             positions=position_rows(session.engine),

@@ -145,6 +145,22 @@ Month = Annotated[
     str | None,
     typer.Option("--month", metavar="YYYY-MM", help="Only this calendar month (UTC)."),
 ]
+ReportHtml = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page.")
+]
+ReportCsv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv", metavar="DIR", help="Write all tables, and what was realised, as CSV files."
+    ),
+]
+Benchmark = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--benchmark", metavar="FILE[:NAME]", help="Daily values to compare with; repeatable."
+    ),
+]
+NoAdvice = Annotated[bool, typer.Option("--no-advice", help="Say nothing about what to change.")]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", "-n", metavar="N", min=1, help="At most the newest N rows."),

@@ -13,39 +13,43 @@ from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
 from tradebot.app.build import make_session
 from tradebot.app.faults import stop_error
 from tradebot.app.prices import open_data
-from tradebot.cli.drawing import drawn
+from tradebot.cli.drawing import drawn, reporter
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.trading.snapshot import Heading, run_warnings, trade_row
-from tradebot.disk import check_target
 from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import StrategySpec, load_strategy
 
 
 def backtest(options: RunOptions) -> int:
-    """Run a strategy over files, as fast as they can be read; nothing is journalled."""
+    """Run a strategy over files, as fast as they can be read; nothing is kept in the journal."""
     config = read_config(options.common, options.flags())
     spec = chosen_strategy(config)
-    if options.html is not None:
-        check_target(options.html)  # better before the run than after it
     feed = open_data(options.files, options.symbols)
-    notebook = Notebook(equity=options.plot, report=options.html is not None)
-    session = make_session(config, spec.build, feed.symbols, feed.interval, record=notebook.take)
-    with progress(options) as bar, prints_aside():
-        outcome = run_backtest(
-            session,
-            _cut(feed.steps(), options.duration_ms),
-            lambda first, last: Heading(None, "backtest", feed.label, spec.name, first, last),
-            notebook,
-            config.digest(),
-            lambda: bar(feed.progress),
+    notebook = Notebook(equity=options.plot)
+    with reporter(options, config, spec, feed.label) as reports:
+        session = make_session(
+            config, spec.build, feed.symbols, feed.interval, record=notebook.take
         )
-    warnings = feed.warnings(session.engine.now, outcome.positions)
-    warnings += [*run_warnings(session.engine), *filter(None, [notebook.unfilled()])]
-    result = drawn(_result(outcome, warnings, options), outcome, options, config, spec)
+        if reports is not None:
+            reports.listen(session)
+        with progress(options) as bar, prints_aside():
+            outcome = run_backtest(
+                session,
+                _cut(feed.steps(), options.duration_ms),
+                lambda first, last: Heading(None, "backtest", feed.label, spec.name, first, last),
+                notebook,
+                config.digest(),
+                lambda: bar(feed.progress),
+            )
+        warnings = feed.warnings(session.engine.now, outcome.positions)
+        warnings += [*run_warnings(session.engine), *filter(None, [notebook.unfilled()])]
+        result = drawn(_result(outcome, warnings, options), outcome, options)
+        if reports is not None:
+            result = reports.reported(result, outcome)
     return show(result, as_json=options.common.json)
 
 

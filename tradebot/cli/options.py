@@ -37,7 +37,8 @@ class RunOptions:
 
     ``params`` are ``name=value`` texts, ``duration_ms`` is ``--for`` in market time, ``speed`` a
     number or ``max``. ``ghost`` is paper with a ghost beside it on the same feed. ``venue`` is where orders go:
-    local or demo.
+    local or demo. A backtest's ``report`` is printed, its ``html``, ``csv`` (a directory) and ``benchmarks`` are of that report too;
+    ``advice`` is in it.
     """
 
     common: Common
@@ -58,6 +59,15 @@ class RunOptions:
     ghost: bool = False
     plot: bool = False
     html: Path | None = None
+    csv: Path | None = None
+    benchmarks: tuple[str, ...] = ()
+    advice: bool = True
+    report: bool = False
+
+    @property
+    def wants_report(self) -> bool:
+        """Whether a backtest is to be reported on."""
+        return self.report or bool(self.html or self.csv or self.benchmarks)
 
     @property
     def is_demo(self) -> bool:

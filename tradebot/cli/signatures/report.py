@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,24 +30,10 @@ def report(
         ),
     ] = None,
     run: arg.Run = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page.")
-    ] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(
-            "--csv", metavar="DIR", help="Write all tables, and what was realised, as CSV files."
-        ),
-    ] = None,
-    benchmark: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--benchmark", metavar="FILE[:NAME]", help="Daily values to compare with; repeatable."
-        ),
-    ] = None,
-    no_advice: Annotated[
-        bool, typer.Option("--no-advice", help="Say nothing about what to change.")
-    ] = False,
+    html: arg.ReportHtml = None,
+    csv: arg.ReportCsv = None,
+    benchmark: arg.Benchmark = None,
+    no_advice: arg.NoAdvice = False,
     due: Annotated[
         bool,
         typer.Option(

@@ -114,10 +114,13 @@ def backtest(
     plot: Annotated[
         bool, typer.Option("--plot", help="Draw equity, drawdown and trades in the terminal.")
     ] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page with curves and trades."),
-    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Print the report on it, as report does of a run.")
+    ] = False,
+    html: arg.ReportHtml = None,
+    csv: arg.ReportCsv = None,
+    benchmark: arg.Benchmark = None,
+    no_advice: arg.NoAdvice = False,
     sets: arg.Sets = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
@@ -138,6 +141,10 @@ def backtest(
         duration_ms=parse_duration(duration),
         plot=plot,
         html=html,
+        csv=csv,
+        benchmarks=tuple(benchmark or ()),
+        advice=not no_advice,
+        report=report,
     )
     raise typer.Exit(backtest_command.backtest(options))
 

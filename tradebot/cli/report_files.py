@@ -1,0 +1,90 @@
+"""What a report becomes: text for the terminal, a page, a document, tables; the same of a journal's run and of a backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tradebot.app.report import Told, made_line
+from tradebot.cli.output import Result
+from tradebot.config import Config
+from tradebot.core.model.errors import UsageError
+from tradebot.disk import check_target, write_text
+from tradebot.journal.reader import Reader
+from tradebot.reports.archive import NOTE, tables, write_csv
+from tradebot.reports.monthly.benchmark_file import read_benchmark
+from tradebot.reports.monthly.comparison import Benchmark
+from tradebot.reports.monthly.document import document
+
+
+def check_targets(html: Path | None, csv: Path | None) -> None:
+    """Raise UsageError where a page or tables cannot be written: better before the work than after it."""
+    if html is not None:
+        check_target(html)
+    if csv is not None:
+        _check_folder(csv)
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("is no directory", hint="--csv DIR", file=str(folder))
+    if not folder.exists() and not folder.parent.is_dir():
+        raise UsageError(
+            "lies in a directory that does not exist",
+            hint=f"make {folder.parent} first",
+            file=str(folder),
+        )
+
+
+def read_benchmarks(wanted: Iterable[str], config: Config) -> list[Benchmark]:
+    """Return the benchmarks that are wished for and those of the configuration, each once."""
+    return [read_benchmark(told) for told in dict.fromkeys((*wanted, *config.report.benchmarks))]
+
+
+def exported(reader: Reader, told: Told, folder: Path | None) -> dict[str, int]:
+    """Write every table into a folder; return how many rows each has."""
+    if folder is None:
+        return {}
+    folder.mkdir(exist_ok=True)
+    return {
+        name: write_csv(columns, rows, folder / f"{name}.csv")
+        for name, columns, rows in tables(reader, told.runs, told.period)
+    }
+
+
+def report_result(
+    told: Told,
+    *,
+    as_json: bool,
+    html: Path | None = None,
+    csv: tuple[Path | None, dict[str, int]] = (None, {}),
+    warnings: Sequence[str] = (),
+) -> Result:
+    """Return a report as an answer; the page is written. ``csv`` are a folder and the rows in it, ``warnings`` stand on the page."""
+    data: dict[str, Any] = {"report": document(told.report)}
+    parts = [] if as_json else [_text(told)]
+    if html is not None:
+        from tradebot.reports.monthly.page import report_page
+
+        digest = data["report"]["hash"]
+        page = report_page(
+            told.report, told.trades, digest=digest, made=made_line(), warnings=warnings
+        )
+        write_text(html, page)
+        data["html"] = str(html)
+        parts.append(f"\nwrote {html}")
+    folder, rows = csv
+    if folder is not None:
+        data["csv"] = {"dir": str(folder), "rows": rows}
+        parts.append(f"wrote {len(rows)} tables to {folder}. {NOTE}")
+    return Result("report", data, text="\n".join(parts))
+
+
+def _text(told: Told) -> str:
+    from tradebot.cli.report_text import report_text
+
+    return report_text(told.report)
+
+
+__all__ = ["check_targets", "exported", "read_benchmarks", "report_result"]
