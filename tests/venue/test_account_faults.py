@@ -172,6 +172,21 @@ async def test_margin_added_by_somebody_moves_the_liquidation() -> None:
         assert (await get(desk, "/fapi/v1/income")) == []
 
 
+async def test_margin_taken_away_brings_liquidation_near_and_then_about() -> None:
+    act = {"act": "take_margin", "symbol": "BTCUSDT"}
+    async with befallen({**act, "amount": "70"}, before=(BUY,)) as (desk, client):
+        (told,) = await client.all()
+        assert told["a"]["P"][0]["iw"] == "6.91500000"
+        (row,) = await get(desk, "/fapi/v3/positionRisk")
+        assert Decimal(row["liquidationPrice"]) > Decimal("76500")
+        for amount in ("0", "-1", "6.915", "7"):
+            with pytest.raises(UsageError, match="cannot be taken away"):
+                desk.venue.acts.do("take_margin", symbol="BTCUSDT", amount=amount)
+        desk.venue.acts.do("take_margin", symbol="BTCUSDT", amount="5")
+        desk.clock.advance(1_000)
+        assert await get(desk, "/fapi/v3/positionRisk") == []
+
+
 async def test_leverage_and_margin_type_changed_by_somebody() -> None:
     acts = (
         {"act": "set_leverage", "symbol": "BTCUSDT", "leverage": 20},

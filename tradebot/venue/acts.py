@@ -178,6 +178,13 @@ class Acts:
         """Add margin to the position, or (negative) take it away."""
         self._venue.move_margin(self._listing(symbol), Decimal(str(amount)))
 
+    def take_margin(self, symbol: str, amount: Any) -> None:
+        """Take margin away from the position, that of its opening too, so that liquidation comes near."""
+        listing = self._listing(symbol)
+        with exact():
+            self._venue.desk.exchange.force.take_margin(listing.symbol, Decimal(str(amount)))
+        self._venue.tell_margin(listing)
+
     def delay_income(self, seconds: Any) -> None:
         """Show income that is booked from now on so much later."""
         self._venue.account.income.delay_ms = round(float(seconds) * 1000)

@@ -231,9 +231,12 @@ class Venue:
                 self.desk.exchange.force.add_margin(listing.symbol, amount)
         except ValueError:
             raise VenueError(-4051) from None
+        self.tell_margin(listing)
+
+    def tell_margin(self, listing: Listing) -> None:
+        """Tell that a position's margin is another than before."""
         self.desk.refresh(listing.symbol)
-        row = self.desk.holding(listing.symbol)
-        self.account.tell_margin(row)
+        self.account.tell_margin(self.desk.holding(listing.symbol))
 
     @property
     def reach(self) -> Reach:

@@ -314,6 +314,12 @@ def test_margin_and_money_are_moved() -> None:
         assert account.margin(T) == D("10.001")
         with pytest.raises(ValueError, match=r"0 was added"):
             force.add_margin(T, D("-0.1"))
+        force.take_margin(T, D("1"))
+        assert (account.margin(T), account.free()) == (D("9.001"), free + 1)
+        for amount in ("0", "-1", "9.001"):
+            with pytest.raises(ValueError, match="cannot be taken away"):
+                force.take_margin(T, D(amount))
+        force.add_margin(T, D("1"))
         with pytest.raises(ValueError, match=r"cannot be moved"):
             force.add_margin(T, free + 1)
         force.transfer(D(100))

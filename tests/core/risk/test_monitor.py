@@ -16,6 +16,7 @@ from tradebot.core.simulated.account import Account
 from tradebot.core.state.loss_limit import REACHED, LossLimit, day_of, describe, week_of
 from tradebot.core.state.margin import (
     bankruptcy_price,
+    isolated_margin,
     liquidation_price,
     liquidation_risk,
     watch_price,
@@ -54,7 +55,7 @@ def test_a_risk_of_100_percent_is_the_exchange_s_liquidation(
 ) -> None:
     mark = entry * ratio / 10_000
     with exact():
-        risk = liquidation_risk(XRP, qty, entry, leverage, mark)
+        risk = liquidation_risk(XRP, qty, entry, isolated_margin(qty, entry, leverage), mark)
         assert held(qty, entry, leverage).liquidates(XRP.symbol, mark) == (risk >= 100)
         assert 0 <= risk <= 1000
 
@@ -89,13 +90,19 @@ def test_before_the_watch_price_the_risk_is_below_the_percentage(
     """On the whole way from the entry to the bound, and beyond the entry, nothing is overlooked."""
     with exact():
         bound = watch_price(XRP, qty, entry, leverage, percent)
-        assume(liquidation_risk(XRP, qty, entry, leverage, entry) < percent)
+        assume(
+            liquidation_risk(XRP, qty, entry, isolated_margin(qty, entry, leverage), entry)
+            < percent
+        )
         sign = 1 if qty > 0 else -1
         start = entry * (1 + sign * D("0.5"))
         mark = start + (bound - start) * way / 16_384
         assert sign * (mark - bound) >= 0
         if sign * (mark - bound) > EPS:
-            assert liquidation_risk(XRP, qty, entry, leverage, mark) < percent
+            assert (
+                liquidation_risk(XRP, qty, entry, isolated_margin(qty, entry, leverage), mark)
+                < percent
+            )
 
 
 def test_where_the_liquidation_price_falls_between_two_tiers() -> None:

@@ -309,6 +309,10 @@ class Resumed:
     epoch: int
 
 
+NOT_HALTED = "was not halted"
+"""What a resume came to where there was nothing to clear."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommandDone:
     """A command was carried out or refused; ``result`` says which in words."""

@@ -15,7 +15,7 @@ from tradebot.core.model.money import ONE, ZERO, plain, quotient_at_8
 from tradebot.core.model.swift import swift
 from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Purpose, Side
 from tradebot.core.risk.limits import Limits
-from tradebot.core.state.margin import liquidation_risk
+from tradebot.core.state.margin import isolated_margin, liquidation_risk
 
 SLIPPAGE_ALLOWANCE = Decimal("0.002")
 """The least slippage a stop is given in the risk sum: 0.2 % of the notional."""
@@ -308,8 +308,9 @@ def _liquidation(order: Order, stop: Decimal | None, desk: GateContext) -> Refus
     if cap is None or stop is None or stop <= 0:
         return None
     sign = order.side.sign
-    entry = worst_entry(order.side, order.price, desk)
-    risk = liquidation_risk(desk.instrument, sign * order.qty, entry, desk.leverage, stop)
+    qty, entry = sign * order.qty, worst_entry(order.side, order.price, desk)
+    margin = isolated_margin(qty, entry, desk.leverage)
+    risk = liquidation_risk(desk.instrument, qty, entry, margin, stop)
     if risk < cap:
         return None
     text = f"{order.symbol}: liquidation risk at the stop {plain(stop)} is {risk:.0f}%; it must be under {plain(cap)}%"

@@ -13,7 +13,10 @@ from tradebot.core.model.money import ZERO
 from tradebot.core.risk.limits import Limits
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.loss_limit import REACHED, LossLimit, day_of, week_of
-from tradebot.core.state.margin import liquidation_risk, watch_price
+from tradebot.core.state.margin import isolated_margin, liquidation_risk, watch_price
+
+ALWAYS = Decimal("Infinity")
+"""A long's watch price where every price is to be looked at: its margin is the exchange's, and may be anything."""
 
 
 class Monitor:
@@ -122,7 +125,9 @@ class Monitor:
             book.danger = 0
             book.ladder = LossLimit("trade_loss", self._limits.trade_loss, ZERO)
         alert = self._limits.liquidation_alert_pct or self._limits.liquidation_close_pct
-        if alert is not None:
+        if alert is not None and book.isolated is not None:
+            book.watch = ALWAYS if holding.qty > 0 else ZERO
+        elif alert is not None:
             book.watch = watch_price(
                 book.instrument, holding.qty, holding.entry, self.leverage, alert
             )
@@ -166,10 +171,16 @@ class Monitor:
         return int(alert is not None and risk >= alert)
 
     def risk(self, book: InstrumentState) -> Decimal:
-        """Return the position's liquidation risk in percent: 100 is liquidation."""
+        """Return the position's liquidation risk in percent: 100 is liquidation.
+
+        Its margin is what the exchange told last, where it did: somebody may have taken some of it away.
+        """
         holding = book.holding
         price = book.price() or holding.entry
-        return liquidation_risk(book.instrument, holding.qty, holding.entry, self.leverage, price)
+        margin = book.isolated_wallet()
+        if margin is None:
+            margin = isolated_margin(holding.qty, holding.entry, self.leverage)
+        return liquidation_risk(book.instrument, holding.qty, holding.entry, margin, price)
 
     def rooms(self, equity: Decimal) -> tuple[tuple[str, Decimal, Decimal], ...]:
         """Return (rule, what may still be lost, cap) of each loss limit in force (USDT)."""

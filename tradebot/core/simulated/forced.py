@@ -99,6 +99,12 @@ class ForcedEvents:
             )
         return [*self._desk.execute(resting, qty, price, Stamp(at, at), maker=maker)]
 
+    def take_margin(self, symbol: str, amount: Decimal) -> None:
+        """Take a position's margin away, that of its opening too: what no exchange does for anybody."""
+        if not 0 < amount < self._position(symbol).margin:
+            raise ValueError(f"{plain(amount)} of margin cannot be taken away from {symbol}")
+        self._desk.account.add_margin(symbol, -amount)
+
     def add_margin(self, symbol: str, amount: Decimal) -> None:
         """Put free cash into a position's margin, or (negative) take added margin out again."""
         position = self._position(symbol)

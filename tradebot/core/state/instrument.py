@@ -28,6 +28,29 @@ class Plan:
     target: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """A position's margin as the venue told it: its isolated wallet and the funding of the trip until then (USDT).
+
+    ``liquidation`` is the mark price at which the venue would liquidate it; None: there is none.
+    """
+
+    wallet: Decimal
+    funding: Decimal
+    liquidation: Decimal | None
+
+    def export_state(self) -> list[str | None]:
+        """Return it as JSON values."""
+        price = None if self.liquidation is None else str(self.liquidation)
+        return [str(self.wallet), str(self.funding), price]
+
+    @classmethod
+    def restored(cls, state: list[str | None]) -> Isolated:
+        """Make it of ``export_state``'s values."""
+        wallet, funding, price = (None if part is None else Decimal(part) for part in state)
+        return cls(wallet or ZERO, funding or ZERO, price)
+
+
 @dataclass(slots=True)
 class InstrumentState:
     """One symbol. Order ids name entries of the engine's order table; "" means none.
@@ -38,7 +61,7 @@ class InstrumentState:
     ``retiring`` are protective orders to cancel once their replacement is acknowledged. ``bare_since`` is since when
     the stops in place do not cover the position, ``renewed`` when a stop of unknown fate was last replaced (UTC ms; 0: they
     do, never). ``read`` is the position as the venue last told it on being asked (signed base units), until it
-    moves again, and ``held`` the one that is protected and closed in place of the ledger's, where the venue holds
+    moves again, ``isolated`` its margin as the venue last told it, and ``held`` the one that is protected and closed in place of the ledger's, where the venue holds
     another; ``moved_at`` when it last did (UTC ms). ``ladder`` holds the position's loss limit,
     ``trip`` the round trip it belongs to; ``watch`` is the price from which liquidation must be looked at (USDT) and
     ``danger`` the worst that was said of it (0 nothing, 1 alert, 2 close). ``course`` is what the open position has gone through (None: flat, or nobody knows),
@@ -68,6 +91,7 @@ class InstrumentState:
     held: Decimal | None = None
     moved_at: int = -1
     margin: tuple[Decimal, Decimal] | None = None
+    isolated: Isolated | None = None
     reverse: Wish | None = None
     ladder: LossLimit | None = None
     trip: int = -1
@@ -116,6 +140,11 @@ class InstrumentState:
             return max(last.exact_mark, last.exact_ask)
         return self.price() or self.holding.entry
 
+    def isolated_wallet(self) -> Decimal | None:
+        """Return the position's margin now (USDT): as the venue told it, and what funding made of it since."""
+        told = self.isolated
+        return None if told is None else told.wallet + self.holding.trip_funding - told.funding
+
     def touch(self) -> tuple[Decimal, Decimal, Decimal]:
         """Return mark, bid and ask in USDT; with bars all three are the close."""
         last = self.last
@@ -163,7 +192,7 @@ class InstrumentState:
 
     def moved(self, at: int) -> None:
         """The position has changed: what was read of it is old."""
-        self.read = self.held = self.margin = None
+        self.read = self.held = self.margin = self.isolated = None
         self.moved_at = at
 
     def export_state(self) -> dict[str, Any]:
@@ -176,6 +205,7 @@ class InstrumentState:
             "read": None if self.read is None else str(self.read),
             "held": None if self.held is None else str(self.held),
             "margin": None if self.margin is None else [str(part) for part in self.margin],
+            "isolated": None if self.isolated is None else self.isolated.export_state(),
             "retiring": self.retiring,
             "closing": self.closing,
             "reverse": None if self.reverse is None else self.reverse.export_state(),
@@ -201,6 +231,8 @@ class InstrumentState:
         self.held = None if state.get("held") is None else Decimal(state["held"])
         if (margin := state.get("margin")) is not None:
             self.margin = Decimal(margin[0]), Decimal(margin[1])
+        if (isolated := state.get("isolated")) is not None:
+            self.isolated = Isolated.restored(isolated)
         self.retiring = list(state["retiring"])
         self.closing = state["closing"]
         self.reverse = None if state["reverse"] is None else Wish.restored(state["reverse"])

@@ -41,15 +41,19 @@ def bankruptcy_price(qty: Decimal, entry: Decimal, leverage: int) -> Decimal:
     return price.quantize(EIGHT)
 
 
+def isolated_margin(qty: Decimal, entry: Decimal, leverage: int) -> Decimal:
+    """Return the margin of a position as it is opened, USDT: down to its bankruptcy price."""
+    return abs(qty) * abs(entry - bankruptcy_price(qty, entry, leverage))
+
+
 def liquidation_risk(
-    instrument: Instrument, qty: Decimal, entry: Decimal, leverage: int, mark: Decimal
+    instrument: Instrument, qty: Decimal, entry: Decimal, margin: Decimal, mark: Decimal
 ) -> Decimal:
     """Return maintenance margin / (isolated margin + unrealised PnL) in percent.
 
     100 is liquidation; where nothing of the margin is left it is said as 1000. Source: Binance's
     isolated margin ratio with its brackets.
     """
-    margin = abs(qty) * abs(entry - bankruptcy_price(qty, entry, leverage))
     left = margin + qty * (mark - entry)
     required = maintenance(instrument, abs(qty) * mark)
     if left <= 0:
@@ -66,7 +70,7 @@ def liquidation_price(
     notional fits. At 8 decimals, towards the entry (the earlier price).
     """
     size = abs(qty)
-    margin = size * abs(entry - bankruptcy_price(qty, entry, leverage))
+    margin = isolated_margin(qty, entry, leverage)
     sign = 1 if qty > 0 else -1
     for tier in instrument.tiers:
         slope = size * (sign - tier.rate)
@@ -86,7 +90,7 @@ def watch_price(
     above it. It takes the largest maintenance margin that the way there can ask for.
     """
     size = abs(qty)
-    margin = size * abs(entry - bankruptcy_price(qty, entry, leverage))
+    margin = isolated_margin(qty, entry, leverage)
     if qty > 0:  # the notional only falls on the way down
         required = maintenance(instrument, size * entry) * HUNDRED
         return quotient_at_8(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradebot.core.model.effects import CommandDone, Resumed, StopRun
+from tradebot.core.model.effects import NOT_HALTED, CommandDone, Resumed, StopRun
 from tradebot.core.model.events import Command
 from tradebot.core.state.halts import Standing, obstacle
 from tradebot.core.state.loss_limit import REACHED
@@ -53,7 +53,7 @@ class Commands:
                 self.clear(reason, command.who, command.reason)
                 cleared.append(reason)
         if not cleared and not kept:
-            return "was not halted", True
+            return NOT_HALTED, True
         words = [f"resumed: {', '.join(cleared)}"] if cleared else []
         return "; ".join(words + kept), not kept
 

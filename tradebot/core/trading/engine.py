@@ -14,6 +14,7 @@ from typing import Any
 
 from tradebot.core.model.effects import Effect, EquityPoint, Notify, StopRun
 from tradebot.core.model.events import (
+    AccountRead,
     CashAnnounced,
     CashMoved,
     Command,
@@ -212,6 +213,9 @@ class Engine:
                 self.shared.out.extend(self.reactions.take_lows())
             case RunStarted():
                 self._on_start(event)
+            case AccountRead():
+                self.news.take(event)
+                self.reactions.hold_all_to_limits()
             case _:
                 self.news.take(event)
 

@@ -77,6 +77,12 @@ class Reactions:
         if book.watch is not None:
             self._endangered(book)
 
+    def hold_all_to_limits(self) -> None:
+        """React in this very call to what was read of open positions: their margin may be another than before."""
+        for book in self._shared.books.values():
+            if book.holding.qty:
+                self.hold_to_limits(book)
+
     def disturb(self) -> None:
         """Something happened that is no price: it may change anything the calm bands came from."""
         if self.late:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from tradebot.core.model.money import ZERO, ratio
 from tradebot.core.model.values import HOUR_MS
+from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.loss_limit import HUNDRED
 from tradebot.core.state.margin import liquidation_price
 from tradebot.core.trading.engine import Engine
@@ -82,10 +83,15 @@ def exposures(engine: Engine) -> Iterator[PositionDanger]:
             entry=holding.entry,
             price=book.price() or holding.entry,
             risk_pct=engine.watch.risk(book),
-            liquidation_price=liquidation_price(
-                book.instrument, holding.qty, holding.entry, engine.watch.leverage
-            ),
+            liquidation_price=_liquidated_at(book, engine.watch.leverage),
         )
+
+
+def _liquidated_at(book: InstrumentState, leverage: int) -> Decimal | None:
+    """Return the mark price of liquidation: the exchange's own, where it was told since the position moved."""
+    if book.isolated is not None:
+        return book.isolated.liquidation
+    return liquidation_price(book.instrument, book.holding.qty, book.holding.entry, leverage)
 
 
 def next_entry(engine: Engine) -> int:
