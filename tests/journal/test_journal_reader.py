@@ -182,6 +182,36 @@ async def test_a_command_and_its_answer(journal: Journal, path: Path) -> None:
         assert reader.command(99) is None
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "ok", "said"),
+    [
+        ((True, "was not halted"), (False, "day_loss stays: not yet"), False, "day_loss stays: not yet"),
+        ((False, "day_loss stays: not yet"), (True, "resumed: user"), False, "day_loss stays: not yet"),
+        ((True, "was not halted"), (True, "resumed: user"), True, "resumed: user"),
+        ((True, "resumed: user"), (True, "resumed: user"), True, "resumed: user"),
+        ((True, "resumed: ban"), (True, "resumed: user"), True, "resumed: ban; resumed: user"),
+        ((True, "was not halted"), (True, "was not halted"), True, "was not halted"),
+    ],
+)  # fmt: skip
+async def test_a_refusal_by_one_of_several_runs_is_the_answer(
+    journal: Journal,
+    path: Path,
+    first: tuple[bool, str],
+    second: tuple[bool, str],
+    ok: bool,
+    said: str,
+) -> None:
+    runs = [await journal.begin_run(new_run(nonce)) for nonce in ("n1", "n2")]
+    command = post_command(path, "resume", "me", "go on")
+    for run, (done, result) in zip(runs, (first, second), strict=True):
+        answer = CommandDone(T0, command, done, result)
+        await journal.commit(Batch(run, WALL + 5, effects=[(T0, answer)]))
+    with Reader(path) as reader:
+        row = reader.command(command)
+    assert row is not None
+    assert (row.ok, row.result) == (ok, said)
+
+
 async def test_commands_that_make_no_sense(journal: Journal, path: Path) -> None:
     with pytest.raises(UsageError, match="no command 'dance'"):
         post_command(path, "dance", "me", "")

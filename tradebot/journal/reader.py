@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tradebot.core.model.effects import NOT_HALTED
 from tradebot.core.model.errors import JournalError, OlderJournalError, UsageError
 from tradebot.core.model.spelling import meant
 from tradebot.core.model.text import cleaned, escaped
@@ -349,17 +350,24 @@ class Reader:
         return int(self._rows(sql, run, since)[0]["n"])
 
     def command(self, command: int) -> CommandRow | None:
-        """Return a posted command with its (first) answer; None if there is no such command."""
+        """Return a posted command with the answer of all runs it asked; None if there is no such command."""
         rows = self._rows(
             "SELECT c.id, c.run, c.name, c.who, c.reason, c.wall, c.review, a.ok, a.result, a.wall AS done"
             " FROM commands c LEFT JOIN acks a ON a.command = c.id WHERE c.id = ?"
-            " ORDER BY a.wall, a.run LIMIT 1",
+            " ORDER BY a.wall, a.run",
             command,
         )
         if not rows:
             return None
-        row = cleaned(rows[0])
-        return CommandRow(**{**row, "ok": None if row["ok"] is None else bool(row["ok"])})
+        answers = [cleaned(row) for row in rows]
+        refused = [row for row in answers if row["ok"] == 0]
+        said = list(dict.fromkeys(row["result"] for row in refused or answers))
+        if len(said) > 1:
+            said = [text for text in said if text != NOT_HALTED]
+        first = (refused or answers)[0]
+        ok = None if first["ok"] is None else bool(first["ok"])
+        result = None if ok is None else "; ".join(said)
+        return CommandRow(**{**first, "ok": ok, "result": result})
 
     def head(self) -> Head | None:
         """Return the end of the audit chain; None when it is empty."""
