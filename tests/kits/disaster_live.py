@@ -16,6 +16,7 @@ from typing import Any
 from kits.demo_kit import demo_venue
 from kits.disaster_kit import Scene
 from kits.disaster_oracle import Oracle, Rules
+from kits.hour_kit import Party, compare
 from kits.live_run_kit import live_bot, start_live
 from kits.paper_kit import LONG, Done
 from tradebot.core.model.errors import TradebotError
@@ -25,6 +26,11 @@ EARLY = "2026-11-26T09:30:35Z"
 """Time for a check and a start before a bar closes, hours away from the blackout and from funding."""
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
+FIRST = LONG + " if __import__('pathlib').Path(__file__).with_name('go').exists() else None"
+"""Signals until the scene has seen the first entry leave: a bar may be missed by a start on a busy machine."""
+SHORT = 'return Signal("short", 0.9, stop=bar.close * 1.03, reason="always")'
+RECONCILE_S = 33.0
+"""A reconcile comes every 30 s, and misses a stop for good after two reads a second apart."""
 
 
 @dataclass
@@ -42,6 +48,7 @@ class LiveScene(Scene):
 
     def engine(self, body: str = LONG, *more: str) -> subprocess.Popen[str]:
         """Check, confirm with the check's token, and start; wait until the engine tells of itself."""
+        (self.folder / "go").touch()
         process = start_live(self.bot, self.bot.strategy(body), *more)
         self.bot.until(lambda: self._serves(process))
         return process
@@ -61,8 +68,14 @@ class LiveScene(Scene):
         process.kill()
         process.communicate()
 
+    def entered(self) -> None:
+        """Wait for the first entry to be on record; from then on ``FIRST`` says nothing more."""
+        self.bot.until(self.order_states)
+        (self.folder / "go").unlink(missing_ok=True)
+
     def opened(self, symbol: str = "ETHUSDT") -> dict[str, Any]:
         """Wait for a position with its stop in place; return the venue's row of it."""
+        self.entered()
         self.bot.until(lambda: symbol in self.venue.held() and self.venue.stops())
         return self.position(symbol)
 
@@ -70,6 +83,29 @@ class LiveScene(Scene):
         """The venue's row of a position, empty without one."""
         rows = self.venue.state()["positions"]
         return next((row for row in rows if row["symbol"] == symbol), {})
+
+    def stops(self) -> list[dict[str, Any]]:
+        """The venue's open stops and targets."""
+        found: list[dict[str, Any]] = self.venue.state()["algo_orders"]
+        return found
+
+    def signals(self) -> list[dict[str, Any]]:
+        """The live run's signals so far, as ``tradebot signals`` tells them."""
+        done = self.bot("signals", "--run", "live-0001", "--json", code=None)
+        found: list[dict[str, Any]] = done.document["data"]["signals"]
+        return found
+
+    def order_states(self) -> list[str]:
+        """The states of the live run's orders, as its journal has them."""
+        with suppress(TradebotError), Reader(self.bot.data_dir / "tradebot.db") as reader:
+            run = reader.newest_run("live")
+            return [] if run is None else [row.status for row in reader.orders(run.id)]
+        return []
+
+    def agree(self) -> None:
+        """Fills, fees, results and funding of the journal must be the venue's."""
+        found = compare(Party("live", self.bot.data_dir, self.bot.started[-1]), self.venue)
+        assert not found, "\n".join(found)
 
     def is_over(self) -> bool:
         """Whether everything that was opened is closed, and nothing rests."""
@@ -166,4 +202,14 @@ def live_scene(
             it.bot.clean_up()
 
 
-__all__ = ["ALGO", "EARLY", "ORDER", "LiveScene", "Rules", "live_scene"]
+__all__ = [
+    "ALGO",
+    "EARLY",
+    "FIRST",
+    "ORDER",
+    "RECONCILE_S",
+    "SHORT",
+    "LiveScene",
+    "Rules",
+    "live_scene",
+]

@@ -205,8 +205,10 @@ def booked(party: Party) -> tuple[dict[Any, Any], list[FundingBooked], list[Cash
     """Return a run's fills as the venue's are, its fundings, other lines, and realised results by trade."""
     fills, funding, cash, realised = {}, [], [], []
     with Reader(party.data_dir / "tradebot.db") as reader:
-        run = reader.resolve_run(None).id
-        for logged in reader.bookings(run):
+        run = reader.newest_run("live") or reader.resolve_run(
+            None
+        )  # a live run has a ghost beside it
+        for logged in reader.bookings(run.id):
             match logged.effect:
                 case FillBooked(fill=fill) as one:
                     key = (fill.symbol.replace("/", ""), fill.trade_id)
@@ -230,6 +232,9 @@ def compare(party: Party, venue: DemoVenue) -> list[str]:
     ]
     said += [f"fill {key} is not the venue's: {fills[key]}" for key in fills if key not in theirs]
     income = venue.rows("income")
+    for row in income:
+        if row["type"] == "INSURANCE_CLEAR" and row["trade"]:
+            row["type"] = "COMMISSION"  # what a liquidation costs
     said += list(
         _compare_lines("COMMISSION", income, {key: -fill[3] for key, fill in fills.items()})
     )
