@@ -1,0 +1,30 @@
+"""An entry is carried out and never answered, with and without a stream that tells of its fill.
+
+Holds: it is looked up by its id and never sent again; its stop is there within 5 s of what could be known. End: one
+position with its stop, exit 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kits.disaster_live import ORDER, live_scene
+
+pytestmark = pytest.mark.full
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_entry_timeout_filled(tmp_path: Path, told: bool) -> None:
+    with live_scene(tmp_path) as it:
+        engine = it.engine()
+        deaf = {"do": "drop", "stream": "private", "event": "*"}
+        it.faults(
+            {"do": "accept_then_timeout", "method": "POST", "path": ORDER, "times": 1},
+            *([] if told else [deaf]),
+        )
+        it.opened()
+        it.bot.until(lambda: it.bot.status()["open_positions"] == 1)
+        assert it.purposes() == "e"
+        assert len(it.venue.asked("POST", ORDER)) == 1
+        it.ended(engine)
