@@ -15,7 +15,7 @@ from tradebot.core.model.effects import AccountCompared, ReadBack, Reconcile
 from tradebot.core.model.events import AccountRead, AccountSnapshot, CashMoved
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.state.exit_pace import FAR
-from tradebot.core.state.instrument import InstrumentState, Isolated
+from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import ANSWER_MS, LEDGER_MS
 from tradebot.core.trading.answers import TAKEN_OVER, Answers
 from tradebot.core.trading.cash_lines import TRANSFER, CashLines
@@ -142,7 +142,6 @@ class Accounts:
             self._corrections.apply(difference, event, rounds)
             self._look_into_wallet(difference, rounds)
         self._note_margins(journal, event)
-        self._note_wallets(event)
         self._drop(self._decided(journal, event), found)
         if not event.symbol:
             shared.exposure.elsewhere = margin_elsewhere(journal, event)
@@ -180,17 +179,6 @@ class Accounts:
                 continue
             if book.moved_at < event.asked and position.qty == self._shared.position(book):
                 book.margin = position.margin, book.holding.trip_funding
-
-    def _note_wallets(self, event: AccountRead) -> None:
-        """Keep what the venue says of the margin of each position that has not moved since: how near liquidation is."""
-        for position in event.positions:
-            book = self._shared.books.get(position.symbol)
-            if book is None or position.margin is None or position.hedge:
-                continue
-            if book.moved_at < event.asked and position.qty == book.holding.qty:
-                told = position.margin, book.holding.trip_funding, position.liquidation_price
-                book.isolated = Isolated(*told)
-                self._shared.watch.begin(book)
 
     def _decided(self, journal: JournalSide, event: AccountRead) -> set[str]:
         """Return the doubts that a reading can answer."""

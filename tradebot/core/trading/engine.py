@@ -215,7 +215,7 @@ class Engine:
                 self._on_start(event)
             case AccountRead():
                 self.news.take(event)
-                self.reactions.hold_all_to_limits()
+                self.reactions.take_margins(event)
             case _:
                 self.news.take(event)
 

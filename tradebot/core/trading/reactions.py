@@ -7,8 +7,9 @@ from math import inf
 from typing import Any
 
 from tradebot.core.model.effects import EquityPoint, Notify
+from tradebot.core.model.events import AccountRead
 from tradebot.core.risk.calm import NEVER, Bands, calm_bands
-from tradebot.core.state.instrument import InstrumentState
+from tradebot.core.state.instrument import InstrumentState, Isolated
 from tradebot.core.state.loss_limit import REACHED, LossLimit, describe
 from tradebot.core.state.metrics import Drawdown
 from tradebot.core.trading.exits import Exits
@@ -77,10 +78,16 @@ class Reactions:
         if book.watch is not None:
             self._endangered(book)
 
-    def hold_all_to_limits(self) -> None:
-        """React in this very call to what was read of open positions: their margin may be another than before."""
-        for book in self._shared.books.values():
-            if book.holding.qty:
+    def take_margins(self, read: AccountRead) -> None:
+        """Take what the exchange says of the margins of positions that have not moved since, and react in this very call."""
+        for position in read.positions:
+            book = self._shared.books.get(position.symbol)
+            if book is None or position.margin is None or position.hedge:
+                continue
+            if book.moved_at < read.asked and position.qty == book.holding.qty:
+                told = position.margin, book.holding.trip_funding, position.liquidation_price
+                book.isolated = Isolated(*told)
+                self._shared.watch.begin(book)
                 self.hold_to_limits(book)
 
     def disturb(self) -> None:
