@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from kits.venue_ear import Ear, ear, listen_key, names
-from kits.venue_kit import Desk, row, running
+from kits.venue_kit import ETH, Desk, row, running
 
 from tradebot.core.model.errors import UsageError
 from tradebot.venue.errors import MESSAGES
@@ -378,6 +378,22 @@ async def test_an_order_filled_in_parts_at_given_times() -> None:
         desk.clock.advance(2000)
         _, seen = await desk.raw.send("GET", ORDER, "symbol=BTCUSDT&origClientOrderId=p")
         assert (seen["status"], seen["executedQty"]) == ("EXPIRED", "0.006")
+
+
+async def test_a_part_may_be_smaller_than_any_order() -> None:
+    parts = {
+        "do": "fill_in_parts",
+        "parts": ["0.001"] * 6,
+        "at_s": [0, 1, 2, 3, 4, 5],
+        "side": "BUY",
+    }
+    rows = [row(s, "2500.00", "2500.01", symbol=ETH, qty="100") for s in range(10)]
+    async with faulty(parts, rows=rows) as desk:
+        buy = "symbol=ETHUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.010&price=2600.00"
+        assert (await desk.raw.send("POST", ORDER, buy))[0] == 200
+        desk.clock.advance(6_000)
+        _, filled = await desk.raw.send("GET", "/fapi/v1/userTrades", "symbol=ETHUSDT")
+        assert [row["qty"] for row in filled] == ["0.001"] * 6
 
 
 async def test_an_ioc_that_fills_nothing() -> None:

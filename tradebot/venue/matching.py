@@ -133,7 +133,7 @@ class Desk:
         part = replace(order, key=self._next_key(), qty=qty, type="MARKET", executed=ZERO)
         self._by_key[part.key] = order
         with exact():
-            reports = exchange.submit(simulated_order(part, qty), self._clock.now())
+            reports = exchange.submit(simulated_order(part, qty), self._clock.now(), is_part=True)
         self._book((report for report in reports if isinstance(report, Filled)), leg)
 
     def cancel(self, order: VenueOrder, *, status: str = "CANCELED", reason: str = "") -> None:

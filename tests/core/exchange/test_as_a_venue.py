@@ -14,7 +14,7 @@ from kits.sim_script import FLAT, LONG, RULES, T0, Script, instrument, order_of,
 
 from tradebot.core.model.events import Event, Filled, FundingPaid, FundingRate, OrderUpdate
 from tradebot.core.model.money import exact, to_eight
-from tradebot.core.model.values import Fill, OrderStatus, Quote
+from tradebot.core.model.values import Fill, Order, OrderStatus, OrderType, Quote, Side
 from tradebot.core.simulated import SimExchange
 from tradebot.core.simulated.account import Account
 
@@ -300,6 +300,17 @@ def test_a_forced_fill_of_a_working_and_of_a_cancelled_order() -> None:
     without = venue(f"{Q}\n b buy 2 limit 99\n cancel b", history=False)
     with pytest.raises(ValueError, match="none is remembered"):
         forced(without, "fill", "b", D(1), D(99))
+
+
+def test_a_part_of_an_order_may_be_smaller_than_any_order() -> None:
+    script = Script(replace(RULES, at_once=True), {T: instrument(min_notional=D(50))})
+    script.run(Q)
+    order = Order("a", T, Side.BUY, OrderType.MARKET, D("0.1"))
+    with exact():
+        (refused,) = script.exchange.submit(order, script.now)
+        _, filled = script.exchange.submit(order, script.now, is_part=True)
+    assert (refused.status, refused.code) == (OrderStatus.REJECTED, -4164)  # type: ignore[union-attr]
+    assert filled.fill.qty == D("0.1")  # type: ignore[union-attr]
 
 
 def test_margin_and_money_are_moved() -> None:

@@ -82,13 +82,14 @@ class SimExchange(AskedExchange):
 
     # Orders
 
-    def submit(self, order: Order, at: int) -> list[Report]:
+    def submit(self, order: Order, at: int, *, is_part: bool = False) -> list[Report]:
         """Take or refuse an order decided at ``at`` (UTC ms).
 
         Returns one update: WORKING (``qty`` set when a reduce-only order was cut) or REJECTED. Under
-        ``rules.at_once`` what a market or limit order meets on the last quote follows it.
+        ``rules.at_once`` what a market or limit order meets on the last quote follows it. A part of an order that was
+        taken is not measured again: it may be smaller than any order.
         """
-        refusal = self._refusal(order)
+        refusal = None if is_part else self._refusal(order)
         if refusal is not None:
             code, reason = refusal
             return [acceptance.answer(order, at, OrderStatus.REJECTED, code=code, reason=reason)]
