@@ -19,7 +19,12 @@ FINE = '[[symbols]]\nsymbol = "XRP/USDT"\nstep = "0.01"\nmin_qty = "0.01"\n'
 
 
 def test_entry_in_249_parts(tmp_path: Path) -> None:
-    with live_scene(tmp_path, account=FINE, TRADEBOT_MARKET__SYMBOLS="XRP/USDT") as it:
+    with live_scene(
+        tmp_path,
+        account=FINE,
+        TRADEBOT_MARKET__SYMBOLS="XRP/USDT",
+        TRADEBOT_RISK__LIVE__SYMBOLS="ETH/USDT,XRP/USDT",
+    ) as it:
         engine = it.engine(FIRST)
         at_s = [round(number * 5 / PARTS, 3) for number in range(PARTS)]
         parts = ["0.05"] * PARTS

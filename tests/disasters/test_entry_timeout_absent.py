@@ -17,8 +17,9 @@ def test_entry_timeout_absent(tmp_path: Path) -> None:
     with live_scene(tmp_path) as it:
         engine = it.engine(FIRST)
         it.faults({"do": "read_later", "seconds": 15, "method": "POST", "path": ORDER, "times": 1})
-        it.entered()
-        it.bot.until(lambda: it.order_states() == ["rejected"])
+        it.bot.until(lambda: it.venue.state()["faults"][0]["applied"])
+        it.hush()
+        it.bot.until(lambda: it.order_states()[-1] == "rejected")
         it.bot.until(lambda: it.venue.asked("POST", ORDER))
         (late,) = it.venue.asked("POST", ORDER)
         assert late["faults"] == ["read_later"]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from kits.demo_kit import demo_venue
 from kits.disaster_kit import Scene
 from kits.disaster_oracle import Oracle, Rules
@@ -20,6 +22,7 @@ from kits.hour_kit import Party, compare
 from kits.live_run_kit import live_bot, start_live
 from kits.paper_kit import LONG, Done
 from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.times import of_iso
 from tradebot.journal.reader import Reader
 
 EARLY = "2026-11-26T09:30:35Z"
@@ -69,8 +72,12 @@ class LiveScene(Scene):
         process.communicate()
 
     def entered(self) -> None:
-        """Wait for the first entry to be on record; from then on ``FIRST`` says nothing more."""
-        self.bot.until(self.order_states)
+        """Wait for an entry that has left; from then on ``FIRST`` says nothing more."""
+        self.bot.until(lambda: set(self.order_states()) - {"pending", "rejected"})
+        self.hush()
+
+    def hush(self) -> None:
+        """Let ``FIRST`` say nothing more."""
         (self.folder / "go").unlink(missing_ok=True)
 
     def opened(self, symbol: str = "ETHUSDT") -> dict[str, Any]:
@@ -202,6 +209,33 @@ def live_scene(
             it.bot.clean_up()
 
 
+def crash(folder: Path, prices: Path, symbol: str, begin: str, end: str, account: str = "") -> str:
+    """Trade through recorded minutes from ``begin`` to ``end`` (venue time) with a strategy that is always long.
+
+    What is open at the end must be behind a stop, and the books must agree. Return what the run told of.
+    """
+    if not prices.is_file():
+        pytest.skip(f"{prices.name} is not here")
+    last = of_iso(end)
+    with live_scene(
+        folder,
+        str(prices),
+        clock=begin,
+        account=account,
+        TRADEBOT_MARKET__SYMBOLS=symbol,
+        TRADEBOT_RISK__LIVE__SYMBOLS=symbol,
+    ) as it:
+        engine = it.engine()
+        it.bot.until(lambda: it.now >= last, (last - it.now) / 1000 + 60)
+        assert engine.poll() is None
+        it.ended(engine)
+        assert it.fills()
+        name = symbol.replace("/", "")
+        assert bool(it.position(name)) == bool(it.stops())
+        it.agree()
+        return it.notices()
+
+
 __all__ = [
     "ALGO",
     "EARLY",
@@ -211,5 +245,6 @@ __all__ = [
     "SHORT",
     "LiveScene",
     "Rules",
+    "crash",
     "live_scene",
 ]
