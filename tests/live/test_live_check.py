@@ -139,6 +139,7 @@ def test_what_somebody_else_holds(tmp_path: Path) -> None:
         (("--market", "sim"), "--market"),
         (("--seed", "1"), "--seed"),
         (("--set", "execution.entry=market"), "execution.entry"),
+        (("--set", "execution.entry=limit"), "execution.entry"),
         (("--set", "risk.live.day_loss=26"), "risk.live.day_loss"),
         (("--set", "risk.live.stop_required=false"), "risk.live.stop_required"),
     ],

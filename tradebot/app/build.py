@@ -133,6 +133,7 @@ def _execution(config: Config) -> Execution:
         "market" if bench else config.execution.entry,
         ZERO if bench else config.execution.slippage_bps,
         config.execution.ttl_s,
+        config.execution.countdown,
     )
 
 

@@ -15,6 +15,7 @@ from tradebot.broker import parameters, rows
 from tradebot.broker.account_reader import AccountReader, ReadSoFar
 from tradebot.broker.account_view import account_document
 from tradebot.broker.baseline_reader import BaselineReader
+from tradebot.broker.countdowns import AskedCountdowns
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.late_lines import read_to_the_end
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
@@ -84,8 +85,8 @@ class BinanceBroker:
         self._ends = asyncio.Event()
         self._rules = RuleWatch(wire, self._reader, self._tell)
         self._baselines = BaselineReader(wire, self._symbols, self._tell)
-        self._answer: Answer = _nobody
-        self._obstacle: Obstacle = _none
+        self._answer: Answer = lambda _: None
+        self._obstacle: Obstacle = lambda _: "nobody listens to the broker"
         self._is_set = False
         self._settings_at = 0
         self._banned_until = 0
@@ -93,6 +94,7 @@ class BinanceBroker:
         self._sent: set[str] = set()
         self._busy: set[str] = set()
         self._again: dict[str, Coroutine[Any, Any, None]] = {}
+        self._countdowns = AskedCountdowns(wire)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, answer: Answer, obstacle: Obstacle) -> None:
@@ -191,10 +193,9 @@ class BinanceBroker:
         return ()
 
     def countdown(self, symbol: str, ms: int, at: int) -> Sequence[Event]:
-        """Have the symbol's regular orders cancelled unless told again within ``ms``."""
+        """Have the symbol's regular orders cancelled unless told again within ``ms``; a resting entry waits for the answer."""
         del at
-        params = {"symbol": venue_symbol(symbol), "countdownTime": str(ms)}
-        self._spawn(f"countdown {symbol}", self._repeat(endpoints.COUNTDOWN, params))
+        self._spawn(*self._countdowns.ask(symbol, ms))
         return ()
 
     def hourly(self, at: int) -> Sequence[Event]:
@@ -226,6 +227,10 @@ class BinanceBroker:
         order = approved.order
         if order.purpose is Purpose.EXIT and not self._wire.budget.is_banned(self._now):
             await self._after_ban()
+        if why := await self._countdowns.obstacle(order):
+            now, rejected = self._now, OrderStatus.REJECTED
+            self._tell(OrderUpdate(now, order.symbol, order.id, rejected, now, reason=why))
+            return
         endpoint, params = parameters.place(order)
         need = Need.PROTECTIVE if order.reduce_only else Need.ENTRY
         check = None if order.reduce_only else lambda: self._entry_obstacle(approved)
@@ -437,12 +442,3 @@ class BinanceBroker:
             if (again := self._again.pop(name, None)) is not None:
                 self._spawn(name, again)
             self._see_ban()
-
-
-def _nobody(event: Event) -> None:
-    del event
-
-
-def _none(approved: Approved) -> str:
-    del approved
-    return "nobody listens to the broker"

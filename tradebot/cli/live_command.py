@@ -104,14 +104,16 @@ def _refuse_words(options: RunOptions) -> None:
 
 def _refuse_config(config: Config) -> None:
     """Refuse a way of entering that has no protected price, or one that may rest when this process is gone."""
-    entry = config.execution.entry
-    if entry == "ioc":
+    entry, countdown = config.execution.entry, config.execution.countdown
+    if entry == "ioc" or (entry == "limit" and countdown):
         return
     why = {
         "market": "entries at market have no price to stay within",
         "limit": "a limit that rests would outlive a process that dies",
     }
     hint = 'leave it at "ioc": a limit at a protected price, immediate or cancel'
+    if entry == "limit":
+        hint += "; or set execution.countdown = true: the exchange then cancels what rests"
     raise ConfigError(f"{why[entry]}: live refuses them", key="execution.entry", hint=hint)
 
 

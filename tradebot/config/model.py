@@ -137,6 +137,7 @@ class ExecutionRules(Section):
     ] = "ioc"
     slippage_bps: Bps = Decimal(10)
     ttl_s: Annotated[int, BeforeValidator(whole(1, 86_400))] = 60
+    countdown: Flag = False
 
 
 class PaperRules(Section):

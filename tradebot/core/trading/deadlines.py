@@ -5,6 +5,7 @@ from __future__ import annotations
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.answers import Answers
 from tradebot.core.trading.cash_lines import CashLines
+from tradebot.core.trading.countdowns import Countdowns
 from tradebot.core.trading.exits import Exits
 from tradebot.core.trading.protection import Protection
 from tradebot.core.trading.shared import Shared
@@ -24,6 +25,7 @@ class Deadlines:
         answers: Answers,
         accounts: Accounts,
         cash: CashLines,
+        countdowns: Countdowns,
     ) -> None:
         self._shared = shared
         self._exits = exits
@@ -31,6 +33,7 @@ class Deadlines:
         self._answers = answers
         self._accounts = accounts
         self._cash = cash
+        self._countdowns = countdowns
         self.alarm = 0
 
     def wake(self) -> None:
@@ -50,6 +53,7 @@ class Deadlines:
         """Ask for a wake-up at the next deadline, where it is another one than before."""
         shared = self._shared
         due = min(shared.table.due(), self._accounts.due(), self._cash.due())
+        due = min(due, self._countdowns.due())
         for book in shared.books.values():
             if book.closing or book.holding.qty or book.bare_since or shared.table.shorts:
                 due = min(due, self._protection.due(book), self._exits.due(book))

@@ -46,6 +46,7 @@ from tradebot.core.trading.answers import Answers
 from tradebot.core.trading.cash_lines import CashLines
 from tradebot.core.trading.commands import Commands
 from tradebot.core.trading.corrections import Corrections
+from tradebot.core.trading.countdowns import Countdowns
 from tradebot.core.trading.deadlines import Deadlines
 from tradebot.core.trading.engine_state import export_engine, restore_engine
 from tradebot.core.trading.entries import Entries
@@ -128,8 +129,11 @@ class Engine:
         self.rules = TradingRules(shared, self.exits)
         setting = AccountSetting(shared, self.reactions)
         self.news = News(shared, self.exits, self.accounts, setting, self.rules)
+        self.countdowns = Countdowns(shared)
         self.deadlines = Deadlines(
-            shared, self.exits, self.protection, self.answers, self.accounts, self.cash
+            *(shared, self.exits, self.protection, self.answers, self.accounts),
+            self.cash,
+            self.countdowns,
         )
         self._quoted = config.quotes
         self.next_hour = 0
@@ -171,6 +175,8 @@ class Engine:
         if table.entries and not is_acknowledgement(event):
             self.entries.review_entries()
         if table.outside:
+            if self.countdowns.wanted:
+                self.countdowns.heed()
             self.deadlines.set_alarm()
         out = table.out
         if not out:

@@ -31,6 +31,7 @@ def export_engine(engine: Engine) -> dict[str, Any]:
         "accounts": engine.accounts.export_state(),
         "cash_lines": engine.cash.export_state(),
         **({"rules": engine.rules.export_state()} if engine.config.outside else {}),
+        **({"countdowns": engine.countdowns.export_state()} if engine.countdowns.wanted else {}),
         "shared": engine.shared.export_state(),
         "watch": engine.watch.export_state(),
         "stops_lost": engine.protection.lost_at,
@@ -60,6 +61,7 @@ def restore_engine(engine: Engine, state: dict[str, Any]) -> None:
     engine.accounts.restore(state["accounts"])
     engine.cash.restore(state["cash_lines"])
     engine.rules.restore(state.get("rules", {}))
+    engine.countdowns.restore(state.get("countdowns", ()))
     engine.shared.restore(state["shared"])
     engine.trades.restore(state, engine.portfolio)
     engine.protection.lost_at = list(state.get("stops_lost", ()))

@@ -29,12 +29,13 @@ class Execution:
     """How entries are sent: ``ioc`` (limit, immediate or cancel), ``market`` or ``limit`` (resting).
 
     ``slippage_bps`` is the price protection of an ioc entry in basis points, ``ttl_s`` the life of a
-    resting one in seconds.
+    resting one in seconds; with ``countdown`` a venue outside cancels that by itself should this process fall silent.
     """
 
     entry: Literal["ioc", "market", "limit"] = "ioc"
     slippage_bps: Decimal = Decimal(20)
     ttl_s: int = 60
+    countdown: bool = False
 
 
 class Shared:
