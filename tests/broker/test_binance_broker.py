@@ -12,6 +12,7 @@ from kits.venue_kit import row
 from kits.wire_kit import connected
 
 from tradebot.broker import late_lines, private_stream, rule_watch
+from tradebot.broker.binance import BinanceBroker
 from tradebot.core.model.effects import LookUp
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import (
@@ -275,6 +276,21 @@ async def test_what_was_only_just_handed_over_is_read_again_by_the_next_process(
         counter.broker.restore(later)
         await read(counter)
         assert booked(counter) == [order.id] * 2
+
+
+async def test_a_process_killed_before_it_says_how_far_it_has_read_leaves_nothing_out() -> None:
+    """Its only state was saved before it began; what was sent afterwards, and what became of it, is read."""
+    async with serving(faults=[DEAF]) as counter:
+        line = counter.line
+        state = BinanceBroker(line.wire, [BTC]).export_state()
+        order = counter.send(counter.order())
+        await counter.word(order)
+        line.venue_clock.advance(30_000)
+        following = BinanceBroker(line.wire, [BTC])
+        following.restore(state)
+        following._reader.begin()
+        found = await following._reader.read()
+        assert [e.fill.order_id for e in found.events if isinstance(e, Filled)] == [order.id]
 
 
 async def test_the_first_trade_is_found_however_long_it_is_since_the_start() -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -31,6 +31,13 @@ QUIET = "return None"
 POSITION = '[[positions]]\nsymbol = "{symbol}"\nside = "{side}"\nqty = "{qty}"\nentry = "{entry}"\n'
 XRP = POSITION.format(symbol="XRPUSDT", side="BOTH", qty="-40", entry="2.2")
 ETH = POSITION.format(symbol="ETHUSDT", side="BOTH", qty="0.02", entry="2500")
+
+SILENT: list[dict[str, Any]] = [
+    {"do": "unavailable", "meaning": "unknown", "method": "GET", "path": f"/fapi/{path}"}
+    for path in ("v1/order", "v1/openOrders", "v1/userTrades", "v3/positionRisk")
+]
+DEAF = {"do": "drop", "stream": "private", "event": "*"}
+"""With both nobody says what has become of an order: no message and no look-up."""
 
 
 @dataclass
@@ -156,9 +163,42 @@ def scene(
             bot.clean_up()
 
 
+def killed_while_sending(
+    folder: Path, look: Callable[[Scene], None], *, silent: bool = False
+) -> None:
+    """Kill an engine whose entry has arrived and was not answered, start it again, and look.
+
+    ``silent``: nobody says meanwhile what became of the entry.
+    """
+    lost = {"do": "accept_then_timeout", "seconds": 15, "method": "POST", "path": "/fapi/v1/order"}
+    with scene(folder) as found:
+        venue, bot = found.venue, found.bot
+        found.faults(lost, *([DEAF] if silent else []))
+        first = found.engine()
+        bot.until(lambda: any(row["do"] == lost["do"] for row in venue.rows("fault")))
+        first.kill()
+        first.communicate()
+        found.faults(*([DEAF, *SILENT] if silent else []))
+        again = found.engine()
+        bot.until(lambda: venue.asked("POST", "/fapi/v1/order"))
+        look(found)
+        assert again.poll() is None
+        assert bot.end(again).code == 0
+
+
 def stop(process: subprocess.Popen[str]) -> None:
     """Let a process hang: it neither ends nor answers."""
     os.kill(process.pid, signal.SIGSTOP)
 
 
-__all__ = ["ETH", "MORNING", "POSITION", "QUIET", "XRP", "Scene", "scene", "stop"]
+__all__ = [
+    "ETH",
+    "MORNING",
+    "POSITION",
+    "QUIET",
+    "XRP",
+    "Scene",
+    "killed_while_sending",
+    "scene",
+    "stop",
+]

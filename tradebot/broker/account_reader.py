@@ -184,9 +184,16 @@ class AccountReader:
         self._cursors.advance(found.cursors)
 
     def export_state(self) -> dict[str, Any]:
-        """Return as JSON values how far was read that has been dealt with by now."""
+        """Return as JSON values how far was read that has been dealt with by now.
+
+        Before it has begun nothing was sent: what happens from now on is what the next process must read, were this one
+        killed before it says more.
+        """
         self._settle()
-        return (self._before[0][1] if self._before else self._cursors).export_state()
+        state = (self._before[0][1] if self._before else self._cursors).export_state()
+        if not state["since"] and not self._wire.time.is_unknown:
+            state["since"] = self.now
+        return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over ``export_state``'s values."""
