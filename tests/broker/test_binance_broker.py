@@ -382,7 +382,7 @@ async def test_the_trading_rules_are_those_of_the_exchange(monkeypatch: pytest.M
         counter.line.venue.faults.set(
             [
                 odd("/fapi/v1/leverageBracket", "[]"),
-                {"do": "error", "code": -1003, "method": "GET", "path": "/fapi/v1/exchangeInfo"},
+                {"do": "error", "code": -1121, "method": "GET", "path": "/fapi/v1/exchangeInfo"},
             ]
         )
         notes = await counter.until(lambda: [n for n in counter.of(VenueNote) if "rules" in n.what])
