@@ -96,6 +96,42 @@ def test_a_line_that_agrees_with_its_fill_says_nothing_however_often_it_is_read(
     assert story.found(Notify) == []
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("first", ["line", "fill"])
+def test_the_fee_of_a_liquidation_is_paid_once_whatever_line_tells_of_it(
+    first: str, restarts: bool
+) -> None:
+    story = Bare(a_config(limits=replace(LIVE, day_loss=None)))
+    entry = story.opened()
+    fee = entry.qty * D("1.9") * D("0.0005")
+    told = line(story, "insurance", f"-{fee}", 2, XRP)
+    story.tell(CashAnnounced(story.now, "INSURANCE_CLEAR", -fee, story.now))
+    stop = story.placed()[1]
+    before = story.engine.portfolio.cash
+    for step in ("line", "fill") if first == "line" else ("fill", "line"):
+        if step == "line":
+            story.tell(replace(told, at=story.now))
+        else:
+            story.fill(stop, price="1.9")
+        if restarts:
+            story.restart()
+        story.tell(replace(told, at=story.now))
+    with exact():
+        assert story.engine.portfolio.cash == before + entry.qty * D("1.9") - fee
+        assert story.engine.equity() == story.engine.portfolio.cash
+    assert story.found(CashBooked) == []
+    assert story.halted() == []
+
+
+def test_an_insurance_line_of_another_amount_is_no_fee() -> None:
+    story = Bare(a_config())
+    story.opened()
+    cash = story.engine.portfolio.cash
+    for _ in range(2):
+        story.tell(line(story, "insurance", "-3", 1, XRP))
+    assert story.engine.portfolio.cash == cash - 3
+
+
 @pytest.mark.parametrize("first", ["line", "fill"])
 def test_a_rest_between_income_and_ledger_is_shown_once_from_a_cent_on(first: str) -> None:
     story = Bare(a_config(limits=replace(LIVE, day_loss=None)))

@@ -5,6 +5,7 @@ A scene holds the oracle to the venue's whole record when it ends: ``disaster_or
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -56,12 +58,18 @@ class LiveScene(Scene):
         self.bot.until(lambda: self._serves(process))
         return process
 
-    def again(self, *more: str, beats: bool = True) -> subprocess.Popen[str]:
-        """Start with the words of before and no token, as a supervisor does; wait until it runs."""
+    def again(self, *more: str, signals: bool = False) -> subprocess.Popen[str]:
+        """Start with the words of before and no token, as a supervisor does; wait until it runs.
+
+        ``signals`` lets ``FIRST`` signal once more.
+        """
+        if signals:
+            (self.folder / "go").touch()
         own = f"{self.folder / 'own.py'}:Own"
         process = self.bot.start("live", "--strategy", own, *more, "--headless", "--json")
-        if beats:
-            self.bot.until(lambda: self._serves(process))
+        keys = len(self.venue.asked("POST", "/fapi/v1/listenKey"))
+        self.bot.until(lambda: len(self.venue.asked("POST", "/fapi/v1/listenKey")) > keys)
+        self.bot.until(lambda: self._serves(process))
         self.absent[-1:] = [(since, self.now) for since, _ in self.absent[-1:]]
         return process
 
@@ -80,10 +88,27 @@ class LiveScene(Scene):
         """Let ``FIRST`` say nothing more."""
         (self.folder / "go").unlink(missing_ok=True)
 
+    def let_pass_until(self, moment: str) -> None:
+        """Let the venue's time pass to a moment while nothing of ours runs: all its prices come, one after the other."""
+        due = of_iso(moment)
+        self.faults({"do": "skew", "ms": due - self.now})
+        self.bot.until(lambda: self._price_at() > due - 5_000, 400)
+
+    def _price_at(self) -> int:
+        """When the venue's newest price is from (venue ms)."""
+        with urlopen(f"{self.venue.url}/fapi/v1/premiumIndex?symbol=ETHUSDT", timeout=60) as answer:
+            return int(json.load(answer)["time"])
+
+    def lose(self, percent: str) -> None:
+        """Let the price jump past the stop of a position as soon as it has one; wait until nothing is open."""
+        self.opened()
+        self.act("move_price", symbol="ETHUSDT", percent=percent)
+        self.bot.until(self.flat)
+
     def opened(self, symbol: str = "ETHUSDT") -> dict[str, Any]:
         """Wait for a position with its stop in place; return the venue's row of it."""
-        self.entered()
         self.bot.until(lambda: symbol in self.venue.held() and self.venue.stops())
+        self.hush()
         return self.position(symbol)
 
     def position(self, symbol: str = "ETHUSDT") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -91,8 +91,11 @@ class CashLines:
         """Book any other cash line once; one of a trade is in its fill."""
         if event.exchange_time <= self._shared.past:
             return
-        if event.kind in IN_FILLS and event.trade_id and event.symbol in self._shared.books:
+        of_fill = event.trade_id and event.symbol in self._shared.books
+        if of_fill and event.kind in IN_FILLS:
             self._confirm(event)
+        elif of_fill and event.kind == INSURANCE and self._is_fee(event):
+            return
         elif not self._is_beyond_memory(event.id, event.exchange_time):
             self.move(event)
 
@@ -161,6 +164,20 @@ class CashLines:
     def rests(self) -> dict[int, Decimal]:
         """Return by day (days since 1970) what the venue's lines say beyond the fills, from a cent on (USDT)."""
         return {day: rest for day, rest in self._rests.items() if abs(rest) >= CENT}
+
+    def _is_fee(self, line: CashMoved) -> bool:
+        """Whether an insurance line is the fee that the fill of a liquidation tells of; one of more or less is another."""
+        portfolio = self._shared.portfolio
+        fees = self._fills.get(f"{line.symbol}:{line.trade_id}", {})
+        known = portfolio.knows_trade(line.symbol, line.trade_id)
+        if known and fees.get("commission") != line.amount:
+            return False
+        if portfolio.move(
+            line.id, line.exchange_time, ZERO
+        ):  # seen: read again it is still the fee
+            self._confirm(replace(line, kind="commission"))
+            self._arrived(line.amount, line.exchange_time)
+        return True
 
     def _ask(self, symbol: str, trade_id: int, why: str) -> None:
         self._asked_at = self._shared.now
