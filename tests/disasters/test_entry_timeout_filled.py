@@ -20,11 +20,19 @@ def test_entry_timeout_filled(tmp_path: Path, told: bool) -> None:
         engine = it.engine()
         deaf = {"do": "drop", "stream": "private", "event": "*"}
         it.faults(
-            {"do": "accept_then_timeout", "method": "POST", "path": ORDER, "times": 1},
+            {
+                "do": "accept_then_timeout",
+                "seconds": 15,
+                "method": "POST",
+                "path": ORDER,
+                "times": 1,
+            },
             *([] if told else [deaf]),
         )
         it.opened()
         it.bot.until(lambda: it.bot.status()["open_positions"] == 1)
         assert it.purposes() == "e"
-        assert len(it.venue.asked("POST", ORDER)) == 1
+        it.bot.until(lambda: len(it.venue.asked("POST", ORDER)) == 1)
+        sent = [row["client"] for row in it.venue.rows("order") if row["event"] == "NEW"]
+        assert len(sent) == 1
         it.ended(engine)

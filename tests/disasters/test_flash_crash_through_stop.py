@@ -14,8 +14,9 @@ from kits.disaster_live import live_scene
 pytestmark = pytest.mark.full
 
 
-def test_flash_crash_through_stop(tmp_path: Path) -> None:
-    with live_scene(tmp_path, TRADEBOT_RISK__LIVE__DAY_LOSS="5") as it:
+@pytest.mark.parametrize("demo", [False, True])
+def test_flash_crash_through_stop(tmp_path: Path, demo: bool) -> None:
+    with live_scene(tmp_path, demo=demo, TRADEBOT_RISK__LIVE__DAY_LOSS="5") as it:
         engine = it.engine()
         it.opened()
         it.act("move_price", symbol="ETHUSDT", percent="-20")

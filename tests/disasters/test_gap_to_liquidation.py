@@ -13,6 +13,8 @@ from kits.disaster_live import SHORT, live_scene
 
 pytestmark = pytest.mark.full
 
+INCOME, WALLET = "/fapi/v1/income", "/fapi/v3/account"
+
 
 def test_gap_to_liquidation(tmp_path: Path) -> None:
     with live_scene(tmp_path) as it:
@@ -23,5 +25,9 @@ def test_gap_to_liquidation(tmp_path: Path) -> None:
         it.wait_halt("day_loss")
         it.bot.until(it.is_over)
         assert it.purposes() == "e!"
+        lost = it.fills()[-1]["at"]
+        it.bot.until(lambda: it.venue.asked("GET", INCOME)[-1]["at"] > lost + 5_000)
+        it.bot.until(lambda: it.venue.asked("GET", WALLET)[-1]["at"] > lost + 10_000)
+        assert set(it.halted()) == {"day_loss", "liquidated"}
         it.ended(engine)
         it.agree()

@@ -23,13 +23,19 @@ def take(it: LiveScene, risk: str) -> None:
     it.act("take_margin", symbol="ETHUSDT", amount=f"{left - wanted:.8f}")
 
 
+def risk(it: LiveScene) -> float:
+    """What ``tradebot risk`` says of the position, in percent."""
+    rows = it.bot.json("risk").data["positions"]
+    return max((float(row["liquidation_risk_pct"]) for row in rows), default=0.0)
+
+
 def test_liquidation_alert_80_close_90(tmp_path: Path) -> None:
     with live_scene(tmp_path) as it:
         engine = it.engine(FIRST)
         it.opened()
         it.act("move_price", symbol="ETHUSDT", percent="0.2")  # the margin is what it stands on
         take(it, "60")
-        it.bot.until(lambda: "margin were taken from" in it.notices())
+        it.bot.until(lambda: risk(it) > 50)
         assert "liquidation risk" not in it.notices()
         take(it, "97")
         it.bot.until(it.is_over)

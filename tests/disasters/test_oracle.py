@@ -77,6 +77,20 @@ def test_what_is_broken_is_said(rows: Rows, rules: Rules, said: str) -> None:
     assert any(said in line for line in broken) if said else broken == []
 
 
+def parts(gap_ms: int, lag_ms: int) -> Rows:
+    """Ten parts of an entry, each behind a stop ``lag_ms`` after it."""
+    rows = [fill(T + n * gap_ms, "tbx-1e", "0.001", "BUY") for n in range(10)]
+    stops = [stop(T + n * gap_ms + lag_ms, f"0.{n + 1:03d}") for n in range(10)]
+    return sorted((row for some in (*rows, *stops) for row in some), key=lambda row: row["at"])
+
+
+@pytest.mark.parametrize(("lag_ms", "broken"), [(1_500, 0), (5_900, 0), (6_500, 10)])
+def test_each_part_has_its_own_time_for_a_stop(lag_ms: int, broken: int) -> None:
+    rows = parts(1_000, lag_ms)
+    said = Oracle().walk(rows, T + 30_000)
+    assert bool(said) == bool(broken), said
+
+
 def test_an_exit_that_is_not_reduce_only_is_found() -> None:
     params = {"newClientOrderId": "tbx-3x", "timestamp": str(T), "symbol": "ETHUSDT"}
     request = {"at": T, "kind": "request", "method": "POST", "params": params}

@@ -31,9 +31,12 @@ EARLY = "2026-11-26T09:30:35Z"
 """Time for a check and a start before a bar closes, hours away from the blackout and from funding."""
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
-FIRST = LONG + " if __import__('pathlib').Path(__file__).with_name('go').exists() else None"
-"""Signals until the scene has seen the first entry leave: a bar may be missed by a start on a busy machine."""
-SHORT = 'return Signal("short", 0.9, stop=bar.close * 1.03, reason="always")'
+GO = " if __import__('pathlib').Path(__file__).with_name('go').exists() else None"
+ALWAYS = LONG + GO
+"""Signals at every bar once the run is ready to trade: a bar that came during a start would be refused."""
+FIRST = LONG.replace("always", "once") + GO
+"""Signals until the scene has seen the first entry leave."""
+SHORT = 'return Signal("short", 0.9, stop=bar.close * 1.03, reason="always")' + GO
 RECONCILE_S = 33.0
 """A reconcile comes every 30 s, and misses a stop for good after two reads a second apart."""
 
@@ -51,11 +54,12 @@ class LiveScene(Scene):
         found: int = self.venue.state()["time"]
         return found
 
-    def engine(self, body: str = LONG, *more: str) -> subprocess.Popen[str]:
-        """Check, confirm with the check's token, and start; wait until the engine tells of itself."""
-        (self.folder / "go").touch()
+    def engine(self, body: str = ALWAYS, *more: str) -> subprocess.Popen[str]:
+        """Check, confirm with the check's token, and start; wait until it may enter, and let it."""
         process = start_live(self.bot, self.bot.strategy(body), *more)
         self.bot.until(lambda: self._serves(process))
+        self.bot.until(lambda: "equity at the start of the day" in self.notices())
+        (self.folder / "go").touch()
         return process
 
     def again(self, *more: str, signals: bool = False) -> subprocess.Popen[str]:
@@ -263,6 +267,7 @@ def crash(folder: Path, prices: Path, symbol: str, begin: str, end: str, account
 
 __all__ = [
     "ALGO",
+    "ALWAYS",
     "EARLY",
     "FIRST",
     "ORDER",

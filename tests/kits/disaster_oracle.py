@@ -54,13 +54,35 @@ class _Symbol:
     cost: Decimal = NOTHING
     working: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     stops: dict[int, tuple[str, Decimal]] = field(default_factory=dict)
+    grown: list[tuple[int, Decimal]] = field(default_factory=list)
     naked: int | None = None
+    told: set[int] = field(default_factory=set)
 
     @property
-    def covered(self) -> bool:
+    def stopped(self) -> Decimal:
+        """What the largest stop of the right side would close."""
         side = "SELL" if self.qty > 0 else "BUY"
-        most = max((qty for way, qty in self.stops.values() if way == side), default=NOTHING)
-        return not self.qty or most >= abs(self.qty)
+        return max((qty for way, qty in self.stops.values() if way == side), default=NOTHING)
+
+    def moves(self, at: int, after: Decimal) -> None:
+        """Keep when the position grew to what it is: what is closed is what came last."""
+        size = abs(after)
+        if abs(self.qty) < size and self.qty * after >= 0:
+            self.grown.append((at, size))
+        else:
+            cut = next((when for when, held in self.grown if held >= size), at)
+            self.grown = [row for row in self.grown if row[1] < size]
+            self.grown += [(cut, size)] if size else []
+        self.qty = after
+
+    def look(self, at: int) -> None:
+        """Note since when the part is bare that has waited longest for a stop; a larger stop leaves what came later."""
+        if not self.qty or self.stopped >= abs(self.qty):
+            self.naked = None
+            return
+        since = at if self.naked is None else self.naked
+        later = next((when for when, held in self.grown if held > self.stopped), since)
+        self.naked = max(since, later)
 
 
 class Oracle:
@@ -77,6 +99,7 @@ class Oracle:
     def walk(self, rows: Iterable[dict[str, Any]], now: int) -> list[str]:
         """Look at every row, and at how it stands ``now`` (venue ms); return what is broken."""
         for row in rows:
+            self._cover(row["at"])  # until now
             match row["kind"]:
                 case "order":
                     self._order(row)
@@ -171,7 +194,7 @@ class Oracle:
             found.cost = found.cost * abs(after / found.qty)
         else:
             found.cost = NOTHING
-        found.qty = after
+        found.moves(row["at"], after)
 
     def _algo(self, row: dict[str, Any]) -> None:
         if row["type"] != "STOP_MARKET":
@@ -193,18 +216,16 @@ class Oracle:
     def _cover(self, at: int) -> None:
         """Note since when each position is naked, and whether that is too long."""
         for name, found in self._symbols.items():
-            if found.covered:
-                found.naked = None
-            elif found.naked is None:
-                found.naked = at
-            elif found.naked >= 0:
-                since = found.naked
-                if self._watched_ms(since, at) > (self.rules.naked_s + WAY_S) * 1000:
-                    self._say(
-                        {"at": at, "symbol": name},
-                        f"{found.qty} is without a whole stop since {iso(since)}; it may be for {self.rules.naked_s} s",
-                    )
-                    found.naked = -1  # said once
+            found.look(at)
+            since = found.naked
+            if since is None or since in found.told:
+                continue
+            if self._watched_ms(since, at) > (self.rules.naked_s + WAY_S) * 1000:
+                found.told.add(since)
+                self._say(
+                    {"at": at, "symbol": name},
+                    f"{found.qty} is without a whole stop since {iso(since)}; it may be for {self.rules.naked_s} s",
+                )
 
     def _watched_ms(self, since: int, until: int) -> int:
         """For how long of a span a process of ours ran (ms); one that was away has what is left anew."""

@@ -312,20 +312,24 @@ class Protection:
         book.retiring = keep
 
     def _watch_cover(self, book: InstrumentState) -> None:
-        """Note since when the stops that are surely in place do not cover the position."""
+        """Note since when the stops that are surely in place do not cover the position.
+
+        What a stop covers it covered when it was sent: what is bare beside it was filled after that.
+        """
         if not self._shared.outside:
             return
-        covered, held = self._covered(book), abs(self._shared.holds(book))
+        covered, sent_at = self._covered(book)
+        held = abs(self._shared.holds(book))
         if _wants_stop(book) and covered < held:
-            book.bare_since = book.bare_since or self._shared.now
+            book.bare_since = max(book.bare_since or self._shared.now, sent_at)
         else:
             book.bare_since = 0
         if covered and covered >= held:
             self._shared.unproved = False
 
-    def _covered(self, book: InstrumentState) -> Decimal:
-        """Return what the largest stop that surely stands would close (base units)."""
-        most = ZERO
+    def _covered(self, book: InstrumentState) -> tuple[Decimal, int]:
+        """Return what the largest stop that surely stands would close (base units), and when it was sent (UTC ms)."""
+        most, sent_at = ZERO, 0
         for tracked in self._table.live.values():
             order = tracked.order
             if order.symbol != book.symbol or order.purpose is not Purpose.STOP:
@@ -333,8 +337,8 @@ class Protection:
             if self._drops_stops and _is_dropped(tracked, self._shared.now):
                 continue
             if tracked.answered and tracked.ended is None and not tracked.cancel:
-                most = max(most, tracked.left)
-        return most
+                most, sent_at = max((most, sent_at), (tracked.left, tracked.sent_at))
+        return most, sent_at
 
     # -- time ----------------------------------------------------------------------------------------
 
