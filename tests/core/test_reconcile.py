@@ -43,6 +43,7 @@ from tradebot.core.trading.reconcile import (
     whose_is,
 )
 from tradebot.core.trading.shared import Execution
+from tradebot.core.trading.unread import UNREAD, UNREAD_MS
 
 D = Decimal
 E, S, T, X = Purpose.ENTRY, Purpose.STOP, Purpose.TARGET, Purpose.EXIT
@@ -921,3 +922,40 @@ def test_a_working_entry_goes_when_something_differs() -> None:
     desk.holds(5, ADA)
     desk.story.later(100)
     assert entry.id in cancelled(desk.read())
+
+
+def test_an_account_that_cannot_be_read_forbids_entries_until_it_can() -> None:
+    """One reading in a row may fail; a second one stops entries, cancels the one that works, and says so once."""
+    desk = Desk(execution=Execution("limit", D(20), 600))
+    desk.story.say(long())
+    desk.story.bar()
+    (entry,) = desk.story.placed()
+    desk.story.works(entry)
+    desk.rests(entry)
+    desk.story.later(100)
+    desk.read()
+    unread = "the account cannot be read"
+    assert unread not in {c.why for c in asked(desk.story.later(UNREAD_MS - 2_000), Cancel)}
+    effects = desk.story.later(60_000)
+    assert unread in {c.why for c in asked(effects, Cancel)}
+    (told,) = [told for told in asked(effects, Notify) if "could not be read" in told.text]
+    assert told.level == "warning"
+    assert "the account could not be read for" in told.text
+    desk.story.say(long(0.6), symbol=ADA)
+    desk.story.bar(symbol=ADA)
+    assert "the account could not be read for" in str(desk.story.refusals())
+    told = asked(desk.read(), Notify)[-1]
+    assert (told.level, told.text) == ("info", "the account can be read again")
+    assert UNREAD not in desk.story.engine.shared.blocked
+    assert asked(desk.read(), Notify) == []
+
+
+def test_how_old_the_last_reading_is_survives_a_restart() -> None:
+    desk = Desk()
+    desk.read()
+    state = desk.story.engine.accounts.export_state()
+    desk.story.engine.accounts.restore(state)
+    assert desk.story.engine.accounts.export_state() == state
+    old = {**state, "asked_at": state["asked_at"][:2]}
+    desk.story.engine.accounts.restore(old)
+    assert desk.story.engine.accounts.export_state()["asked_at"][2] == 0

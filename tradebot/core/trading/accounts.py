@@ -39,6 +39,7 @@ from tradebot.core.trading.reconcile import (
     undecided,
 )
 from tradebot.core.trading.shared import Shared
+from tradebot.core.trading.unread import Unread
 
 RECONCILE_MS = ROUND_MS
 """Between two reads of the whole account."""
@@ -61,7 +62,8 @@ class Accounts:
     """Holds the journal against what is read.
 
     ``_doubts`` are the differences that stand, by subject; ``_asked_at`` is when the account was last asked for
-    because of one, ``_reconciled_at`` when it was last read whole (UTC ms). ``is_read`` says that it was since the start.
+    because of one, ``_reconciled_at`` when it was last asked for whole (UTC ms).
+    ``is_read`` says that it was read since the start.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Accounts:
         self._doubts: dict[str, Doubt] = {}
         self._asked_at = 0
         self._reconciled_at = 0
+        self._unread = Unread(shared)
         self.is_read = False
 
     def begin(self) -> None:
         """A run starts: have the account read before anything of it is believed."""
         self.is_read = False
+        self._unread.read_at = 0
         self.reconcile("start")
 
     def reconcile(self, why: str) -> None:
@@ -146,6 +150,7 @@ class Accounts:
         if not event.symbol:
             shared.exposure.elsewhere = margin_elsewhere(journal, event)
             self.is_read = True
+            self._unread.note()
         ledger = None if event.wallet is None else self.ledger_wallet()
         said = tuple(doubt.text for doubt in self._doubts.values())
         shared.out.append(AccountCompared(shared.now, event.symbol, event.wallet, ledger, said))
@@ -290,6 +295,7 @@ class Accounts:
     def wake(self) -> None:
         """Ask again for what differs; halt when nothing explained it in time."""
         now = self._shared.now
+        self._unread.watch()
         for doubt in self._doubts.values():
             due = now - doubt.since >= LEDGER_MS and TABLE[_kind(doubt)].apart <= SETTLE_MS
             if due and not doubt.halted:
@@ -321,14 +327,15 @@ class Accounts:
         """Return what is open as JSON values."""
         return {
             "standing": {name: list(astuple(doubt)) for name, doubt in self._doubts.items()},
-            "asked_at": [self._asked_at, self._reconciled_at],
+            "asked_at": [self._asked_at, self._reconciled_at, self._unread.read_at],
             "elsewhere": plain(self._shared.exposure.elsewhere),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over ``export_state``'s values."""
         self._doubts = {name: Doubt(*values) for name, values in state["standing"].items()}
-        self._asked_at, self._reconciled_at = state["asked_at"]
+        asked, whole, *read = state["asked_at"]
+        self._asked_at, self._reconciled_at, self._unread.read_at = asked, whole, (*read, 0)[0]
         self._shared.exposure.elsewhere = Decimal(state["elsewhere"])
 
 
