@@ -113,6 +113,9 @@ class CashLines:
         self._reactions.see_equity()
         if line.kind == TRANSFER:  # from here on results are measured on other money
             self._reactions.point("transfer", shared.now)
+            way = "came into" if line.amount > 0 else "left"
+            text = f"{plain(abs(line.amount))} USDT {way} the wallet: a transfer, no result"
+            shared.out.append(Notify(shared.now, "info", text))
         if unknown:
             text = f"{plain(line.amount)} USDT were booked for something nobody here knows"
             shared.halt("ledger", f"{text}: {line.kind} ({line.id})")
