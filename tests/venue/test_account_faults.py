@@ -105,6 +105,11 @@ async def test_a_delisting_is_announced_then_settles() -> None:
         assert told[0] == ("EXPIRED", "ours")
         assert told[1][0] == "CALCULATED"
         assert told[1][1].startswith("settlement_autoclose-")
+        price = next(row["price"] for row in desk.venue.ledger.of("fill")[::-1])
+        last = [b["o"]["L"] for b in heard if b["e"] == "ORDER_TRADE_UPDATE"][-1]
+        assert Decimal(last) == Decimal(
+            str(price)
+        )  # a settlement has more decimals than the symbol
         info = await get(desk, "/fapi/v1/exchangeInfo")
         assert {s["symbol"]: s["status"] for s in info["symbols"]}["BTCUSDT"] == "CLOSE"
         assert (await desk.raw.send("POST", ORDER, BUY))[1]["code"] in (-4108, -4141)

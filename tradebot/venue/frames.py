@@ -24,7 +24,7 @@ from tradebot.venue.bus import (
 )
 from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.orders import VenueOrder, VenueTrade
-from tradebot.venue.payloads import average, money
+from tradebot.venue.payloads import average, exact_price, money
 
 Body = dict[str, Any]
 
@@ -101,7 +101,7 @@ def _trade_lite(order: VenueOrder, trade: VenueTrade, now: int) -> Body:
         "m": trade.maker,
         "c": order.client_id,
         "S": order.side,
-        "L": listing.price(trade.price),
+        "L": exact_price(listing, trade.price),
         "l": listing.qty(trade.qty),
         "t": trade.id,
         "i": order.id,
@@ -131,7 +131,7 @@ def _order(order: VenueOrder, what: str, trade: VenueTrade | None, at: int) -> B
         "i": order.id,
         "l": listing.qty(ZERO if trade is None else trade.qty) if trade else "0",
         "z": listing.qty(order.executed) if order.executed else "0",
-        "L": "0" if trade is None else listing.price(trade.price),
+        "L": "0" if trade is None else exact_price(listing, trade.price),
     }
     if trade is not None and trade.fee:
         body |= {"n": money(trade.fee), "N": trade.fee_asset}
