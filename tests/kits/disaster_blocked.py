@@ -1,0 +1,60 @@
+"""A second symbol whose signals come only after the disaster: what is done with them shows what is blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kits.disaster_live import LiveScene, live_scene
+
+OTHER = "XRP/USDT"
+SYMBOLS: dict[str, Any] = {
+    "TRADEBOT_MARKET__SYMBOLS": f"ETH/USDT,{OTHER}",
+    "TRADEBOT_RISK__LIVE__SYMBOLS": f"ETH/USDT,{OTHER}",
+}
+IN_TURN = (
+    'return Signal("long", 0.9, stop=bar.close * 0.97, reason="always") '
+    "if __import__('pathlib').Path(__file__)"
+    f'.with_name("more" if bar.symbol == "{OTHER}" else "go").exists() else None'
+)
+"""Long in the first symbol until its entry has left, in the other one from ``verdict`` on."""
+QUIET = "return None"
+
+
+@contextmanager
+def held_scene(
+    folder: Path, *words: str, prepare: Callable[[LiveScene], None] = lambda _: None, **named: Any
+) -> Iterator[LiveScene]:
+    """Open a scene in which the bot holds the first symbol, with its stop in place; ``prepare`` comes before its start."""
+    settings = {**named, **SYMBOLS}
+    with live_scene(folder, *words, **settings) as it:
+        prepare(it)
+        it.engine(IN_TURN)
+        it.opened()
+        yield it
+
+
+def verdict(it: LiveScene) -> str:
+    """Have the other symbol signal; return what the bot made of its next signal, in one text."""
+    before = len(_judged(it))
+    (it.folder / "more").touch()
+    it.bot.until(lambda: len(_judged(it)) > before)
+    (it.folder / "more").unlink()
+    return str(_judged(it)[before])
+
+
+def end(it: LiveScene, code: int = 0) -> str:
+    """Stop the engine in order; return everything it said."""
+    done = it.bot.end(it.bot.started[0])
+    assert done.code == code, (done.code, done.out[-800:], done.err[-800:])
+    return done.out + done.err
+
+
+def _judged(it: LiveScene) -> list[dict[str, Any]]:
+    rows = sorted(it.signals(), key=lambda row: str(row["time"]))
+    return [row for row in rows if row["symbol"] == OTHER]
+
+
+__all__ = ["IN_TURN", "OTHER", "SYMBOLS", "LiveScene", "end", "held_scene", "verdict"]
