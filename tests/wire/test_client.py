@@ -167,6 +167,25 @@ async def test_one_measurement_serves_all_who_ask_and_none_is_an_error() -> None
             await line.wire.measure()
 
 
+async def test_an_exchange_that_asks_for_less_is_asked_for_its_time_less_often() -> None:
+    """One question a try, each later than the one before; then the samples of every measurement."""
+    pauses: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 6:
+            line.venue.faults.set([])
+        if len(pauses) == 7:
+            raise asyncio.CancelledError
+
+    async with connected() as line:
+        line.venue.faults.set([{"do": "rate_limited", "path": "/fapi/v1/time"}])
+        with pytest.raises(asyncio.CancelledError):
+            await line.wire.keep_time(rest=rest)
+        assert pauses == [2, 4, 8, 16, 16, 16, 1]
+        assert len(line.asked("GET", "/fapi/v1/time")) == 6 + 5
+
+
 @pytest.mark.parametrize("text", ["[]", "5", '"x"', "{}"])
 async def test_a_time_of_another_shape_is_no_answer(text: str) -> None:
     async with connected() as line:

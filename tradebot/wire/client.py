@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
@@ -36,6 +36,10 @@ LATE = -1021
 """The time stamp is outside of the window: our clock or the exchange's has moved."""
 LOOK_S = 1.0
 """Seconds between two looks at how long a ban still lasts."""
+AGAIN_S = (1.0, 16.0)
+"""Seconds between two looks at whether the clocks are to be compared; while that fails doubling up to the longest."""
+SLOWER = (418, 429)
+"""The exchange asks for fewer requests."""
 REPEATS = 4
 """How often at most a request that may be repeated is sent in all."""
 
@@ -261,12 +265,20 @@ class Wire:
             return reply.body
         raise failure(reply, self.hosts.host, endpoint.path)
 
-    async def keep_time(self, told: Callable[[VenueTime], object] | None = None) -> None:
-        """Measure whenever it is due, and tell of each measurement, until cancelled."""
+    async def keep_time(
+        self,
+        told: Callable[[VenueTime], object] | None = None,
+        rest: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """Measure whenever it is due, and tell of each measurement, until cancelled; what failed waits longer each time."""
+        pause, longest = AGAIN_S
         while True:
-            if self.time.is_due and await self._measure_quietly() and told is not None:
-                told(self.time)
-            await asyncio.sleep(1)
+            if self.time.is_due:
+                known = await self._measure_quietly()
+                pause = AGAIN_S[0] if known else min(2 * pause, longest)
+                if known and told is not None:
+                    told(self.time)
+            await rest(pause)
 
     async def _measure_quietly(self) -> bool:
         with contextlib.suppress(ExchangeError):
@@ -285,6 +297,8 @@ class Wire:
         for _ in range(SAMPLES):
             sent = self.clock.monotonic()
             reply = await self.ask(TIME, {}, Need.LOOK_UP)
+            if reply.status in SLOWER:
+                break  # another sample would be one more too many
             body = reply.body if reply.ok else None
             server = body.get("serverTime") if isinstance(body, dict) else None
             if isinstance(server, int):
