@@ -4,8 +4,9 @@ The real client over real sockets, the real journal; time is shared (``shared_ti
 after each request of the client, when its first byte is about to leave, each message of the private stream, each
 commit, and each turn of the event loop, which is every await there is. The venue's own ledger is the oracle.
 
-Called as ``wire_kills.py FOLDER PLAN``: PLAN is a JSON list of kills ``[point, k]``; each starts from a fresh venue and
-an empty journal, is killed there, goes on, and is played to its end. One line of JSON comes out for each.
+Called as ``wire_kills.py FOLDER PLAN [SCENE]``: PLAN is a JSON list of kills ``[point, k]``; each starts from a fresh venue and
+an empty journal, is killed there, goes on, and is played to its end. One line of JSON comes out for each. SCENE is a disaster
+that happens meanwhile, of ``SCENES``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -56,6 +58,59 @@ FAULTS: list[dict[str, Any]] = [
     {"do": "drop", "stream": "private", "event": "ORDER_TRADE_UPDATE/TRADE", "nth": 3},
 ]
 """What makes it look orders up, send cancels again and catch up."""
+
+
+@dataclass(frozen=True)
+class Disaster:
+    """The venue's rules, the halts that may stand at the end, and for how long a position may be bare (s)."""
+
+    rules: list[dict[str, Any]]
+    halts: frozenset[str] = frozenset()
+    bare_s: float = 5.0
+
+
+AWAY = {"method": "*", "from_s": 80, "to_s": 110}
+SCENES: dict[str, Disaster] = {
+    "": Disaster(FAULTS),
+    "stream_silent": Disaster(
+        [{"do": "drop", "stream": "private", "event": "*", "from_s": 70, "to_s": 170}]
+    ),
+    "listen_key_dies": Disaster([{"do": "listen_key_dies", "at_s": 75, "told": False}]),
+    "exchange_down": Disaster(
+        [{"do": "refuse", "seconds": 25, "times": 1, "from_s": 80}], bare_s=35.0
+    ),
+    "maintenance": Disaster(
+        [{"do": "unavailable", "meaning": "not_executed", "path": "/fapi/*", **AWAY}], bare_s=40.0
+    ),
+    "ban": Disaster(
+        [{"do": "ban", "seconds": 25, "times": 1, "from_s": 80}], frozenset({"ban"}), bare_s=35.0
+    ),
+    "rate_limit_storm": Disaster(
+        [{"do": "rate_limited", **AWAY, "method": "GET", "path": "/fapi/*"}]
+    ),
+    "adl": Disaster(
+        [{"do": "act", "act": "deleverage", "symbol": "XRPUSDT", "qty": "20", "at_s": 90}],
+        frozenset({"adl"}),
+    ),
+    "liquidated": Disaster(
+        [{"do": "act", "act": "liquidate", "symbol": "XRPUSDT", "at_s": 90}],
+        frozenset({"liquidated", "day_loss", "week_loss"}),
+    ),
+    "closed_by_hand": Disaster(
+        [
+            {
+                "do": "act",
+                "act": "foreign_order",
+                "symbol": "XRPUSDT",
+                "side": "SELL",
+                "qty": "9999",
+            }
+            | {"reduce_only": True, "at_s": 90}
+        ],
+        frozenset({"foreign"}),
+    ),
+}
+"""Disasters by name; without one it is what is wrong on any day."""
 
 STRATEGY = '''
 from pydantic import BaseModel
@@ -119,7 +174,7 @@ class Watcher:
         self.longest = max(self.longest, now - self._since)
 
 
-def venue_process(folder: Path, ready: int) -> None:
+def venue_process(folder: Path, ready: int, rules: list[dict[str, Any]]) -> None:
     loop = VenueLoop()
 
     async def main() -> None:
@@ -129,7 +184,7 @@ def venue_process(folder: Path, ready: int) -> None:
         server = Server(venue)
         await server.start()
         venue.start()
-        venue.faults.set(FAULTS)
+        venue.faults.set(rules)
         watcher = Watcher(venue, loop)
         ended = asyncio.Event()
 
@@ -284,11 +339,11 @@ def forked(work: Callable[[], None]) -> int:
         os._exit(code)
 
 
-def story(folder: Path, point: str, k: int) -> dict[str, Any]:
+def story(folder: Path, point: str, k: int, disaster: Disaster) -> dict[str, Any]:
     """Play a run that dies at a point and goes on; return what venue and engine say in the end."""
     (folder / "turning.py").write_text(STRATEGY)
     reading, writing = os.pipe()
-    venue = forked(lambda: venue_process(folder, writing))
+    venue = forked(lambda: venue_process(folder, writing, disaster.rules))
     os.close(writing)
     with os.fdopen(reading) as ready:
         access = json.loads(ready.readline())
@@ -318,7 +373,7 @@ def _end(folder: Path) -> None:
         end.recv(1)
 
 
-def wrong(folder: Path, found: dict[str, Any]) -> list[str]:
+def wrong(folder: Path, found: dict[str, Any], disaster: Disaster) -> list[str]:
     """Return what must not be: an order lost or twice, books that differ, a position bare for too long."""
     from kits.sender_kit import on_record
 
@@ -333,21 +388,22 @@ def wrong(folder: Path, found: dict[str, Any]) -> list[str]:
         said.append(f"on no record: {sorted(lost)}")
     if (Decimal(engine["cash"]), engine["held"]) != (Decimal(venue["cash"]), venue["held"]):
         said.append(f"books differ: {engine['cash']} {engine['held']}")
-    if venue["longest"] > 5.0 + LOOK_S:
+    if venue["longest"] > disaster.bare_s + LOOK_S:
         said.append(f"a position was bare for {venue['longest']:.1f} s")
     if venue["stops"] and not venue["held"]:
         said.append(f"stops without a position: {venue['stops']}")
-    if engine["halts"]:
+    if set(engine["halts"]) - disaster.halts:
         said.append(f"halted: {engine['halts']}")
     return said
 
 
-def main(folder: Path, plan: list[tuple[str, int]]) -> None:
+def main(folder: Path, plan: list[tuple[str, int]], name: str = "") -> None:
+    disaster = SCENES[name]
     for point, k in plan:
         place = Path(tempfile.mkdtemp(prefix="k", dir=folder))
         os.environ["XDG_STATE_HOME"] = str(place / "state")
-        found = story(place, point, k)
-        said = wrong(place, found)
+        found = story(place, point, k, disaster)
+        said = wrong(place, found, disaster)
         row = {"point": point, "k": k, "deaths": found["deaths"], "wrong": said}
         if point == "none":
             row |= {"passed": found["engine"]["passed"], "fills": found["venue"]["fills"]}
@@ -357,4 +413,4 @@ def main(folder: Path, plan: list[tuple[str, int]]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), *sys.argv[3:])
