@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FULL
-from kits.disaster_blocked import end, held_scene, verdict
+from kits.disaster_blocked import end, held_scene, trades_again
 
 pytestmark = pytest.mark.full
 
@@ -32,6 +32,6 @@ def test_stream_silent_with_position(tmp_path: Path) -> None:
         assert it.purposes() == "es"
         it.faults()
         it.bot.until(lambda: "ETH/USDT is back. " in it.notices())
-        assert "approved" in verdict(it)
+        assert trades_again(it)
         end(it)
         it.agree()

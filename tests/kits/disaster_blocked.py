@@ -45,6 +45,11 @@ def verdict(it: LiveScene) -> str:
     return str(_judged(it)[before])
 
 
+def trades_again(it: LiveScene) -> bool:
+    """Whether one of the next three signals is an entry: one may come too soon after the entry before it."""
+    return any("approved" in verdict(it) for _ in range(3))
+
+
 def end(it: LiveScene, code: int = 0) -> str:
     """Stop the engine in order; return everything it said."""
     done = it.bot.end(it.bot.started[0])
@@ -57,4 +62,13 @@ def _judged(it: LiveScene) -> list[dict[str, Any]]:
     return [row for row in rows if row["symbol"] == OTHER]
 
 
-__all__ = ["IN_TURN", "OTHER", "SYMBOLS", "LiveScene", "end", "held_scene", "verdict"]
+__all__ = [
+    "IN_TURN",
+    "OTHER",
+    "SYMBOLS",
+    "LiveScene",
+    "end",
+    "held_scene",
+    "trades_again",
+    "verdict",
+]
