@@ -63,17 +63,21 @@ class LiveScene(Scene):
         return process
 
     def again(self, *more: str, signals: bool = False) -> subprocess.Popen[str]:
-        """Start with the words of before and no token, as a supervisor does; wait until it runs.
+        """Start with the words of before and no token, as a supervisor does; wait until its checklist is through.
 
-        ``signals`` lets ``FIRST`` signal once more.
+        ``signals`` lets ``FIRST`` signal once more. A journal that a busy machine kept waiting is no matter of a scene.
         """
-        if signals:
-            (self.folder / "go").touch()
         own = f"{self.folder / 'own.py'}:Own"
         process = self.bot.start("live", "--strategy", own, *more, "--headless", "--json")
         keys = len(self.venue.asked("POST", "/fapi/v1/listenKey"))
         self.bot.until(lambda: len(self.venue.asked("POST", "/fapi/v1/listenKey")) > keys)
         self.bot.until(lambda: self._serves(process))
+        if signals or self.venue.held():
+            self.bot.until(lambda: "checklist" not in self.halted())
+        if set(self.halted()) == {"journal"}:
+            self.bot.json("resume", "--reason", "the machine was busy")
+        if signals:
+            (self.folder / "go").touch()
         self.absent[-1:] = [(since, self.now) for since, _ in self.absent[-1:]]
         return process
 
@@ -107,7 +111,7 @@ class LiveScene(Scene):
         """Let the price jump past the stop of a position as soon as it has one; wait until nothing is open."""
         self.opened()
         self.act("move_price", symbol="ETHUSDT", percent=percent)
-        self.bot.until(self.flat)
+        self.bot.until(lambda: self.flat() and self.bot.status()["open_positions"] == 0)
 
     def opened(self, symbol: str = "ETHUSDT") -> dict[str, Any]:
         """Wait for a position with its stop in place; return the venue's row of it."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kits import binance_scene as scene
 from kits import live_kit as kit
+
+from tradebot.journal.reader import Reader
 
 START = kit.EPOCH + 3 * 3_600_000  # behind the blackout
 PARAMS = {"fast": 3, "slow": 9}
@@ -131,3 +134,22 @@ def test_in_a_storm_nothing_is_lost_doubled_or_left_behind(
     if not found.held:
         assert not found.venue.algos.records.open(None)
     found.agree()
+
+
+def test_a_run_that_is_killed_in_its_first_minute_knows_from_when_on_to_read(
+    tmp_path: Path,
+) -> None:
+    """Its first state is from before the exchange has told the time: funding paid while it is away must be booked."""
+    slow = {"do": "delay", "ms": 4_000, "path": "/fapi/v1/time", "times": 1}
+    told: list[int] = []
+
+    async def meddle(live: scene.Live) -> None:
+        begun = live.clock.wall_ms()
+        await asyncio.sleep(20)
+        with Reader(next(tmp_path.rglob("tradebot.db"))) as reader:
+            state = reader.state(live.runner.runs[0].identity.run)
+        assert state is not None
+        told.append(state.body["session"]["read"]["since"] - begun)
+
+    scene.meddled(tmp_path, START, meddle, faults=[slow])
+    assert -10_000 < told[0] < 60_000

@@ -28,6 +28,7 @@ from tradebot.app.stamps import stamped_now, told_now
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.errors import JournalError, RefusedError, TradebotError
 from tradebot.core.model.events import (
+    AccountRead,
     ClockChecked,
     Event,
     JournalBack,
@@ -85,6 +86,7 @@ class QueueRunner(Runner):
         self.time = EngineClock(self._clock)
         self._settling = Settling(self.runs, self._breathe, self._clock)
         self._held: deque[Step] = deque()
+        self._was_read = False
         self._ended = ""
         self._failed: TradebotError | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -307,6 +309,11 @@ class QueueRunner(Runner):
         self._cursor = self._wall.cursor()
 
     def _on_answer(self, run: Hosted, event: Event) -> None:
+        if isinstance(event, AccountRead) and not self._was_read:
+            self._was_read = (
+                True  # from when on it is read was not known when the run's first state was saved
+            )
+            self.record.save_state()
         run.session.deliver(told_now(self._corrected(event), self.time.now()))
 
     def _on_word(self, event: Event) -> None:
