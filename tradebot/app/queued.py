@@ -310,9 +310,7 @@ class QueueRunner(Runner):
 
     def _on_answer(self, run: Hosted, event: Event) -> None:
         if isinstance(event, AccountRead) and not self._was_read:
-            self._was_read = (
-                True  # from when on it is read was not known when the run's first state was saved
-            )
+            self._was_read = True  # the run's first state could not say from when on
             self.record.save_state()
         run.session.deliver(told_now(self._corrected(event), self.time.now()))
 
