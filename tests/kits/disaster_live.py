@@ -69,8 +69,8 @@ class LiveScene(Scene):
         """
         own = f"{self.folder / 'own.py'}:Own"
         process = self.bot.start("live", "--strategy", own, *more, "--headless", "--json")
-        keys = len(self.venue.asked("POST", "/fapi/v1/listenKey"))
-        self.bot.until(lambda: len(self.venue.asked("POST", "/fapi/v1/listenKey")) > keys)
+        keys = self._keys()
+        self.bot.until(lambda: process.poll() is not None or self._keys() > keys)
         self.bot.until(lambda: self._serves(process))
         if signals or self.venue.held():
             self.bot.until(lambda: "checklist" not in self.halted())
@@ -80,6 +80,10 @@ class LiveScene(Scene):
             (self.folder / "go").touch()
         self.absent[-1:] = [(since, self.now) for since, _ in self.absent[-1:]]
         return process
+
+    def _keys(self) -> int:
+        """How often a stream of the account was asked for."""
+        return len(self.venue.asked("POST", "/fapi/v1/listenKey"))
 
     def kill(self, process: subprocess.Popen[str]) -> None:
         """Kill it; what happens until ``again`` nobody of ours could have seen."""
