@@ -196,11 +196,30 @@ def test_a_table_drops_what_matters_least() -> None:
 
 def test_what_the_exchange_s_income_says_otherwise_is_shown_beside_the_trades(bot: Bot) -> None:
     assert bot.json("status").data["income_rests"] == {}
-    assert bot.json("trades").document["warnings"] == []
+    trades = bot.json("trades")
+    assert trades.document["warnings"] == []
+    trade = trades.data["trades"][0]
+    symbol = trade["symbol"]
+    first, *_, last = [
+        row["trade_id"]
+        for row in bot.json("fills").data["fills"]
+        if row["symbol"] == symbol and trade["entry_time"] <= row["time"] <= trade["exit_time"]
+    ]
     with closing(sqlite3.connect(bot.data_dir / "tradebot.db")) as db, db:
         (body,) = db.execute("SELECT body FROM snapshot WHERE run = 'paper-0002'").fetchone()
-        told = {**json.loads(body), "income_rests": {"2026-11-26": "-0.02"}}
+        told = {
+            **json.loads(body),
+            "income_rests": {"2026-11-26": "-0.02"},
+            "fill_rests": {f"{symbol}:{first}": "-0.015", f"{symbol}:{last}": "0.004"},
+        }
         db.execute("UPDATE snapshot SET body = ? WHERE run = 'paper-0002'", (json.dumps(told),))
     assert bot.json("status").data["income_rests"] == {"2026-11-26": "-0.02"}
-    said = "2026-11-26: the exchange's income for the trades is 0.02 USDT less than the ledger's"
-    assert bot.json("trades").document["warnings"] == [said]
+    said = [
+        "2026-11-26: the exchange's income for the trades is 0.02 USDT less than the ledger's",
+        f"trade {trade['id']}: the exchange's income is 0.011 USDT less than its PnL",
+    ]
+    shown = bot.json("trades")
+    assert shown.document["warnings"] == said
+    rests = {row["id"]: row["income_rest"] for row in shown.data["trades"]}
+    assert rests.pop(trade["id"]) == "-0.011"
+    assert set(rests.values()) <= {None}

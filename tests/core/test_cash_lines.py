@@ -162,16 +162,32 @@ def test_a_rest_between_income_and_ledger_is_shown_once_from_a_cent_on(first: st
     assert len([e for e in story.found(Notify) if "in all" in e.text]) == 1
 
 
-def test_the_rests_of_two_days_are_kept() -> None:
+def test_the_rests_of_a_month_are_kept() -> None:
     story = Bare(a_config())
     story.opened()
     cash = story.engine.cash
-    for day in range(3):
+    for day in range(32):
         cash._fills = {"x": {"realized": D(0)}}
         cash._hold_against("x", "realized", D("0.001"), day * 86_400_000)
-    assert list(cash._rests) == [1, 2]
+    assert list(cash._rests) == list(range(1, 32))
     with exact():
         assert "income_rests" not in snapshot(story.engine, "", 1.0)  # less than a cent
+
+
+def test_the_newest_fills_that_differ_by_more_than_rounding_are_shown() -> None:
+    story = Bare(a_config())
+    story.opened()
+    cash = story.engine.cash
+    for number in range(102):
+        for kind, amount in (("realized", "-0.02"), ("commission", "0.0200001")):
+            cash._fills = {f"XRP/USDT:{number}": {kind: D(0)}}
+            cash._hold_against(f"XRP/USDT:{number}", kind, D(amount if number else "0.00001"), 0)
+    story.restart()
+    shown = story.engine.cash.fill_rests()
+    assert list(shown) == [f"XRP/USDT:{number}" for number in range(2, 102)]
+    assert set(shown.values()) == {D("1E-7")}
+    with exact():
+        assert snapshot(story.engine, "", 1.0)["fill_rests"]["XRP/USDT:7"] == "0.0000001"
 
 
 def test_only_the_newest_fills_are_remembered() -> None:

@@ -94,3 +94,4 @@ def test_a_line_that_says_otherwise_is_shown(tmp_path: Path) -> None:
         shown = reader.snapshot(reader.resolve_run(None).id)
     assert shown is not None
     assert list(shown.income_rests.values()) == [D("-0.02")]
+    assert list(shown.fill_rests.values()) == [D("-0.02")]

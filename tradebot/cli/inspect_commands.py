@@ -31,6 +31,7 @@ from tradebot.journal.status import (
     run_state,
 )
 from tradebot.journal.view import OrderRow, as_json
+from tradebot.reports.income_rests import rest_words, rests_of_trades
 
 Row = dict[str, Any]
 
@@ -174,15 +175,12 @@ def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:
     rows = reader.trades(run, _symbol(options), options.since_ms)
     rows = [row for row in rows if _in_month(options, row.exit_time)]
     rows = rows[-options.limit :] if options.limit else rows
-    found = _rows("trades", [as_json(row, "ts") for row in rows], options, run)
-    return replace(found, warnings=[*found.warnings, *_rest_words(reader.snapshot(run))])
-
-
-def _rest_words(shown: Snapshot | None) -> Iterator[str]:
-    """Yield the days on which the exchange's income is not what the trades add up to."""
-    for day, rest in ({} if shown is None else shown.income_rests).items():
-        more = f"{plain(abs(rest))} USDT {'more' if rest > 0 else 'less'}"
-        yield f"{day}: the exchange's income for the trades is {more} than the ledger's"
+    shown = reader.snapshot(run)
+    odd = {} if shown is None else shown.fill_rests
+    rests = rests_of_trades(rows, reader.fills(run) if odd else [], odd)
+    told = [{**as_json(row, "ts"), "income_rest": rests.get(row.id)} for row in rows]
+    found = _rows("trades", told, options, run)
+    return replace(found, warnings=[*found.warnings, *rest_words(shown, rests)])
 
 
 def _other(reader: Reader, options: InspectOptions, _: Config) -> Result:
@@ -272,7 +270,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
     if options.common.json:
         return Result("status", data)
     dead = dead_words(shown, wall) if data["engine"] == "dead" else ""
-    words = "; ".join(_rest_words(shown))
+    words = "; ".join(rest_words(shown, {}))
     return Result("status", data, text=_status_text({**data, "dead": dead, "income": words}))
 
 

@@ -170,7 +170,8 @@ class Snapshot:
     """What a run's engine last told, at market time ``at``, written at ``wall`` (real clock).
 
     Money in USDT. ``speed`` is market minutes a minute, None as fast as it goes; ``halts`` has reasons with
-    their details, ``income_rests`` by day what the exchange's income says beyond the ledger, from a cent on.
+    their details, ``income_rests`` by day what the exchange's income says beyond the ledger, from a cent on, ``fill_rests`` by
+    fill (``SYMBOL:trade id``).
     """
 
     run: str
@@ -193,6 +194,7 @@ class Snapshot:
     ghosts: tuple[OpenGhost, ...] = ()
     links: Links | None = None
     income_rests: Mapping[str, Decimal] = field(default_factory=dict)
+    fill_rests: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def pnl(self) -> Decimal:
@@ -220,7 +222,10 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
         "risk": _risk(body["risk"]) if "risk" in body else None,
         "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
         "links": _links(body["links"]) if "links" in body else None,
-        "income_rests": {d: Decimal(rest) for d, rest in body.get("income_rests", {}).items()},
+        **{
+            name: {key: Decimal(rest) for key, rest in body.get(name, {}).items()}
+            for name in ("income_rests", "fill_rests")
+        },
     }
     return row_of(Snapshot, parts)
 

@@ -219,7 +219,8 @@ class LinksDocument(TypedDict):
 class SnapshotDocument(TypedDict):
     """What readers see of a running engine; ``at`` is market time (UTC ms), ``speed`` a number or "max".
 
-    ``income_rests`` is by day what the exchange's income says beyond the ledger, where that is a cent or more.
+    ``income_rests`` is by day what the exchange's income says beyond the ledger, where that is a cent or more, ``fill_rests`` by
+    fill (``SYMBOL:trade id``), where it is more than rounding.
     """
 
     at: int
@@ -240,3 +241,4 @@ class SnapshotDocument(TypedDict):
     ghosts: NotRequired[list[OpenGhostDocument]]
     links: NotRequired[LinksDocument]
     income_rests: NotRequired[dict[str, str]]
+    fill_rests: NotRequired[dict[str, str]]

@@ -26,8 +26,12 @@ KNOWN = (*NO_RESULT, INSURANCE, *IN_FILLS)
 
 CENT = Decimal("0.01")
 """What a day's income may differ by from the ledger before it is shown (USDT)."""
+TRIFLE = Decimal("0.0001")
+"""What a fill's lines may differ by from it before the fill is kept in mind: less is rounding (USDT)."""
 REMEMBERED_FILLS = 64
 """Newest fills that lines can be held against."""
+REMEMBERED_DAYS, REMEMBERED_ODD = 31, 100
+"""Newest days, and newest fills, whose differences are kept."""
 SAME_MS = 5_000
 """A booked line of the same amount so near in time is the one that was announced."""
 
@@ -48,7 +52,8 @@ class CashLines:
 
     ``_missing`` are the trades that a line told of before their fill, with the symbol and since when; ``_asked_at`` is
     when their fills were last asked for (UTC ms). ``_fills`` has by trade what the ledger says of each kind of line,
-    as long as none was read; ``_lines`` the lines whose fill is missing. ``_rests`` are the differences by day (USDT).
+    as long as none was read; ``_lines`` the lines whose fill is missing. ``_rests`` are the differences by day, ``_odd``
+    by fill (USDT).
     ``_announced`` are the losses told of, ``_lately`` the newest booked amounts with their time.
     """
 
@@ -60,6 +65,7 @@ class CashLines:
         self._fills: dict[str, dict[str, Decimal]] = {}
         self._lines: dict[str, dict[str, Decimal]] = {}
         self._rests: dict[int, Decimal] = {}
+        self._odd: dict[str, Decimal] = {}
         self._announced: list[Announced] = []
         self._lately: list[tuple[Decimal, int]] = []
 
@@ -157,8 +163,12 @@ class CashLines:
             return
         shared, day = self._shared, time // DAY_MS
         rest = self._rests[day] = self._rests.get(day, ZERO) + amount - expected
-        for old in list(self._rests)[:-2]:
+        for old in list(self._rests)[:-REMEMBERED_DAYS]:
             del self._rests[old]
+        if abs(amount - expected) >= TRIFLE:
+            self._odd[key] = self._odd.get(key, ZERO) + amount - expected
+            if len(self._odd) > REMEMBERED_ODD:
+                del self._odd[next(iter(self._odd))]
         if abs(rest) >= CENT or abs(amount - expected) >= CENT:
             text = f"{kind} of trade {key}: the exchange says {plain(amount)}, the ledger {plain(expected)} USDT"
             said = f"{text}; on {iso(day * DAY_MS)[:10]} they differ by {plain(rest)} in all"
@@ -181,6 +191,10 @@ class CashLines:
             self._confirm(replace(line, kind="commission"))
             self._arrived(line.amount, line.exchange_time)
         return True
+
+    def fill_rests(self) -> dict[str, Decimal]:
+        """Return by fill (``SYMBOL:trade id``) what its lines say beyond it (USDT): the newest that are more than rounding."""
+        return dict(self._odd)
 
     def _ask(self, symbol: str, trade_id: int, why: str) -> None:
         self._asked_at = self._shared.now
@@ -253,6 +267,7 @@ class CashLines:
             "fills": _texts(self._fills),
             "lines": _texts(self._lines),
             "rests": {str(day): str(rest) for day, rest in self._rests.items()},
+            "odd": {key: str(rest) for key, rest in self._odd.items()},
             "announced": [[str(a.amount), *astuple(a)[1:]] for a in self._announced],
             "lately": [[str(amount), time] for amount, time in self._lately],
         }
@@ -263,6 +278,7 @@ class CashLines:
         self._asked_at = state["asked_at"]
         self._fills, self._lines = _amounts(state["fills"]), _amounts(state["lines"])
         self._rests = {int(day): Decimal(rest) for day, rest in state["rests"].items()}
+        self._odd = {key: Decimal(rest) for key, rest in state.get("odd", {}).items()}
         self._announced = [
             Announced(Decimal(amount), *rest) for amount, *rest in state["announced"]
         ]

@@ -217,6 +217,8 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> SnapshotDocumen
     }
     if rests := engine.cash.rests():
         seen["income_rests"] = {iso(day * DAY_MS)[:10]: plain(rest) for day, rest in rests.items()}
+    if odd := engine.cash.fill_rests():
+        seen["fill_rests"] = {fill: plain(rest) for fill, rest in odd.items()}
     return seen
 
 
