@@ -543,6 +543,23 @@ async def test_a_silent_hour_makes_a_new_connection(monkeypatch: pytest.MonkeyPa
         await counter.until(lambda: len(counter.of(Reconnected)) == 2)
 
 
+async def test_a_connection_is_renewed_before_the_exchange_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(private_stream, "SILENT_S", 1e9)
+    async with serving() as counter:
+        for number in range(1, 23 * 3):
+            counter.line.venue_clock.advance(20 * 60_000)
+            await counter.until(
+                lambda n=number: len(counter.line.asked("PUT", "/fapi/v1/listenKey")) == n  # type: ignore[misc]
+            )
+        assert len(counter.of(Reconnected)) == 1
+        counter.line.venue_clock.advance(20 * 60_000)
+        await counter.until(lambda: len(counter.of(Reconnected)) == 2)
+        assert counter.of(Reconnected)[1].detail == "(it was a day old)"
+        assert not counter.line.asked("DELETE", "/fapi/v1/listenKey")
+
+
 async def test_a_ban_is_said_once_and_nothing_leaves() -> None:
     async with serving(faults=[{"do": "ban", "seconds": 120.0}]) as counter:
         order = counter.send(counter.order())

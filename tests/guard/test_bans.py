@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from kits.wire_kit import connected
 
+from tradebot.core.model.errors import ExchangeError
 from tradebot.guard.bans import LONGEST_MS, NotedBan
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import TIME
@@ -78,3 +79,33 @@ async def test_the_next_process_sends_nothing_until_its_end(behind_ms: int) -> N
             assert (await second.ask(TIME, {})).ok
         async with begin() as third:
             assert (await third.ask(TIME, {})).ok
+
+
+@pytest.mark.parametrize("behind_ms", [40_000, -40_000])
+async def test_a_ban_while_the_clocks_are_compared_ends_when_the_exchange_says(
+    behind_ms: int,
+) -> None:
+    """Its end was told by the exchange's clock: that ours was wrong until then moves it by nothing."""
+    async with connected(behind_ms=behind_ms) as line:
+        note = NotedBan(line.wire.hosts.host, line.clock)
+        async with Wire(line.wire.hosts, clock=line.clock, noted=note) as wire:
+            line.venue.faults.set(
+                [{"do": "ban", "seconds": 90.0, "path": "/fapi/v1/time", "nth": 3}]
+            )
+            await wire.measure()
+            assert wire.banned_s == pytest.approx(90, abs=1)
+            assert note.until() - line.clock.wall_ms() == pytest.approx(90_000, abs=1000)
+
+
+async def test_what_a_ban_holds_back_says_what_to_do_where_the_address_has_changed() -> None:
+    async with connected() as line:
+        host = line.wire.hosts.host
+        note = NotedBan(host, line.clock)
+        note.note(line.clock.wall_ms() + 60_000)
+        async with Wire(line.wire.hosts, clock=line.clock, noted=note) as wire:
+            with pytest.raises(ExchangeError, match="banned") as caught:
+                await wire.read(TIME, {})
+        assert f"remove bans/{note._path.name}" in str(caught.value.hint)
+        note._path.unlink()
+        async with Wire(line.wire.hosts, clock=line.clock, noted=note) as wire:
+            assert await wire.read(TIME, {})

@@ -173,6 +173,24 @@ def banned(budget: Budget, now: int, text: str = "", **headers: str) -> int:
     return budget.banned_until - now
 
 
+def test_a_ban_moves_with_the_clock_it_was_reckoned_by_and_not_where_the_exchange_named_its_end() -> (
+    None
+):
+    told, reckoned = Budget(), Budget()
+    banned(told, NOON, f"banned until {NOON + 5000}.")
+    banned(reckoned, NOON, "", Retry_After="9")
+    for budget in (told, reckoned, Budget()):
+        budget.move_clock(-40_000)
+    assert told.banned_until == NOON + 5000
+    assert reckoned.banned_until == NOON - 31_000
+    told.go_on_banned(NOON + 1)  # what an earlier process noted is no later
+    told.move_clock(-40_000)
+    assert told.banned_until == NOON + 5000
+    told.go_on_banned(NOON + 9000)
+    told.move_clock(-1000)
+    assert told.banned_until == NOON + 8000
+
+
 def test_a_ban_lasts_as_long_as_it_says_or_longer_each_time() -> None:
     words = f"Way too many requests; IP(1.2.3.4) banned until {NOON + 5000}. Please"
     assert banned(Budget(), NOON, words, Retry_After="99") == 5000

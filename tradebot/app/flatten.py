@@ -25,6 +25,7 @@ from tradebot.core.model.money import plain
 from tradebot.guard.diary import Diary, read_diary
 from tradebot.wire.budget import Need
 from tradebot.wire.client import RECV_WINDOW_MS, Wire, passing
+from tradebot.wire.reply import way_out_of_ban
 
 ARRIVED_S = RECV_WINDOW_MS / 1000 + 1
 """Seconds after which a request that was sent can no longer arrive: the exchange refuses it."""
@@ -191,7 +192,7 @@ class Flattening:
             "banned", until=self._wire.budget.banned_until, ends=self._wire.banned_until
         )
         if self._now + left > deadline:
-            raise ExchangeError(text)
+            raise ExchangeError(text, hint=way_out_of_ban(self._wire.hosts.host))
         while (left := self._wire.banned_s) > 0:
             await asyncio.sleep(min(left, LOOK_S))
 

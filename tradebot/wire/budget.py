@@ -102,7 +102,10 @@ class Counter:
 
 @dataclass(slots=True)
 class Budget:
-    """Says what may leave. Times are the exchange's, UTC milliseconds."""
+    """Says what may leave. Times are the exchange's, UTC milliseconds.
+
+    ``is_told`` says that a ban's end is the exchange's own word, by its own clock, and not reckoned from ours.
+    """
 
     weight: Counter = field(default_factory=lambda: Counter(60_000, WEIGHT))
     orders: tuple[Counter, ...] = field(
@@ -112,8 +115,19 @@ class Budget:
         )
     )
     banned_until: int = 0
+    is_told: bool = False
     slowed_until: int = 0
     bans: int = 0
+
+    def go_on_banned(self, until: int) -> None:
+        """Heed a ban that an earlier process met; its end is reckoned by our clock."""
+        if until > self.banned_until:
+            self.banned_until, self.is_told = until, False
+
+    def move_clock(self, by_ms: int) -> None:
+        """The clock that was believed until now was wrong by so much: what was reckoned by it moves along."""
+        if self.banned_until and not self.is_told:
+            self.banned_until += by_ms
 
     def is_banned(self, now: int) -> bool:
         """Whether nothing may leave at all."""
@@ -193,7 +207,8 @@ class Budget:
         else:
             until = now + min(FIRST_BAN_MS * 2**self.bans, LONGEST_BAN_MS)
             self.bans = min(self.bans + 1, 20)
-        self.banned_until = max(self.banned_until, until)
+        if until > self.banned_until:
+            self.banned_until, self.is_told = until, found is not None
 
 
 def _count(text: str | None) -> int | None:

@@ -152,7 +152,7 @@ class Wire:
         self._ccxt.options["timeDifference"] = -self.time.ahead_ms  # known if it was open before
         if self._noted is not None and (until := self._noted.until()):
             banned = self.time.now() + until - self.clock.wall_ms()
-            self.budget.banned_until = max(self.budget.banned_until, banned)
+            self.budget.go_on_banned(banned)
 
     async def __aexit__(self, *_: object) -> None:
         """Let go of it; the last one closes every connection."""
@@ -307,10 +307,10 @@ class Wire:
             raise failure(reply, self.hosts.host, TIME.path)
         unknown, before = self.time.is_unknown, self.time.now()
         self.time.take(readings)
-        if (
-            unknown and self.budget.banned_until
-        ):  # it was noted by the clock that was believed until now
-            self.budget.banned_until += self.time.now() - before
+        if unknown:
+            self.budget.move_clock(self.time.now() - before)
+            if self._noted is not None and (until := self.banned_until):
+                self._noted.note(until)  # with the end as it is known now
         self._ccxt.options["timeDifference"] = -self.time.ahead_ms
 
     # -- what ccxt calls back --------------------------------------------------------------------------

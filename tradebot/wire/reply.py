@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from tradebot.core.model.errors import ExchangeError
 
@@ -71,7 +72,8 @@ UNASKED = "was not asked for"
 def failure(reply: Reply, host: str, path: str) -> ExchangeError:
     """Say in one line what went wrong with a request, and the way out."""
     if reply.withheld:
-        return ExchangeError(f"{path} {UNASKED}: {reply.withheld}")
+        hint = way_out_of_ban(host) if "banned this address" in reply.withheld else None
+        return ExchangeError(f"{path} {UNASKED}: {reply.withheld}", hint=hint)
     if reply.status is None:
         text = f"cannot reach {host}: {reply.error or 'no answer'}"
         return ExchangeError(text, hint="see whether the network and the address are right")
@@ -83,6 +85,15 @@ def failure(reply: Reply, host: str, path: str) -> ExchangeError:
         return ExchangeError(text, hint=WAYS_OUT.get(reply.status, NOT_ITS_OWN))
     text = f"{host} answered {path} with something that is not its own"
     return ExchangeError(text, hint=NOT_ITS_OWN)
+
+
+def way_out_of_ban(host: str) -> str:
+    """Say what to do about a ban that is known of: it is of the address, and that may be another by now."""
+    name = quote(host, safe="")
+    return (
+        f"wait; where this machine's network address has changed since, remove bans/{name}.json in tradebot's"
+        " state directory (~/.local/state/tradebot)"
+    )
 
 
 NOT_ITS_OWN = (
