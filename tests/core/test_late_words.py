@@ -1152,6 +1152,24 @@ def test_clocks_that_differ_block_entries() -> None:
     assert "our clock and the exchange's may be 1100 ms apart" in story.refusals()
 
 
+def test_an_entry_that_a_ban_leaves_without_a_word_counts_until_its_end_is_known() -> None:
+    """Nothing can be asked meanwhile: however long that is, it may fill."""
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.update(entry, OrderStatus.WORKING)
+    story.tell(VenueNote(story.now, "banned", "for 120 s", "ban"))
+    for _ in range(12):
+        story.later(10_000)
+    assert not story.engine.table.live[entry.id].status.terminal
+    book = story.engine.books[XRP]
+    with exact():
+        assert story.engine.shared.exposure.working_value(book, D(2)) > 0
+    story.fill(entry)
+    assert story.placed(Purpose.STOP)[-1].qty == entry.qty
+
+
 def test_a_note_of_the_venue_is_told_and_halts_where_it_says_so() -> None:
     story = Bare(a_config())
     effects = story.tell(VenueNote(story.now, "field", "o.zz is new"))
