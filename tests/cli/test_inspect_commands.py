@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from kits.paper_kit import Bot
 
+from tradebot.__main__ import main
 from tradebot.cli import tables
 
 PLAIN = re.compile(r"-?\d+(\.\d+)?")
@@ -98,6 +100,43 @@ def test_another_run(bot: Bot) -> None:
     assert error["hint"] == "did you mean paper-0001?"
     assert [row["id"] for row in rows(bot, "runs")] == ["paper-0002", "paper-0001"]
     assert len(rows(bot, "runs", "--limit", "1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ("{}", ["-", "-"]),
+        ("[1, 2]", ["-", "-"]),
+        ('"done"', ["-", "-"]),
+        ("not JSON", ["-", "-"]),
+        ("\x00\xff", ["-", "-"]),
+        ('{"completed_trades": "many", "pnl": "NaN"}', ["-", "-"]),
+        ('{"completed_trades": true, "pnl": []}', ["-", "-"]),
+        ('{"completed_trades": 7}', ["7", "-"]),
+        ('{"pnl": "-1.5", "hashes": 3}', ["-", "-1.50"]),
+    ],
+)
+def test_a_summary_that_no_version_here_wrote_is_dashes(
+    bot: Bot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    summary: str,
+    said: list[str],
+) -> None:
+    shutil.copy(bot.data_dir / "tradebot.db", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "tradebot.db")) as db, db:
+        db.execute("UPDATE runs SET summary = ? WHERE id = 'paper-0002'", (summary,))
+        db.execute("DELETE FROM snapshot")
+    monkeypatch.setenv("TRADEBOT_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["runs"]) == 0
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if "paper-0002" in text]
+    strategy = line.split().index("ema_cross")
+    assert line.split()[strategy + 1 : strategy + 3] == said
+    for words in (["runs", "--json"], ["compare", "paper-0002", "paper-0002"], ["report"]):
+        assert main(words) in (0, 2)
+        assert "Traceback" not in capsys.readouterr().err
 
 
 def test_wrong_filters_are_told(bot: Bot) -> None:

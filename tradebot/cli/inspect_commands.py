@@ -103,20 +103,19 @@ def _runs(reader: Reader, options: InspectOptions, config: Config) -> Result:
     runs = reader.runs()[: options.limit]
     rows = [_run_row(run, owner is not None) for run in runs]
     people = [
-        {**row, **_result(reader, row), "state": _state_word(run, owner is not None)}
+        {**row, **_result(reader, run), "state": _state_word(run, owner is not None)}
         for run, row in zip(runs, rows, strict=True)
     ]
     return _rows("runs", rows, options, people=people)
 
 
-def _result(reader: Reader, row: Row) -> Row:
+def _result(reader: Reader, run: RunRow) -> Row:
     """Return a run's trades and PnL: its summary's, or how it stands where it is not over."""
-    summary = row["summary"]
-    if row["state"] != "running" and summary is not None:
-        return {"trades": summary["completed_trades"], "pnl": summary["pnl"]}
-    shown = reader.snapshot(row["id"])
+    shown = None
+    if run.state == "running" or run.summary is None:
+        shown = reader.snapshot(run.id)
     if shown is None:
-        return {"trades": None, "pnl": None}
+        return {"trades": run.trades, "pnl": None if run.pnl is None else plain(run.pnl)}
     return {"trades": shown.completed_trades, "pnl": plain(shown.pnl)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from tradebot.core.model.effects import Effect
@@ -102,7 +103,8 @@ class RunEnd:
 class RunRow:
     """A run as the journal knows it. ``state`` is running, ended or interrupted.
 
-    ``started``, ``resumed`` (last time) and ``ended`` in UTC milliseconds of the real clock.
+    ``started``, ``resumed`` (last time) and ``ended`` in UTC milliseconds of the real clock. ``summary`` is what the version that
+    ended it said: any part of it may be missing.
     """
 
     id: str
@@ -122,6 +124,21 @@ class RunRow:
     started: int
     resumed: int | None
     ended: int | None
+
+    @property
+    def trades(self) -> int | None:
+        """How many trades it closed, by its summary; None where that does not say."""
+        found = (self.summary or {}).get("completed_trades")
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    @property
+    def pnl(self) -> Decimal | None:
+        """Its result (USDT), by its summary; None where that does not say."""
+        try:
+            found = Decimal(str((self.summary or {}).get("pnl")))
+        except InvalidOperation:
+            return None
+        return found if found.is_finite() else None
 
 
 @dataclass(frozen=True, slots=True)

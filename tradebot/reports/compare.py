@@ -228,7 +228,8 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _hashes(one: RunRow, other: RunRow) -> dict[str, str]:
     """Return whether the fingerprints of signals, orders and fills are equal, where both are known."""
-    mine, theirs = ((run.summary or {}).get("hashes", {}) for run in (one, other))
+    told = [(run.summary or {}).get("hashes") for run in (one, other)]
+    mine, theirs = (hashes if isinstance(hashes, dict) else {} for hashes in told)
     words = {}
     for name in ("signals", "orders", "fills"):
         if name not in mine or name not in theirs:

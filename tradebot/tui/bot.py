@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -170,8 +169,7 @@ def run_rows(view: View) -> list[ListedRun]:
 
 
 def _run(run: RunRow, shown: Snapshot | None, *, dead: bool) -> ListedRun:
-    summary = run.summary or {}
-    pnl, trades = summary.get("pnl"), summary.get("completed_trades")
+    pnl, trades = run.pnl, run.trades
     if shown is not None:  # it is not over: what was written last of an earlier start is old
         pnl, trades = shown.pnl, shown.completed_trades
     return ListedRun(
@@ -179,7 +177,7 @@ def _run(run: RunRow, shown: Snapshot | None, *, dead: bool) -> ListedRun:
         state="DEAD" if run.state == "running" and dead else run.state,
         started=run.started,
         trades=trades,
-        pnl=None if pnl is None else Decimal(pnl),
+        pnl=pnl,
         strategy=run.strategy,
         market=run.market,
     )
