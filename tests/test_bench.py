@@ -101,3 +101,4 @@ def test_a_month_s_report_runs_on_a_small_journal() -> None:
     data = bench("report.py", "--trades", "40", "--rows", "400", "--runs", "1")
     assert data["trades_told"] == 40
     assert data["html_mb"] > 0
+    assert data["benchmark_cpu_s"] >= 0

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tradebot.app.database import database
 from tradebot.app.host import Setup, opened
 from tradebot.app.runner import Pace
-from tradebot.app.standing import act, database
+from tradebot.app.standing import act
 from tradebot.app.target import Request, SimulatedRuns
 from tradebot.config import Config, load_config
 from tradebot.core.model.errors import AlreadyRunningError, JournalError, UsageError

@@ -1,7 +1,8 @@
 """A month's report: a journal with 5,000 trades and 45,000 equity rows, in a process of its own.
 
 The journal is made once; then ``report --no-advice --json`` and ``--html`` run on it. Time is the process's own CPU
-and the wall's, memory the peak that ``wait4`` says of it.
+and the wall's, memory the peak that ``wait4`` says of it. Ten years of a daily benchmark are read and put beside a curve of
+as many points in this process, by its own CPU.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "6b" * 32
 MAY, MINUTE = 1_746_057_600_000, 60_000
-TARGETS = {"cpu_s": 2.0, "peak_mb": 80.0, "html_mb": 1.5}
+TARGETS = {"cpu_s": 2.0, "peak_mb": 80.0, "html_mb": 1.5, "benchmark_cpu_s": 0.1}
+TEN_YEARS = 2_600
+"""Weekdays."""
 
 
 def main() -> int:
@@ -42,6 +46,8 @@ def main() -> int:
         sizes = ("--trades", str(options.trades), "--rows", str(options.rows))
         subprocess.run([sys.executable, __file__, "--build", name, *sizes], check=True)
         found = [measure(Path(name)) for _ in range(options.runs)]
+        for one in found:
+            one["benchmark_cpu_s"] = beside_ten_years(Path(name), options.rows)
     middle = {key: sorted(one[key] for one in found)[len(found) // 2] for key in found[0]}
     answer = {"trades": options.trades, "rows": options.rows, **middle}
     answer["ok"] = all(answer[key] <= most for key, most in TARGETS.items())
@@ -65,6 +71,31 @@ def measure(folder: Path) -> dict[str, Any]:
         "page_wall_s": round(page_wall, 2),
         "html_mb": round(page.stat().st_size / 2**20, 2),
     }
+
+
+def beside_ten_years(folder: Path, rows: int) -> float:
+    """Return the CPU seconds that reading ten years of daily values and comparing them takes."""
+    sys.path[:0] = [str(ROOT)]
+    from tradebot.reports.monthly.benchmark_file import read_benchmark
+    from tradebot.reports.monthly.comparison import Growth, compare
+
+    first = date(2016, 1, 4)
+    days = (first + timedelta(days=i // 5 * 7 + i % 5) for i in range(TEN_YEARS))
+    path = folder / "ten.csv"
+    path.write_text(
+        "date,close\n" + "".join(f"{day},{100 + i % 37}\n" for i, day in enumerate(days))
+    )
+    start, day_ms = 1_451_865_600_000, 86_400_000
+    every = TEN_YEARS // 5 * 7 * day_ms // rows
+    curve = Growth(
+        [start + i * every for i in range(rows)], [1 + i % 41 / 1e3 for i in range(rows)]
+    )
+    began = time.process_time()
+    found = compare(read_benchmark(f"{path}:ten years"), curve, curve.times[-1])
+    took = time.process_time() - began
+    assert found.n > TEN_YEARS - 10
+    assert found.beta is not None
+    return round(took, 3)
 
 
 def run(words: list[str], environment: dict[str, str]) -> tuple[float, float, float, Any]:

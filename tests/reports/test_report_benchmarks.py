@@ -16,7 +16,7 @@ from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.times import of_iso
 from tradebot.core.model.values import DAY_MS
 from tradebot.reports.monthly.benchmark_file import parse, read_benchmark
-from tradebot.reports.monthly.comparison import Benchmark, Fixing, compare
+from tradebot.reports.monthly.comparison import Benchmark, Fixing, Growth, compare
 from tradebot.reports.monthly.made import report_of
 from tradebot.reports.monthly.period import Period, month_of
 
@@ -152,13 +152,17 @@ def test_two_hundred_broken_files_give_a_clear_line_each(tmp_path: Path) -> None
 # -- side by side -------------------------------------------------------------------------------------------
 
 
+def grown(points: list[tuple[int, float]]) -> Growth:
+    return Growth([at for at, _ in points], [value for _, value in points])
+
+
 def test_a_weekend_is_one_interval_for_both() -> None:
     days = [
         of_iso(f"2025-05-{d:02d}T20:00") for d in (1, 2, 5, 6)
     ]  # Thursday, Friday, Monday, Tuesday
     benchmark = Benchmark("S", [Fixing(at, 100.0 * 1.01**i) for i, at in enumerate(days)])
     curve = [(MAY + i * 3_600_000, 1.0 + 0.001 * i) for i in range(24 * 10)]
-    found = compare(benchmark, curve, MAY + 10 * DAY_MS)
+    found = compare(benchmark, grown(curve), MAY + 10 * DAY_MS)
     assert found.n == 3
     assert found.return_pct == pytest.approx(100 * (1.01**3 - 1))
     hours = (days[-1] - days[0]) // 3_600_000
@@ -171,12 +175,12 @@ def test_a_weekend_is_one_interval_for_both() -> None:
 def test_a_benchmark_that_ends_early_cuts_and_says_so() -> None:
     benchmark = Benchmark("S", [Fixing(MAY + i * DAY_MS, 1.0 + i) for i in range(5)])
     curve = [(MAY + i * DAY_MS, 1.0) for i in range(31)]
-    found = compare(benchmark, curve, JUNE)
+    found = compare(benchmark, grown(curve), JUNE)
     assert found.last == MAY + 4 * DAY_MS
     assert any("it ends before the report" in note for note in found.notes)
-    none = compare(Benchmark("old", [Fixing(5, 1.0), Fixing(6, 2.0)]), curve, JUNE)
+    none = compare(Benchmark("old", [Fixing(5, 1.0), Fixing(6, 2.0)]), grown(curve), JUNE)
     assert (none.n, none.first, none.return_pct, none.correlation) == (0, None, None, None)
-    assert compare(benchmark, [], JUNE).n == 0
+    assert compare(benchmark, grown([]), JUNE).n == 0
 
 
 def test_beta_and_alpha_from_sixty_common_intervals_on() -> None:
@@ -188,12 +192,12 @@ def test_beta_and_alpha_from_sixty_common_intervals_on() -> None:
         ours.append(ours[-1] * (1 + 0.0005 + 0.5 * move))
     curve = [(MAY + i * DAY_MS, value) for i, value in enumerate(ours)]
     sessions = [Fixing(MAY + i * DAY_MS, value) for i, value in enumerate(theirs)]
-    found = compare(Benchmark("S", sessions), curve, MAY + 71 * DAY_MS)
+    found = compare(Benchmark("S", sessions), grown(curve), MAY + 71 * DAY_MS)
     assert found.n == 70
     assert found.beta == pytest.approx(0.5)
     assert found.alpha_pct == pytest.approx(0.05)
     assert found.up_capture_pct is not None
-    few = compare(Benchmark("S", sessions[:60]), curve, MAY + 71 * DAY_MS)
+    few = compare(Benchmark("S", sessions[:60]), grown(curve), MAY + 71 * DAY_MS)
     assert (few.n, few.beta) == (59, None)
 
 

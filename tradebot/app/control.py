@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradebot.app.closed import Closed, EngineHereError, Rows
-from tradebot.app.standing import act, journal_of, simulated_stand, standing_accounts
+from tradebot.app.database import journal_of
+from tradebot.app.standing import act, simulated_stand, standing_accounts
 from tradebot.app.target import (
     ExchangeAccount,
     Request,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradebot.app.standing import database
+from tradebot.app.database import database
 from tradebot.config import Config
 from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.journal.reader import Reader

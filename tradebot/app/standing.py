@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tradebot.app.build import make_session
+from tradebot.app.database import journal_of
 from tradebot.app.resume import replay_tail
 from tradebot.app.run import summary_of, view, wall_ms
 from tradebot.app.target import ACCOUNTS, ExchangeAccount, Request
@@ -32,8 +33,7 @@ from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
-from tradebot.journal.noted import find_loss, lost, was_written
-from tradebot.journal.paths import journal_path
+from tradebot.journal.noted import find_loss, lost
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
 from tradebot.journal.writer import Journal
@@ -53,25 +53,6 @@ class Idle:
     def on_bar(self, bar: Bar) -> Signal | None:  # noqa: ARG002 - the protocol's shape
         """Return None."""
         return None
-
-
-def database(config: Config) -> Path:
-    """Return the journal's path; JournalError with the way out when there is none yet."""
-    return journal_of(config.data_dir())
-
-
-def journal_of(data_dir: Path) -> Path:
-    """Return the path of a directory's journal; JournalError with the way out when there is none yet."""
-    path = journal_path(data_dir)
-    if not path.exists() and was_written(path):
-        raise lost(path, "the journal is gone")
-    if not path.exists():
-        raise JournalError(
-            "there is no journal yet",
-            hint="`tradebot paper` makes one; --data-dir names another place",
-            file=str(path),
-        )
-    return path
 
 
 async def act(data_dir: Path, request: Request) -> list[PositionDocument]:

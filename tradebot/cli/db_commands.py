@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tradebot.app.standing import database
+from tradebot.app.database import database
 from tradebot.cli.options import DbOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
+from tradebot.app.database import database
 from tradebot.app.runner import Ending
-from tradebot.app.standing import database
 from tradebot.cli.lines import would
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from tradebot.app.standing import database
+from tradebot.app.database import database
 from tradebot.app.status import close_all_of, engine_of, latched_halt, trouble_of
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import ListShape, Result, show

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tradebot.app.standing import database
+from tradebot.app.database import database
 from tradebot.cli.options import QualityOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config

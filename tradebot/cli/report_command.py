@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tradebot.app.advisor import Advisor
+from tradebot.app.database import database
 from tradebot.app.report import ReportWish, Told, due_reports, read_report
-from tradebot.app.standing import database
 from tradebot.cli.options import Common, ReportOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.report_files import check_targets, exported, read_benchmarks, report_result
@@ -56,7 +55,7 @@ def report(options: ReportOptions) -> int:
         told = read_report(reader, wish, benchmarks)
         if options.advice:
             with working(options.common, "what to change"):
-                told = Advisor(reader, config).advised(told)
+                told = _advised(reader, config)(told)
         files = exported(reader, told, options.csv)
     result = report_result(
         told,
@@ -69,13 +68,20 @@ def report(options: ReportOptions) -> int:
 
 def _due(options: ReportOptions, config: Config) -> int:
     with Reader(database(config)) as reader, exact():
-        advised = Advisor(reader, config).advised if options.advice else None
+        advised = _advised(reader, config) if options.advice else None
         written = due_reports(reader, config.data_dir(), advised=advised)
     text = "\n".join(f"wrote {path}" for path in written) or "No report is due."
     return show(
         Result("report", {"due": [str(path) for path in written]}, text=text),
         as_json=options.common.json,
     )
+
+
+def _advised(reader: Reader, config: Config) -> Callable[[Told], Told]:
+    """Return what adds to a report what should be changed: it can play runs again, and is loaded for that alone."""
+    from tradebot.app.advisor import Advisor
+
+    return Advisor(reader, config).advised
 
 
 def _warnings(told: Told) -> Iterator[str]:

@@ -133,7 +133,7 @@ def let_go_of_terminal() -> None:
 
 def _check_run(config: Config, run: str) -> None:
     """Raise UsageError for a run that is not there; JournalError without a journal."""
-    from tradebot.app.standing import database
+    from tradebot.app.database import database
     from tradebot.journal.reader import Reader
 
     with Reader(database(config)) as reader:

@@ -15,16 +15,16 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from tradebot.core.model.text import escaped
 from tradebot.journal.logged import damaged
 from tradebot.journal.reader import Reader
-from tradebot.journal.view import TradeRow, row_of
+from tradebot.journal.view import TradeRow, reader_of
 
 
 class CurvePoint(NamedTuple):
-    """A point of the equity curve; ``drawdown`` is the fall from the peak of the run until then."""
+    """A point of the equity curve: when (UTC ms), USDT, why it was noted, how far below the peak of the run until then."""
 
     at: int
     equity: Decimal
     why: str
-    drawdown: Decimal
+    drawdown: Decimal = Decimal(0)
 
 
 class PricedFill(NamedTuple):
@@ -111,9 +111,12 @@ _WHYS = {why: why for why in ("start", "end", "gap", "transfer", "trade", "hour"
 def _curve(reader: Reader, run: str, before: int) -> Iterator[CurvePoint]:
     """Yield a run's curve up to a moment, that one included."""
     sql = "SELECT ts, equity, why, drawdown FROM equity WHERE run = ? AND ts <= ? ORDER BY seq"
-    for at, equity, why, fall in reader.select(sql, run, before):
+    text, equity = None, _NONE
+    for at, told, why, fall in reader.select(sql, run, before):
+        if told != text:  # while nothing is open it stays what it is
+            text, equity = told, _money(told)
         drawdown = _NONE if fall == "0" else _money(fall)
-        yield CurvePoint(_time(at), _money(equity), _WHYS.get(why) or escaped(why), drawdown)
+        yield CurvePoint(_time(at), equity, _WHYS.get(why) or escaped(why), drawdown)
 
 
 def bounds(reader: Reader, run: str) -> tuple[int, int] | None:
@@ -130,8 +133,7 @@ def _trades(reader: Reader, run: str, before: int) -> Iterator[TradeRow]:
     """Yield a run's trades that closed before a moment, by id."""
     names = [item.name for item in fields(TradeRow)]
     sql = f"SELECT {', '.join(names)} FROM trades WHERE run = ? AND exit_time < ? ORDER BY id"
-    for row in reader.select(sql, run, before):
-        yield row_of(TradeRow, dict(zip(names, row, strict=True)))
+    yield from map(reader_of(TradeRow), reader.select(sql, run, before))
 
 
 def _fills(reader: Reader, run: str) -> Iterator[PricedFill]:
@@ -183,4 +185,4 @@ signals = _told("signals", _signals)
 cash = _told("cash", _cash)
 funding = _told("funding", _funding)
 
-__all__ = ["bounds", "cash", "curve", "fills", "funding", "signals", "trades"]
+__all__ = ["CurvePoint", "bounds", "cash", "curve", "fills", "funding", "signals", "trades"]

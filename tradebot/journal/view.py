@@ -7,7 +7,7 @@ Money and quantities are ``Decimal``, times UTC milliseconds: of the market, ``w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cache
@@ -292,8 +292,18 @@ def row_of(cls: type[R], columns: Mapping[str, Any]) -> R:
 
     Raises KeyError, TypeError, ValueError or ArithmeticError for a row that does not fit.
     """
-    kinds = _kinds(cast("type[TableRow]", cls))
-    return cls(**{name: _value(kind, columns[name]) for name, kind in kinds})
+    readers = _readers(cast("type[TableRow]", cls))
+    return cls(**{name: read(columns[name]) for name, read in readers})
+
+
+def reader_of(cls: type[R]) -> Callable[[Iterable[Any]], R]:
+    """Return what makes a row of its columns in the class's order; it raises what ``row_of`` does."""
+    readers = [read for _, read in _readers(cast("type[TableRow]", cls))]
+
+    def row(values: Iterable[Any]) -> R:
+        return cls(*[read(value) for read, value in zip(readers, values, strict=True)])
+
+    return row
 
 
 def as_json(row: TableRow, *without: str) -> dict[str, Any]:
@@ -305,29 +315,43 @@ def as_json(row: TableRow, *without: str) -> dict[str, Any]:
     return {name: _told(name, getattr(row, name)) for name in names}
 
 
+Read = Callable[[Any], Any]
+"""From a column as it is stored to a field's value; None stays None."""
+
+
 @cache
-def _kinds(cls: type[TableRow]) -> list[tuple[str, str]]:
-    return [(item.name, _kind(item.name, str(item.type))) for item in fields(cls)]
+def _readers(cls: type[TableRow]) -> list[tuple[str, Read]]:
+    return [(item.name, _read(item.name, str(item.type))) for item in fields(cls)]
 
 
-def _kind(name: str, kind: str) -> str:
+def _read(name: str, kind: str) -> Read:
     if name in DOCUMENTS:
-        return "document"
+        return _document
     if name in TRUTHS:
-        return "truth"
+        return _truth
     if name in TIMES:
-        return "time"
-    return "money" if kind.startswith("Decimal") else "plain"
+        return _time
+    return _money if kind.startswith("Decimal") else _plain
 
 
-def _value(kind: str, value: Any) -> Any:
-    if value is None or kind == "plain":
-        return escaped(value) if isinstance(value, str) else value
-    if kind == "money":
-        return Decimal(value)
-    if kind == "time":
-        return of_iso(value) if isinstance(value, str) else value
-    return bool(value) if kind == "truth" else cleaned(json.loads(value))
+def _plain(value: Any) -> Any:
+    return escaped(value) if isinstance(value, str) else value
+
+
+def _money(value: Any) -> Any:
+    return None if value is None else Decimal(value)
+
+
+def _time(value: Any) -> Any:
+    return of_iso(value) if isinstance(value, str) else value
+
+
+def _truth(value: Any) -> Any:
+    return None if value is None else bool(value)
+
+
+def _document(value: Any) -> Any:
+    return None if value is None else cleaned(json.loads(value))
 
 
 def _told(name: str, value: Any) -> Any:

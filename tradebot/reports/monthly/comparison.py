@@ -34,6 +34,13 @@ class Benchmark:
     per_year: int = 252
 
 
+class Growth(NamedTuple):
+    """A curve of linked growth: moments in order (UTC ms), and its value at each (1.0 at the start)."""
+
+    times: Sequence[int]
+    values: Sequence[float]
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A straight line by least squares, with standard errors; the interval of each is 95 %."""
@@ -80,10 +87,8 @@ class BenchmarkComparison:
     notes: Sequence[str]
 
 
-def compare(
-    benchmark: Benchmark, curve: Sequence[tuple[int, float]], last: int
-) -> BenchmarkComparison:
-    """Return a benchmark beside a curve of linked growth (UTC ms, value); ``last`` is the period's end.
+def compare(benchmark: Benchmark, curve: Growth, last: int) -> BenchmarkComparison:
+    """Return a benchmark beside a curve; ``last`` is the period's end (UTC ms).
 
     Both are read at the ends of the benchmark's sessions, the curve at its newest point then: a weekend is one
     interval for both. Sessions outside the curve are left out.
@@ -94,7 +99,7 @@ def compare(
     n = len(theirs)
     line = fit(theirs, ours) if n >= LEAST_COMMON else None
     notes = list(benchmark.notes)
-    if marks and marks[-1][0].at < min(last, curve[-1][0]) - 5 * DAY_MS:
+    if marks and marks[-1][0].at < min(last, curve.times[-1]) - 5 * DAY_MS:
         notes.append("it ends before the report: compared up to its end")
     return BenchmarkComparison(
         name=benchmark.name,
@@ -132,15 +137,13 @@ def _fitted(line: Line | None) -> dict[str, float | None]:
     }
 
 
-def _common(
-    sessions: Sequence[Fixing], curve: Sequence[tuple[int, float]]
-) -> list[tuple[Fixing, float]]:
+def _common(sessions: Sequence[Fixing], curve: Growth) -> list[tuple[Fixing, float]]:
     """Return the sessions that end on the curve, each with the curve's value then."""
-    if not curve:
+    times, values = curve
+    if not times:
         return []
-    times = [at for at, _ in curve]
     inside = (s for s in sessions if times[0] <= s.at <= times[-1] + DAY_MS)
-    return [(s, curve[bisect_right(times, s.at) - 1][1]) for s in inside]
+    return [(s, values[bisect_right(times, s.at) - 1]) for s in inside]
 
 
 def fit(x: Sequence[float], y: Sequence[float]) -> Line | None:
@@ -218,6 +221,7 @@ __all__ = [
     "Benchmark",
     "BenchmarkComparison",
     "Fixing",
+    "Growth",
     "Line",
     "compare",
     "correlation",

@@ -201,14 +201,19 @@ def _spell(peak: Knot, low: Knot, back: Knot | None, end: int = 0) -> Spell:
     )
 
 
-def deepest(knots: Sequence[Knot]) -> Decimal:
-    """Return the deepest fall of the summed result from its peak (USDT, 0 or more)."""
-    peak, depth = None, ZERO
-    for knot in knots:
-        if peak is None or knot.pnl > peak:
-            peak = knot.pnl
-        depth = max(depth, peak - knot.pnl)
-    return depth
+def falls_of(knots: Sequence[Knot]) -> tuple[Decimal, list[tuple[int, float]]]:
+    """Return the deepest fall of the summed result from its peak (USDT, 0 or more), and how far it was below at each point (0 or less)."""
+    peak, depth, falls = None, ZERO, []
+    for at, equity, base, _, _ in knots:
+        pnl = equity - base
+        if peak is None or pnl >= peak:
+            peak = pnl
+            falls.append((at, 0.0))
+            continue
+        fall = pnl - peak
+        depth = min(depth, fall)
+        falls.append((at, float(fall)))
+    return -depth, falls
 
 
 def gaps(knots: Sequence[Knot]) -> list[tuple[int, int, Decimal]]:
@@ -226,7 +231,7 @@ __all__ = [
     "Spell",
     "boundary",
     "days_of",
-    "deepest",
+    "falls_of",
     "gaps",
     "linked",
     "spells",

@@ -21,21 +21,17 @@ HOLDING = (
 
 @dataclass(frozen=True, slots=True)
 class ClosedTrade:
-    """A closed trade with what its run and its signal say of it; ``tier`` is ``-`` where no signal is known."""
+    """A closed trade with what its run and its signal say of it; ``tier`` is ``-`` where no signal is known, ``costs`` are ``costs_of`` it."""
 
     row: TradeRow
     strategy: str
     tier: str
+    costs: Decimal
 
     @property
     def r(self) -> float | None:
         """Its result in multiples of the loss planned at the stop; None where none was."""
         return float(self.row.pnl) / float(self.row.risk) if self.row.risk else None
-
-    @property
-    def costs(self) -> Decimal:
-        """Its fees, slippage and funding paid (USDT, positive when they cost)."""
-        return self.row.fees - (self.row.slippage or ZERO) - self.row.funding
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +49,11 @@ class Group:
     pnl: Decimal
     costs: Decimal
     share_of_costs_pct: float | None
+
+
+def costs_of(row: TradeRow) -> Decimal:
+    """Return a trade's fees, slippage and funding paid (USDT, positive when they cost)."""
+    return row.fees - (row.slippage or ZERO) - row.funding
 
 
 Key = Callable[[ClosedTrade], str]
@@ -123,4 +124,4 @@ def group_of(name: str, trades: Sequence[ClosedTrade], total_costs: Decimal) -> 
     )
 
 
-__all__ = ["DIMENSIONS", "ClosedTrade", "Group", "group_of", "groups_of"]
+__all__ = ["DIMENSIONS", "ClosedTrade", "Group", "costs_of", "group_of", "groups_of"]

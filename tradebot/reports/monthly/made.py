@@ -16,19 +16,19 @@ from tradebot.core.state.margin import liquidation_price
 from tradebot.journal.view import TradeRow
 from tradebot.reports.charts import MOST_POINTS, thinned
 from tradebot.reports.monthly.bridge import Bridge, bridge_of, closed_in
-from tradebot.reports.monthly.comparison import Benchmark, compare
+from tradebot.reports.monthly.comparison import Benchmark, Growth, compare
 from tradebot.reports.monthly.curve import (
     Day,
     Knot,
     Spell,
     days_of,
-    deepest,
+    falls_of,
     gaps,
     linked,
     spells,
     within,
 )
-from tradebot.reports.monthly.groups import ClosedTrade, groups_of
+from tradebot.reports.monthly.groups import ClosedTrade, costs_of, groups_of
 from tradebot.reports.monthly.held import benchmarks_of
 from tradebot.reports.monthly.period import Period, month_of
 from tradebot.reports.monthly.ratios import deviation, mean, ratios_of
@@ -85,12 +85,15 @@ def _report(
     falls = spells(part)
     trades = list(traded(chosen, period))
     days = days_of(knots, period, [trade.row.exit_time for trade in trades])
-    bridge = bridge_of(chosen, period)
+    bridge, alone = bridge_of(chosen, period), len(chosen) == 1
     newest = chosen[-1]
     begun = max(period.first, part[0].at) if part else period.first
     ended = min(period.last, part[-1].at) if part else period.first
     partial = begun > period.first or _short(ended, period)
-    curve = [(knot.at, knot.growth) for knot in part]
+    depth, below = falls_of(part)
+    shown = thinned(below, MOST_POINTS)
+    del below  # as long as the curve
+    curve = Growth([knot.at for knot in part], [knot.growth for knot in part])
     compared = [*benchmarks_of(chosen, period, ended), *benchmarks]
     return Report(
         title=_title(newest, period, partial, begun, ended),
@@ -102,8 +105,11 @@ def _report(
         begun=begun,
         ended=ended,
         partial=partial,
-        runs=[_reported(record, period) for record in chosen],
-        head=_head(trades, bridge, part, falls),
+        runs=[
+            _reported(record, period, bridge if alone else bridge_of([record], period))
+            for record in chosen
+        ],
+        head=_head(trades, bridge, depth, part, falls),
         bridge=bridge,
         risk=_risk(chosen, period, trades, days, part),
         groups=groups_of(trades),
@@ -118,7 +124,7 @@ def _report(
         latency_p99_ms=records[-1].latency_ms[1],
         benchmarks=[compare(benchmark, curve, period.last) for benchmark in compared],
         curve=thinned([(knot.at, float(knot.equity)) for knot in part], MOST_POINTS),
-        falls=thinned(_falls(part), MOST_POINTS),
+        falls=shown,
         notes=(*notes, *_notes(bridge, part, trades), *_income_notes(records, period)),
     )
 
@@ -141,11 +147,11 @@ def traded(records: Sequence[RunHistory], period: Period) -> Iterator[ClosedTrad
         tiers = {signal.id: signal.tier for signal in record.signals}
         name = f"{record.strategy} {record.strategy_hash[:6]}".strip()
         for row in closed_in(record, period):
-            yield ClosedTrade(row, name, tiers.get(row.signal, "-"))
+            yield ClosedTrade(row, name, tiers.get(row.signal, "-"), costs_of(row))
 
 
-def _reported(record: RunHistory, period: Period) -> ReportedRun:
-    own = bridge_of([record], period)
+def _reported(record: RunHistory, period: Period, own: Bridge) -> ReportedRun:
+    """Return a run of several: ``own`` is its part of the bridge."""
     return ReportedRun(
         run=record.run,
         strategy=record.strategy,
@@ -161,7 +167,11 @@ def _reported(record: RunHistory, period: Period) -> ReportedRun:
 
 
 def _head(
-    trades: Sequence[ClosedTrade], bridge: Bridge, part: Sequence[Knot], falls: Sequence[Spell]
+    trades: Sequence[ClosedTrade],
+    bridge: Bridge,
+    depth: Decimal,
+    part: Sequence[Knot],
+    falls: Sequence[Spell],
 ) -> Summary:
     results = [float(trade.row.pnl) for trade in trades]
     wins, losses = [x for x in results if x > 0], [x for x in results if x < 0]
@@ -173,7 +183,7 @@ def _head(
     return Summary(
         net=bridge.net,
         return_pct=None if growth is None else 100.0 * growth,
-        drawdown=deepest(part),
+        drawdown=depth,
         drawdown_pct=0.0 if worst is None else worst.depth_pct,
         drawdown_days=0.0 if worst is None else worst.days,
         trades=len(trades),
@@ -330,15 +340,6 @@ def _income_notes(records: Sequence[RunHistory], period: Period) -> Iterator[str
             continue
         said = ", ".join(f"{day} {float(rest):+,.2f}" for day, rest in inside)
         yield f"{record.run}: the exchange's income says more than the ledger, USDT: {said}."
-
-
-def _falls(part: Sequence[Knot]) -> list[tuple[int, float]]:
-    """Return how far the summed result is below its peak, USDT, 0 or less."""
-    rows, peak = [], None
-    for knot in part:
-        peak = knot.pnl if peak is None or knot.pnl > peak else peak
-        rows.append((knot.at, float(knot.pnl - peak)))
-    return rows
 
 
 def _notes(bridge: Bridge, part: Sequence[Knot], trades: Sequence[ClosedTrade]) -> Iterator[str]:

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from tradebot.core.model.money import ZERO
+from tradebot.journal.history import CurvePoint as Point
 from tradebot.journal.view import TradeRow
 
 
-class Point(NamedTuple):
-    """A point of the equity curve: when (UTC ms), USDT, why it was noted, how far below the peak (as the journal has it)."""
+class Curve(Sequence[Point]):
+    """Points in order, by columns: a month may have tens of thousands of them."""
 
-    at: int
-    equity: Decimal
-    why: str
-    drawdown: Decimal = ZERO
+    __slots__ = ("_equities", "_falls", "_times", "_whys")
+
+    def __init__(self, points: Iterable[Point]) -> None:
+        self._times = array("q")
+        self._equities: list[Decimal] = []
+        self._whys: list[str] = []
+        self._falls: dict[int, Decimal] = {}
+        for at, equity, why, fall in points:
+            if fall:
+                self._falls[len(self._times)] = fall
+            self._times.append(at)
+            self._equities.append(equity)
+            self._whys.append(why)
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    @overload
+    def __getitem__(self, index: int) -> Point: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Point]: ...
+
+    def __getitem__(self, index: int | slice) -> Point | list[Point]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        place = index + len(self) if index < 0 else index
+        fall = self._falls.get(place, ZERO)
+        return Point(self._times[place], self._equities[place], self._whys[place], fall)
 
 
 class Flow(NamedTuple):
@@ -101,4 +128,4 @@ class RunHistory:
         return Costs(maker, trade.fees - maker)
 
 
-__all__ = ["Costs", "Flow", "Halting", "Judgement", "Point", "RunHistory"]
+__all__ = ["Costs", "Curve", "Flow", "Halting", "Judgement", "Point", "RunHistory"]
