@@ -442,20 +442,7 @@ def _check_version(db: sqlite3.Connection, path: Path, logged: bool) -> None:
 
 
 def _run(row: dict[str, Any]) -> RunRow:
-    del row["num"]
     try:
-        row["seed"] = None if row["seed"] is None else int(row["seed"])
-        row["summary"] = _summary(row["summary"])
-        values = {name: row[name] if name == "config" else cleaned(row[name]) for name in row}
-        return RunRow(**values)
+        return RunRow.of(row)
     except _UNFIT as error:
         raise damaged(f"the row of {row.get('id')}", error) from error
-
-
-def _summary(text: object) -> dict[str, Any] | None:
-    """Return a run's summary; None for one that no version of ours can have written: ``db verify`` names it."""
-    try:
-        found = json.loads(str(text))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

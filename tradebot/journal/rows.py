@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.events import Event
+from tradebot.core.model.text import cleaned
 
 IN_PROCESS = ("local", "none")
 """Venues that are a part of the engine: the simulated exchange, and none at all. Every other is outside."""
@@ -124,6 +126,21 @@ class RunRow:
     started: int
     resumed: int | None
     ended: int | None
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Self:
+        """Return the row of a run's columns as they are stored; TypeError or ValueError for one that does not fit.
+
+        A summary that no version of ours can have written is none: ``db verify`` names it.
+        """
+        row = {name: value for name, value in columns.items() if name != "num"}
+        row["seed"] = None if row["seed"] is None else int(row["seed"])
+        try:
+            summary = json.loads(str(row["summary"]))
+        except ValueError:
+            summary = None
+        row["summary"] = summary if isinstance(summary, dict) else None
+        return cls(**{k: row[k] if k == "config" else cleaned(row[k]) for k in row})
 
     @property
     def trades(self) -> int | None:
