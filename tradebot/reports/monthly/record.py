@@ -13,7 +13,7 @@ from tradebot.journal.history import CurvePoint as Point
 from tradebot.journal.view import TradeRow
 
 
-class Curve(Sequence[Point]):
+class PointColumns(Sequence[Point]):
     """Points in order, by columns: a month may have tens of thousands of them."""
 
     __slots__ = ("_equities", "_falls", "_times", "_whys")
@@ -128,4 +128,4 @@ class RunHistory:
         return Costs(maker, trade.fees - maker)
 
 
-__all__ = ["Costs", "Curve", "Flow", "Halting", "Judgement", "Point", "RunHistory"]
+__all__ = ["Costs", "Flow", "Halting", "Judgement", "Point", "PointColumns", "RunHistory"]

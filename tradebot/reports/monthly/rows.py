@@ -17,7 +17,14 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.journal.view import TradeRow
 from tradebot.reports.monthly.period import Period, month_of
-from tradebot.reports.monthly.record import Curve, Flow, Halting, Judgement, Point, RunHistory
+from tradebot.reports.monthly.record import (
+    Flow,
+    Halting,
+    Judgement,
+    Point,
+    PointColumns,
+    RunHistory,
+)
 
 TRANSFER = "transfer"
 """The kind of cash line that is no result."""
@@ -72,7 +79,7 @@ def newest_month(spans: Iterable[tuple[int, int]]) -> Period:
 
 def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
     """Return what a run has left behind up to the end of a period."""
-    points = Curve(history.curve(reader, run.id, period.last))
+    points = PointColumns(history.curve(reader, run.id, period.last))
     trades = list(history.trades(reader, run.id, period.last))
     lines = list(history.cash(reader, run.id))
     config = _config(run.config)
