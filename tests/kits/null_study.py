@@ -6,11 +6,17 @@ confidence are drawn and mean nothing unless an effect is planted. So whatever i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import lru_cache
 from random import Random
+from typing import Literal
 
+from tradebot.app.adjusted import Adjustment
+from tradebot.app.advising import AdviceCase, PlayedAgain
+from tradebot.core.strategy.protocol import Signal
+from tradebot.journal.view import TradeRow
 from tradebot.reports.advice.advise import Advice, advise
 from tradebot.reports.advice.outcomes import Evidence, PastTrade
 
@@ -107,3 +113,75 @@ def data_set(seed: int, planted: Planted | None = None) -> Evidence:
 def examined(seed: int, planted: Planted | None = None) -> Advice:
     """Return what is said of a data set."""
     return advise(data_set(seed, planted), f"study {seed}")
+
+
+# -- the split around it ------------------------------------------------------------------------------
+
+
+def as_rows(trades: Sequence[PastTrade]) -> list[TradeRow]:
+    """Return trades as the journal would have them."""
+    return [_row(trade) for trade in trades]
+
+
+def _row(trade: PastTrade) -> TradeRow:
+    price = Decimal(1_000)
+    return TradeRow(
+        run="null",
+        id=trade.id,
+        symbol=trade.symbol,
+        side=trade.side,
+        qty=Decimal(1),
+        entry_time=trade.time,
+        entry_price=price,
+        exit_time=trade.exit,
+        exit_price=price + _money(trade.gross),
+        fees=_money(trade.costs),
+        funding=Decimal(0),
+        pnl=_money(trade.pnl),
+        pnl_pct=None,
+        duration_s=(trade.exit - trade.time) // 1000,
+        exit_reason=trade.reason,
+        signal=trade.id,
+        ts=trade.exit,
+        wall=0,
+        mae=-_money(trade.mae),
+        mfe=_money(trade.mfe),
+        stop=price - _money(trade.stop_loss),
+        target=price + _money(trade.reward),
+        risk=_money(trade.risk),
+    )
+
+
+def _money(value: float | None) -> Decimal:
+    return Decimal(repr(value or 0.0))
+
+
+def split_case(trades: Sequence[PastTrade], seed: int) -> AdviceCase:
+    """Return what a report would be advised on: its last third is kept back, and played again by leaving trades out."""
+    rows = as_rows(trades)
+    third = (BEGIN + DAYS * 2 // 3) * 86_400_000
+    late = [trade for trade in trades if trade.time >= third]
+
+    def play(change: Adjustment) -> PlayedAgain:
+        kept = [trade for trade in late if _takes(change, trade)]
+        return PlayedAgain(_sum(late), _sum(kept), len(kept))
+
+    return AdviceCase(
+        rows,
+        third,
+        {("null", trade.id): trade.confidence for trade in trades},
+        (),
+        (),
+        f"study {seed}",
+        play,
+        LOSS,
+    )
+
+
+def _takes(change: Adjustment, trade: PastTrade) -> bool:
+    side: Literal["long", "short"] = "long" if trade.side == "long" else "short"
+    return change.takes(Signal(side, trade.confidence or 0.0), trade.symbol, trade.time)
+
+
+def _sum(trades: Sequence[PastTrade]) -> Decimal:
+    return sum((_money(trade.pnl) for trade in trades), Decimal(0))

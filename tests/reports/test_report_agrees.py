@@ -194,7 +194,7 @@ def rows_of(report: dict[str, Any]) -> Iterator[list[str]]:
         ]
     for use in report["risk"]["limits"]:
         yield [
-            *(use["rule"].replace("_", " "), figure(use["cap"])),
+            *(use["rule"].replace("_pct", " %").replace("_", " "), figure(use["cap"])),
             *(percent(use["average_pct"], 1), percent(use["highest_pct"], 1), str(use["n"])),
         ]
     for r in report["risk"]["refusals"]:

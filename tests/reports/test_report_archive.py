@@ -41,6 +41,7 @@ def test_no_cell_is_a_formula(value: object, text: str) -> None:
         ("last entry was 3 s ago; entries are at least 60 s apart", "entry interval"),
         ("trading is halted: day_loss", "halted"),
         ("BTC/USDT: an entry needs a stop", "stop"),
+        ("2 positions or entries are open; the limit is 2", "positions"),
         ("something else", "other"),
     ],
 )

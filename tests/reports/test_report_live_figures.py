@@ -69,6 +69,22 @@ def test_what_the_income_says_beyond_the_ledger(
     assert said in "".join(notes)
 
 
+def test_leverage_and_margin_are_used_at_entries() -> None:
+    """Two positions of 1,000 that overlap, at an equity of 10,000: a tenth, then a fifth of it."""
+    rows = [
+        a_trade(1, MAY + 2 * HOUR_MS, "0", entry_time=MAY + HOUR_MS),
+        a_trade(2, MAY + 3 * HOUR_MS, "0", entry_time=MAY + HOUR_MS + 60_000, symbol="ETH/USDT"),
+    ]
+    caps = {"leverage": D(2), "margin_utilisation_pct": D(50)}
+    history = replace(a_history(rows, MAY, MAY + DAY_MS), caps=caps, leverage=2)
+    found = {use.rule: use for use in report_of([history], MONTH).risk.limits}
+    assert found.keys() == caps.keys()
+    lever, margin = found["leverage"], found["margin_utilisation_pct"]
+    assert (lever.average_pct, lever.highest_pct) == pytest.approx((7.5, 10.0))
+    assert (margin.average_pct, margin.highest_pct) == pytest.approx((15.0, 20.0))
+    assert lever.n == margin.n == 2
+
+
 def test_the_leverage_is_the_profiles() -> None:
     assert leverage_of({"risk": {"profile": "paper", "paper": {"leverage": 3}}}) == 3
     assert leverage_of({"risk": {"profile": "paper", "paper": {"leverage": "off"}}}) == 1

@@ -136,7 +136,10 @@ def _bar(
     middle = (left + right) / 2
     yield f'<text x="{middle:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(name)}</text>'
     if value is not None:
-        yield f'<text class="value" x="{middle:.1f}" y="{top - 4:.1f}" text-anchor="middle">{value:+,.2f}</text>'
+        beside = (
+            top - 4 if end >= start or start == 0 else bottom + 12
+        )  # where no line of another bar is
+        yield f'<text class="value" x="{middle:.1f}" y="{beside:.1f}" text-anchor="middle">{value:+,.2f}</text>'
 
 
 def scatter(points: Sequence[tuple[float, float]], across: str, up: str, title: str) -> str:

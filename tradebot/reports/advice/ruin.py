@@ -46,8 +46,8 @@ def size_too_large(evidence: Evidence) -> Iterator[Candidate]:
     yield Candidate(
         "size",
         _smaller(low, needed),
-        f"{middle:+.2f} USDT a trade; at the lower end of its 95 % interval, {low:+.2f}, the chance ever to lose"
-        f" the {loss:,.0f} USDT that may be lost is up to {chance:.2g}, and {needed:+.2f} would be needed for {LEVEL:g}",
+        f"trades came to {middle:+.2f} USDT each; at the lower end of the 95 % interval, {low:+.2f}, the chance ever to lose"
+        f" the {loss:,.0f} USDT that may be lost is up to {100 * chance:.1f} %, and {needed:+.2f} would be needed for {100 * LEVEL:g} %",
         "how to earn more: a smaller size loses less, and later",
         [per_trade(trade, needed - trade.pnl) for trade in trades],
     )
@@ -57,7 +57,7 @@ def _smaller(low: float, needed: float) -> str:
     """Say how much smaller: drift and spread shrink together, so what is needed shrinks faster than what is there."""
     share = low / needed if needed else 0.0
     if share <= 0:
-        return "the smallest size, or paper, until there is an edge: no size makes up for none"
+        return "the smallest size, or paper, until there is an edge (no size makes up for none)"
     return f"{100 * share:.0f} % of the size"
 
 

@@ -257,7 +257,7 @@ def _risk(
         time_in_market_pct=time_in_market(trades, part),
         turnover=float(moved) / average if average > 0 else None,
         traded=moved,
-        limits=limit_uses(records[-1].caps or {}, trades, days),
+        limits=limit_uses(records[-1].caps or {}, trades, days, part, records[-1].leverage),
         halts=dict(sorted(halts.items())),
         refusals=refusal_counts(
             [s for record in records for s in record.signals if period.holds(s.at)]

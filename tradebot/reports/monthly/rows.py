@@ -181,7 +181,10 @@ def caps_of(config: dict[str, Any]) -> dict[str, Decimal]:
     risk = _part(config, "risk")
     profile = risk.get("profile", "paper")
     rules = _part(risk, profile if isinstance(profile, str) else "paper")
-    wanted = ("position_value", "trade_loss", "day_loss", "week_loss", "max_positions")
+    wanted = (
+        *("position_value", "trade_loss", "day_loss", "week_loss", "max_positions"),
+        *("leverage", "margin_utilisation_pct"),
+    )
     found = {rule: _decimal(rules.get(rule), ZERO) for rule in wanted}
     return {rule: cap for rule, cap in found.items() if cap > 0}
 

@@ -187,7 +187,10 @@ def _limits(report: Report) -> Iterator[Sheet]:
     if uses:
         rows = [
             [
-                *(Cell(use.rule.replace("_", " ")), Cell(figure(float(use.cap)))),
+                *(
+                    Cell(use.rule.replace("_pct", " %").replace("_", " ")),
+                    Cell(figure(float(use.cap))),
+                ),
                 *(
                     Cell(percent(use.average_pct, 1)),
                     Cell(percent(use.highest_pct, 1)),
@@ -196,7 +199,8 @@ def _limits(report: Report) -> Iterator[Sheet]:
             ]
             for use in uses
         ]
-        yield Sheet("Use of limits", ("limit", "cap", "average", "highest", "n"), rows)
+        note = "Of trades that closed; leverage and margin at each entry. How near liquidation a position came is not kept."
+        yield Sheet("Use of limits", ("limit", "cap", "average", "highest", "n"), rows, note=note)
     refused = report.risk.refusals
     if refused:
         rows = [

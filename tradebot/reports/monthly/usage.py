@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from math import fsum
 
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import DAY_MS
@@ -18,7 +20,7 @@ RULES = (
     *(("entry interval", r"last entry was"), ("position value", r"position value|position cap")),
     *(
         ("trade loss", r"loss at the stop|loss limit of"),
-        ("positions", r"positions? (?:is|are) open|open positions"),
+        ("positions", r"(?:positions?|entries) (?:is|are) open|open positions"),
     ),
     *(("day loss", r"day"), ("week loss", r"week"), ("stop", r"stop"), ("target", r"target")),
     *(
@@ -45,27 +47,47 @@ def time_in_market(trades: Sequence[ClosedTrade], part: Sequence[Knot]) -> float
 
 
 def limit_uses(
-    caps: Mapping[str, Decimal], trades: Sequence[ClosedTrade], days: Sequence[Day]
+    caps: Mapping[str, Decimal],
+    trades: Sequence[ClosedTrade],
+    days: Sequence[Day],
+    part: Sequence[Knot],
+    leverage: int,
 ) -> list[LimitUse]:
-    """Return how much of each limit trades and days have used, of those that bind."""
-    used: dict[str, list[Decimal]] = {
+    """Return how much of each limit trades and days have used, of those that bind; ``part`` is the curve."""
+    shares = list(_shares_of_equity(trades, part))
+    used: dict[str, Sequence[Decimal | float]] = {
         "position_value": [t.row.qty * t.row.entry_price for t in trades],
         "trade_loss": [max(ZERO, -t.row.pnl) for t in trades],
         "day_loss": [max(ZERO, -day.pnl) for day in days],
         "week_loss": [max(ZERO, -pnl) for pnl in _weeks(days)],
         "max_positions": [Decimal(count) for count in _together(trades)],
+        "leverage": shares,
+        "margin_utilisation_pct": [share / leverage * 100 for share in shares],
     }
     return [
         LimitUse(
             rule,
             cap,
-            100.0 * float(sum(values, ZERO)) / float(cap) / len(values),
+            100.0 * fsum(map(float, values)) / float(cap) / len(values),
             100.0 * float(max(values)) / float(cap),
             len(values),
         )
         for rule, values in used.items()
         if values and (cap := caps.get(rule))
     ]
+
+
+def _shares_of_equity(trades: Sequence[ClosedTrade], part: Sequence[Knot]) -> Iterator[float]:
+    """Yield what was open right after each entry, at entry prices, as a share of the equity then."""
+    moves = [(t.row.entry_time, 1, float(t.row.qty * t.row.entry_price)) for t in trades]
+    moves += [(t.row.exit_time, 0, -value) for t, (_, _, value) in zip(trades, moves, strict=True)]
+    times = [knot.at for knot in part]
+    held = 0.0
+    for at, entered, value in sorted(moves):
+        held += value
+        equity = float(part[max(0, bisect_right(times, at) - 1)].equity) if part else 0.0
+        if entered and equity > 0:
+            yield held / equity
 
 
 def _weeks(days: Sequence[Day]) -> list[Decimal]:
