@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kits.report_kit import JUNE, MAY, a_history, a_trade
+from kits.report_kit import JUNE, MAY, D, a_history, a_trade
 from kits.tui_kit import loaded, make_app, page, screen_text
 from textual.pilot import Pilot
 
@@ -43,6 +44,9 @@ def test_a_month_fits_on_the_screen(report: Report, width: int, height: int) -> 
     ):
         assert words in shown
     assert f"{report.bridge.net:+,.2f}" in shown
+    large = replace(report.head, drawdown=D("12321.95"), drawdown_pct=13.22, drawdown_days=26.7)
+    lines_of_large = text(report_lines(replace(report, head=large), width))
+    assert any("$12,321.95 (13.22 %, 26.7 d)" in line for line in lines_of_large)  # not cut
     day = next(line for line in lines if line.startswith("Thu"))
     assert day.split()[1:3] == ["01", "0"]  # the 1st of May 2025 was a Thursday, without a trade
 

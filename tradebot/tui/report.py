@@ -152,10 +152,10 @@ def report_lines(report: Report, width: int, place: str = "") -> list[Line]:
     said = wrap([((report.head.sentence, "word"),)], width)
     days, falls = list(calendar_lines(report)), list(fall_lines(report))
     if width < WIDE:
-        return [*lines, *said, *_beside([head[:7], bridge], (45, width - 45)), (), *days, *falls]
+        return [*lines, *said, *_beside([head[:7], bridge], (48, width - 48)), (), *days, *falls]
     lines += [((f"{report.market}; {span(report)}", "dim"),), *said, ()]
     more = [*head[7:], *risk_facts(report)[1:4]]
-    lines += _beside([head[:7], bridge, more], (46, 34, width - 80))
+    lines += _beside([head[:7], bridge, more], (48, 31, width - 79))
     return [*lines, (), *_side_by_side(days, falls)]
 
 
