@@ -203,7 +203,7 @@ async def test_f9_asks_even_if_the_journal_is_damaged(data_dir: Path) -> None:
         assert "cannot be told" in screen_text(app)
         await pilot.press("right", "enter")
         await settle(pilot, 0.8)
-        assert "CLOSE ALL FAILED" in banner(app)
+        assert "NOT PROVED CLOSED" in banner(app)
         assert halt_present(data_dir)
 
 
@@ -363,7 +363,7 @@ async def test_f9_leaves_the_screen_when_the_engine_of_its_own_process_hangs(
         await settle(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: app._exit)
-    assert app.return_value == Exit("direct")
+    assert app.return_value == Exit("direct", run="paper-0001")
 
 
 def test_f9_lists_what_is_on_the_account_and_not_the_runs() -> None:

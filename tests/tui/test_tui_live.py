@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.tui_kit import NOW, loaded, make_app, page, screen_text, trade_live
+from kits.tui_kit import NOW, banner, loaded, make_app, page, screen_text, trade_live
 from textual.pilot import Pilot
 
+from tradebot.app.closed import Closed
+from tradebot.app.target import Request
+from tradebot.guard.latch import HALT_FILE, clear_halt
 from tradebot.guard.lock import InstanceLock
+from tradebot.guard.process import process_start
 from tradebot.tui.app import TradebotApp
 from tradebot.tui.closing import CloseAll
 from tradebot.tui.live import LivePage
@@ -40,18 +47,31 @@ def running(data_dir: Path) -> InstanceLock:
     return InstanceLock(data_dir)
 
 
-def pressing(*keys: str) -> Callable[[Pilot[Exit]], Any]:
+def pressing(*keys: str, until: str = "") -> Callable[[Pilot[Exit]], Any]:
     async def press(pilot: Pilot[Exit]) -> None:
         await loaded(pilot)
+        app = pilot.app
+        assert isinstance(app, TradebotApp)
         for key in keys:
             await pilot.press(key)
-            await pilot.pause(0.05)
-        await pilot.pause(0.1)
-        assert isinstance(pilot.app, TradebotApp)
-        pilot.app.paint()  # once more, now that everything has its size
+            await pilot.pause(0.4)
+        await come(pilot, lambda: until in screen_text(app))
+        app.paint()  # once more, now that everything has its size
         await pilot.pause(0.1)
 
     return press
+
+
+async def come(pilot: Pilot[Exit], true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    app = pilot.app
+    assert isinstance(app, TradebotApp)
+    for _ in range(60):
+        if true():
+            return
+        app.look()
+        await pilot.pause(0.1)
+    raise AssertionError(screen_text(app))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -75,6 +95,96 @@ def test_banned(snap_compare: Compare, data_dir: Path, size: tuple[int, int]) ->
     trade_live(data_dir, banned_until=NOW + 118_000, ages=away, weight=[2400, 2400])
     with running(data_dir):
         assert snap_compare(make_app(data_dir), terminal_size=size, run_before=pressing())
+
+
+ROWS: list[tuple[str, dict[str, Any]]] = [
+    ("begin", {"who": "ana", "account": "the live account"}),
+    ("taken", {"role": "engine"}),
+    ("read", {"open": ["BTC/USDT position", "BTC/USDT stop or target", "XRP/USDT position"]}),
+    ("close", {"symbol": "BTC/USDT", "role": "engine"}),
+    ("close", {"symbol": "XRP/USDT", "role": "engine"}),
+    ("answer", {"symbol": "BTC/USDT", "ok": True, "role": "engine"}),
+    ("read", {"open": ["BTC/USDT stop or target", "XRP/USDT position"], "role": "engine"}),
+    ("cancel", {"symbol": "BTC/USDT", "role": "engine"}),
+]
+NO = {"symbol": "XRP/USDT", "ok": False, "code": -1008, "said": "system busy (-1008)"}
+LEFT = {"symbol": "XRP/USDT", "side": "short", "qty": "40", "what": "position"}
+
+
+def tell_rows(data_dir: Path, *rows: tuple[str, dict[str, Any]]) -> None:
+    """Put a close-all of this process on record, as it would be."""
+    pid = os.getpid()
+    text = ""
+    for number, (step, more) in enumerate(rows):
+        row = {"step": step, "wall": NOW + number * 200, "pid": pid, "role": "command"}
+        text += json.dumps({**row, "number": number, "started": process_start(pid), **more}) + "\n"
+    (data_dir / "close-all.jsonl").write_text(text)
+    latched = {"reason": "F9 on the screen", "who": "ana", "kind": "close-all", "wall": NOW}
+    (data_dir / HALT_FILE).write_text(json.dumps({**latched, "account": "live"}) + "\n")
+
+
+def meets(monkeypatch: pytest.MonkeyPatch, close: Callable[..., Closed]) -> None:
+    """Have F9 meet this in the place of an account."""
+    monkeypatch.setattr("tradebot.app.control.close_all", close)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_closing(
+    snap_compare: Compare, real_dir: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def close(
+        data_dir: Path, request: Request, wait_s: float, told: Callable[[str], None]
+    ) -> Closed:
+        tell_rows(data_dir, *ROWS)
+        told("the engine: close XRP/USDT")
+        over.wait(60)
+        return Closed([], "closed by the engine")
+
+    meets(monkeypatch, close)
+    try:
+        keys = pressing("f9", "right", "enter", until="close sent")
+        assert snap_compare(make_app(real_dir), terminal_size=size, run_before=keys)
+    finally:
+        over.set()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_remains(
+    snap_compare: Compare, real_dir: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close(
+        data_dir: Path, request: Request, wait_s: float, told: Callable[[str], None]
+    ) -> Closed:
+        still = ("read", {"open": ["XRP/USDT position"]})
+        result = ("result", {"code": 6, "left": [LEFT]})
+        tell_rows(data_dir, *ROWS, ("answer", NO), still, result)
+        return Closed([LEFT], "closed by the engine")
+
+    meets(monkeypatch, close)
+    keys = pressing("f9", "right", "enter", until="STILL OPEN")
+    assert snap_compare(make_app(real_dir), terminal_size=size, run_before=keys)
+
+
+async def test_a_close_all_from_elsewhere_is_told_until_it_is_resumed(real_dir: Path) -> None:
+    tell_rows(real_dir, *ROWS)
+    app = make_app(real_dir)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await loaded(pilot)
+        assert "CLOSING ALL of the live account: under way: 0 of 2 symbols" in banner(app)
+        tell_rows(real_dir, *ROWS, ("result", {"code": 6, "left": [LEFT]}))
+        await come(pilot, lambda: "left: XRP/USDT position 40" in banner(app))
+        clear_halt(real_dir, NOW + 10**12)
+        await come(pilot, lambda: "XRP/USDT" not in banner(app))
+
+
+async def test_a_close_all_that_went_well_leaves_no_alarm(real_dir: Path) -> None:
+    tell_rows(real_dir, *ROWS, ("result", {"code": 0, "left": []}))
+    app = make_app(real_dir)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await loaded(pilot)
+        assert "CLOS" not in banner(app).replace("close-all", "")
 
 
 async def test_the_front_view_is_that_of_an_account(real_dir: Path) -> None:

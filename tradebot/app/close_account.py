@@ -36,6 +36,7 @@ from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, diary_mark, read_
 from tradebot.guard.latch import read_halts
 from tradebot.guard.lock import ENGINE as TRADES
 from tradebot.guard.lock import LOCK_FILE, InstanceLock, Owner, is_held, lock_holder, may_be_fenced
+from tradebot.guard.process import process_start
 from tradebot.journal.commands import post_command
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
@@ -79,7 +80,11 @@ class AccountClose:
             self._latch(fingerprint)
         diary = Diary(dirs)
         diary.put(
-            "begin", who=self.request.who, reason=self.request.reason, account=str(self.target)
+            "begin",
+            who=self.request.who,
+            reason=self.request.reason,
+            account=str(self.target),
+            started=process_start(os.getpid()),
         )
         warming = threading.Thread(target=_warm, daemon=True)
         warming.start()
@@ -253,7 +258,8 @@ class AccountClose:
             words.append(
                 f"no journal was read; requests of this host ended {outcome.quiet_s:.1f} s before the last read"
             )
-        diary.put("result", code=6 if left or self.unfenced else 0, left=left, reads=outcome.reads)
+        code = 6 if left or self.unfenced else 0
+        diary.put("result", code=code, left=left, unfenced=self.unfenced, reads=outcome.reads)
         steps = times_of(read_diary(dirs, self.latched), self.latched)
         return Closed(
             *(left, "; ".join(words), outcome.closes, steps, _proof(outcome)),

@@ -169,8 +169,9 @@ class Flattening:
         except ExchangeError as error:
             return self._now, AccountHoldings(strange=(error.message,), exposure_known=False)
         open_now = [row["symbol"] + " " + row["what"] for row in rows_of(found)]
+        strange, whole = list(found.strange), not at_once
         await self._diary.note(
-            "read", open=open_now, strange=list(found.strange), begun=self._wall(begun)
+            "read", open=open_now, strange=strange, begun=self._wall(begun), whole=whole
         )
         return begun, found
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tradebot.core.model.times import iso
-from tradebot.guard.diary import last_close
+from tradebot.guard.account_lock import account_dir
+from tradebot.guard.closing import last_close
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.guard.lock import Owner, lock_owner
 from tradebot.guard.notice import read_notice
@@ -27,17 +28,31 @@ def trouble_of(data_dir: Path) -> str | None:
     return None if notice is None else f"since {iso(notice.since)} {notice.text}"
 
 
-def close_all_of(data_dir: Path) -> dict[str, str] | None:
+def close_all_of(data_dir: Path) -> dict[str, object] | None:
     """Return how the newest close-all of an account stands, as ``status`` has it; None without one."""
-    found = last_close((data_dir,))
+    found = last_close(close_dirs(data_dir))
     if found is None:
         return None
     return {
         "begun": iso(found.begun),
         "who": found.who,
         "account": found.account,
+        "stage": found.stage,
         "state": found.state,
+        "left": list(found.left),
     }
+
+
+def close_dirs(data_dir: Path) -> tuple[Path, ...]:
+    """Return where the rows of a close-all are looked for: beside the journal, and beside the lock of its engine's account."""
+    owner = lock_owner(data_dir)
+    traded = None if owner is None else owner.traded
+    return (data_dir, *(() if traded is None else (account_dir(traded.fingerprint),)))
+
+
+def is_closed_down(data_dir: Path) -> bool:
+    """Whether the row of a close-all stands in the directory's HALT file."""
+    return any(row.kind == "close-all" for row in read_halts(data_dir))
 
 
 def latched_halt(data_dir: Path) -> HaltInForce | None:

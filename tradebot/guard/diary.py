@@ -119,46 +119,6 @@ class Diary:
         self._written += len(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class LastClose:
-    """The newest close-all: when it was begun (real clock, UTC ms) and by whom, and how it stands, in words."""
-
-    begun: int
-    who: str
-    account: str
-    state: str
-
-
-def last_close(dirs: Sequence[Path]) -> LastClose | None:
-    """Return what is on record of the newest close-all; None without one."""
-    steps = read_diary(dirs)
-    begins = [step for step in steps if step.step == "begin"]
-    if not begins:
-        return None
-    first = begins[-1]
-    later = [step for step in steps if step.wall >= first.wall]
-    who, account = (str(first.more.get(name, "")) for name in ("who", "account"))
-    return LastClose(first.wall, who, account, _state_of(later))
-
-
-def _state_of(steps: Sequence[Step]) -> str:
-    """Return how a close-all stands by its own rows."""
-    ends = [step for step in steps if step.step == "result"]
-    if ends:
-        more = ends[-1].more
-        if more.get("code") == 0:
-            return "nothing is left: proved by two reads"
-        left = more.get("left")
-        rows = left if isinstance(left, list) else []
-        names = [f"{row.get('symbol')} {row.get('what')}" for row in rows if isinstance(row, dict)]
-        return f"left: {', '.join(names) or more.get('why') or 'see close-all.jsonl'}"
-    bans = [step for step in steps if step.step == "banned"]
-    if bans and bans[-1] is steps[-1]:
-        return "under way, banned by the exchange: it goes on when the ban ends"
-    closes = sum(step.step == "close" for step in steps)
-    return f"under way, or broken off: {closes} close(s) sent"
-
-
 def diary_mark(dirs: Sequence[Path]) -> list[int]:
     """Return what is another one when a row was written since: the files' sizes."""
     sizes = []

@@ -21,7 +21,7 @@ from tradebot.core.model.errors import TradebotError
 from tradebot.journal.paths import journal_path
 from tradebot.tui.account import AccountPage
 from tradebot.tui.bot import BotPage
-from tradebot.tui.closing import CloseAll
+from tradebot.tui.closing import CloseAll, ClosingAll
 from tradebot.tui.dialog import Question
 from tradebot.tui.feed import Feed, View
 from tradebot.tui.figures import quantity
@@ -38,10 +38,11 @@ from tradebot.tui.plots import PlotPage
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.report import ReportPage
 from tradebot.tui.risk import RiskPage
-from tradebot.tui.setting import ANSWER_S, Exit, Setting
+from tradebot.tui.setting import ANSWER_S, Exit, Setting, Stake
 from tradebot.tui.signals import SignalsPage
 from tradebot.tui.terminal import Outlet, TerminalDriver, alone
 from tradebot.tui.theme import LABEL, THEME
+from tradebot.tui.word import AskWord
 
 LOOK_S = 0.5
 """Seconds between two looks at the journal."""
@@ -76,7 +77,7 @@ class TradebotApp(App[Exit]):
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         *("painted.tcss", "lines.tcss", "grid.tcss", "status.tcss", "banner.tcss", "keybar.tcss"),
         *("page.tcss", "plot.tcss", "paper.tcss", "live.tcss", "plots.tcss", "risk.tcss"),
-        *("account.tcss", "bot.tcss", "ghost.tcss", "dialog.tcss", "reason.tcss"),
+        *("account.tcss", "bot.tcss", "ghost.tcss", "dialog.tcss", "reason.tcss", "word.tcss"),
     ]
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
         page.mode: page
@@ -119,6 +120,7 @@ class TradebotApp(App[Exit]):
         self._wake = asyncio.Event()
         self.kill_keys = KillKeys(self)
         self._stopping = False
+        self._checking = False
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the colour of labels, for every theme: one that has none of its own would be white."""
@@ -202,6 +204,8 @@ class TradebotApp(App[Exit]):
         top = self.screen
         if isinstance(top, CloseAll):
             self.kill_keys.list_again(top)
+        elif isinstance(top, ClosingAll):
+            self.kill_keys.tell(top)
         elif isinstance(top, AskReason):
             top.say(self._halt_lines())
         elif isinstance(top, Question) and top.again == "q":
@@ -321,14 +325,60 @@ class TradebotApp(App[Exit]):
             self.action_start()
 
     def action_start(self) -> None:
-        """Start an engine beside this screen, where none runs."""
-        if self.view.live:
-            self.notify("An engine runs already.")
-        elif self.setting.start is None:
-            self.notify("This screen belongs to `tradebot paper`: q leaves, then start it again.")
-        else:
+        """Start an engine beside this screen, where none runs: of the kind that the run on screen is."""
+        run = self.view.run
+        if run is not None and run.mode == "live":
+            self.action_start_live()
+        elif self._may_start(self.setting.start):
+            assert self.setting.start is not None
             self.feed.pin(None)
             self.run_worker(self._answer("START", asyncio.to_thread(self.setting.start)))
+
+    def _may_start(self, start: object) -> bool:
+        """Whether an engine may be started here; says why not."""
+        if self.view.live:
+            self.notify("An engine runs already.")
+        elif start is None:
+            self.notify(
+                "This screen belongs to the command that opened it: q leaves, then start it again."
+            )
+        return not self.view.live and start is not None
+
+    def action_start_live(self) -> None:
+        """Go through the checklist, show what is at stake, and start with real money if the word is typed."""
+        check = self.setting.check_live
+        if self._may_start(check) and check is not None and not self._checking:
+            self._checking = True
+            self.notify("Going through the checklist; nothing is started yet.", title="LIVE")
+            self.run_worker(self._check_live(check))
+
+    async def _check_live(self, check: Callable[[], Stake]) -> None:
+        try:
+            stake = await asyncio.to_thread(check)
+        except TradebotError as error:
+            hint = f"\n{error.hint}" if error.hint else ""
+            text = f"{error.message}{hint}\n`tradebot live --check` has every line."
+            self.notify(text, title="LIVE: nothing was started", severity="error", timeout=15)
+            return
+        finally:
+            self._checking = False
+        if stake.open:  # protected at once, as on the command line; only trading needs a word
+            self._begin_live("")
+        else:
+            self.push_screen(AskWord(stake), partial(self._worded, stake))
+
+    def _worded(self, stake: Stake, yes: bool | None) -> None:
+        if yes:
+            self._begin_live(stake.token)
+        else:
+            text = f"The word is {stake.word}, in capitals."
+            self.notify(text, title="LIVE: nothing was started", severity="warning")
+
+    def _begin_live(self, token: str) -> None:
+        start = self.setting.start_live
+        if start is not None:
+            self.feed.pin(None)
+            self.run_worker(self._answer("LIVE", asyncio.to_thread(start, token)))
 
     # -- leaving ------------------------------------------------------------------------------------
 
@@ -365,6 +415,9 @@ class TradebotApp(App[Exit]):
         yield SystemCommand("Resume", "Allow entries again, with a reason", self.action_resume)
         yield SystemCommand("Stop", "Stop the engine in order", self.action_stop)
         yield SystemCommand("Start", "Start an engine beside this screen", self.action_start)
+        yield SystemCommand(
+            "Live", "Start with real money; asks for the word", self.action_start_live
+        )
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Quit", "Leave the screen", self.action_leave)
 

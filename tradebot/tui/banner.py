@@ -30,7 +30,11 @@ def banner_lines(view: View, wall: int, doing: str, width: int) -> list[Line]:
     """Return the alarms, the gravest first."""
     lines: list[Line] = []
     if doing:
-        lines.append(((f" {doing}", "alarm"),))
+        lines.append(((clip(f" {doing}", width), "alarm"),))
+    elif (closing := view.closing) is not None and closing.stage != "nothing is left":
+        word = "CLOSING ALL" if closing.stage == "under way" else "CLOSE ALL"
+        text = f" {word} of {closing.account}: {closing.state}"
+        lines.append(((_fitted(text, ". F9 shows what is open", width), "alarm"),))
     if view.engine == "dead":
         lines.append(((_dead(view, wall, width), "alarm"),))
     if view.hung(wall):

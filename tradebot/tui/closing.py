@@ -1,13 +1,21 @@
-"""F9: shows what will be closed and asks once. A second F9 confirms, a key that is held down does not."""
+"""F9: shows what will be closed and asks once, then how it goes until the proof.
+
+A second F9 confirms, a key that is held down does not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.timer import Timer
+from textual.widgets import Button
 
-from tradebot.tui.dialog import Question
+from tradebot.guard.closing import CloseProgress, Phase
+from tradebot.tui.dialog import Dialog, Question
+from tradebot.tui.figures import clock
 from tradebot.tui.painted import Line
 
 FIRST_S = 0.5
@@ -57,3 +65,65 @@ class CloseAll(Question):
             self._wait(waits - 1)
         else:
             self.dismiss(True)
+
+
+class ClosingAll(Dialog[None]):
+    """Shows how a close-all goes, and in the end how it went. Hidden, it goes on all the same."""
+
+    AUTO_FOCUS = "#hide"
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        super().__init__("CLOSE ALL", lines)
+
+    def below(self) -> ComposeResult:
+        """Yield the button."""
+        with Horizontal(id="buttons"):
+            yield Button("Hide", id="hide")
+
+    def on_button_pressed(self) -> None:
+        """Go on without it on screen."""
+        self.dismiss(None)
+
+
+PAINTS: dict[Phase, str] = {"refused": "alarm", "open": "warn", "flat": "up"}
+"""The paint of how a symbol stands, where it has one."""
+
+NAME = 10
+"""Columns of the names on the left."""
+
+
+def closing_lines(
+    target: str, told: str, outcome: Line, found: CloseProgress | None, wall: int
+) -> list[Line]:
+    """Return how a close-all goes: by symbol, the proof's two reads, and its outcome once there is one.
+
+    ``told`` is what was said of it last, ``found`` what its own rows say (None: it is no account's).
+    """
+    lines = [_named("target", target)]
+    if not outcome:
+        lines.append(_named("now", told or "-"))
+    if found is not None:
+        if found.banned_until is not None:
+            left = max(0, found.banned_until - wall) / 1000
+            lines.append(_named("banned", f"for {left:.0f}s more: it goes on at its end", "alarm"))
+        if found.fenced:
+            lines.append(_named("engine", f"{found.fenced} did not answer and was ended", "warn"))
+        lines += [_named(one.symbol, one.words, PAINTS.get(one.phase, "")) for one in found.symbols]
+        lines.append(_named("proof", _proof(found)))
+    if outcome:
+        lines += [(), outcome]
+    return lines
+
+
+def _named(name: str, text: str, paint: str = "") -> Line:
+    return ((f"{name:<{NAME}} ", "dim"), (text, paint))
+
+
+def _proof(found: CloseProgress) -> str:
+    """Return which of the two reads that prove that nothing is left have been made."""
+    times = [f"{clock(at, date=False)}Z" for at in found.reads]
+    if not times:
+        return "two reads must show nothing: none does yet"
+    if len(times) == 1:
+        return f"first read {times[0]} shows nothing; the last one follows"
+    return f"first read {times[0]}, last read {times[-1]}: both show nothing"

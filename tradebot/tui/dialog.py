@@ -46,10 +46,9 @@ class Dialog(ModalScreen[Answer]):
 
     def say(self, lines: Sequence[Line]) -> None:
         """Say something else from now on: what it is about has changed."""
-        if list(lines) != self.lines:
-            self.lines = list(lines)
-            for text in self.query(Wrapped):  # none while it is being built, or taken down
-                text.say(self.lines)
+        self.lines = list(lines)
+        for text in self.query(Wrapped):  # none while it is being built, or taken down
+            text.say(self.lines)
 
     def below(self) -> ComposeResult:
         """Yield what stands below the text."""

@@ -15,9 +15,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradebot.app.status import engine_of, latched_halt, trouble_of
+from tradebot.app.status import (
+    close_dirs,
+    engine_of,
+    is_closed_down,
+    latched_halt,
+    trouble_of,
+)
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.values import Bar
+from tradebot.guard.closing import CloseProgress, last_close
+from tradebot.guard.diary import diary_mark
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
@@ -63,7 +71,7 @@ LOOK_BACK = 60_000
 class View:
     """Everything the screens show, as of ``wall`` (UTC milliseconds of the real clock).
 
-    ``held`` says that an engine works on some run, ``running`` has the figures of the runs that are not over, ``fresh`` is when market time was last seen to move; lists are oldest first. ``ghost`` is of the run, or of one beside it. ``problem`` says in words why there is nothing.
+    ``held`` says that an engine works on some run, ``running`` has the figures of the runs that are not over, ``fresh`` is when market time was last seen to move; lists are oldest first. ``ghost`` is of the run, or of one beside it; ``closing`` is the account's newest close-all, for as long as it is under way or its row stands in the HALT file. ``problem`` says in words why there is nothing.
     """
 
     wall: int
@@ -78,6 +86,7 @@ class View:
     running: dict[str, Snapshot] = field(default_factory=dict)
     fresh: int | None = None
     latch: HaltInForce | None = None
+    closing: CloseProgress | None = None
     orders: tuple[OrderRow, ...] = ()
     trades: tuple[TradeRow, ...] = ()
     signals: tuple[SignalRow, ...] = ()
@@ -197,6 +206,8 @@ class Feed:
         self._head: object = None
         self._log = 0
         self._bars: dict[str, deque[Bar]] = {}
+        self._mark: list[int] = []
+        self._closing: CloseProgress | None = None
         self._busy = threading.Lock()
         self._leaving = False
 
@@ -223,10 +234,20 @@ class Feed:
     def read(self) -> View:
         """Return what there is to see now; a journal that cannot be read is told in ``problem``."""
         with self._busy:
-            view = self._last if self._leaving else self._read()
+            view = self._last if self._leaving else replace(self._read(), closing=self._close_all())
             if self._leaving:
                 self._drop()
             return view
+
+    def _close_all(self) -> CloseProgress | None:
+        """Return how the newest close-all stands; its rows are read again when there are more, or while it goes on."""
+        dirs = close_dirs(self.data_dir)
+        mark, known = diary_mark(dirs), self._closing
+        if mark != self._mark or (known is not None and known.stage == "under way"):
+            self._mark, self._closing = mark, last_close(dirs)
+        found = self._closing
+        goes = found is not None and found.stage == "under way"
+        return found if goes or is_closed_down(self.data_dir) else None
 
     def _read(self) -> View:
         wall = self._clock()

@@ -42,6 +42,8 @@ class Holdings:
         if len(self.rows) > MOST:
             lines.append(((f"and {len(self.rows) - MOST} more", "dim"),))
         lines += [((f"not this run's: {text}", "warn"),) for text in self.others[:MOST]]
+        if len(self.others) > MOST:
+            lines.append(((f"and {len(self.others) - MOST} more that are not this run's", "warn"),))
         lines.append(())
         lines.append((("Halts, cancels every order, closes every position at market.", ""),))
         lines.append((("F9 once more confirms; esc cancels.", "dim"),))
@@ -67,22 +69,25 @@ def read_holdings(data_dir: Path, wanted: str | None = None) -> Holdings:
 
 
 def _others(reader: Reader, run: str) -> list[str]:
-    """Return what the run's account held that is none of the run's, as it was last read."""
+    """Return what the run's account held that is none of the run's, as it was last read: positions, then orders."""
     shown = reader.snapshot(run)
     seen = None if shown is None or shown.links is None else shown.links.account
     if seen is None:
         return []
     own = {row.symbol for row in reader.positions(run)}
+    known = {row.id for row in reader.orders(run)}
     found = [
         f"{one.symbol} {one.side} {quantity(abs(one.qty))}"
         for one in seen.positions
-        if one.symbol not in own
+        if one.symbol not in own or one.hedge
     ]
-    more = seen.orders + seen.algo_orders
-    return [
-        *found,
-        *([f"{more} orders and stops on the account, its own among them"] if more else []),
+    found += [
+        f"{one.symbol} {'order' if one.trigger is None else 'stop'} {one.side} {quantity(one.qty)}"
+        for one in seen.resting
+        if one.id not in known
     ]
+    more = seen.orders + seen.algo_orders - len(seen.resting)
+    return [*found, *([f"{more} orders more"] if more else [])]
 
 
 def _said(row: PositionRow | OrderRow) -> str:

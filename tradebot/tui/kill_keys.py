@@ -6,12 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tradebot.app import control
-from tradebot.app.closed import EngineHereError
-from tradebot.app.target import ACCOUNTS, Request, SimulatedRuns, Target, account_of_note
-from tradebot.core.model.errors import TradebotError
+from tradebot.app.closed import Closed, EngineHereError
+from tradebot.app.target import (
+    ACCOUNTS,
+    Request,
+    SimulatedRuns,
+    Target,
+    account_of_note,
+)
+from tradebot.core.model.errors import LeftoverError, TradebotError
 from tradebot.guard.lock import lock_owner
-from tradebot.tui.closing import CloseAll
+from tradebot.tui.closing import CloseAll, ClosingAll, closing_lines
 from tradebot.tui.holdings import Holdings, read_holdings
+from tradebot.tui.painted import Line
 from tradebot.tui.setting import ANSWER_S, Exit
 
 if TYPE_CHECKING:
@@ -20,8 +27,8 @@ if TYPE_CHECKING:
 ASK_S = 0.3
 """Seconds that F9 waits for the list of what is open before it asks without one."""
 
-CLOSE_S = 30.0
-"""Seconds for the engine to close everything."""
+CLOSE_S = 600.0
+"""Seconds for everything to be closed, a ban included, as ``tradebot close-all`` has them."""
 
 AGAIN_S = 1.0
 """An F8 within this after another is the same one, held down; not after one that failed."""
@@ -40,6 +47,9 @@ class KillKeys:
         self._closes = False
         self._listed: str | None = None
         self._aimed: Target = SimulatedRuns()
+        self._begun = 0
+        self._said = ""
+        self._outcome: Line = ()
 
     # -- F8 -----------------------------------------------------------------------------------------
 
@@ -80,9 +90,31 @@ class KillKeys:
         top = self._app.screen
         if isinstance(top, CloseAll):
             top.press()
-        elif not self._asking and not self._closes:
+        elif self._closes:
+            self._show_closing()
+        elif not self._asking:
+            if isinstance(top, ClosingAll):  # it is over, and F9 means once more
+                top.dismiss(None)
             self._asking = True
             self._app.run_worker(self._ask(), group="kill")
+
+    def _show_closing(self) -> None:
+        """Show how it goes, if that is not on screen."""
+        if not isinstance(self._app.screen, ClosingAll):
+            self._app.push_screen(ClosingAll(self._progress()))
+
+    def tell(self, dialog: ClosingAll) -> None:
+        """Have the dialog say how it goes by now."""
+        dialog.say(self._progress())
+
+    def _progress(self) -> list[Line]:
+        app = self._app
+        found = app.view.closing if app.view.traded else None
+        if (
+            found is not None and found.begun < self._begun
+        ):  # the rows are still those of an earlier one
+            found = None
+        return closing_lines(self._place, self._said, self._outcome, found, app.setting.clock())
 
     def list_again(self, dialog: CloseAll) -> None:
         """Have the dialog say what is open by now."""
@@ -118,31 +150,37 @@ class KillKeys:
     def _answered(self, yes: bool | None) -> None:
         if yes:
             self._closes = True
+            self._said, self._outcome = "trading is halted", ()
             self._app.say("CLOSING ALL", stay=True)
             self._app.run_worker(self._close(), group="kill")
 
     async def _close(self) -> None:
         app = self._app
-        request = Request("close-all", app.setting.who, "F9 on the screen", self._aimed)
+        self._begun = app.setting.clock()
+        request = Request(
+            "close-all", app.setting.who, "F9 on the screen", self._aimed, posted=self._begun
+        )
+        self._show_closing()
         try:
             closed = await asyncio.to_thread(
                 control.close_all, app.data_dir, request, CLOSE_S, self._told
             )
         except EngineHereError:
-            app.exit(Exit("direct"))
+            app.exit(Exit("direct", run=request.run))
+        except LeftoverError as error:
+            self._end(f"NOT PROVED CLOSED: {error}. F9 tries again", "alarm")
         except TradebotError as error:
-            app.say(f"CLOSE ALL FAILED: {error}", stay=True)
+            self._end(f"CLOSE ALL FAILED: {error}", "alarm")
         else:
-            if closed.left:
-                names = ", ".join(f"{row['symbol']} {row['qty']}" for row in closed.left)
-                app.say(f"STILL OPEN: {names}. Press F9 again.", stay=True)
-            elif closed.unfenced:
-                app.say(f"NOT PROVED CLOSED: {'; '.join(closed.unfenced)}", stay=True)
-            else:
-                app.say(f"ALL CLOSED: nothing remains ({closed.how})")
+            self._end(*_outcome_of(closed))
         finally:
             self._closes = False
             app.look()
+
+    def _end(self, text: str, paint: str) -> None:
+        """Say how it went: in the banner for as long as that matters, and in the dialog."""
+        self._outcome = ((text, paint),)
+        self._app.say(text, stay=paint == "alarm")
 
     @property
     def _run_shown(self) -> str | None:
@@ -161,9 +199,28 @@ class KillKeys:
 
     @property
     def _place(self) -> str:
-        """What is closed, in words."""
-        run = self._app.view.run
-        return "paper" if run is None or run.venue not in ACCOUNTS else f"the {run.venue} account"
+        """What is closed, in words: the account of the run on the screen, or that run."""
+        run, owner = self._app.view.run, lock_owner(self._app.data_dir)
+        if run is None:
+            return "paper"
+        if run.venue not in ACCOUNTS:
+            return run.id
+        traded = None if owner is None else owner.traded
+        host = "" if traded is None else f" at {traded.host}"
+        return f"the {run.venue} account of {run.id}{host}"
 
     def _told(self, text: str) -> None:
+        self._said = text
         self._app.call_from_thread(self._app.say, f"CLOSING ALL: {text}", stay=True)
+
+
+def _outcome_of(closed: Closed) -> tuple[str, str]:
+    """Return how it went in words, and their paint."""
+    if closed.left:
+        names = ", ".join(
+            f"{row['symbol']} {row.get('what', 'position')} {row['qty']}" for row in closed.left
+        )
+        return f"STILL OPEN: {names}. Press F9 again.", "alarm"
+    if closed.unfenced or closed.unclosed:
+        return f"NOT PROVED CLOSED: {'; '.join([*closed.unfenced, *closed.unclosed])}", "alarm"
+    return f"ALL CLOSED: nothing remains ({closed.how})", "up"

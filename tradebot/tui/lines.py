@@ -104,8 +104,9 @@ class Wrapped(Lines):
 
     def say(self, lines: Sequence[Line]) -> None:
         """Show these lines from now on."""
-        self._whole = list(lines)
-        self._fit()
+        if list(lines) != self._whole:
+            self._whole = list(lines)
+            self._fit()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """Be as high as the broken lines are."""

@@ -1,0 +1,55 @@
+"""Real money begins with a word that is typed, under what is at stake."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from tradebot.tui.dialog import Dialog
+from tradebot.tui.figures import usd
+from tradebot.tui.painted import Line
+from tradebot.tui.setting import Stake
+
+
+class AskWord(Dialog[bool]):
+    """Shows what is at stake, and answers whether the word was typed; any other is a no."""
+
+    AUTO_FOCUS = "#word"
+
+    def __init__(self, stake: Stake) -> None:
+        super().__init__("REAL MONEY", stake_lines(stake))
+        self._word = stake.word
+
+    def below(self) -> ComposeResult:
+        """Yield the field."""
+        yield Input(placeholder=f"type {self._word} to trade, then enter; esc cancels", id="word")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Answer."""
+        self.dismiss(event.value.strip() == self._word)
+
+
+def stake_lines(stake: Stake) -> list[Line]:
+    """Return account, stage, symbols, equity at risk and all limits."""
+    limits = stake.limits
+    risk = f"{usd(stake.equity)}; a day may take {limits['day_loss']} of it, a week {limits['week_loss']}"
+    return [
+        ((f" LIVE: real orders on the {stake.account} account, stage {stake.stage} ", "alarm"),),
+        _named("symbols", f"{', '.join(stake.symbols)} with {stake.strategy}"),
+        _named("equity at risk", risk),
+        *(
+            _named(name.replace("_", " "), _with_unit(name, value))
+            for name, value in limits.items()
+        ),
+        (("Caps bound size, not gaps: a price that jumps over a stop can take more.", "dim"),),
+    ]
+
+
+def _with_unit(name: str, value: str) -> str:
+    if name == "max_positions":
+        return value
+    return f"{value} {'x' if name == 'leverage' else '%' if name.endswith('_pct') else 'USDT'}"
+
+
+def _named(name: str, text: str) -> Line:
+    return ((f"{name:<24}", "dim"), (text, ""))
