@@ -33,6 +33,7 @@ from tradebot.cli.live_words import (
     allowed_lines,
     ask_word,
     ending,
+    equity_at_risk,
     limits_of,
     rehearsal_line,
     told,
@@ -59,6 +60,7 @@ from tradebot.core.model.errors import (
     TradebotError,
     UsageError,
 )
+from tradebot.core.model.money import plain
 from tradebot.guard.account_lock import account_dir
 from tradebot.guard.instance import instance_id
 from tradebot.guard.registry import state_dir
@@ -141,6 +143,10 @@ def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
     data: dict[str, Any] = {
         "checks": found.document(),
         "stage": STAGE,
+        "account": config.exchange.environment,
+        "symbols": list(config.market.symbols),
+        "strategy": config.strategy.name,
+        "equity": plain(equity_at_risk(found)),
         "limits": limits_of(config),
         "open": list(found.open),
         "token": token,

@@ -32,6 +32,8 @@ LIMITS = (
     "day_loss",
     "week_loss",
     "since_signoff_loss",
+    "leverage",
+    "margin_utilisation_pct",
 )
 
 
@@ -88,11 +90,15 @@ def limits_of(config: Config) -> dict[str, str]:
     return {k: plain(v) if isinstance(v, Decimal) else str(v) for k, v in given.items()}
 
 
+def equity_at_risk(found: Checklist) -> Decimal:
+    """Return what the account was seen to hold in USDT, open results included."""
+    usdt = [] if found.seen is None else [b for b in found.seen.balances if b.asset == "USDT"]
+    return sum((one.wallet + one.unrealised for one in usdt), Decimal(0))
+
+
 def ask_word(config: Config, found: Checklist) -> None:
     """Show what is at stake, and want the word typed; RefusedError for any other."""
-    limits = limits_of(config)
-    usdt = [] if found.seen is None else [b for b in found.seen.balances if b.asset == "USDT"]
-    equity = sum((one.wallet + one.unrealised for one in usdt), Decimal(0))
+    limits, equity = limits_of(config), equity_at_risk(found)
     say("")
     say(f"LIVE: real orders on the {config.exchange.environment} account, stage {STAGE}")
     say(f"  {'symbols':<18} {', '.join(config.market.symbols)} with {config.strategy.name}")

@@ -7,20 +7,23 @@ only when a screen opens.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tradebot.app.host import PaperHost
 from tradebot.cli.options import Common
 from tradebot.cli.person import user_name
 from tradebot.cli.settings import read_config
-from tradebot.cli.stopping import INTERRUPTED, Signals, until_ended
+from tradebot.cli.stopping import INTERRUPTED, Signals, leave_at_once, until_ended
+from tradebot.cli.streams import say
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError, UsageError
@@ -28,13 +31,13 @@ from tradebot.guard.lock import PID_FILE, Traded, lock_owner
 from tradebot.plugins.aside import prints_aside
 
 if TYPE_CHECKING:
-    from tradebot.tui.setting import Exit
+    from tradebot.tui.setting import Exit, Stake
 
 READY_S = 0.02
 """Seconds between two looks at whether the engine has begun its run."""
 
-STARTED_S = 15.0
-"""Seconds for a started engine to take its lock."""
+STARTED_S = 60.0
+"""Seconds for a started engine to take its lock; a live one goes through its checklist first."""
 
 STOPPING_S = 0.1
 
@@ -62,8 +65,15 @@ def tui(common: Common, run: str | None) -> int:
     if run is not None:
         _check_run(config, run)
     with Signals() as signals:
-        start = partial(_start, common, config)
-        setting = Setting(config, user_name(), run=run, start=start, listen=signals.listen)
+        setting = Setting(
+            config,
+            user_name(),
+            run=run,
+            start=partial(_start, common, config, "paper"),
+            check_live=partial(_check_live, common, config),
+            start_live=partial(_start_live, common, config),
+            listen=signals.listen,
+        )
         left = show(setting, config.data_dir() / LOG_FILE)
         signals.over()
         let_go_of_terminal()
@@ -99,7 +109,7 @@ def run_with_screen(
     left = show(setting, config.data_dir() / LOG_FILE)
     signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
     if left is not None and left.why == "direct":
-        _close_without_engine(config, common, host.traded)
+        _close_past(config, common, host.traded, left.run)
     host.stop("the screen was left" if left is not None else "the screen failed")
     with prints_aside():
         until_ended(host, signals, since=SYSTEM.monotonic())
@@ -155,20 +165,29 @@ def _ended(host: PaperHost) -> str | None:
         return str(error) or type(error).__name__
 
 
-def _close_without_engine(config: Config, common: Common, traded: Traded | None) -> None:
-    """Become a close-all: the engine's thread hangs, and only this process's end takes it away.
+def _close_past(config: Config, common: Common, traded: Traded | None, run: str | None) -> NoReturn:
+    """Start a close-all that ends this process, and wait for that: the engine's thread hangs, and nothing here ends it.
 
-    Replacing the program ends all threads and lets go of the instance lock. The note of who holds it goes
-    first, or the new program would take itself for the engine.
+    It is in a session of its own: it goes on, and prints here, also where the terminal goes away. Where it cannot be
+    started this process becomes it, as the next best.
     """
-    (config.data_dir() / PID_FILE).unlink(missing_ok=True)
+    words = [sys.executable, "-m", "tradebot", "close-all", "--yes", *_where(common, config)]
+    env = dict(os.environ)
+    if traded is None:
+        words += [] if run is None else ["--run", run]
+    else:
+        words += ["--account", traded.environment]
+        env |= _exchange(traded)
+    say("the engine of this process hangs: a close-all takes over here, and ends it")
     sys.stdout.flush()
     sys.stderr.flush()
-    words = [sys.executable, "-m", "tradebot", "close-all", "--yes", *_where(common, config)]
-    if traded is None:
-        os.execv(sys.executable, words)
-    words += ["--account", traded.environment]
-    os.execve(sys.executable, words, {**os.environ, **_exchange(traded)})
+    try:
+        closing = subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
+    except OSError:
+        # the note of who holds the lock goes first, or the new program would take itself for the engine
+        (config.data_dir() / PID_FILE).unlink(missing_ok=True)
+        os.execve(sys.executable, words, env)
+    leave_at_once(closing.wait())  # it is still here: then it was not this process that had to go
 
 
 def _exchange(traded: Traded) -> dict[str, str]:
@@ -179,11 +198,49 @@ def _exchange(traded: Traded) -> dict[str, str]:
     return {f"TRADEBOT_EXCHANGE__{name}": value for name, value in named.items()}
 
 
-def _start(common: Common, config: Config) -> str:
+def _check_live(common: Common, config: Config) -> Stake:
+    """Go through live's checklist in a process of its own; return what a start would put at stake.
+
+    TradebotError says what does not allow one, where nothing is open of ours.
+    """
+    from tradebot.app.permission import WORD
+    from tradebot.tui.setting import Stake
+
+    words = [sys.executable, "-m", "tradebot", "live", "--check", "--json", *_where(common, config)]
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    try:
+        document = json.loads(done.stdout)
+        data, error = document["data"] or {}, document["error"]
+        if error is not None and not data.get("open"):
+            raise TradebotError(error["message"], hint=error["hint"])
+        names = ("account", "stage", "symbols", "strategy", "limits", "open")
+        told = {name: data[name] for name in names}
+        return Stake(**told, equity=Decimal(data["equity"]), token=data["token"] or "", word=WORD)
+    except (ValueError, KeyError, TypeError):
+        last = done.stderr.strip().rpartition("\n")[2]
+        raise TradebotError(f"the checklist did not end as it should: {last}") from None
+
+
+def _start_live(common: Common, config: Config, token: str) -> str:
+    """Start a headless live engine; what is open of ours is protected without a token."""
+    return _start(common, config, "live", *(["--confirm-live", token] if token else []))
+
+
+def _start(common: Common, config: Config, command: str, *more: str) -> str:
     """Start a headless engine that outlives this screen; returns in words how it went."""
     data_dir = config.data_dir()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "tradebot", "paper", "--headless", *_where(common, config)]
+    words = [
+        sys.executable,
+        "-m",
+        "tradebot",
+        command,
+        "--headless",
+        *_where(common, config),
+        *more,
+    ]
     with (data_dir / LOG_FILE).open("ab") as log:
         engine = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

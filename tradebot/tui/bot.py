@@ -32,6 +32,13 @@ class BotPage(Page):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "app.start", "Begin a run", id="start", tooltip="Start an engine (headless)"),
+        Binding(
+            "l",
+            "app.start_live",
+            "Begin with real money",
+            id="start_live",
+            tooltip="Start a live engine; the word LIVE has to be typed",
+        ),
         Binding("h", "app.halt", "Halt", id="bot_halt", tooltip="The same as F8"),
         Binding("r", "app.resume", "Resume", id="resume", tooltip="Allow entries, with a reason"),
         Binding("x", "app.stop", "Stop", id="stop", tooltip="Stop the engine in order"),
@@ -68,7 +75,8 @@ def engine_lines(view: View, width: int) -> list[Line]:
     """Return engine, market, strategy, parameters and the next bar, and the keys that steer them."""
     run = view.run
     keys: Line = (
-        *(("b", "key"), (" begin   ", "dim"), ("h", "key"), (" halt   ", "dim")),
+        *(("b", "key"), (" begin   ", "dim"), ("l", "key"), (" live   ", "dim")),
+        *(("h", "key"), (" halt   ", "dim")),
         *(("r", "key"), (" resume   ", "dim"), ("x", "key"), (" stop   ", "dim")),
         *(("enter", "key"), (" shows the run below", "dim")),
     )
