@@ -9,6 +9,7 @@ from typing import Any
 
 from tradebot.app.database import database
 from tradebot.app.status import close_all_of, engine_of, latched_halt, trouble_of
+from tradebot.cli.labels import label_of, labelled
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import ListShape, Result, show
 from tradebot.cli.settings import read_config
@@ -85,17 +86,12 @@ def _listed(view: str, rows: list[Row], run: str) -> str:
     from tradebot.cli import tables
 
     if not rows:
-        filtered = f" ({run})" if run else ""
+        filtered = f" ({labelled(run)})" if run else ""
         return f"{EMPTY[view]}{filtered}"
     columns = getattr(tables, view.upper())
     count = f"{len(rows)} {view if len(rows) > 1 else view.removesuffix('s')}"
     title = f"{labelled(run)} · {count}" if run else ""
     return tables.rendered(tables.listing(title, columns, rows, tables.console_of().width))
-
-
-def labelled(run: str) -> str:
-    """Return a run's name for a title: one that trades real money says so."""
-    return f"LIVE {run}" if run.startswith("live-") else run
 
 
 def _runs(reader: Reader, options: InspectOptions, config: Config) -> Result:
@@ -368,15 +364,18 @@ def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "halts": halts,
         "refusals": [{"rule": k, "count": v} for k, v in risk.refusals.items()],
     }
+    label = label_of(run.id)
     views = {
-        "limits": ListShape(("rule", "used", "limit", "bar", "state"), "Limits", "No limits yet."),
+        "limits": ListShape(
+            ("rule", "used", "limit", "bar", "state"), f"{label}Limits", "No limits yet."
+        ),
         "positions": ListShape(
             ("symbol", "qty", "entry_price", "price", "liquidation_risk_pct", "liquidation_price"),
-            "Liquidation",
+            f"{label}Liquidation",
             "No open positions.",
         ),
-        "halts": ListShape(("reason", "since", "detail"), "Halts", "Not halted."),
-        "refusals": ListShape(("rule", "count"), "Refusals by rule", "No refusals."),
+        "halts": ListShape(("reason", "since", "detail"), f"{label}Halts", "Not halted."),
+        "refusals": ListShape(("rule", "count"), f"{label}Refusals by rule", "No refusals."),
     }
     return Result("risk", data, views=views)
 

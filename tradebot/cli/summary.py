@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from tradebot.cli.labels import label_of, labelled
 from tradebot.cli.tables import (
     POSITIONS,
     TRADES,
@@ -34,13 +35,14 @@ def render(
 ) -> str:
     """Return summary, open positions, the newest trades and the fingerprints as text for the terminal."""
     width = console_of().width
-    title = f"{summary['run'] or summary['mode']} · {summary['strategy']} · {summary['market']}"
+    name = labelled(summary["run"] or summary["mode"])
+    title = f"{name} · {summary['strategy']} · {summary['market']}"
     return rendered(
         Text(title, "bold"),
         _figures(summary),
         *_rejections(summary),
         "",
-        _positions(positions, width),
+        _positions(positions, summary["run"], width),
         "",
         _trades(trades, summary["run"], width),
         "",
@@ -104,17 +106,17 @@ def _drawdown(summary: SummaryDocument) -> str:
     return f"{usd(summary['max_drawdown'])} ({figure(summary['max_drawdown_pct'], '%')})"
 
 
-def _positions(positions: Sequence[Mapping[str, Any]], width: int) -> Table | Text:
+def _positions(positions: Sequence[Mapping[str, Any]], run: str | None, width: int) -> Table | Text:
     if not positions:
         return Text("No open positions.", "dim")
-    return listing("Open positions", POSITIONS, positions, width)
+    return listing(f"{label_of(run)}Open positions", POSITIONS, positions, width)
 
 
 def _trades(trades: Sequence[Mapping[str, Any]], run: str | None, width: int) -> Table | Text:
     if not trades:
         return Text("No completed trades.", "dim")
     newest = trades[-NEWEST_TRADES:]
-    title = "Trade history"
+    title = f"{label_of(run)}Trade history"
     if len(newest) < len(trades):
         # of a backtest nothing is journalled: `tradebot trades` would show another run
         rest = "--json or --html FILE has all" if run is None else "`tradebot trades` shows all"
