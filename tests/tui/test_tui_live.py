@@ -247,3 +247,32 @@ async def test_a_stop_that_nobody_has_seen_is_an_alarm(real_dir: Path) -> None:
         await loaded(pilot)
         assert "NO STOP" in screen_text(app)
         assert "UNKNOWN" in screen_text(app)
+
+
+async def test_a_hung_engine_leaves_time_for_f9_and_then_ends(real_dir: Path) -> None:
+    """On a screen the watchdog waits a minute, and longer while somebody is about to close everything."""
+    hung = [59.0]
+    app = make_app(real_dir, hung=lambda: hung[0], patience_s=60.0)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.look()
+        await pilot.pause(0.3)
+        assert not app._exit
+        await pilot.press("f9")
+        await come(pilot, lambda: isinstance(app.screen, CloseAll))
+        hung[0] = 61.0
+        app.look()
+        await pilot.pause(0.3)
+        assert not app._exit
+        await pilot.press("escape")
+        await come(pilot, lambda: app._exit)
+    assert app.return_value == Exit("hung")
+
+
+async def test_an_engine_elsewhere_may_hang_for_ever(real_dir: Path) -> None:
+    app = make_app(real_dir, hung=lambda: 999.0)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.look()
+        await pilot.pause(0.3)
+        assert not app._exit

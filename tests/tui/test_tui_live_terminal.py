@@ -112,13 +112,13 @@ def test_live_is_started_from_a_screen_with_the_word_only(tmp_path: Path) -> Non
             screen.press(b"6")
             screen.until(b"begin")
             screen.press(b"l")
-            screen.until(b"type LIVE to trade")
+            screen.until(b"equity at risk")
             screen.press(b"live\r")
             screen.until(b"nothing was started")
             assert lock_owner(bot.data_dir) is None
             assert venue.asked("POST", "/fapi/v1/algoOrder") == []
             screen.press(b"l")
-            screen.until(b"type LIVE to trade")
+            screen.until(b"equity at risk")
             screen.press(b"LIVE\r")
             bot.until(lambda: lock_owner(bot.data_dir) is not None)
             screen.until(b"1Live")

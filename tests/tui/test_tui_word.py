@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from kits.tui_kit import loaded, make_app, screen_text, trade_live
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tradebot.core.model.errors import RefusedError
 from tradebot.tui.app import TradebotApp
-from tradebot.tui.setting import Exit, Stake
+from tradebot.tui.setting import AtStake, Exit
 from tradebot.tui.word import AskWord
 
 LIMITS = {
@@ -37,11 +38,11 @@ class Desk:
         self.tokens: list[str] = []
         self._open, self._error = open, error
 
-    def check(self) -> Stake:
+    def check(self) -> AtStake:
         if self._error is not None:
             raise self._error
         symbols, equity = ("BTC/USDT", "ETH/USDT"), Decimal("412.5")
-        return Stake(
+        return AtStake(
             *("live", 1, symbols, "ema_cross", equity, LIMITS, "token", "LIVE", self._open)
         )
 
@@ -96,7 +97,7 @@ async def test_all_that_is_at_stake_is_shown_and_the_word_starts_it(
             assert word in text
         for name, value in LIMITS.items():
             assert any(
-                name.replace("_", " ") in line and value in line.split()
+                name.removesuffix("_pct").replace("_", " ") in line and value in line.split()
                 for line in text.splitlines()
             ), name
         assert "type LIVE to trade" in text
@@ -156,7 +157,7 @@ async def test_a_screen_that_belongs_to_an_engine_starts_no_other(data_dir: Path
 def test_picture(snap_compare: Compare, data_dir: Path, size: tuple[int, int]) -> None:
     async def press(pilot: Pilot[Exit]) -> Any:
         await ask(pilot, "6", "l")
-        pilot.app.clear_notifications()
+        pilot.app.screen.query_one(Input).cursor_blink = False
         await pilot.pause(0.3)
         _app(pilot).paint()
         await pilot.pause(0.1)

@@ -182,16 +182,16 @@ def host_run(
     ``beside`` is done in a thread of its own meanwhile.
     """
     ready = threading.Event()
-    screen = has_screen(options)
+    screen, watchdog = has_screen(options), setup.watchdog
     if screen:  # it shows what is in the journal, and nothing else may write on the terminal
-        setup = replace(setup, observe=None, said=lambda _: ready.set())
+        setup = replace(setup, observe=None, said=lambda _: ready.set(), watchdog=None)
     host = PaperHost(setup)
     signals.listen(partial(_stop, host, signals))
     host.start()
     if beside is not None:
         threading.Thread(target=beside, args=(host,), name="checklist", daemon=True).start()
     if screen:
-        run_with_screen(host, setup.config, options.common, ready, signals)
+        run_with_screen(host, setup.config, options.common, ready, signals, watchdog)
     else:
         with progress(options, shown=setup.pace.speed is None) as bar, prints_aside():
             until_ended(host, signals, lambda: bar(host.progress))

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from tradebot.app.host import PaperHost
 from tradebot.cli.options import Common
 from tradebot.cli.person import user_name
 from tradebot.cli.settings import read_config
-from tradebot.cli.stopping import INTERRUPTED, Signals, leave_at_once, until_ended
+from tradebot.cli.stopping import INTERRUPTED, WATCHDOG_S, Signals, leave_at_once, until_ended
 from tradebot.cli.streams import say
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
@@ -31,7 +32,7 @@ from tradebot.guard.lock import PID_FILE, Traded, lock_owner
 from tradebot.plugins.aside import prints_aside
 
 if TYPE_CHECKING:
-    from tradebot.tui.setting import Exit, Stake
+    from tradebot.tui.setting import AtStake, Exit
 
 READY_S = 0.02
 """Seconds between two looks at whether the engine has begun its run."""
@@ -83,12 +84,18 @@ def tui(common: Common, run: str | None) -> int:
 
 
 def run_with_screen(
-    host: PaperHost, config: Config, common: Common, ready: threading.Event, signals: Signals
+    host: PaperHost,
+    config: Config,
+    common: Common,
+    ready: threading.Event,
+    signals: Signals,
+    watchdog: Callable[[float], None] | None = None,
 ) -> None:
     """Show the screen over the engine's thread; on leaving, stop the engine in order.
 
     ``host`` has been started; ``ready`` is set when its run has begun. An engine that ends before that has
-    no screen: its error is for the caller. TradebotError when the screen ended by itself.
+    no screen: its error is for the caller. ``watchdog`` ends the process of one that hangs: on a screen a person is given
+    time for F9 first. TradebotError when the screen ended by itself.
     """
     with prints_aside():
         until_ended(host, signals, ready.is_set)
@@ -105,9 +112,12 @@ def run_with_screen(
         ended=lambda: _ended(host),
         listen=signals.listen,
         hung=lambda: host.hung,
+        patience_s=None if watchdog is None else WATCHDOG_S,
     )
     left = show(setting, config.data_dir() / LOG_FILE)
     signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
+    if left is not None and left.why == "hung" and watchdog is not None:
+        watchdog(host.hung)
     if left is not None and left.why == "direct":
         _close_past(config, common, host.traded, left.run)
     host.stop("the screen was left" if left is not None else "the screen failed")
@@ -198,13 +208,13 @@ def _exchange(traded: Traded) -> dict[str, str]:
     return {f"TRADEBOT_EXCHANGE__{name}": value for name, value in named.items()}
 
 
-def _check_live(common: Common, config: Config) -> Stake:
+def _check_live(common: Common, config: Config) -> AtStake:
     """Go through live's checklist in a process of its own; return what a start would put at stake.
 
     TradebotError says what does not allow one, where nothing is open of ours.
     """
     from tradebot.app.permission import WORD
-    from tradebot.tui.setting import Stake
+    from tradebot.tui.setting import AtStake
 
     words = [sys.executable, "-m", "tradebot", "live", "--check", "--json", *_where(common, config)]
     done = subprocess.run(
@@ -217,7 +227,7 @@ def _check_live(common: Common, config: Config) -> Stake:
             raise TradebotError(error["message"], hint=error["hint"])
         names = ("account", "stage", "symbols", "strategy", "limits", "open")
         told = {name: data[name] for name in names}
-        return Stake(**told, equity=Decimal(data["equity"]), token=data["token"] or "", word=WORD)
+        return AtStake(**told, equity=Decimal(data["equity"]), token=data["token"] or "", word=WORD)
     except (ValueError, KeyError, TypeError):
         last = done.stderr.strip().rpartition("\n")[2]
         raise TradebotError(f"the checklist did not end as it should: {last}") from None

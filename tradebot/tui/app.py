@@ -38,7 +38,7 @@ from tradebot.tui.plots import PlotPage
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.report import ReportPage
 from tradebot.tui.risk import RiskPage
-from tradebot.tui.setting import ANSWER_S, Exit, Setting, Stake
+from tradebot.tui.setting import ANSWER_S, AtStake, Exit, Setting
 from tradebot.tui.signals import SignalsPage
 from tradebot.tui.terminal import Outlet, TerminalDriver, alone
 from tradebot.tui.theme import LABEL, THEME
@@ -51,6 +51,8 @@ SAID_S = 10.0
 """Seconds for which the outcome of a kill key stays in the banner."""
 
 BROKEN = "this view cannot be drawn"
+
+CHECKING = "Going through live's checklist; nothing is started yet."
 
 FIRST = "reading the journal"
 """What is said until the first look is done."""
@@ -169,12 +171,21 @@ class TradebotApp(App[Exit]):
                         self.paint()
                 self.view = look.result()
                 self.paint()
+                self._leave_hung()
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
             except TimeoutError:
                 continue
             except asyncio.CancelledError:
                 self.feed.close()
                 raise
+
+    def _leave_hung(self) -> None:
+        """Leave where the engine of this process hangs for too long and nobody is just about to close without it."""
+        hung, patience = self.setting.hung, self.setting.patience_s
+        if hung is None or patience is None or isinstance(self.screen, CloseAll | ClosingAll):
+            return
+        if hung() >= patience:
+            self.exit(Exit("hung"))
 
     def look(self) -> None:
         """Look at the journal now."""
@@ -349,10 +360,10 @@ class TradebotApp(App[Exit]):
         check = self.setting.check_live
         if self._may_start(check) and check is not None and not self._checking:
             self._checking = True
-            self.notify("Going through the checklist; nothing is started yet.", title="LIVE")
+            self.say(CHECKING, stay=True)
             self.run_worker(self._check_live(check))
 
-    async def _check_live(self, check: Callable[[], Stake]) -> None:
+    async def _check_live(self, check: Callable[[], AtStake]) -> None:
         try:
             stake = await asyncio.to_thread(check)
         except TradebotError as error:
@@ -362,12 +373,13 @@ class TradebotApp(App[Exit]):
             return
         finally:
             self._checking = False
+            self.unsay(CHECKING)
         if stake.open:  # protected at once, as on the command line; only trading needs a word
             self._begin_live("")
         else:
             self.push_screen(AskWord(stake), partial(self._worded, stake))
 
-    def _worded(self, stake: Stake, yes: bool | None) -> None:
+    def _worded(self, stake: AtStake, yes: bool | None) -> None:
         if yes:
             self._begin_live(stake.token)
         else:

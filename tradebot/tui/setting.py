@@ -16,15 +16,18 @@ ANSWER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Why the screen was left. ``direct``: the engine of this process hangs and its ``run`` must be closed without it."""
+    """Why the screen was left. ``direct``: the engine of this process hangs and its ``run`` must be closed without it.
 
-    why: Literal["quit", "signal", "direct"]
+    ``hung``: it hangs, and nobody did anything about it.
+    """
+
+    why: Literal["quit", "signal", "direct", "hung"]
     signal: int = 0
     run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Stake:
+class AtStake:
     """What a live start puts at stake: ``equity`` in USDT, the live ``limits`` as texts by their keys.
 
     ``word`` has to be typed, and ``token`` then starts it; ``open`` is what is open of ours: that is protected without one.
@@ -48,7 +51,7 @@ class Setting:
     ``who`` goes on record with every command. ``clock`` is the real time in UTC milliseconds, ``seconds``
     one that only goes forward. ``ended`` says in words how the engine of this process ended, None while it
     runs; it is itself None where the engine is another process, ``hung`` for how many seconds it has made no
-    progress. ``start`` starts an engine beside this one, ``start_live`` one with real orders, by the token of
+    progress, and ``patience_s`` after how many of them the screen is left (None: never). ``start`` starts an engine beside this one, ``start_live`` one with real orders, by the token of
     ``check_live``, which goes through the checklist. ``listen`` takes who is to be told of signals.
     """
 
@@ -59,7 +62,8 @@ class Setting:
     seconds: Callable[[], float] = SYSTEM.monotonic
     ended: Callable[[], str | None] | None = None
     start: Callable[[], str] | None = None
-    check_live: Callable[[], Stake] | None = None
+    check_live: Callable[[], AtStake] | None = None
     start_live: Callable[[str], str] | None = None
     hung: Callable[[], float] | None = None
+    patience_s: float | None = None
     listen: Callable[[Callable[[int], None]], None] | None = None

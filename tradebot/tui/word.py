@@ -8,7 +8,7 @@ from textual.widgets import Input
 from tradebot.tui.dialog import Dialog
 from tradebot.tui.figures import usd
 from tradebot.tui.painted import Line
-from tradebot.tui.setting import Stake
+from tradebot.tui.setting import AtStake
 
 
 class AskWord(Dialog[bool]):
@@ -16,7 +16,7 @@ class AskWord(Dialog[bool]):
 
     AUTO_FOCUS = "#word"
 
-    def __init__(self, stake: Stake) -> None:
+    def __init__(self, stake: AtStake) -> None:
         super().__init__("REAL MONEY", stake_lines(stake))
         self._word = stake.word
 
@@ -29,7 +29,7 @@ class AskWord(Dialog[bool]):
         self.dismiss(event.value.strip() == self._word)
 
 
-def stake_lines(stake: Stake) -> list[Line]:
+def stake_lines(stake: AtStake) -> list[Line]:
     """Return account, stage, symbols, equity at risk and all limits."""
     limits = stake.limits
     risk = f"{usd(stake.equity)}; a day may take {limits['day_loss']} of it, a week {limits['week_loss']}"
@@ -38,10 +38,10 @@ def stake_lines(stake: Stake) -> list[Line]:
         _named("symbols", f"{', '.join(stake.symbols)} with {stake.strategy}"),
         _named("equity at risk", risk),
         *(
-            _named(name.replace("_", " "), _with_unit(name, value))
+            _named(name.removesuffix("_pct").replace("_", " "), _with_unit(name, value))
             for name, value in limits.items()
         ),
-        (("Caps bound size, not gaps: a price that jumps over a stop can take more.", "dim"),),
+        (("A price that jumps over a stop can take more than any limit.", "dim"),),
     ]
 
 
@@ -52,4 +52,4 @@ def _with_unit(name: str, value: str) -> str:
 
 
 def _named(name: str, text: str) -> Line:
-    return ((f"{name:<24}", "dim"), (text, ""))
+    return ((f"{name:<20}", "dim"), (text, ""))
