@@ -8,6 +8,7 @@ import pytest
 from kits.engine_kit import NOON, XRP, Bare, Played, a_config, long, short
 
 from tradebot.core.model.effects import Notify
+from tradebot.core.model.events import NOT_LEFT
 from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.trading.snapshot import Heading, position_rows, run_warnings, summarise
 
@@ -43,6 +44,15 @@ def test_rejections_are_counted_by_code_and_warned_of_once() -> None:
         "the exchange rejected 3 order(s) (-2019): said so",
         "the exchange rejected 1 order(s) (-1008): said so",
     ]
+
+
+def test_what_did_not_leave_is_not_the_exchange_s_doing() -> None:
+    b = Bare(a_config())
+    b.say(long())
+    b.bar()
+    b.update(b.placed(Purpose.ENTRY)[-1], OrderStatus.REJECTED, code=NOT_LEFT)
+    assert warnings(b) == [f"{XRP}: an order did not leave: said so"]
+    assert run_warnings(b.engine) == ["1 order(s) did not leave: said so"]
 
 
 def test_what_never_left_is_no_rejection() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tradebot.core.model.documents import RejectionDocument
 from tradebot.core.model.effects import Notify
-from tradebot.core.model.events import OrderUpdate
+from tradebot.core.model.events import NOT_LEFT, OrderUpdate
 from tradebot.core.model.money import plain
 from tradebot.core.model.values import OrderStatus, Side
 from tradebot.core.risk.gate import GateContext
@@ -34,8 +34,10 @@ class Caveats:
         self.rejected[update.code] = count + 1, reason
         if count:
             return ()
-        text = f"{update.symbol}: the exchange rejected an order ({update.code}): {update.reason}"
-        return (Notify(update.at, "warning", text),)
+        what = f"the exchange rejected an order ({update.code})"
+        if update.code == NOT_LEFT:
+            what = "an order did not leave"
+        return (Notify(update.at, "warning", f"{update.symbol}: {what}: {update.reason}"),)
 
     def weigh(self, side: Side, target: Decimal | None, desk: GateContext) -> Sequence[Notify]:
         """Warn once of an entry's target that does not pay the fees of going in and out.
@@ -60,7 +62,9 @@ class Caveats:
         return [
             *filter(None, [self._thin]),
             *(
-                f"the exchange rejected {count} order(s) ({code}): {reason}"
+                f"{count} order(s) did not leave: {reason}"
+                if code == NOT_LEFT
+                else f"the exchange rejected {count} order(s) ({code}): {reason}"
                 for code, (count, reason) in sorted(self.rejected.items())
             ),
         ]
