@@ -104,12 +104,13 @@ class LiveScene(Scene):
         """Let the venue's time pass to a moment while nothing of ours runs: all its prices come, one after the other."""
         due = of_iso(moment)
         self.faults({"do": "skew", "ms": due - self.now})
-        self.bot.until(lambda: self._price_at() > due - 5_000, 400)
+        self.bot.until(lambda: self._minute() >= due - due % 60_000, 400)
 
-    def _price_at(self) -> int:
-        """When the venue's newest price is from (venue ms)."""
-        with urlopen(f"{self.venue.url}/fapi/v1/premiumIndex?symbol=ETHUSDT", timeout=60) as answer:
-            return int(json.load(answer)["time"])
+    def _minute(self) -> int:
+        """When the minute of the venue's newest price began (venue ms)."""
+        newest = f"{self.venue.url}/fapi/v1/klines?symbol=ETHUSDT&interval=1m&limit=1"
+        with urlopen(newest, timeout=60) as answer:
+            return int(json.load(answer)[-1][0])
 
     def lose(self, percent: str) -> None:
         """Let the price jump past the stop of a position as soon as it has one; wait until nothing is open."""
