@@ -7,6 +7,7 @@ import gzip
 import math
 import random
 import statistics
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ def test_groups_are_what_the_same_trades_alone_would_be() -> None:
             for row in mine:
                 alone.add(row)
             one, other = whole.group(dimension, value), alone.overall()
-            for name in one.__slots__:
+            for name in [item.name for item in fields(one)]:
                 assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-9), name
             samples = whole.samples(dimension, value)
             assert samples is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from tradebot.app.packed_trades import ClosedTrades
@@ -21,6 +20,7 @@ from tradebot.core.model.effects import (
     TradeReopened,
 )
 from tradebot.core.model.events import MarketEvent, RunStarted
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Purpose
 from tradebot.core.trading.session import Session
@@ -85,7 +85,7 @@ class Notebook:
 _UNTIL_FILLED: frozenset[type] = frozenset({FillBooked, Place, OrderChanged})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BacktestResult:
     """A finished backtest."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tradebot import __version__
 from tradebot.app.adjusted import Adjustment
@@ -13,6 +13,7 @@ from tradebot.app.backtest import BacktestResult
 from tradebot.app.report import ReportWish, Told, read_report
 from tradebot.app.whatif import Recording, entered, play_again
 from tradebot.config import Config
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import exact
 from tradebot.core.model.times import of_iso
 from tradebot.core.model.values import Bar
@@ -26,7 +27,7 @@ from tradebot.reports.monthly.document import document
 from tradebot.reports.monthly.period import Period, month_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BacktestCase:
     """What a backtest ran with; ``recording`` are its bars, to be played again."""
 

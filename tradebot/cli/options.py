@@ -6,18 +6,18 @@ The bodies of the commands build these and hand them on; nothing here reads a fi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
 from tradebot.core.model.errors import UsageError
+from tradebot.core.model.frozen import frozen
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Common:
     """``--config``, ``--data-dir``, ``--json`` and every ``--set``: what all commands take."""
 
@@ -31,7 +31,7 @@ class Common:
         return {"data.dir": None if self.data_dir is None else str(self.data_dir)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunOptions:
     """``backtest``, ``paper`` and ``ghost``. None means: not given, the configuration decides.
 
@@ -92,7 +92,7 @@ class RunOptions:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiveOptions:
     """``live``: the run's options; ``check`` goes through the checklist only, ``token`` is one of such a check.
 
@@ -105,7 +105,7 @@ class LiveOptions:
     print_unit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InspectOptions:
     """``status``, ``positions``, ``orders``, ``trades``, ``signals``, ``runs`` and the other tables.
 
@@ -135,7 +135,7 @@ class InspectOptions:
     month: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QualityOptions:
     """``quality``: ``run`` None is the newest ghost run, ``every`` all of them; ``html`` a page to write."""
 
@@ -145,7 +145,7 @@ class QualityOptions:
     html: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportOptions:
     """``report``: ``month`` like 2025-05, or from ``first`` to ``last`` (UTC ms), or the ``last_ms``.
 
@@ -166,7 +166,7 @@ class ReportOptions:
     due: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CompareOptions:
     """``compare``: two runs, each ``RUN`` or ``DIR#RUN``; ``limit`` the most differences."""
 
@@ -176,7 +176,7 @@ class CompareOptions:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ControlOptions:
     """``halt``, ``resume`` and ``close-all``; ``wait_s``: how long to wait for the engine, or for everything to be closed."""
 
@@ -193,7 +193,7 @@ class ControlOptions:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DbOptions:
     """``db verify``, ``db backup`` and ``db restore``; ``target`` is the copy, ``force`` for making one.
 
@@ -207,7 +207,7 @@ class DbOptions:
     heads: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitOptions:
     """``init``: what goes into the new file (None: ask, or the default); ``asking`` allows questions."""
 
@@ -219,7 +219,7 @@ class InitOptions:
     asking: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VenueOptions:
     """``venue``: ``clock`` is the venue's first time (UTC ms, None: now), ``port`` ``N`` or ``HOST:N``."""
 
@@ -237,7 +237,7 @@ class VenueOptions:
     json: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DownloadOptions:
     """``download``: days from ``first`` to ``last``, both included; ``folder`` is the root of the files."""
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -20,6 +20,7 @@ from typing import Any
 
 from tradebot.cli.streams import give_up, say
 from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.text import escaped
 
 VERSION = 1
@@ -36,7 +37,7 @@ _RAW = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-
 """What JSON may leave as it is and a terminal may obey."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListShape:
     """How one part of the data looks to people: which columns, under which title, what if empty."""
 
@@ -45,7 +46,7 @@ class ListShape:
     empty: str = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """A command's answer. ``data`` holds JSON values, Decimals, enums and paths.
 

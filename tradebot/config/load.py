@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tradebot.config.model import Config, written
 from tradebot.config.origin import DEFAULT, Origin
 from tradebot.config.values import Text
 from tradebot.core.model.errors import ConfigError
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.spelling import nearest, question
 from tradebot.disk import kind_of
 
@@ -33,7 +33,7 @@ DATA_DIR = "TRADEBOT_DATA_DIR"
 _SECRET = re.compile(r"secret|token|password|passphrase|api_?key|private", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Given:
     """A value some layer gave to a dotted key."""
 

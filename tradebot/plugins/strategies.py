@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -24,6 +24,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from tradebot.core.model.errors import ConfigError, StrategyError, TradebotError
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.spelling import meant
 from tradebot.core.strategy.fault import spoken
 from tradebot.core.strategy.protocol import StrategyClass
@@ -42,7 +43,7 @@ PARAMS_KEY = "strategy.params"
 PROBE = "BTC/USDT"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StrategySpec:
     """A checked strategy with its parameters. ``file`` is its source, ``hash`` its identity.
 
@@ -77,7 +78,7 @@ class StrategySpec:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParamInfo:
     """One parameter of a strategy: its type in words, default and bounds."""
 
@@ -88,7 +89,7 @@ class ParamInfo:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StrategyInfo:
     """A strategy that can be named. ``error`` says why it does not load, None if it does."""
 
@@ -100,7 +101,7 @@ class StrategyInfo:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Found:
     """A class and the source it came from."""
 

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
+
+from tradebot.core.model.frozen import frozen
 
 DAY_MS = 86_400_000
 YEAR_DAYS = 365
@@ -71,7 +72,7 @@ class Outcome(NamedTuple):
     mae: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figures:
     """What a group of trades amounts to: USDT, seconds, percent; None where it is not defined."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from tradebot.core.model.events import (
     OrderUpdate,
     PriceSeen,
 )
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO, ceil_to, floor_to, plain, quotient_at_8
 from tradebot.core.model.values import (
     Bar,
@@ -48,7 +49,7 @@ Group: TypeAlias = tuple[MarketEvent, ...]
 """What one symbol shows at one moment: a quote, or a bar with its mark bar before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HypotheticalPlan:
     """What a hypothetical trade is: its signal, and quantity (base units) and prices (USDT) on the grid."""
 

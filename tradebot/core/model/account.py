@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.values import OrderStatus, Side
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PositionRead:
     """A symbol's position: ``qty`` signed base units, prices and margin in USDT, None where not told.
 
@@ -24,7 +24,7 @@ class PositionRead:
     hedge: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrderRead:
     """An open order. ``qty`` is the whole of it, ``filled`` what was executed of it (base units).
 
@@ -45,7 +45,7 @@ class OrderRead:
     reduce_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SymbolConfig:
     """How a symbol is set: leverage in times, isolated or cross margin, margin added by itself or not."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import InitVar, dataclass
 from typing import Final
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.values import Order
 
 
@@ -35,7 +36,7 @@ class Approved:
             raise TypeError("only gate.check and gate.close make an Approved")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """One rule's no: ``rule`` is its short name, ``text`` says it with the numbers."""
 
@@ -43,7 +44,7 @@ class Refusal:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """All the reasons why an order may not leave."""
 

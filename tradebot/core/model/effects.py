@@ -6,18 +6,17 @@ all effects, and the journal's tables are projections of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import TypeAlias
 
 from tradebot.core.model.approved import Approved
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO
-from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Fill, OrderStatus
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Send an approved order. ``signal`` is the id of the signal it came from, 0 for none."""
 
@@ -25,8 +24,7 @@ class Place:
     signal: int = 0
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancel:
     """Cancel a working order."""
 
@@ -35,8 +33,7 @@ class Cancel:
     why: str
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class WakeAt:
     """Deliver ``WakeUp(key)`` at the given engine time (UTC milliseconds); replaces that key's timer."""
 
@@ -44,7 +41,7 @@ class WakeAt:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LookUp:
     """Ask the venue for an order by its ids; ``OrderSeen`` answers. Either id may be empty, not both."""
 
@@ -53,7 +50,7 @@ class LookUp:
     venue_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadBack:
     """Read a symbol's position and open orders; ``AccountRead`` answers. And its fills, told as ``Filled``.
 
@@ -65,14 +62,14 @@ class ReadBack:
     trade_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reconcile:
     """Read the whole account; ``AccountRead`` answers. And cash lines and fills since the last time."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Countdown:
     """Have the venue cancel the symbol's orders unless told again within ``ms``; 0 calls it off."""
 
@@ -80,7 +77,7 @@ class Countdown:
     ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notify:
     """Tell the user. ``level`` is info, warning or critical."""
 
@@ -89,7 +86,7 @@ class Notify:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopRun:
     """End the run in order. ``failed`` is true when it was not meant to: ``file`` and ``line`` say where."""
 
@@ -100,8 +97,7 @@ class StopRun:
     line: int | None = None
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignalJudged:
     """A strategy's signal and what became of it: approved, refused, exit, held or ignored."""
 
@@ -119,8 +115,7 @@ class SignalJudged:
     indicators: dict[str, float] = field(default_factory=dict)
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrderChanged:
     """An order's state after an event. Quantities in base units, prices in USDT."""
 
@@ -135,8 +130,7 @@ class OrderChanged:
     venue_id: str = ""
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class FillBooked:
     """A fill and the position after it. ``realised`` is this fill's realised PnL before fees."""
 
@@ -147,7 +141,7 @@ class FillBooked:
     realised: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FundingBooked:
     """Funding received (positive) or paid (negative), USDT."""
 
@@ -160,7 +154,7 @@ class FundingBooked:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CashBooked:
     """A cash line that is neither fill nor funding was booked, once (USDT, negative when paid)."""
 
@@ -172,7 +166,7 @@ class CashBooked:
     exchange_time: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountCompared:
     """The account was read and compared with what the engine knows; no ``differences`` means all agrees.
 
@@ -187,8 +181,7 @@ class AccountCompared:
     differences: tuple[str, ...] = ()
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class TradeClosed:
     """A round trip from flat to flat. ``pnl`` is net of ``fees``, funding included; all USDT.
 
@@ -222,7 +215,7 @@ class TradeClosed:
     risk: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TradeReopened:
     """A late fill has shown that a trade recorded as closed is still open: its row is void."""
 
@@ -231,8 +224,7 @@ class TradeReopened:
     symbol: str
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class EquityPoint:
     """Equity, cash (wallet of cash flows) and drawdown from the peak at a moment; ``why`` says which.
 
@@ -249,7 +241,7 @@ class EquityPoint:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GhostOpened:
     """A signal became a hypothetical trade of a fixed ``notional`` (USDT); nothing was sent anywhere.
 
@@ -264,7 +256,7 @@ class GhostOpened:
     qty: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GhostClosed:
     """A hypothetical trade is over. ``pnl`` is net of ``fees``, funding included; all USDT.
 
@@ -288,7 +280,7 @@ class GhostClosed:
     mae: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Halted:
     """A halt reason was added; entries stop until it clears."""
 
@@ -298,7 +290,7 @@ class Halted:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resumed:
     """A halt reason was cleared, by whom and why."""
 
@@ -313,7 +305,7 @@ NOT_HALTED = "was not halted"
 """What a resume came to where there was nothing to clear."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommandDone:
     """A command was carried out or refused; ``result`` says which in words."""
 

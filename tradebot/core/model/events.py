@@ -6,12 +6,12 @@ decreasing, and an exchange time (for bars the same moment).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import TypeAlias
 
 from tradebot.core.model.account import OrderRead, PositionRead, SymbolConfig
-from tradebot.core.model.swift import swift
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.values import (
     MINUTE_MS,
     Bar,
@@ -24,7 +24,7 @@ from tradebot.core.model.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted:
     """The first event of every start, a resumed one too. ``nonce`` is never used twice.
 
@@ -45,7 +45,7 @@ class RunStarted:
     protect: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FundingRate:
     """Funding becomes due (market event, to the exchange). ``mark`` is the price given with it.
 
@@ -65,7 +65,7 @@ class FundingRate:
         return due - due % MINUTE_MS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FundingPaid:
     """The venue booked funding. ``amount`` in USDT, negative when paid by us.
 
@@ -82,7 +82,7 @@ class FundingPaid:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CashMoved:
     """A line of the venue's cash ledger that is neither a fill nor funding; ``amount`` in USDT, negative when paid.
 
@@ -100,7 +100,7 @@ class CashMoved:
     trade_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CashAnnounced:
     """A balance changed by ``amount`` (USDT) for ``reason``, the stream says; its cash line has yet to be read.
 
@@ -114,8 +114,7 @@ class CashAnnounced:
     symbol: str = ""
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class PriceSeen:
     """A price inside a bar that the monitor must see (the adverse extreme while a position is open)."""
 
@@ -131,8 +130,7 @@ UNREAD = frozenset({NOT_LEFT, 403, 503, -1003, -1008, -1015, -1021})
 """Codes with which nobody has looked at an order: not sent, overload, limits, time. The same may be sent again."""
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrderUpdate:
     """The venue's word on an order. ``code`` is Binance's number where it refused, else 0; of an answer
     without one the HTTP status; ``NOT_LEFT`` where the order has not left.
@@ -156,7 +154,7 @@ class OrderUpdate:
     child_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrderSeen:
     """The answer to a ``LookUp``: the order as the venue has it, or ``status`` None: it knows of none.
 
@@ -177,8 +175,7 @@ class OrderSeen:
     child_id: str = ""
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filled:
     """An execution reached us."""
 
@@ -186,7 +183,7 @@ class Filled:
     fill: Fill
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """A person's wish: ``halt``, ``resume``, ``close-all`` or ``stop``, with who and why.
 
@@ -201,8 +198,7 @@ class Command:
     review: str = ""
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class WakeUp:
     """A timer the engine asked for (``WakeAt``) is due."""
 
@@ -210,7 +206,7 @@ class WakeUp:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FeedStatus:
     """A feed went silent or came back. ``symbol`` empty means all of them."""
 
@@ -220,7 +216,7 @@ class FeedStatus:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountSnapshot:
     """What the venue says the account holds (USDT)."""
 
@@ -229,7 +225,7 @@ class AccountSnapshot:
     equity: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountRead:
     """The account as it was read between ``asked`` and ``at``: the answer to ``Reconcile`` and ``ReadBack``.
 
@@ -248,7 +244,7 @@ class AccountRead:
     balances: dict[str, Decimal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountConfigRead:
     """How the account is set: position mode, multi-assets mode, and each symbol's leverage and margin.
 
@@ -264,7 +260,7 @@ class AccountConfigRead:
     fee_burn: bool | None = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RulesRead:
     """The trading rules as the venue has them now. ``idle`` are symbols that do not trade, with the venue's word.
 
@@ -278,7 +274,7 @@ class RulesRead:
     fees: Fees | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Baseline:
     """What the equity was at the start of the day and the week (USDT), worked out from the venue's records.
 
@@ -293,7 +289,7 @@ class Baseline:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClockChecked:
     """The venue's clock was compared: it is ``offset_ms`` ahead of ours, give or take ``error_ms``."""
 
@@ -302,7 +298,7 @@ class ClockChecked:
     error_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalFailed:
     """A commit failed: what was decided since is not on record."""
 
@@ -310,14 +306,14 @@ class JournalFailed:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalBack:
     """The journal takes commits again; everything that waited is on record."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reconnected:
     """A private stream is back after a gap: what it would have told meanwhile was missed."""
 
@@ -325,7 +321,7 @@ class Reconnected:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VenueNote:
     """Something about the venue that is no order's and no money's: ``what`` in a word or two, with ``detail``.
 

@@ -8,12 +8,11 @@ they arrived as, floats for strategies, and give a ``Decimal`` when money asks f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NoReturn, Self, cast
 
-from tradebot.core.model.swift import swift
+from tradebot.core.model.frozen import frozen
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -90,8 +89,7 @@ _TERMINAL = frozenset(
 )
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """What is sent to a venue. Already rounded to the instrument's filters.
 
@@ -111,8 +109,7 @@ class Order:
     purpose: Purpose = Purpose.ENTRY
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fill:
     """One execution. ``fee`` in USDT, positive when paid. ``trade_id`` grows per symbol.
 
@@ -133,7 +130,7 @@ class Fill:
     venue_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tier:
     """A maintenance-margin bracket: applies to notionals above ``floor`` and up to ``cap`` (USDT)."""
 
@@ -144,7 +141,7 @@ class Tier:
     cum: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Instrument:
     """A symbol's trading rules. Prices in USDT, quantities in base units, notionals in USDT."""
 
@@ -163,7 +160,7 @@ class Instrument:
     tiers: tuple[Tier, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fees:
     """Commission rates as fractions of the notional (0.0005 is 0.05 %)."""
 

@@ -7,12 +7,11 @@ reduce-only, against the position and at most its size. Both get rounded orders 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from tradebot.core.model.approved import SEAL, Approved, Refusal, Refused
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ONE, ZERO, plain, quotient_at_8
-from tradebot.core.model.swift import swift
 from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Purpose, Side
 from tradebot.core.risk.limits import Limits
 from tradebot.core.state.margin import isolated_margin, liquidation_risk
@@ -23,8 +22,7 @@ SLIPPAGE_ALLOWANCE = Decimal("0.002")
 HUNDRED = Decimal(100)
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class GateContext:
     """What the gate may know about the moment and the symbol.
 

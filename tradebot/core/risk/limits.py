@@ -6,10 +6,11 @@ Each rule knows which way is tighter, so that configuration can be held to the c
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.risk import ceilings
 
 UNBOUND = 10**12
@@ -21,7 +22,7 @@ _FEWER_IS_TIGHTER = "symbols"
 _TRUE_IS_TIGHTER = "stop_required"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """All rules. ``None`` switches a rule off; an empty ``blackout_hours`` means no such hour.
 

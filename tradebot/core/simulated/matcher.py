@@ -7,11 +7,11 @@ event finds the exchange as it is after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from tradebot.core.model.events import Filled, OrderUpdate
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Fill, Instrument, OrderStatus, Side
 from tradebot.core.simulated.account import Account, signed
@@ -33,7 +33,7 @@ class Stamp(NamedTuple):
     time: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Executed:
     """What became of one attempt to fill: the quantity done, whether it opened or enlarged a
     position, and the events to report.

@@ -6,19 +6,19 @@ two fills the result is linear in the price, so the lowest and the highest one s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import fields
 from decimal import Decimal
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO, of_float, to_eight
-from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Fill
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.portfolio import Holding
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Story:
     """What a round trip went through, in USDT; None where nobody knows.
 
@@ -42,7 +42,7 @@ class Story:
 
     def export_state(self) -> list[str | None]:
         """Return the story as JSON values."""
-        return [None if value is None else str(value) for value in _values(self)]
+        return [None if value is None else str(value) for value in _told(self)]
 
     @classmethod
     def restored(cls, state: list[str | None]) -> Story:
@@ -51,6 +51,9 @@ class Story:
 
 
 UNKNOWN = Story()
+
+_told = attrgetter(*(item.name for item in fields(Story)))
+"""Returns the parts of a story, in order: of a story, and of a course."""
 
 
 class Stake(NamedTuple):
@@ -117,14 +120,6 @@ class Course:
         course.decision, course.slippage = story.decision, story.slippage
         course.stop, course.target, course.unit_risk = story.stop, story.target, story.unit_risk
         return course
-
-
-def _values(story: Story) -> tuple[Any, ...]:
-    return tuple(getattr(story, name) for name in Story.__slots__)
-
-
-def _told(course: Course) -> tuple[Any, ...]:
-    return tuple(getattr(course, name) for name in Story.__slots__)
 
 
 __all__ = ["UNKNOWN", "Course", "PriceSpan", "Stake", "Story"]

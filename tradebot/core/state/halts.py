@@ -7,9 +7,11 @@ a halt can be recognised and dropped by its sender.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
+
+from tradebot.core.model.frozen import frozen
 
 
 class Clears(StrEnum):
@@ -20,7 +22,7 @@ class Clears(StrEnum):
     SIGN_OFF = "a new sign-off"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HaltReason:
     """A halt reason: what it means, who may clear it, and what must be over before (in words).
 
@@ -98,7 +100,7 @@ HALTS: Mapping[str, HaltReason] = {
 """Every halt reason by name. What ``until`` says is found out by whoever clears it (``Standing``)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """What stands in the way of clearing: the reasons whose own condition does not hold now, with details.
 
@@ -122,7 +124,7 @@ def obstacle(reason: str, standing: Standing) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Halt:
     """Why a halt is in force, in words, and since when (engine time, UTC milliseconds)."""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO
-from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Bar, Fill, Instrument, Quote, Side
 from tradebot.core.state.course import UNKNOWN, Course, PriceSpan, Stake, Story
 from tradebot.core.state.loss_limit import LossLimit
@@ -17,8 +17,7 @@ from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import Resampler
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """An entry that was approved and how its position is to be protected (prices in USDT)."""
 
@@ -28,7 +27,7 @@ class Plan:
     target: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Isolated:
     """A position's margin as the venue told it: its isolated wallet and the funding of the trip until then (USDT).
 
@@ -252,8 +251,7 @@ class InstrumentState:
         self.low, self.high = state.get("reach", (0.0, 0.0))
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """A strategy's signal with its numbers made exact: what the engine acts on. ``id`` counts per run.
 

@@ -15,8 +15,8 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO, quotient_at_8
-from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Fill, Side
 from tradebot.core.state.fills import SeenIds, export_fill, restored_fill
 
@@ -57,8 +57,7 @@ class Holding:
     trip_signal: int = 0
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trip:
     """A finished round trip. ``number`` counts per symbol; ``pnl`` is net, USDT, exact."""
 
@@ -77,8 +76,7 @@ class Trip:
     signal: int
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerLine:
     """One line of a symbol's account: a fill, or funding (``fill`` None)."""
 
@@ -113,8 +111,7 @@ class SymbolLedger:
     flats: list[tuple[int, Holding]] = field(default_factory=list)
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Booked:
     """What a fill did: ``realised`` before fees (USDT), round trips finished or recomputed.
 

@@ -6,9 +6,9 @@ A strategy is somebody else's code: even asking its exception for a text may rai
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.text import escaped
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import Bar
@@ -17,7 +17,7 @@ LONGEST = 300
 """Characters of a fault that are told: an exception may carry a whole table."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fault:
     """``text`` in one line, with the symbol and the bar; ``file`` and ``line`` where they are known."""
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from tradebot.core.model.swift import swift
 from tradebot.core.model.values import Bar
 
 SignalSide = Literal["long", "short", "exit"]
 
 
-@swift
 @dataclass(frozen=True, slots=True)
 class Signal:
     """A strategy's wish at the close of a bar.

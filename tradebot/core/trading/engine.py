@@ -7,7 +7,6 @@ number, does no I/O and is never re-entered; the same events give the same effec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from math import inf
 from typing import Any
@@ -29,6 +28,7 @@ from tradebot.core.model.events import (
     WakeUp,
     is_acknowledgement,
 )
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, Fees, Instrument, Quote
 from tradebot.core.risk.calm import NEVER
 from tradebot.core.risk.limits import Limits
@@ -61,7 +61,7 @@ from tradebot.core.trading.wish import hear
 NOTHING: tuple[Effect, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineConfig:
     """Everything the engine is told once. Intervals in milliseconds, money in USDT.
 

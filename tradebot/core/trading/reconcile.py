@@ -7,12 +7,12 @@ to. Both know nothing of time passing: how often a difference was seen, and when
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.events import AccountRead
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ONE, ZERO, plain, quotient_at_8
 from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.state.order_table import OrderTable
@@ -73,7 +73,7 @@ class Act(StrEnum):
     NOTHING = "touch nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remedy:
     """What a difference leads to: ``act`` at once, and the halt when it is still there in round ``rounds``.
 
@@ -112,7 +112,7 @@ TABLE: Mapping[DifferenceKind, Remedy] = {
 """What each difference leads to. README's reference has a line for people on each."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference:
     """A difference that was found. ``subject`` names what differs: the same one has the same name next time.
 
@@ -129,7 +129,7 @@ class Difference:
     qty: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Believed:
     """A symbol's position as the journal has it.
 
@@ -145,7 +145,7 @@ class Believed:
     margin: tuple[Decimal, Decimal] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalSide:
     """What the journal says: whose orders are ours, the positions by symbol, the orders, the wallet (USDT).
 

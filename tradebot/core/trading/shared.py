@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
 from tradebot.core.model.effects import Effect, Halted, Notify, Resumed, WakeAt
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.values import Fees
 from tradebot.core.risk.exposure import Exposure
 from tradebot.core.risk.limits import Limits
@@ -24,7 +24,7 @@ STOPPING = "stopping"
 TEN_THOUSAND = Decimal(10_000)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Execution:
     """How entries are sent: ``ioc`` (limit, immediate or cancel), ``market`` or ``limit`` (resting).
 

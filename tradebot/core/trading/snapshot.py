@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from tradebot.core.model.documents import (
@@ -14,6 +13,7 @@ from tradebot.core.model.documents import (
     TradeDocument,
 )
 from tradebot.core.model.effects import TradeClosed
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import HALF_EVEN, plain, quotient_at_8, ratio, rounded
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import DAY_MS
@@ -25,7 +25,7 @@ from tradebot.core.trading.usage import exposures, next_entry, uses
 HUNDRED = Decimal(100)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heading:
     """What a summary says of the run besides its numbers; times in UTC milliseconds or None."""
 

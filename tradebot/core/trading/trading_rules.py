@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -39,9 +40,7 @@ class TradingRules:
     def _change(self, book: InstrumentState, instrument: Instrument) -> None:
         shared = self._shared
         names = ", ".join(
-            name
-            for name in Instrument.__slots__
-            if getattr(instrument, name) != getattr(book.instrument, name)
+            name for name in _NAMES if getattr(instrument, name) != getattr(book.instrument, name)
         )
         book.instrument = instrument
         shared.cancel_entries("the trading rules have changed", (book.symbol,))
@@ -86,7 +85,8 @@ class TradingRules:
 
 
 _TIERS, _ORDERS = "tiers", "max_orders"
-_NUMBERS = [n for n in Instrument.__slots__ if n not in ("symbol", _TIERS, _ORDERS)]
+_NAMES = [item.name for item in fields(Instrument)]
+_NUMBERS = [n for n in _NAMES if n not in ("symbol", _TIERS, _ORDERS)]
 
 
 def _texts(instrument: Instrument) -> dict[str, Any]:

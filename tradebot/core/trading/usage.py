@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO, ratio
 from tradebot.core.model.values import HOUR_MS
 from tradebot.core.state.instrument import InstrumentState
@@ -17,7 +17,7 @@ ALERT = Decimal(60)
 WARNING = Decimal(80)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """One limit: ``used`` of ``cap`` in ``unit`` (USDT, %, x, "" for counts); ``pct`` of it is used.
 
@@ -34,7 +34,7 @@ class Use:
     symbol: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PositionDanger:
     """A position's way to liquidation: risk in percent (100 is liquidation), price in USDT or None."""
 

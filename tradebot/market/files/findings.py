@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS
 
@@ -18,7 +18,7 @@ FUNDING_MS = 8 * HOUR_MS
 """Milliseconds between two fundings where the file does not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gap:
     """``count`` bars are missing; ``first`` and ``last`` are their open times (UTC ms).
 
@@ -32,7 +32,7 @@ class Gap:
     mark: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """Where a symbol's prices begin and end: open times (UTC ms); ``ended`` when no bar follows."""
 
@@ -133,7 +133,7 @@ def duration(ms: int) -> str:
 # -- funding ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hole:
     """``count`` fundings have no rate; ``first`` and ``last`` are their times (UTC ms)."""
 

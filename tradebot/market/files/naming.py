@@ -8,11 +8,11 @@ name of klines and live in a folder ``markPriceKlines``; both ways of saying it 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from tradebot.core.model.errors import DataError
+from tradebot.core.model.frozen import frozen
 from tradebot.core.strategy.resample import TIMEFRAMES
 
 
@@ -25,7 +25,7 @@ class Kind(StrEnum):
     FUNDING = "funding rates"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     """What a file name says; None where it says nothing. ``interval`` in milliseconds."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.strategy.resample import TIMEFRAMES
 from tradebot.market.files.naming import Kind, read_name
 from tradebot.market.files.source import TextFile
@@ -20,7 +20,7 @@ _PRICES = ["open", "high", "low", "close"]
 _HINT = "expected a file as on data.binance.vision, or timestamp,open,high,low,close,volume"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataFile:
     """A market data file and what its name and first rows say.
 

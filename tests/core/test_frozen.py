@@ -1,20 +1,20 @@
-"""A swift dataclass is a frozen dataclass in everything but the time it takes to make one."""
+"""A frozen value is a frozen dataclass in everything but the time that it takes."""
 
 from __future__ import annotations
 
 import pickle
-from dataclasses import FrozenInstanceError, InitVar, dataclass, field, replace
+from copy import deepcopy
+from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
 from inspect import signature
 
 import pytest
 
 from tradebot.core.model.effects import SignalJudged
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO
-from tradebot.core.model.swift import swift
 
 
-@swift
-@dataclass(frozen=True, slots=True)
+@frozen
 class Swift:
     one: int
     two: str = "two"
@@ -64,37 +64,71 @@ def test_an_effect_is_one() -> None:
         signal.at = 3  # type: ignore[misc]
 
 
-def test_what_is_no_frozen_slotted_dataclass_is_refused() -> None:
-    class NoDataclass:
-        __slots__ = ("one",)
+def test_fields_hashes_and_patterns_are_those_of_the_dataclass() -> None:
+    @frozen
+    class Pair:
+        one: int
+        two: int = field(default=2, compare=False, repr=False)
 
+    @frozen
+    class Single:
+        one: int
+
+    @frozen
+    class Empty:
+        """Nothing."""
+
+    assert [item.name for item in fields(Pair)] == ["one", "two"]
+    assert Pair(1, 2) == Pair(1, 3)
+    assert hash(Pair(1, 2)) == hash(Pair(1, 3))
+    assert repr(Pair(1)).endswith("Pair(one=1)")
+    match Pair(1, 5):
+        case Pair(one, two):
+            assert (one, two) == (1, 5)
+    assert Single(1) == Single(1) != Single(2)
+    others: tuple[object, ...] = (Pair(1), (1,))
+    assert Single(1) not in others
+    assert {Single(1), Single(1), Empty(), Empty()} == {Single(1), Empty()}
+    assert asdict(Pair(1)) == {"one": 1, "two": 2}
+
+
+def test_nothing_about_it_can_be_changed() -> None:
+    made = Swift(1)
+    with pytest.raises(FrozenInstanceError):
+        del made.two
+    with pytest.raises(FrozenInstanceError):
+        made.four = 4  # type: ignore[attr-defined]
+    copied = deepcopy(made)
+    assert copied == made
+    assert copied.three is not made.three
+    with pytest.raises(TypeError, match="nothing derives"):
+        type("Child", (Swift,), {})
+
+
+def test_what_is_no_plain_class_is_refused() -> None:
     @dataclass(slots=True)
     class Mutable:
         one: int
 
-    @dataclass(frozen=True)
-    class Dictionary:
-        one: int
+    class Child(Mutable):
+        two: int
 
-    for kind in (NoDataclass, Mutable, Dictionary):
-        with pytest.raises(TypeError, match="frozen, slotted"):
-            swift(kind)
+    for kind in (Mutable, Child):
+        with pytest.raises(TypeError, match="a class of its own"):
+            frozen(kind)
 
 
 def test_what_does_more_than_set_fields_is_refused() -> None:
-    @dataclass(frozen=True, slots=True)
     class Sealed:
         one: int
-        seal: InitVar[int]
 
-        def __post_init__(self, seal: int) -> None:
-            assert seal
+        def __post_init__(self) -> None:
+            assert self.one
 
-    @dataclass(frozen=True, slots=True)
     class Derived:
         one: int
         two: int = field(init=False, default=2)
 
     for kind in (Sealed, Derived):
         with pytest.raises(TypeError, match="does more"):
-            swift(kind)
+            frozen(kind)
