@@ -92,6 +92,16 @@ def test_fields_hashes_and_patterns_are_those_of_the_dataclass() -> None:
     assert asdict(Pair(1)) == {"one": 1, "two": 2}
 
 
+def test_a_field_may_have_any_name() -> None:
+    @frozen
+    class Odd:
+        cls: int
+        self: int
+        draft: list[int] = field(default_factory=list)
+
+    assert (Odd(1, 2).cls, Odd(self=2, cls=1).self, Odd(1, 2).draft) == (1, 2, [])
+
+
 def test_nothing_about_it_can_be_changed() -> None:
     made = Swift(1)
     with pytest.raises(FrozenInstanceError):

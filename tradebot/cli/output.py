@@ -173,6 +173,8 @@ def jsonable(value: Any) -> Any:
     """Return the value in JSON's types: decimals as plain strings, NaN and infinity as null."""
     if type(value) in _AS_THEY_ARE:  # most values there are; asking for a Mapping is dear
         return value
+    if type(value) is dict and _AS_THEY_ARE.issuperset(map(type, value.values())):
+        return value
     if isinstance(value, Decimal):
         return _decimal(value)
     if isinstance(value, Mapping):
@@ -221,10 +223,13 @@ def _pieces(values: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 def _rows(rows: Sequence[Any]) -> Iterator[str]:
     yield "["
-    for number, row in enumerate(rows):
-        yield (", " if number else "") + _text(row)
+    for start in range(0, len(rows), _TOGETHER):
+        yield (", " if start else "") + _text(rows[start : start + _TOGETHER])[1:-1]
     yield "]"
 
+
+_TOGETHER = 100
+"""Rows that are made text of at a time."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
 

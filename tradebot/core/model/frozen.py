@@ -40,14 +40,14 @@ def frozen(cls: type[C]) -> type[C]:
 def _maker(made: Any, items: tuple[Field[Any], ...]) -> Any:
     """Compile what makes a value of the class."""
     slots = tuple(item.name for item in items)
-    names: dict[str, Any] = {"MISSING": MISSING, "Draft": type("Draft", (), {"__slots__": slots})}
+    names: dict[str, Any] = {"_missing": MISSING, "_Draft": type("Draft", (), {"__slots__": slots})}
     words = [_word(item, names) for item in items]
     head = "".join(f", {word}" for word, _ in words)
     body = "".join(
-        f"    draft.{item.name} = {text}\n" for item, (_, text) in zip(items, words, strict=True)
+        f"    _made.{item.name} = {text}\n" for item, (_, text) in zip(items, words, strict=True)
     )
     # as dataclasses does it: the text is made of field names only, which are identifiers
-    text = f"def __new__(cls{head}):\n    draft = Draft()\n{body}    draft.__class__ = cls\n    return draft\n"
+    text = f"def __new__(_cls{head}):\n    _made = _Draft()\n{body}    _made.__class__ = _cls\n    return _made\n"
     exec(text, names)
     maker = names["__new__"]
     maker.__qualname__ = f"{made.__qualname__}.__new__"
@@ -59,11 +59,11 @@ def _word(item: Field[Any], names: dict[str, Any]) -> tuple[str, str]:
     """Return a field's parameter and what it is set to; put what they need into ``names``."""
     name = item.name
     if item.default_factory is not MISSING:
-        names[f"make_{name}"] = item.default_factory
-        return f"{name}=MISSING", f"make_{name}() if {name} is MISSING else {name}"
+        names[f"_make_{name}"] = item.default_factory
+        return f"{name}=_missing", f"_make_{name}() if {name} is _missing else {name}"
     if item.default is not MISSING:
-        names[f"default_{name}"] = item.default
-        return f"{name}=default_{name}", name
+        names[f"_default_{name}"] = item.default
+        return f"{name}=_default_{name}", name
     return name, name
 
 

@@ -112,21 +112,19 @@ class Session:
             self.wake(getattr(first, "open_time", first.at))
         if self._clock is not None:
             self._arrived = self._clock()
-        engine, sink = self.engine, self.sink
-        process, on_market = self._process, self._on_market
-        told = on_market(step)
+        told = self._on_market(step)
         for event in told:
-            effects = process(event)
-            if sink is not None:
-                sink(event, effects)
+            effects = self._process(event)
+            if self.sink is not None:
+                self.sink(event, effects)
             if effects:
                 self._carry_out(effects)
         if self.ghosts is not None:
             self._show_ghosts(self.ghosts, step)
         if told is not step and type(step[0]) is MarkBar:  # no engine is told of those
             self._mark(step)
-        if engine.now >= self._next_look:
-            self.wake(engine.now + 1)
+        if self.engine.now >= self._next_look:
+            self.wake(self.engine.now + 1)
             self._check()
 
     def _mark(self, step: Sequence[MarketEvent]) -> None:
