@@ -107,10 +107,12 @@ def of_float(value: float) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Return the value without exponent and trailing zeros: ``0.0500`` -> ``0.05``, ``1E+2`` -> ``100``."""
-    text = format(value, "f")
-    if "." in text:
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    if text[-1] == "0" and "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
+    return "0" if text == "-0" else text
 
 
 HALF_EVEN = "ROUND_HALF_EVEN"

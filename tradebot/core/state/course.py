@@ -93,8 +93,10 @@ class Course:
         """Take in what was seen since the last fill, and the price of the next one (USDT)."""
         for seen in (of_float(reach.low), of_float(reach.high), price):
             result = stake.flow + stake.qty * seen
-            self.mae = min(self.mae, result)
-            self.mfe = max(self.mfe, result)
+            if result < self.mae:
+                self.mae = result
+            elif result > self.mfe:
+                self.mfe = result
 
     def pay(self, fill: Fill, qty: Decimal, order: TrackedOrder | None) -> None:
         """Add what a fill cost against the price it was decided at; ``qty`` is its share in this trip."""

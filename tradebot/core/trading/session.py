@@ -107,7 +107,7 @@ class Session:
 
     def advance(self, step: Sequence[MarketEvent]) -> None:
         """Play all market events of one moment."""
-        if self._next_timer != FAR:
+        if self._next_timer is not FAR:  # as ``_aim`` leaves it: comparing two such numbers is dear
             first = step[0]
             self.wake(getattr(first, "open_time", first.at))
         if self._clock is not None:
