@@ -106,14 +106,14 @@ def _of(*rules: dict[str, Any], naked_s: float = 5.0) -> Fault:
 FAULTS: dict[str, Fault] = {
     "none": _of(),
     **{
-        f"{name} {what}": _of({"do": do, "times": 2, **where, **words})
+        f"{name} {what}": _of({"do": do, **where, **words})
         for name, where in (("order", POST), ("stop", STOP), ("cancel", OUT))
         for what, do, words in (
-            ("never answered", "accept_then_timeout", {"seconds": 30}),
-            ("cut off", "accept_then_close", {}),
-            ("answered with a page", "accept_then_garbage", {"form": "html"}),
-            ("executed, -1007", "error", {"code": -1007, "executed": True}),
-            ("throttled", "unavailable", {"meaning": "overload"}),
+            ("never answered", "accept_then_timeout", {"seconds": 30, "times": 2}),
+            ("cut off", "accept_then_close", {"times": 2}),
+            ("answered with a page", "accept_then_garbage", {"form": "html", "times": 2}),
+            ("executed, -1007", "error", {"code": -1007, "executed": True, "times": 2}),
+            ("throttled", "unavailable", {"meaning": "overload", "nth": 2}),
         )
     },
     "stop rejected later": _of({"do": "stop_rejected_later", "times": 1}),

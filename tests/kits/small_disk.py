@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import pytest
 
 ROOMY = "2g"
 """Live wants a gigabyte free; it is memory only where something is written."""
+SLACK = 256 * 1024
+"""What is written meanwhile, bytes."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,22 @@ class SmallDisk:
     path: Path
 
     def fill(self) -> None:
-        """Have no byte left."""
+        """Have no byte left: as little room as may be, and a file that takes the rest of it."""
         found = os.statvfs(self.path)
         used = (found.f_blocks - found.f_bfree) * found.f_frsize
-        _mount("-o", f"remount,size={used}", str(self.path))
+        assert not _mount("-o", f"remount,size={used + SLACK}", str(self.path))
+        with self._rest.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
 
     def empty(self) -> None:
         """Have space again."""
-        _mount("-o", f"remount,size={ROOMY}", str(self.path))
+        self._rest.unlink(missing_ok=True)
+        assert not _mount("-o", f"remount,size={ROOMY}", str(self.path))
+
+    @property
+    def _rest(self) -> Path:
+        return self.path / "rest"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from kits.live_scene import ADA, START, XRP, Scene, scene
 from tradebot.app import queued
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.effects import WakeAt
-from tradebot.core.model.errors import ExchangeError
+from tradebot.core.model.errors import ExchangeError, JournalError
 from tradebot.core.model.events import (
     ClockChecked,
     FeedStatus,
@@ -142,6 +142,20 @@ def test_a_failing_journal_is_an_event_and_not_the_end(tmp_path: Path) -> None:
     # nothing that was heard meanwhile is missing from the log
     quotes = [e.at for e in found.events(Quote) if failed.at < e.at < back.at]
     assert len(quotes) > 30
+
+
+def test_a_journal_that_was_deleted_ends_the_run(tmp_path: Path) -> None:
+    """Nothing it writes would be kept: it halts and ends, and whoever starts it again begins another journal."""
+
+    async def delete(it: Scene) -> None:
+        await asyncio.sleep(90)
+        (it.data_dir / "tradebot.db").unlink()
+
+    found = scene(tmp_path, 8, delete)
+    assert isinstance(found.ending.error, JournalError)
+    assert "the journal was removed or renamed while the engine ran" in found.ending.error.message
+    assert found.clock.wall_ms() < START + 4 * 60_000
+    assert (tmp_path / "HALT").exists()
 
 
 def test_a_run_that_goes_on_starts_at_once_and_is_warmed_while_it_runs(tmp_path: Path) -> None:

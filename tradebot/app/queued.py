@@ -357,8 +357,11 @@ class QueueRunner(Runner):
 
     async def _hear_commands(self) -> None:
         while True:
-            with suppress(JournalError):  # the record says what is wrong with it
+            try:
                 await self._poll()
+            except JournalError:  # the record says what is wrong with it
+                if self._files.look() is not None:  # it is gone: a start afterwards keeps another
+                    raise
             self._queue.put_nowait(_nothing)
             await asyncio.sleep(POLL_S)
 
