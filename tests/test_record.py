@@ -13,6 +13,7 @@ import pytest
 from _pytest.monkeypatch import MonkeyPatch
 
 from tradebot.app import runner as runner_module
+from tradebot.app import status
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.host import PaperHost, Setup, opened
 from tradebot.app.runner import Pace
@@ -213,3 +214,14 @@ def test_a_hanging_strategy_is_seen_from_outside(tmp_path: Path, limit: float) -
     assert host.wait(90)
     assert host.hung == 0
     assert host.result().state == "ended"
+
+
+def test_a_full_disk_is_told_though_nothing_can_be_written_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trouble_of(tmp_path) is None
+    monkeypatch.setattr(status, "FULL_BYTES", 1 << 80)  # every disk is full by this
+    assert (
+        trouble_of(tmp_path) == f"the disk of {tmp_path} is full: an engine can write nothing down"
+    )
+    assert trouble_of(tmp_path / "none") is None

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.full
 def test_disk_full_with_position(tmp_path: Path) -> None:
     with small_disk(tmp_path / "data") as disk, held_scene(tmp_path) as it:
         disk.fill()
-        it.bot.until(lambda: "disk is full" in str(it.bot.status()))
+        it.bot.until(lambda: "is full: an engine can write nothing down" in str(it.bot.status()))
         it.act("move_price", symbol="ETHUSDT", percent="-4")
         it.bot.until(it.is_over)
         assert it.purposes() == "es"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from shutil import disk_usage
 
 from tradebot.core.model.times import iso
 from tradebot.guard.account_lock import account_dir
@@ -15,6 +17,8 @@ from tradebot.journal.rows import RunRow
 from tradebot.journal.status import HaltInForce
 
 LATCHED = "the HALT file is there"
+FULL_BYTES = 65_536
+"""With less free than this a disk is full."""
 
 
 def engine_of(data_dir: Path, run: RunRow) -> Owner | None:
@@ -23,9 +27,17 @@ def engine_of(data_dir: Path, run: RunRow) -> Owner | None:
 
 
 def trouble_of(data_dir: Path) -> str | None:
-    """Return what an engine says that cannot write its journal, or that died of it; None without a word."""
+    """Return what an engine says that cannot write its journal, or that died of it; None without a word.
+
+    On a full disk it cannot even say that: then the disk is looked at.
+    """
     notice = read_notice(data_dir)
-    return None if notice is None else f"since {iso(notice.since)} {notice.text}"
+    if notice is not None:
+        return f"since {iso(notice.since)} {notice.text}"
+    with suppress(OSError):
+        if disk_usage(data_dir).free < FULL_BYTES:
+            return f"the disk of {data_dir} is full: an engine can write nothing down"
+    return None
 
 
 def close_all_of(data_dir: Path) -> dict[str, object] | None:
