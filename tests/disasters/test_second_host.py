@@ -24,8 +24,10 @@ def test_second_host(tmp_path: Path) -> None:
         other = live_bot(tmp_path, it.venue, "other", **away)
         before = len(it.changes())
         done = check(other, code=4)
-        assert {"reconcile", "foreign orders"} & failed(done)
-        assert "another tradebot" in str(done.data["checks"])
+        assert {"reconcile", "foreign orders"} <= failed(done)
+        (row,) = [row for row in done.data["checks"] if row["check"] == "foreign orders"]
+        assert row["detail"].endswith("of another tradebot")
+        assert row["hint"].startswith("end the other tradebot first")
         assert it.changes()[before:] == []
         it.act(
             *("foreign_order",),

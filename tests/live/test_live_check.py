@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from kits.demo_kit import demo_venue
 from kits.live_run_kit import MORNING, check, failed, live_bot, rows_of
 from kits.paper_kit import Bot, Done
+
+from tradebot.app.live_checks import _strangers
+from tradebot.core.model.account import OrderRead
+from tradebot.core.model.values import OrderStatus, Side
 
 PLACES = ["here", "key", "account", "symbols", "state"]
 
@@ -129,6 +134,30 @@ def test_what_somebody_else_holds(tmp_path: Path) -> None:
         assert "do not exist yet" in str(rows_of(real)["readiness"])
         del bot.env["TRADEBOT_BINANCE_SECRET"]
         assert "half a key" in str(rows_of(check(bot, code=4))["key"])
+
+
+@pytest.mark.parametrize(
+    ("name", "detail", "hint"),
+    [
+        ("web_abc", "ETH/USDT order web_abc", "cancel them"),
+        (
+            "tbzzzzzz-0a0b0c0d-2s",
+            "ETH/USDT order tbzzzzzz-0a0b0c0d-2s of another tradebot",
+            "end the other tradebot first",
+        ),
+    ],
+)
+def test_a_stop_of_another_tradebot_is_not_to_be_cancelled(
+    name: str, detail: str, hint: str
+) -> None:
+    order = OrderRead(
+        *("ETH/USDT", name, "7", Side.SELL, "STOP_MARKET", OrderStatus.WORKING),
+        *(Decimal(1), Decimal(0), None, Decimal(3000), True),
+    )
+    row = _strangers([order])
+    assert (row.status, row.detail) == ("fail", detail)
+    assert row.hint is not None
+    assert row.hint.startswith(hint)
 
 
 @pytest.mark.parametrize(

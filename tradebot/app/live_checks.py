@@ -16,10 +16,12 @@ from tradebot.app.finding import Row
 from tradebot.app.ours import Ours, read_differences
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
+from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.risk import ceilings
 from tradebot.core.risk.ceilings import STAGE
+from tradebot.core.trading.reconcile import Whose, whose_is
 from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import is_held, lock_holder
@@ -153,24 +155,32 @@ def margin(config: Config, picture: AccountPicture) -> Iterator[Row]:
 # -- the symbols ----------------------------------------------------------------------------------
 
 
+def _strangers(orders: Sequence[OrderRead]) -> Row:
+    """Name orders of somebody else; those of another tradebot may be all that protects what it holds."""
+    whose = {one: whose_is(one.order_id, "", frozenset()) is Whose.ANOTHER for one in orders}
+    names = [
+        f"{one.symbol} order {one.order_id or one.venue_id}{' of another tradebot' if its else ''}"
+        for one, its in whose.items()
+    ]
+    hint = "cancel them: what no run of yours sent halts a run on its symbols"
+    if any(whose.values()):
+        hint = "end the other tradebot first (another host, or another directory); its stops protect what it holds"
+    return Row("foreign orders", "fail", ", ".join(names), hint)
+
+
 def others(ours: Ours, picture: AccountPicture, symbols: Sequence[str]) -> Iterator[Row]:
     """Judge what somebody else has on the account: on our symbols it must not be."""
     held = picture.holdings
     orders = [one for one in (*held.algos, *held.orders) if not ours.named(one.order_id)]
     strange, _ = read_differences(ours, held, symbols)
-    here = [
-        f"{one.symbol} order {one.order_id or one.venue_id}"
-        for one in orders
-        if one.symbol in symbols
-    ]
+    here = [one for one in orders if one.symbol in symbols]
     away = {one.symbol for one in orders} | {one.symbol for one in held.positions}
     away -= {*symbols, *ours.positions}
     if held.strange:
         text = f"it cannot be read whole: {'; '.join(held.strange)}"
         yield Row("foreign orders", "fail", text, "see the account on the exchange's page")
     elif here:
-        hint = "cancel them: what no run of yours sent halts a run on its symbols"
-        yield Row("foreign orders", "fail", ", ".join(here), hint)
+        yield _strangers(here)
     else:
         yield Row("foreign orders", "ok", "none on the symbols to be traded")
     if strange:
