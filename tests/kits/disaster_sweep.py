@@ -175,7 +175,9 @@ def play(folder: Path, fault: Fault, path: Course) -> list[str]:
     async def acts(live: scene.Live) -> None:
         for at_s, words in path.acts:
             await asyncio.sleep(max(0.0, at_s - (live.clock.wall_ms() - START) / 1000))
-            if live.venue.desk.exchange.positions:
+            if held := live.venue.desk.exchange.positions.get(XRP):
+                most = min(Decimal(words.get("qty", 0)), abs(held.qty))
+                words = {**words, "qty": str(most)} if "qty" in words else words
                 rest = {name: value for name, value in words.items() if name != "act"}
                 live.venue.acts.do(str(words["act"]), **rest)
         until = START + MINUTES * MINUTE_MS - 500
