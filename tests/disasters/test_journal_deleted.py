@@ -27,7 +27,7 @@ def test_journal_deleted(tmp_path: Path) -> None:
         it.absent.append((it.now, None))
         it.again()
         it.bot.until(lambda: it.bot.status().get("open_positions") == 1)
-        assert it.halted()
-        assert it.venue.stops() == 1
+        it.bot.until(it.halted)
+        assert it.venue.stops() in (1, 2)  # one that no journal knows of is left alone
         assert len(it.venue.asked("POST", "/fapi/v1/order")) == before
         it.ended(it.bot.started[-1])

@@ -72,11 +72,10 @@ class Course:
 
 @dataclass(frozen=True)
 class Fault:
-    """Rules of the venue, and for how long the bot cannot know that a position is bare (s); ``idle``: it may keep out."""
+    """Rules of the venue, and for how long the bot cannot know that a position is bare (s)."""
 
     rules: tuple[dict[str, Any], ...]
     naked_s: float = 5.0
-    idle: bool = False
 
 
 LONG = {0: "long"}
@@ -127,7 +126,7 @@ FAULTS: dict[str, Fault] = {
     "filled in parts": _of(
         {"do": "fill_in_parts", "parts": ["10", "5"], "at_s": [0, 2], "times": 1}
     ),
-    "nothing filled": _of({"do": "fill_nothing", "times": 1}),
+    "nothing filled": _of({"do": "fill_nothing", "times": 1, "type": "MARKET"}, naked_s=BLIND_S),
     "stream mute": _of({"do": "drop", **PRIVATE}, naked_s=BLIND_S),
     "stream twice": _of({"do": "duplicate", **PRIVATE}),
     "stream late": _of({"do": "late", "ms": 100, "to_ms": 3000, **PRIVATE}, naked_s=9.0),
@@ -146,9 +145,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "positions garbled": _of(
         {"do": "accept_then_garbage", "form": "cut", "method": "GET", "path": "*positionRisk"}
+        | {"from_s": 75}
     ),
     "one in ten lost": _of({"do": "reset", "probability": 0.1}, naked_s=12.0),
-    "clock off by 2 s": _of({"do": "skew", "ms": 2000, "at_s": 50}),
+    "clock off by 2 s": _of({"do": "skew", "ms": 2000, "at_s": 75}),
 }
 
 _STANDS = {"refuse", "ban", "skew", "listen_key_dies"}
@@ -192,7 +192,7 @@ def play(folder: Path, fault: Fault, path: Course) -> list[str]:
             every=4,
         )
     )
-    if not found.venue.ledger.of("fill") and not fault.idle:
+    if not found.venue.ledger.of("fill"):
         return ["nothing was traded"]
     return _judge(found, folder / "data", fault)
 
