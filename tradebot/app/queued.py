@@ -357,11 +357,9 @@ class QueueRunner(Runner):
 
     async def _hear_commands(self) -> None:
         while True:
-            try:
+            with suppress(JournalError):  # the record says what is wrong with it
                 await self._poll()
-            except JournalError:  # the record says what is wrong with it
-                if self._files.look() is not None:  # it is gone: a start afterwards keeps another
-                    raise
+            self._look_at_journal()  # one that is gone ends the run: a start afterwards keeps another
             self._queue.put_nowait(_nothing)
             await asyncio.sleep(POLL_S)
 
