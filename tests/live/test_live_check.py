@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kits.demo_kit import demo_venue
 from kits.live_run_kit import MORNING, check, failed, live_bot, rows_of
 from kits.paper_kit import Bot, Done
 
+from tradebot.app import checklist
+from tradebot.app.checklist import Checklist, go_through_patiently
+from tradebot.app.finding import Row
 from tradebot.app.live_checks import _strangers
+from tradebot.app.ours import Ours
+from tradebot.clock import Clock
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.values import OrderStatus, Side
+from tradebot.wire.reply import UNASKED
 
 PLACES = ["here", "key", "account", "symbols", "state"]
 
@@ -30,6 +37,7 @@ def test_an_account_that_is_fit_for_real_money(tmp_path: Path) -> None:
             "position_limit foreign_orders feed reconcile unknown_orders side_file baselines"
         )
         assert {name.replace("_", " ") for name in names.split()} <= set(rows_of(done))
+        assert set(rows_of(done)) <= set(checklist.CHECKS)
         assert "leverage 1x is set and read back" in rows_of(done)["position limit"][0]["detail"]
         assert len(done.data["token"]) == 12
         assert {row["method"] for row in venue.rows("request")} == {"GET"}
@@ -177,3 +185,48 @@ def test_what_live_cannot_be_told(tmp_path: Path, words: tuple[str, ...], key: s
     error = Bot(tmp_path, tmp_path / "data").json("live", *words, code=2).error
     assert error["key"] == key
     assert error["hint"] or "ceiling" in error["message"]
+
+
+class Hourglass(Clock):
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now_ms = 1_790_000_000_000 // 60_000 * 60_000 + 15_000
+        self.slept: list[float] = []
+
+    def wall_ms(self) -> int:
+        return self.now_ms
+
+    def monotonic(self) -> float:
+        return self.now_ms / 1000
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now_ms += round(seconds * 1000)
+
+
+@pytest.mark.parametrize(
+    ("details", "slept"),
+    [
+        (["{0}: 1190 of 2400 request weight is used", ""], [47.0]),
+        (["{0}: 1190 of 2400 request weight is used"] * 4, [47.0, 60.0]),
+        (["{0}: the exchange has banned this address for 90 s more"], []),
+        (["no bars"], []),
+        ([""], []),
+    ],
+)
+def test_a_check_waits_for_the_next_minute_where_this_one_is_used_up(
+    monkeypatch: pytest.MonkeyPatch, details: list[str], slept: list[float]
+) -> None:
+    found = [
+        Checklist((Row("feed", "fail" if text else "ok", text.format(UNASKED)),), Ours())
+        for text in details
+    ]
+    monkeypatch.setattr(checklist, "go_through", lambda *_: found.pop(0))
+    clock, told, given = Hourglass(), list[str](), list(found)
+    nothing: Any = None
+    last = go_through_patiently(nothing, nothing, told.append, clock)
+    assert clock.slept == slept
+    assert len(told) == len(slept)
+    assert last is given[len(slept)]
+    assert all("the requests of this minute are used up" in text for text in told)

@@ -5,7 +5,7 @@ It only reads. The lines are the doctor's where the doctor asks the same; how a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from tradebot.app.doctor import examine_here
 from tradebot.app.doctor_exchange import ask_account
 from tradebot.app.finding import Row, Status
 from tradebot.app.ours import Ours, read_ours
+from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
 from tradebot.wire.reply import UNASKED
@@ -29,6 +30,20 @@ SECTIONS = ("here", "key", "account", "symbols", "state")
 """The places of the checklist, in the order in which they are told."""
 
 _PLACES: Mapping[str, Sequence[str]] = {
+    "here": (
+        *(
+            "enabled",
+            "profile",
+            "readiness",
+            "python",
+            "terminal",
+            "data dir",
+            "config",
+            "database",
+        ),
+        *("lock", "key lock", "halt", "disk", "clock", "audit key", "strategy", "fsync"),
+        *("exchange", "exchange clock"),
+    ),
     "key": ("key", "key rights"),
     "account": (
         "account",
@@ -46,6 +61,13 @@ _PLACES: Mapping[str, Sequence[str]] = {
     "state": ("journal", "reconcile", "unknown orders", "side file", "baselines"),
 }
 _PLACE_OF = {check: place for place, checks in _PLACES.items() for check in checks}
+CHECKS = tuple(_PLACE_OF)
+"""Every line there can be, by name."""
+
+MINUTE_S = 60.0
+"""The exchange counts requests by the minute of its clock."""
+LAG_S = 2.0
+MOST_WAITS = 2
 
 AWAY = "exchange"
 """The line that says whether the exchange answers."""
@@ -73,6 +95,11 @@ class Checklist:
         """Whether the exchange could not be asked: it was not reached, or the requests of this minute are used up."""
         unread = any(row.check in (AWAY, "account") for row in self.failed) and self.seen is None
         return unread or any(UNASKED in row.detail for row in self.failed)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether a line failed only because the requests of this minute are used up; a ban is longer."""
+        return any(UNASKED in row.detail and "banned" not in row.detail for row in self.failed)
 
     def lines(self) -> Iterator[tuple[str, Row, Status]]:
         """Yield place, line and how a start judges it, in the order of the places."""
@@ -108,6 +135,24 @@ def go_through(config: Config, spec: StrategySpec, begun: Ours | None = None) ->
     if begun is not None:
         rows = [_own(row) for row in rows]
     return Checklist(tuple(rows), ours, (*ours.open_here(), *asked.open), asked.seen)
+
+
+def go_through_patiently(
+    config: Config, spec: StrategySpec, told: Callable[[str], None], clock: Clock = SYSTEM
+) -> Checklist:
+    """Return the checklist as ``go_through`` does; once more where the requests of a minute did not suffice for it.
+
+    ``told`` hears for how long is waited.
+    """
+    found = go_through(config, spec)
+    for _ in range(MOST_WAITS):
+        if not found.is_used_up:
+            break
+        seconds = MINUTE_S - clock.wall_ms() / 1000 % MINUTE_S + LAG_S
+        told(f"the requests of this minute are used up: the checklist goes on in {seconds:.0f} s")
+        clock.sleep(seconds)
+        found = go_through(config, spec)
+    return found
 
 
 def _own(row: Row) -> Row:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tradebot.app.account import Access, TradedAccount
-from tradebot.app.checklist import Checklist, go_through, need_access
+from tradebot.app.checklist import Checklist, go_through, go_through_patiently, need_access
 from tradebot.app.host import PaperHost, Setup
 from tradebot.app.live import (
     MODES,
@@ -66,6 +66,7 @@ from tradebot.guard.instance import instance_id
 from tradebot.guard.registry import state_dir
 from tradebot.market.feed import ExchangeSource, Prices
 from tradebot.plugins.strategies import StrategySpec
+from tradebot.wire.reply import UNASKED
 
 AGAIN_S = 5.0
 """Seconds until an exchange that could not be reached is tried again, where something is open."""
@@ -135,7 +136,7 @@ def _refuse_symbols(ours: Ours, config: Config) -> None:
 
 
 def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
-    found = go_through(config, spec)
+    found = go_through_patiently(config, spec, say)
     token = None
     if not found.failed:
         terms = Terms.of(config, spec.hash, need_access(config).fingerprint)
@@ -175,7 +176,7 @@ def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Si
     run = LiveRun(options, config, spec, access, ours, terms, Supervisor(os.environ))
     if ours.open_here():
         return run.protect_first(signals)
-    found = go_through(config, spec)
+    found = go_through_patiently(config, spec, say)
     for line in told(found, sys.stderr):
         say(line)
     try:
@@ -221,9 +222,11 @@ class LiveRun:
                 setup = self._setup(source, account, allowed, pending=pending, unproved=not proved)
                 return self._host(setup, signals)
             except ExchangeError as error:
-                if not allowed.protect or signals.caught:
+                sparing = UNASKED in error.message and "banned" not in error.message
+                if signals.caught or not (allowed.protect or sparing):
                     raise
-                say(f"{error}; trying again: what is open must be protected")
+                why = "what is open must be protected" if allowed.protect else "a minute has an end"
+                say(f"{error}; trying again: {why}")
                 SYSTEM.sleep(AGAIN_S)
 
     def _rehearse(self, source: Prices) -> bool:
