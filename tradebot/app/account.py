@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from tradebot.app.connect import wire_to
 from tradebot.broker.account_view import AccountPicture, read_picture, read_wallet
+from tradebot.broker.baseline_reader import read_moved
 from tradebot.broker.binance import BinanceBroker
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import ExchangeError, UsageError
@@ -137,3 +138,7 @@ class TradedAccount:
                 hint="a run needs some to start with: transfer it, or fund the demo account on its page",
             )
         return wallet
+
+    async def read_moved(self, since: int) -> Decimal:
+        """Return what came in since a time (UTC ms) and is no result, less what went out (USDT); ExchangeError if unread."""
+        return await read_moved(self.wire, since)

@@ -41,6 +41,7 @@ def make_session(
     broker: Broker | None = None,
     instruments: Mapping[str, Instrument] | None = None,
     start_equity: Decimal | None = None,
+    signoff_equity: Decimal | None = None,
     drops_stops: bool = False,
     unproved: bool = False,
 ) -> Session:
@@ -48,7 +49,8 @@ def make_session(
 
     ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
     is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one. ``instruments``
-    are the rules as the exchange has them, in place of the package's, ``start_equity`` what its account holds (USDT);
+    are the rules as the exchange has them, in place of the package's, ``start_equity`` what its account holds (USDT),
+    ``signoff_equity`` what the approved loss counts from (None: it does not);
     ``drops_stops`` says that it loses stops it has accepted, ``unproved`` that nobody has seen one stand there.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
@@ -68,6 +70,7 @@ def make_session(
             quotes=quotes,
             leverage=limits.leverage or 1,
             auto_resume=config.risk.auto_resume and config.risk.profile != "live",
+            signoff_equity=signoff_equity,
             outside=broker is not None,
             drops_stops=drops_stops,
             unproved=unproved,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot import __version__
+from tradebot.app.approved_loss import first_equity
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.queued import QueueRunner
@@ -35,6 +36,7 @@ from tradebot.app.setup import Setup
 from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError, UsageError
+from tradebot.core.model.money import ZERO
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present
@@ -298,10 +300,11 @@ async def _begin(
     previous = start.previous
     if previous is None and setup.protect and start.session.broker.outside:
         doubts.append("no run of this journal can go on")
+    if start.state is None and setup.account is not None and start.session.broker.outside:
+        wallet = await setup.account.read_wallet()
+        first = await first_equity(data_dir, setup.account, wallet)
+        start.session = _session(setup, start.mode, wallet, first)
     if previous is None:
-        if setup.account is not None and start.session.broker.outside:
-            wallet = await setup.account.read_wallet()
-            start.session = _session(setup, start.mode, wallet)
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
         run = previous.id
@@ -364,7 +367,10 @@ def _check_account(setup: Setup, run: str, state: StateRow | None) -> None:
         )
 
 
-def _session(setup: Setup, mode: str, start_equity: Decimal | None = None) -> Session:
+def _session(
+    setup: Setup, mode: str, start_equity: Decimal | None = None, first: Decimal | None = None
+) -> Session:
+    """Return a mode's session; ``first`` is what a live run's approved loss counts from, for one that begins."""
     latches = setup.latches(mode)
     return make_session(
         setup.config,
@@ -378,6 +384,7 @@ def _session(setup: Setup, mode: str, start_equity: Decimal | None = None) -> Se
         broker=setup.broker if mode == setup.modes[0] else None,
         instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
         start_equity=start_equity,
+        signoff_equity=(first or ZERO) if mode == "live" else None,
         drops_stops=setup.venue == "demo",
         unproved=setup.unproved and mode == setup.modes[0],
     )

@@ -24,7 +24,7 @@ from tradebot.core.model.documents import PositionDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.events import Command, Event, RunStarted
-from tradebot.core.model.money import exact
+from tradebot.core.model.money import ZERO, exact
 from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
@@ -41,7 +41,7 @@ from tradebot.journal.writer import Journal
 ACCOUNT_STATE = "account"
 """Under which a run's state has the fingerprint of the key it traded with."""
 
-STANDING = ("paper", "ghost")
+STANDING = ("paper", "ghost", "live")
 """Modes of runs that a command can be carried out on while no engine runs."""
 
 
@@ -58,7 +58,7 @@ class Idle:
 async def act(data_dir: Path, request: Request) -> list[PositionDocument]:
     """Carry out a command while no engine runs; return the positions that are left, with their run.
 
-    Interrupted paper and ghost runs are meant (of these, the shadow account); an ended one is history. Raises AlreadyRunningError while an engine
+    Interrupted runs are meant (of a ghost, the shadow account); an ended one is history. Raises AlreadyRunningError while an engine
     holds the lock, JournalError when the journal cannot be used, UsageError for an unknown run.
     """
     path = journal_of(data_dir)
@@ -202,6 +202,7 @@ def _restored(run: RunRow, state: StateRow) -> Session:
         timeframe=timeframe,
         ghost=run.mode == "ghost",
         broker=MuteBroker() if run.venue in ACCOUNTS else None,
+        signoff_equity=ZERO if run.mode == "live" else None,  # its state has the real one
     )
     session.restore(state.body["session"])
     return session

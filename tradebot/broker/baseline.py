@@ -67,7 +67,12 @@ def baseline(now: Now, since: Since, marks: Mapping[str, Decimal]) -> Decimal:
     cash -= sum((_amount(row) for row in since.income if not _in_fills(row, own)), ZERO)
     held = positions_then(now, since)
     open_ = sum((qty * marks[symbol] for symbol, qty in held.items() if qty), ZERO)
-    return cash + open_ + sum((_amount(row) for row in since.income if _is_no_result(row)), ZERO)
+    return cash + open_ + no_result(since.income)
+
+
+def no_result(income: Sequence[Row]) -> Decimal:
+    """Return what of income came in, less what went out, and is no result of trading (USDT)."""
+    return sum((_amount(row) for row in income if _is_no_result(row)), ZERO)
 
 
 def _signed(row: Row) -> Decimal:

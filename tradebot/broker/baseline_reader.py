@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradebot.broker import figures, rows
-from tradebot.broker.baseline import Now, Row, Since, baseline, positions_then
+from tradebot.broker.baseline import Now, Row, Since, baseline, no_result, positions_then
 from tradebot.broker.figures import MALFORMED
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.events import Baseline, Event
@@ -78,28 +78,10 @@ class BaselineReader:
 
     async def _since(self, start: int) -> Since:
         """Read income until two readings agree, and every trade."""
-        income = await self._income(start)
-        for _ in range(MOST_READINGS):
-            await asyncio.sleep(AGREE_S)
-            before, income = income, await self._income(start)
-            if len(before) == len(income):
-                break
-        else:
-            raise ExchangeError("the exchange's income does not come to rest")
+        income = await _income_at_rest(self._wire, start)
         return Since(
             income, {symbol: await self._trades(symbol, start) for symbol in self._symbols}
         )
-
-    async def _income(self, start: int) -> list[Row]:
-        taken: dict[tuple[str, str], Row] = {}
-        while True:
-            params = {"startTime": str(start), "limit": str(PAGE)}
-            page = await self._ask(endpoints.INCOME, params)
-            taken.update({(row["incomeType"], str(row["tranId"])): row for row in page})
-            last = max((figures.whole(row["time"]) for row in page), default=start)
-            if len(page) < PAGE or last == start:
-                return list(taken.values())
-            start = last
 
     async def _trades(self, symbol: str, start: int) -> list[Row]:
         which = {"startTime": str(start)}
@@ -124,3 +106,36 @@ class BaselineReader:
 
     async def _ask(self, endpoint: Endpoint, params: Mapping[str, str]) -> Any:
         return await self._wire.read(endpoint, params, Need.RECONCILE)
+
+
+async def read_moved(wire: Wire, since: int) -> Decimal:
+    """Return what came in after a time (UTC ms) and is no result, less what went out (USDT).
+
+    Raises ExchangeError where it cannot be read.
+    """
+    try:
+        return no_result(await _income_at_rest(wire, since + 1))
+    except MALFORMED as error:
+        raise ExchangeError(f"the exchange's income cannot be read: {error!r}") from error
+
+
+async def _income_at_rest(wire: Wire, start: int) -> list[Row]:
+    income = await _income(wire, start)
+    for _ in range(MOST_READINGS):
+        await asyncio.sleep(AGREE_S)
+        before, income = income, await _income(wire, start)
+        if len(before) == len(income):
+            return income
+    raise ExchangeError("the exchange's income does not come to rest")
+
+
+async def _income(wire: Wire, start: int) -> list[Row]:
+    taken: dict[tuple[str, str], Row] = {}
+    while True:
+        params = {"startTime": str(start), "limit": str(PAGE)}
+        page = await wire.read(endpoints.INCOME, params, Need.RECONCILE)
+        taken.update({(row["incomeType"], str(row["tranId"])): row for row in page})
+        last = max((figures.whole(row["time"]) for row in page), default=start)
+        if len(page) < PAGE or last == start:
+            return list(taken.values())
+        start = last

@@ -208,3 +208,8 @@ class Monitor:
             ladder.restore(values)
         self.day_start, self.week_start = state["starts"]
         self._aim()
+
+
+def approved_base(state: dict[str, Any]) -> Decimal:
+    """Return what the approved loss counts from (USDT), of a monitor's exported state."""
+    return Decimal(state["ladders"][-1][0])
