@@ -65,6 +65,12 @@ def test_what_is_started_again_stands_still(tmp_path: Path) -> None:
             keys = [row for row in it.requests() if row["path"] == "/fapi/v1/listenKey"]
             assert len(keys) == 1  # the engine's before it was killed
             supervisor.rests.set()
+            waiting = lock_owner(it.bot.data_dir)
+            again = it.close_all()["data"]  # what waits and sends nothing need not be ended
+            assert "waits for a resume and sends nothing" in again["how"]
+            assert waiting is not None
+            assert waiting.alive
+            before = len(it.requests())
             it.bot("resume", "--reason", "it is flat", code=None)
             it.bot.until(lambda: len(it.requests()) > before)
             it.bot.until(lambda: not it.bot.status()["halts"])

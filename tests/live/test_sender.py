@@ -339,6 +339,8 @@ def test_the_next_start_imports_the_side_file(tmp_path: Path) -> None:
 
     found = kit.play(main)
     assert "1 protective order(s) that had left unrecorded are in the journal" in found.said
+    (shown,) = [text for text in found.said if "cannot be read" in text]
+    assert shown.endswith('{"run": "paper-0001", "at"')
     with Reader(tmp_path / "tradebot.db") as reader:
         known = [row.id for row in reader.orders("paper-0001")]
     assert known.count("tbabcdef-12345678-9x") == 1

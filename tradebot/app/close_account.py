@@ -51,6 +51,8 @@ UNSEEN_LOOKS = 5
 """How often a lock is looked at whose holder cannot be told, a tenth of a second apart."""
 LOOK_S = 0.02
 """Seconds between two looks at what the engine has written."""
+WAITS = "waits for a resume and sends nothing"
+"""An engine that was started under a close-all need not be ended for another."""
 
 Told = Callable[[str], None]
 
@@ -161,6 +163,8 @@ class AccountClose:
         ending = self._follow(owner, dirs, until)
         if not ending:
             return "closed by the engine"
+        if ending == WAITS:
+            return f"the engine (process {owner.pid}) {WAITS}"
         if ending == "died":
             return f"the engine (process {owner.pid}) ended on its way"
         self.told(f"the engine {ending}: fencing it off")
@@ -194,6 +198,8 @@ class AccountClose:
                 count, moved, taken = len(steps), now, True
             if steps and steps[-1].step in ("done", "failed"):
                 return ""
+            if steps and steps[-1].step == "waits":
+                return WAITS
             if not owner.alive:
                 return "died"
             if not taken and now - begun >= ANSWER_S:

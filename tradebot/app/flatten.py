@@ -255,11 +255,10 @@ def _remaining(found: AccountHoldings) -> Rows:
     left = rows_of(found)
     if not found.strange:
         return left
-    names = (
-        ", ".join(f"{row['symbol']} {row['what']} {row['qty']}" for row in left) or "nothing else"
-    )
+    names = ", ".join(f"{row['symbol']} {row['what']} {row['qty']}" for row in left)
+    seen = f"; seen open: {names}" if names else ""
     raise LeftoverError(
-        f"trading is halted, but the account cannot be read whole: {'; '.join(found.strange)}; open: {names}",
+        f"trading is halted, but what is open cannot be told: the account cannot be read whole: {'; '.join(found.strange)}{seen}",
         hint="run close-all again; the exchange's own page shows what is open",
     )
 

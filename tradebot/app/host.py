@@ -311,10 +311,7 @@ async def _begin(
         if start.state is not None and not (is_wall(setup.source) and setup.outside):
             warm_all(path, run, start.session, heartbeat)
         await journal.resume_run(run, nonce, setup.clock.wall_ms())
-        if count := await import_side(journal, path, run, setup.clock.wall_ms()):
-            start.words.append(
-                f"{count} protective order(s) that had left unrecorded are in the journal"
-            )
+        start.words += await import_side(journal, path, run, setup.clock.wall_ms())
     if setup.account is not None and start.session.broker.outside:
         start.words += await import_diary(
             journal, run, setup.latches(start.mode), setup.clock.wall_ms()

@@ -28,7 +28,7 @@ from tradebot.core.trading.session import Session
 from tradebot.guard.diary import Diary, Step, read_diary
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, RunRow, StateRow
-from tradebot.journal.side import SIDE_FILE, read_side, write_side
+from tradebot.journal.side import SIDE_FILE, cut_lines, read_side, write_side
 from tradebot.journal.writer import Journal
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import Prices
@@ -163,13 +163,13 @@ def last_nonces(path: Path) -> tuple[str, ...]:
         return reader.nonces(STARTS)
 
 
-async def import_side(journal: Journal, path: Path, run: str, wall: int) -> int:
-    """Put protective orders of a run that left unrecorded into the journal; return how many there were.
+async def import_side(journal: Journal, path: Path, run: str, wall: int) -> list[str]:
+    """Put protective orders of a run that left unrecorded into the journal; return in words what was in the file.
 
-    The run must be current. The file goes once nothing of it is missing.
+    The run must be current. The file goes once nothing of it is missing; a line that cannot be read is shown.
     """
     side = path.parent / SIDE_FILE
-    rows = read_side(side)
+    rows, cut = read_side(side), cut_lines(side)
     with Reader(path) as reader:
         known = {order.id for order in reader.orders(run)}
     mine = [row for row in rows if row.run == run]
@@ -177,9 +177,13 @@ async def import_side(journal: Journal, path: Path, run: str, wall: int) -> int:
     if missing:
         effects: list[tuple[int, Effect]] = [(row.at, row.place) for row in missing]
         await journal.commit(Batch(run=run, wall=wall, effects=effects), full=True)
-    if mine:
+    if mine or cut:
         write_side(side, [row for row in rows if row.run != run])
-    return len(missing)
+    words = [f"a line of {SIDE_FILE} cannot be read and is left out: {line[:200]}" for line in cut]
+    if missing:
+        count = len(missing)
+        words.append(f"{count} protective order(s) that had left unrecorded are in the journal")
+    return words
 
 
 async def import_diary(journal: Journal, run: str, dirs: Sequence[Path], wall: int) -> list[str]:

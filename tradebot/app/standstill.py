@@ -174,6 +174,8 @@ class Standstill:
         born, said = self._clock.wall_ms(), None
         while (row := self.standing()) is not None:
             if row != said:
+                if said is not None:  # somebody asks once more: what waits here need not be ended
+                    await self._diary.note("waits")
                 said = row
                 self._told(standing_words(row))
                 write_notice(data_dir, standing_words(row), self._clock)

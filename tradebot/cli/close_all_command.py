@@ -65,7 +65,20 @@ def close_all(options: ControlOptions, place: Whereabouts, request: Request) -> 
     if asks:
         _confirm(meant, place)
         meant = _latch(place, request, halting=False)
+    _leave_the_engine(place)
     return _close(options, place, meant)
+
+
+def _leave_the_engine(place: Whereabouts) -> None:
+    """Go on outside of the engine's systemd service: ending it would end everything in there."""
+    from tradebot.guard.lock import lock_owner
+    from tradebot.guard.service import leave_service
+
+    owner = lock_owner(place.dirs[0])
+    if owner is not None and owner.pid != os.getpid():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        leave_service(owner.pid, sys.argv[1:])
 
 
 def plan(place: Whereabouts, request: Request) -> Result:

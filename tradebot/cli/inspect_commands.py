@@ -26,8 +26,8 @@ from tradebot.journal.snapshots import LimitRow, RiskView, Snapshot
 from tradebot.journal.status import (
     day_pnl,
     dead_words,
+    engine_word,
     halts_in_force,
-    liveness,
     midnight,
     run_state,
 )
@@ -248,7 +248,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "market": run.market,
         "strategy": run.strategy,
         "state": run_state(run, held),
-        "engine": liveness(run.state, held, None if shown is None else shown.wall, wall),
+        "engine": engine_word(run.state, shown, wall, held=held),
         "heartbeat_age_s": None if age is None else round(age, 1),
         "prices_age_s": None if shown is None else round(max(0, wall - shown.wall) / 1000, 1),
         "time": None if shown is None else iso(shown.at),

@@ -164,6 +164,12 @@ class Links:
     account: AccountSeen | None = None
     weight: tuple[int, int] | None = None
 
+    @property
+    def prices_age(self) -> int | None:
+        """For how long (ms) no stream of prices has said anything at all; None where there is none, or all are away."""
+        prices = [age for name, age in self.ages.items() if name != "account"]
+        return min((age for age in prices if age is not None), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

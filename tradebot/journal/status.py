@@ -39,6 +39,19 @@ def liveness(state: str, held: bool, beat: int | None, wall: int) -> Liveness:
     return "running" if beat is None or wall - beat <= HEARTBEAT_MS else "hung"
 
 
+def is_silent(snapshot: Snapshot | None) -> bool:
+    """Whether an engine that writes has had no price to work on for too long: then it is not said to run."""
+    links = None if snapshot is None else snapshot.links
+    age = None if links is None else links.prices_age
+    return age is not None and age > HEARTBEAT_MS
+
+
+def engine_word(state: str, snapshot: Snapshot | None, wall: int, *, held: bool) -> str:
+    """Return how an engine is, as ``liveness`` says it; one that writes without any prices is silent."""
+    word = liveness(state, held, None if snapshot is None else snapshot.wall, wall)
+    return "silent" if word == "running" and is_silent(snapshot) else word
+
+
 def dead_words(snapshot: Snapshot | None, wall: int) -> str:
     """Return since when an engine that was killed is dead, and how many positions nobody watches.
 
