@@ -102,3 +102,10 @@ def test_a_month_s_report_runs_on_a_small_journal() -> None:
     assert data["trades_told"] == 40
     assert data["html_mb"] > 0
     assert data["benchmark_cpu_s"] >= 0
+
+
+def test_the_races_of_a_live_run_are_run() -> None:
+    data = bench("live.py", "--rounds", "4")
+    for race in ("mark_to_exit", "fill_to_stop"):
+        assert data[race]["ours"]["p99_ms"] >= data[race]["ours"]["p50_ms"] > 0
+        assert data[race]["raw_ccxt"]["p50_ms"] > 0
