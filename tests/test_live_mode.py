@@ -55,6 +55,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     with demo_venue(folder, EARLY) as venue:
         bot = live_bot(folder, venue)
         try:
+            bot.until(
+                lambda: not failed(check(bot, code=None))
+            )  # a busy disk may be too slow at first
             refused = bot.json("live", "--headless", code=4)
             before = venue.rows("request")
             run = start_live(bot, bot.strategy(LONG))

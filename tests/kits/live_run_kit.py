@@ -32,7 +32,7 @@ def live_bot(folder: Path, venue: DemoVenue, name: str = "data", **env: str) -> 
     )
 
 
-def check(bot: Bot, *words: str, code: int = 0, **env: str) -> Done:
+def check(bot: Bot, *words: str, code: int | None = 0, **env: str) -> Done:
     """Go through the checklist."""
     return bot.json("live", "--check", *words, code=code, **env)
 

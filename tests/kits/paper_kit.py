@@ -103,7 +103,7 @@ class Bot:
             assert done.returncode == code, done.stderr + done.stdout
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def json(self, *words: object, code: int = 0, **env: str) -> Done:
+    def json(self, *words: object, code: int | None = 0, **env: str) -> Done:
         """Run a command with --json; stdout must be one envelope."""
         done = self(*words, "--json", code=code, **env)
         assert done.out.count("\n") == 1
