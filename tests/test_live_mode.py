@@ -110,7 +110,7 @@ def test_its_stop_is_at_the_exchange_within_five_seconds(lived: Lived) -> None:
 
 def test_every_table_says_live_and_a_ghost_runs_beside(lived: Lived) -> None:
     for name, text in lived.tables.items():
-        assert "LIVE live-0001" in text, name
+        assert ("LIVE Limits" if name == "risk" else "LIVE live-0001") in text, name
     assert [run["mode"] for run in lived.runs] == ["live", "ghost"]
 
 
