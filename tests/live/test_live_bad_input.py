@@ -55,6 +55,7 @@ def test_nor_need_it_be_a_file(tmp_path: Path) -> None:
         ({"mark": 400, "book": 9_000, "account": None}, False),
         ({"mark": 10_001, "book": 12_000, "account": 5}, True),
         ({"mark": None, "book": 10_000}, False),
+        ({"mark": None, "book": None, "account": 5}, True),
         ({"account": 60_000}, False),
         (None, False),
     ],

@@ -191,17 +191,17 @@ async def opened(
                 modes = {mode: setup.venue_of(mode) for mode in setup.modes}
                 previous = previous_runs(path, setup.source, hashed, modes, setup.said)
             beats = heartbeat or Heartbeat(clock=setup.clock)
-            born = setup.clock.wall_ms()
+            born, waited = setup.clock.wall_ms(), 0
             if account is not None:
                 from tradebot.app.standstill import stand_still
 
                 run = "" if previous[0] is None else previous[0].id
                 latches = setup.latches(setup.modes[0])
                 still = stand_still(account, latches, run, setup.said, setup.clock)
-                await still.wait_for_resume(data_dir, journal, beats.beat, stopping)
+                waited = await still.wait_for_resume(data_dir, journal, beats.beat, stopping)
             async with account or nullcontext():
                 runner, cursor = await _runner(setup, journal, path, data_dir, previous, beats)
-                runner.born = born
+                runner.born, runner.waited = born, waited
                 yield runner, cursor
 
 

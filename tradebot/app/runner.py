@@ -127,7 +127,7 @@ class Runner:
         self._told: set[tuple[str, HaltRow]] = set()
         self._files = FileWatch(journal.path)
         self._cursor: Cursor = {}
-        self.born = clock.wall_ms()
+        self.born, self.waited = clock.wall_ms(), 0
         self._polled = self._clock.monotonic()
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
@@ -318,6 +318,9 @@ class Runner:
                 clear_halt(latch, row.wall)
             if run.standstill is not None:
                 run.standstill.resume(row.wall)
+        if row.name == "close-all" and run.standstill is not None and row.wall <= self.waited:
+            run.refuse(row.id, "the engine waited for a resume and sent nothing")
+            return
         if row.name == "close-all" and run.standstill is not None:
             asked = HaltRow(row.reason, row.who, row.wall, "close-all", row.run, run.account)
             run.standstill.ask(asked, run.session)

@@ -166,10 +166,10 @@ class Standstill:
         journal: Journal,
         beat: Callable[[], None],
         stopping: Callable[[], str],
-    ) -> None:
+    ) -> int:
         """While a close-all stands say so, and wait; a resume that is asked for meanwhile takes its row away.
 
-        RefusedError when ``stopping`` says why it is to be given up.
+        Return until when it waited (real clock, UTC ms), 0 where none stood. RefusedError when ``stopping`` says why it is to be given up.
         """
         born, said = self._clock.wall_ms(), None
         while (row := self.standing()) is not None:
@@ -187,8 +187,10 @@ class Standstill:
                         clear_halt(latch, asked.wall)
             beat()
             await asyncio.sleep(WAIT_S)
-        if said is not None:
-            clear_notice(data_dir)
+        if said is None:
+            return 0
+        clear_notice(data_dir)
+        return self._clock.wall_ms()
 
     def _means_us(self, row: HaltRow) -> bool:
         return row.closes(self.run, self._environment)

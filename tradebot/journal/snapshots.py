@@ -164,11 +164,10 @@ class Links:
     account: AccountSeen | None = None
     weight: tuple[int, int] | None = None
 
-    @property
-    def prices_age(self) -> int | None:
-        """For how long (ms) no stream of prices has said anything at all; None where there is none, or all are away."""
+    def are_silent(self, longest_ms: int) -> bool:
+        """Whether no stream of prices has said anything for so long; one that is away says nothing."""
         prices = [age for name, age in self.ages.items() if name != "account"]
-        return min((age for age in prices if age is not None), default=None)
+        return bool(prices) and all(age is None or age > longest_ms for age in prices)
 
 
 @dataclass(frozen=True, slots=True)

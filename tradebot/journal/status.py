@@ -42,8 +42,7 @@ def liveness(state: str, held: bool, beat: int | None, wall: int) -> Liveness:
 def is_silent(snapshot: Snapshot | None) -> bool:
     """Whether an engine that writes has had no price to work on for too long: then it is not said to run."""
     links = None if snapshot is None else snapshot.links
-    age = None if links is None else links.prices_age
-    return age is not None and age > HEARTBEAT_MS
+    return links is not None and links.are_silent(HEARTBEAT_MS)
 
 
 def engine_word(state: str, snapshot: Snapshot | None, wall: int, *, held: bool) -> str:
