@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kits.engine_kit import ADA, LIVE, XRP, Bare, a_config, long, short
 
 from tradebot.core.model.account import OrderRead
-from tradebot.core.model.effects import Cancel, Countdown, Effect, Place
+from tradebot.core.model.effects import Cancel, Countdown, Effect, Place, WakeAt
 from tradebot.core.model.events import AccountRead, Filled
 from tradebot.core.model.values import Fill, OrderStatus, Side, TimeInForce
 from tradebot.core.trading.countdowns import COUNTDOWN_MS, RENEW_MS
@@ -91,6 +91,24 @@ def test_one_that_was_not_called_off_is_after_a_restart() -> None:
     story.engine = story._new()
     story.engine.restore(state)
     assert Countdown(XRP, 0) in story.start()
+
+
+@pytest.mark.parametrize("execution", [Execution("ioc", D(20), 60), Execution("limit", D(20), 120)])
+def test_one_that_is_not_wanted_after_a_restart_is_called_off_once(execution: Execution) -> None:
+    story = resting()
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    story.config = replace(story.config, execution=execution)
+    assert Countdown(XRP, 0) in story.restart()
+    before = len(story.effects)
+    story.later(1_000)
+    story.update(entry, OrderStatus.CANCELLED)
+    story.later(1_000)
+    assert len([e for e in story.effects[before:] if isinstance(e, WakeAt)]) < 20
+    assert asked(story) == [(XRP, COUNTDOWN_MS), (XRP, 0)]
+    assert "countdowns" not in story.engine.export_state()
 
 
 @pytest.mark.parametrize("order_id", ["web_1", "tbzzzzzz-n1-1e"])

@@ -21,7 +21,10 @@ OTHERS = ("foreign", "instance")
 
 
 class Countdowns:
-    """Starts, renews and calls off; ``told`` is when each symbol's was last asked for (UTC ms)."""
+    """Starts, renews and calls off; ``told`` is when each symbol's was last asked for (UTC ms).
+
+    Where they are not ``wanted`` (any more), those that an earlier process asked for are called off.
+    """
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
@@ -42,9 +45,9 @@ class Countdowns:
             shared.out.append(Countdown(symbol, 0))
 
     def _resting(self) -> dict[str, None]:
-        """Return the symbols with an entry that may rest; none while somebody else trades on the account."""
+        """Return the symbols with an entry that may rest; none while somebody else trades, nor where none is wanted."""
         shared = self._shared
-        if any(reason in shared.halts.reasons for reason in OTHERS):
+        if not self.wanted or any(reason in shared.halts.reasons for reason in OTHERS):
             return {}
         return dict.fromkeys(each.order.symbol for each in shared.table.entries.values())
 

@@ -175,7 +175,7 @@ class Engine:
         if table.entries and not is_acknowledgement(event):
             self.entries.review_entries()
         if table.outside:
-            if self.countdowns.wanted:
+            if self.countdowns.wanted or self.countdowns.told:
                 self.countdowns.heed()
             self.deadlines.set_alarm()
         out = table.out

@@ -31,7 +31,7 @@ def export_engine(engine: Engine) -> dict[str, Any]:
         "accounts": engine.accounts.export_state(),
         "cash_lines": engine.cash.export_state(),
         **({"rules": engine.rules.export_state()} if engine.config.outside else {}),
-        **({"countdowns": engine.countdowns.export_state()} if engine.countdowns.wanted else {}),
+        **_countdowns(engine),
         "shared": engine.shared.export_state(),
         "watch": engine.watch.export_state(),
         "stops_lost": engine.protection.lost_at,
@@ -69,6 +69,12 @@ def restore_engine(engine: Engine, state: dict[str, Any]) -> None:
     engine.next_hour = state["next_hour"]
     engine.deadlines.alarm = state["alarm"]
     engine.reactions.equity = Decimal(state["equity"])
+
+
+def _countdowns(engine: Engine) -> dict[str, list[str]]:
+    """Return the countdowns where any are wanted, or one runs that an earlier configuration asked for."""
+    countdowns = engine.countdowns
+    return {"countdowns": countdowns.export_state()} if countdowns.wanted or countdowns.told else {}
 
 
 __all__ = ["export_engine", "restore_engine"]
