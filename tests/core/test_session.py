@@ -160,6 +160,20 @@ def test_an_entry_that_could_not_leave_for_a_second_stays_and_a_stop_does_not() 
     assert far.session.obstacle(Approved(stop, 0, SEAL), now + 60_000) == ""
 
 
+def test_an_entry_that_was_cancelled_while_it_waited_stays_and_is_over_at_once() -> None:
+    far = Far()
+    place = far.entered()
+    order, table = place.approved.order, far.session.engine.table
+    assert far.session.obstacle(place.approved, far.session.engine.now) == ""
+    table.cancel(order.id, "a test")
+    (word,) = far.session.hand_over(place)
+    assert isinstance(word, OrderUpdate)
+    assert (word.status, word.reason) == (OrderStatus.REJECTED, "cancelled before it was sent")
+    assert far.broker.asked == []
+    far.session.deliver(word)
+    assert order.id not in table.live
+
+
 def test_the_latch_is_looked_at_right_before_an_entry_leaves() -> None:
     far = Far(latched=True)
     place = far.entered()

@@ -282,7 +282,11 @@ class Session:
         if self._is_halted(approved.epoch):
             return "halted before it was sent"
         tracked = self.engine.table.find(order.id)
-        if self._outside and tracked is not None and now - tracked.sent_at > STALE_MS:
+        if not self._outside or tracked is None:
+            return ""
+        if tracked.cancel:
+            return "cancelled before it was sent"
+        if now - tracked.sent_at > STALE_MS:
             return f"it was decided more than {STALE_MS // 1000} s before it could leave"
         return ""
 
