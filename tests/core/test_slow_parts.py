@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from kits.engine_kit import XRP, Bare, a_config, long
 
-from tradebot.core.model.values import Order, Purpose
+from tradebot.core.model.account import OrderRead, PositionRead
+from tradebot.core.model.events import AccountRead
+from tradebot.core.model.values import Order, OrderStatus, Purpose, Side
 from tradebot.core.trading.protection import STOP_MS
 
 PARTS = 16
@@ -55,3 +59,51 @@ def test_a_part_that_gets_no_stop_in_its_time_closes_it(gap_ms: int, answers: in
     (leave, *_) = story.placed(Purpose.EXIT)
     assert leave.qty <= PARTS
     assert "no stop in place after 5 s" in story.told()
+
+
+def never_covered() -> tuple[Bare, int]:
+    """A long whose stop has no answer; and since when it is held (UTC ms)."""
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    entry = story.placed(Purpose.ENTRY)[-1]
+    story.works(entry)
+    story.fill(entry)
+    return story, story.now
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_stop_that_was_found_at_the_venue_gives_no_more_time(restarts: bool) -> None:
+    story, since = never_covered()
+    story.later(1_500)
+    name = story.engine.table.prefix + "-999s"
+    part = Decimal(5)
+    found = OrderRead(
+        *(XRP, name, "a9", Side.SELL, "STOP_MARKET", OrderStatus.WORKING, part, Decimal(0)),
+        trigger=Decimal("1.9"),
+        reduce_only=True,
+    )
+    positions = (PositionRead(XRP, story.held, Decimal(2)),)
+    story.tell(AccountRead(story.now, XRP, story.now, story.now, positions, (), (found,)))
+    assert name in story.engine.table.live
+    assert story.engine.books[XRP].bare_since == since
+    if restarts:
+        story.restart()  # which gives it new time, once
+        assert story.engine.table.live[name].adopted
+        since = story.now
+    while not story.placed(Purpose.EXIT):
+        story.later(100)
+        assert story.now <= since + STOP_MS
+
+
+def test_stops_that_are_taken_for_less_than_they_were_sent_for_give_no_more_time() -> None:
+    story, since = never_covered()
+    heard: set[str] = set()
+    while not story.placed(Purpose.EXIT):
+        story.later(100)
+        assert story.now <= since + STOP_MS
+        for order in story.placed(Purpose.STOP):
+            if order.id not in heard:
+                heard.add(order.id)
+                story.update(order, OrderStatus.WORKING, left=str(order.qty / 2))
+    assert story.now == since + STOP_MS

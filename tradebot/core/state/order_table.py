@@ -109,6 +109,7 @@ class OrderTable:
         """Take up an order of ours that was read from the venue and is on no record."""
         order = order_of(read)
         tracked = TrackedOrder.sent(order, 0, self.now)
+        tracked.adopted = True
         tracked.heard_at = self.now
         tracked.hear(read.status, None, read.filled)
         self._learn_ids(tracked, read.venue_id, "")

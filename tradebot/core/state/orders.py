@@ -70,6 +70,7 @@ class TrackedOrder:
     position gets (USDT). ``decision`` is the touch, else the close, at which an entry or an exit was decided (USDT,
     None: not known), ``unit_risk`` what a base unit of an entry is to lose at its stop (USDT). ``ended`` is an end that was told and cannot be believed yet: fills are missing, or
     (``unclear``) it was not said how many. ``cancel`` is why its end is wanted, "" if it is not.
+    ``adopted`` says that it was read from the venue and is on no record: when it was sent nobody knows.
 
     Times in UTC ms: ``sent_at``; ``heard_at`` of the venue's last word; ``asked_at`` of the last look-up and
     ``cancelled_at`` of the last cancel that was sent (0: none); ``short_at`` since when executions are missing
@@ -103,6 +104,7 @@ class TrackedOrder:
     leaving_at: int = 0
     decision: Decimal | None = None
     unit_risk: Decimal | None = None
+    adopted: bool = False
 
     @classmethod
     def sent(cls, order: Order, signal: int, at: int = 0, why: str = "") -> TrackedOrder:
@@ -268,6 +270,7 @@ class TrackedOrder:
             "ids": [self.venue_id, self.child_id],
             "times": [getattr(self, name) for name in _TIMES],
             "meant": [_text(getattr(self, name)) for name in _MEANT],
+            **({"adopted": True} if self.adopted else {}),
         }
 
     @classmethod
@@ -291,6 +294,7 @@ class TrackedOrder:
             zip(_TIMES, state["times"], strict=False)
         )  # older ones have fewer
         rest.update(zip(_MEANT, map(_decimal, state.get("meant", ())), strict=False))
+        rest["adopted"] = state.get("adopted", False)
         return cls(
             order,
             OrderStatus(state["status"]),

@@ -314,22 +314,22 @@ class Protection:
     def _watch_cover(self, book: InstrumentState) -> None:
         """Note since when the stops that are surely in place do not cover the position.
 
-        What a stop covers it covered when it was sent: what is bare beside it was filled after that.
+        What a stop of ours covers it covered when it was sent: what is bare beside it was filled after that.
         """
         if not self._shared.outside:
             return
-        covered, sent_at = self._covered(book)
+        covered, since = self._covered(book)
         held = abs(self._shared.holds(book))
         if _wants_stop(book) and covered < held:
-            book.bare_since = max(book.bare_since or self._shared.now, sent_at)
+            book.bare_since = max(book.bare_since or self._shared.now, since)
         else:
             book.bare_since = 0
         if covered and covered >= held:
             self._shared.unproved = False
 
     def _covered(self, book: InstrumentState) -> tuple[Decimal, int]:
-        """Return what the largest stop that surely stands would close (base units), and when it was sent (UTC ms)."""
-        most, sent_at = ZERO, 0
+        """Return what the largest stop that surely stands would close (base units), and since when (``_covers_since``)."""
+        most, since = ZERO, 0
         for tracked in self._table.live.values():
             order = tracked.order
             if order.symbol != book.symbol or order.purpose is not Purpose.STOP:
@@ -337,8 +337,8 @@ class Protection:
             if self._drops_stops and _is_dropped(tracked, self._shared.now):
                 continue
             if tracked.answered and tracked.ended is None and not tracked.cancel:
-                most, sent_at = max((most, sent_at), (tracked.left, tracked.sent_at))
-        return most, sent_at
+                most, since = max((most, since), (tracked.left, _covers_since(tracked)))
+        return most, since
 
     # -- time ----------------------------------------------------------------------------------------
 
@@ -390,6 +390,12 @@ def _is_other_side(book: InstrumentState) -> bool:
     if book.held is None or book.plan is None:
         return False
     return (book.held > 0) != (book.plan.side is Side.BUY)
+
+
+def _covers_since(tracked: TrackedOrder) -> int:
+    """When a stop was sent for all that was held then (UTC ms); 0 for one that was read from the venue, or was cut."""
+    whole = tracked.left == tracked.order.qty and not tracked.adopted
+    return tracked.sent_at if whole else 0
 
 
 def _is_dropped(tracked: TrackedOrder, now: int) -> bool:
