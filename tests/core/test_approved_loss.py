@@ -6,10 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from kits.engine_kit import LIVE, XRP, Bare, a_config, long
+from kits.engine_kit import DAY, LIVE, NOON, XRP, Bare, a_config, long
 
-from tradebot.core.model.events import CashMoved, PriceSeen
-from tradebot.core.risk.monitor import approved_base
+from tradebot.core.model.effects import CommandDone
+from tradebot.core.model.events import Baseline, CashMoved, Command, PriceSeen
+from tradebot.core.risk.monitor import Reached, approved_base
 
 D = Decimal
 LIMITS = replace(LIVE, trade_loss=None, day_loss=None, week_loss=None, since_signoff_loss=D(20))
@@ -46,3 +47,33 @@ def test_a_restart_forgets_nothing_of_it() -> None:
     assert used(story) == lost
     story.tell(PriceSeen(story.now, XRP, D("1.1")))
     assert "signoff_loss" in story.halted()
+
+
+@pytest.mark.parametrize("name", ["day_loss", "week_loss", "signoff_loss"])
+def test_another_run_begins_with_what_nobody_has_resumed(name: str) -> None:
+    """It was reached, and the flattening brought a little back: another strategy is no way around the halt."""
+    limits = replace(LIVE, trade_loss=None)
+    reached = (Reached(name, "$50 of $50", NOON - 1000),)
+    story = Bare(a_config(limits=limits, signoff_equity=D(10_040), reached=reached))
+    assert story.halted() == [name]
+    story.say(long())
+    story.bar()
+    assert story.verdicts() == ["refused"]
+    watch = story.engine.watch
+    story.tell(Baseline(story.now, watch.day_start, D(10_020), watch.week_start, D(10_020), ""))
+    assert "stays" in resumed(story)
+    story.restart()
+    assert "stays" in resumed(story)
+    assert story.placed() == []
+
+
+def test_one_of_a_day_that_is_over_waits_for_a_person_only() -> None:
+    reached = (Reached("day_loss", "$25 of $25", NOON - DAY),)
+    story = Bare(a_config(limits=replace(LIVE, trade_loss=None), reached=reached))
+    assert story.halted() == ["day_loss"]
+    assert resumed(story) == "resumed: day_loss"
+
+
+def resumed(story: Bare) -> str:
+    story.tell(Command(story.now, 1, "resume", "me", "go on", "a review"))
+    return story.found(CommandDone)[-1].result

@@ -12,39 +12,26 @@ from kits.broker_kit import serving
 from kits.demo_kit import demo_venue
 from kits.disaster_kit import QUIET
 from kits.disaster_kit import Scene as Desk
+from kits.engine_kit import Bare, a_config
 from kits.live_run_kit import MORNING, live_bot, start_live
 from kits.paper_kit import LONG, Bot
 
-from tradebot.app import approved_loss
-from tradebot.app.approved_loss import first_equity
+from tradebot.app import approved_loss, host
+from tradebot.app.approved_loss import left_before
 from tradebot.broker import baseline_reader
 from tradebot.broker.baseline_reader import read_moved
-from tradebot.core.model.errors import JournalError
-from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.monitor import Monitor
+from tradebot.core.model.money import exact
+from tradebot.wire import endpoints
 
 D = Decimal
 
 
-class Account:
-    """An account into which 40 USDT came since the time it is asked about."""
-
-    access = SimpleNamespace(environment="live", fingerprint="abc")
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-
-    async def read_moved(self, since: int) -> Decimal:
-        self.asked.append(since)
-        return D(40)
-
-
 class Shelf:
-    """A journal of runs; the newest comes first."""
+    """A journal of runs; the newest comes first: mode, venue, fingerprint, base, loss halts in order."""
 
-    def __init__(self, *runs: tuple[str, str, str, str, int]) -> None:
+    def __init__(self, *runs: tuple[str, str, str, str, str]) -> None:
         self.rows = [SimpleNamespace(id=str(n), mode=r[0], venue=r[1]) for n, r in enumerate(runs)]
-        self.states = {str(n): r[2:] for n, r in enumerate(runs)}
+        self.told = {str(n): r[2:] for n, r in enumerate(runs)}
 
     def __enter__(self) -> Shelf:
         return self
@@ -56,40 +43,96 @@ class Shelf:
         return self.rows
 
     def state(self, run: str) -> Any:
-        fingerprint, base, now = self.states[run]
+        fingerprint, base, _ = self.told[run]
         if not fingerprint:
             return None
-        watch = Monitor(Limits.live(), D("0.0005"), 1, D(7), D(7)).export_state()
-        watch["ladders"][2][0] = base
-        engine = {"watch": watch, "now": now}
-        return SimpleNamespace(body={"session": {"account": fingerprint, "engine": engine}})
+        engine = Bare(a_config(signoff_equity=D(7))).engine
+        with exact():
+            engine.portfolio.move("TRANSFER:5", 1, D(3))
+        state = engine.export_state()
+        state["watch"]["ladders"][2][0] = base
+        read = {"since": 1_000, "income": 500_000}
+        return SimpleNamespace(
+            body={"session": {"account": fingerprint, "engine": state, "read": read}}
+        )
+
+    def halts(self, run: str) -> list[Any]:
+        words = self.told[run][2].split()
+        return [
+            SimpleNamespace(
+                event="resumed" if w[0] == "-" else "halted",
+                reason=w.lstrip("-"),
+                detail="much",
+                ts=n,
+            )
+            for n, w in enumerate(words)
+        ]
 
 
 @pytest.mark.parametrize(
-    ("runs", "base", "asked"),
+    ("runs", "base", "reached"),
     [
-        ([], "900", []),
-        ([("live", "live", "", "1", 1), ("paper", "demo", "abc", "7", 1)], "900", []),
-        ([("live", "live", "other", "7", 1)], "900", []),
-        ([("live", "demo", "abc", "7", 1)], "900", []),
-        ([("live", "live", "abc", "nonsense", 1)], "900", []),
-        ([("live", "live", "abc", "960.5", 77), ("live", "live", "abc", "1", 5)], "1000.5", [77]),
+        ([], None, []),
+        ([("live", "live", "", "1", ""), ("paper", "demo", "abc", "7", "")], None, []),
+        ([("live", "live", "other", "7", "")], None, []),
+        ([("live", "demo", "abc", "7", "")], None, []),
+        ([("live", "live", "abc", "nonsense", "")], None, []),
+        ([("live", "live", "abc", "960.5", ""), ("live", "live", "abc", "1", "day_loss")], "960.5", []),
+        ([("live", "live", "abc", "9", "user day_loss signoff_loss week_loss -day_loss")], "9",
+         ["signoff_loss", "week_loss"]),
     ],
-)
-async def test_the_newest_live_run_on_the_account_hands_it_on(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runs: list[Any], base: str, asked: list[int]
+)  # fmt: skip
+def test_the_newest_live_run_on_the_account_hands_it_on(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    runs: list[Any],
+    base: str | None,
+    reached: list[str],
 ) -> None:
     monkeypatch.setattr(approved_loss, "Reader", lambda _: Shelf(*runs))
-    account: Any = Account()
-    assert await first_equity(tmp_path, account, D(900)) == D(base)
-    assert account.asked == asked
+    before = left_before(tmp_path, "live", "abc")
+    if base is None:
+        assert before is None
+        return
+    assert before is not None
+    assert before.base == D(base)
+    assert before.since == 500_000 - 60_000
+    assert before.booked == {"TRANSFER:5"}
+    assert [each.reason for each in before.reached] == reached
 
 
-async def test_where_no_journal_is_it_begins(tmp_path: Path) -> None:
+def test_where_no_journal_is_it_begins(tmp_path: Path) -> None:
+    assert left_before(tmp_path, "live", "abc") is None
+
+
+class Account:
+    """An account whose wallet can be read, and of which nobody may ask for its income."""
+
+    access = SimpleNamespace(environment="live", fingerprint="abc")
+
+    async def read_wallet(self) -> Decimal:
+        return D(900)
+
+    async def read_moved(self, since: int, booked: object) -> Decimal:
+        del since, booked
+        return D(40)
+
+
+@pytest.mark.parametrize(("protect", "first"), [("", "1000.5"), ("feed: no bars", "960.5")])
+async def test_a_start_that_protects_does_not_wait_for_the_income(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, protect: str, first: str
+) -> None:
+    runs = [("live", "live", "abc", "960.5", "signoff_loss")]
+    monkeypatch.setattr(approved_loss, "Reader", lambda _: Shelf(*runs))
+    begun: list[Any] = []
+    monkeypatch.setattr(host, "_session", lambda *words: begun.append(words[2:]))
+    config = SimpleNamespace(data_dir=lambda: tmp_path)
+    setup: Any = SimpleNamespace(config=config, protect=protect)
     account: Any = Account()
-    assert await first_equity(tmp_path, account, D(900)) == 900
-    with pytest.raises(JournalError):
-        approved_loss._newest(tmp_path, "live", "abc")
+    await host._first_session(setup, account, "live")
+    ((wallet, base, reached),) = begun
+    assert (wallet, base) == (D(900), D(first))
+    assert [each.reason for each in reached] == ["signoff_loss"]
 
 
 async def test_only_what_is_no_result_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +146,8 @@ async def test_only_what_is_no_result_is_read(monkeypatch: pytest.MonkeyPatch) -
         line.venue_clock.advance(5000)
         assert await read_moved(line.wire, begun) == -300
         assert await read_moved(line.wire, line.venue_clock.now()) == 0
+        (told,) = await line.wire.read(endpoints.INCOME, {"startTime": str(begun), "limit": "9"})
+        assert await read_moved(line.wire, begun, {f"TRANSFER:{told['tranId']}"}) == 0
 
 
 def signoff(bot: Bot, run: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Prices and orders share the wire: a ban, the budget of requests and the exchange
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -139,6 +139,9 @@ class TradedAccount:
             )
         return wallet
 
-    async def read_moved(self, since: int) -> Decimal:
-        """Return what came in since a time (UTC ms) and is no result, less what went out (USDT); ExchangeError if unread."""
-        return await read_moved(self.wire, since)
+    async def read_moved(self, since: int, booked: Container[str] = ()) -> Decimal:
+        """Return what came in from a time on (UTC ms) and is no result, less what went out (USDT); ExchangeError if unread.
+
+        Lines that were ``booked`` are left out.
+        """
+        return await read_moved(self.wire, since, booked)

@@ -1,43 +1,69 @@
-"""From where the approved loss counts: the equity at the account's first live start, until a sign-off sets another.
+"""What a live run takes over from the one before it on the same account: from where the approved loss counts, and loss halts.
 
-A run that goes on has it in its state. One that begins takes it over from the run before it on the same account, moved by the
-money that came in or went out meanwhile and is no result.
+The approved loss counts from the equity at the account's first live start, until a sign-off sets another. A run that goes on
+has it in its state. One that begins takes it over, moved by the money that came in or went out since and is no result;
+and with it every loss limit that was reached and that nobody has resumed: another strategy is no way around it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tradebot.app.account import TradedAccount
 from tradebot.app.standing import ACCOUNT_STATE
+from tradebot.broker.account_reader import OVERLAP_MS
 from tradebot.core.model.errors import JournalError
-from tradebot.core.risk.monitor import approved_base
+from tradebot.core.risk.monitor import LOSSES, Reached, approved_base
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.view import HaltEvent
 
 
-async def first_equity(data_dir: Path, account: TradedAccount, equity: Decimal) -> Decimal:
-    """Return what the loss since the sign-off is counted from (USDT), for a run that begins with ``equity``.
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the newest live run left: ``base`` (USDT), the cash lines it has ``booked``, from when on more may have come
+    (UTC ms), and the loss limits ``reached``.
+    """
 
-    Raises ExchangeError where it cannot be told what came in meanwhile.
+    base: Decimal
+    since: int
+    booked: frozenset[str]
+    reached: tuple[Reached, ...] = ()
+
+    async def first_equity(self, account: TradedAccount) -> Decimal:
+        """Return what the approved loss counts from (USDT); ExchangeError where it cannot be told what came in since."""
+        return self.base + await account.read_moved(self.since, self.booked)
+
+
+def left_before(data_dir: Path, environment: str, fingerprint: str) -> Before | None:
+    """Return what the newest live run on an account left; None where there was none, or its journal cannot be read.
+
+    Such a journal lets no run begin that could enter anything.
     """
     try:
-        before = _newest(data_dir, account.access.environment, account.access.fingerprint)
+        with Reader(journal_path(data_dir)) as reader:
+            for run in reader.runs():
+                mine = (run.mode, run.venue) == ("live", environment)
+                state = reader.state(run.id) if mine else None
+                if state is not None and state.body["session"].get(ACCOUNT_STATE) == fingerprint:
+                    return _before(state.body["session"], reader.halts(run.id))
     except (JournalError, ValueError, KeyError, TypeError, ArithmeticError):
-        return equity  # such a journal lets no run begin that could enter anything
-    if before is None:
-        return equity
-    base, until = before
-    return base + await account.read_moved(until)
-
-
-def _newest(data_dir: Path, environment: str, fingerprint: str) -> tuple[Decimal, int] | None:
-    """Return the base of the newest live run on an account, and until when (UTC ms) it has moved with its money."""
-    with Reader(journal_path(data_dir)) as reader:
-        for run in reader.runs():
-            state = reader.state(run.id) if (run.mode, run.venue) == ("live", environment) else None
-            if state is not None and state.body["session"].get(ACCOUNT_STATE) == fingerprint:
-                engine = state.body["session"]["engine"]
-                return approved_base(engine["watch"]), int(engine["now"])
+        return None
     return None
+
+
+def _before(session: dict[str, Any], halts: Iterable[HaltEvent]) -> Before:
+    engine, read = session["engine"], session["read"]
+    in_force: dict[str, Reached] = {}
+    for row in halts:
+        if row.event == "halted" and row.reason in LOSSES:
+            in_force[row.reason] = Reached(row.reason, row.detail, row.ts)
+        else:
+            in_force.pop(row.reason, None)
+    since = max(int(read["since"]), int(read["income"]) - OVERLAP_MS)
+    booked = frozenset(engine["portfolio"]["cash_ids"])
+    return Before(approved_base(engine["watch"]), since, booked, tuple(in_force.values()))

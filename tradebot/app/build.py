@@ -14,6 +14,7 @@ from tradebot.core.model.errors import ConfigError
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import Fees, Instrument
+from tradebot.core.risk.monitor import Reached
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.strategy.resample import timeframe_ms
@@ -42,6 +43,7 @@ def make_session(
     instruments: Mapping[str, Instrument] | None = None,
     start_equity: Decimal | None = None,
     signoff_equity: Decimal | None = None,
+    reached: tuple[Reached, ...] = (),
     drops_stops: bool = False,
     unproved: bool = False,
 ) -> Session:
@@ -50,7 +52,7 @@ def make_session(
     ``timeframe`` (milliseconds) overrides what the configuration says. With ``ghost`` every entry signal
     is a hypothetical trade beside it. ``broker`` is one outside; None makes a simulated one. ``instruments``
     are the rules as the exchange has them, in place of the package's, ``start_equity`` what its account holds (USDT),
-    ``signoff_equity`` what the approved loss counts from (None: it does not);
+    ``signoff_equity`` what the approved loss counts from (None: it does not), ``reached`` the loss limits reached before;
     ``drops_stops`` says that it loses stops it has accepted, ``unproved`` that nobody has seen one stand there.
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
@@ -71,6 +73,7 @@ def make_session(
             leverage=limits.leverage or 1,
             auto_resume=config.risk.auto_resume and config.risk.profile != "live",
             signoff_equity=signoff_equity,
+            reached=reached,
             outside=broker is not None,
             drops_stops=drops_stops,
             unproved=unproved,
@@ -78,13 +81,19 @@ def make_session(
         make_strategy,
     )
     rules = _rules(config, limits.leverage or 1)
-    if broker is None:
-        make_broker = GhostBroker if ghost else SimulatedBroker
-        broker = make_broker(SimExchange(rules, instruments), rules.leverage)
+    broker = broker or _simulated(rules, instruments, ghost=ghost)
     ghosts = Ghosts(config.ghost.notional, rules, instruments) if ghost else None
     return Session(
         engine, broker, sink=sink, record=record, latched=latched, clock=clock, ghosts=ghosts
     )
+
+
+def _simulated(
+    rules: SimRules, instruments: Mapping[str, Instrument], *, ghost: bool
+) -> SimulatedBroker:
+    """Return a broker in this process; a ghost's has no way to send anything."""
+    make_broker = GhostBroker if ghost else SimulatedBroker
+    return make_broker(SimExchange(rules, instruments), rules.leverage)
 
 
 def pick_instruments(config: Config, symbols: Sequence[str]) -> Mapping[str, Instrument]:

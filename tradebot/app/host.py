@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradebot import __version__
-from tradebot.app.approved_loss import first_equity
+from tradebot.app.approved_loss import left_before
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.queued import QueueRunner
@@ -37,6 +37,7 @@ from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError, UsageError
 from tradebot.core.model.money import ZERO
+from tradebot.core.risk.monitor import Reached
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import halt_present
@@ -48,6 +49,9 @@ from tradebot.journal.rows import NewRun, RunRow, StateRow
 from tradebot.journal.writer import Journal
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import ExchangeSource, is_wall
+
+if TYPE_CHECKING:
+    from tradebot.app.account import TradedAccount
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the engine works yet."""
@@ -301,9 +305,7 @@ async def _begin(
     if previous is None and setup.protect and start.session.broker.outside:
         doubts.append("no run of this journal can go on")
     if start.state is None and setup.account is not None and start.session.broker.outside:
-        wallet = await setup.account.read_wallet()
-        first = await first_equity(data_dir, setup.account, wallet)
-        start.session = _session(setup, start.mode, wallet, first)
+        start.session = await _first_session(setup, setup.account, start.mode)
     if previous is None:
         run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
     else:
@@ -364,8 +366,26 @@ def _check_account(setup: Setup, run: str, state: StateRow | None) -> None:
         )
 
 
+async def _first_session(setup: Setup, account: TradedAccount, mode: str) -> Session:
+    """Return the session of a run that begins on an account, with what the one before it left.
+
+    One that is to protect what is open does not wait to be told what money came in meanwhile: it makes no entry.
+    """
+    wallet = await account.read_wallet()
+    access = account.access
+    before = left_before(setup.config.data_dir(), access.environment, access.fingerprint)
+    if mode != "live" or before is None:
+        return _session(setup, mode, wallet, wallet)
+    first = before.base if setup.protect else await before.first_equity(account)
+    return _session(setup, mode, wallet, first, before.reached)
+
+
 def _session(
-    setup: Setup, mode: str, start_equity: Decimal | None = None, first: Decimal | None = None
+    setup: Setup,
+    mode: str,
+    start_equity: Decimal | None = None,
+    first: Decimal | None = None,
+    reached: tuple[Reached, ...] = (),
 ) -> Session:
     """Return a mode's session; ``first`` is what a live run's approved loss counts from, for one that begins."""
     latches = setup.latches(mode)
@@ -381,6 +401,7 @@ def _session(
         broker=setup.broker if mode == setup.modes[0] else None,
         instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
         start_equity=start_equity,
+        reached=reached,
         signoff_equity=(first or ZERO) if mode == "live" else None,
         drops_stops=setup.venue == "demo",
         unproved=setup.unproved and mode == setup.modes[0],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -108,13 +108,14 @@ class BaselineReader:
         return await self._wire.read(endpoint, params, Need.RECONCILE)
 
 
-async def read_moved(wire: Wire, since: int) -> Decimal:
-    """Return what came in after a time (UTC ms) and is no result, less what went out (USDT).
+async def read_moved(wire: Wire, since: int, booked: Container[str] = ()) -> Decimal:
+    """Return what came in from a time on (UTC ms) and is no result, less what went out (USDT).
 
-    Raises ExchangeError where it cannot be read.
+    Lines that were ``booked`` are left out. Raises ExchangeError where it cannot be read.
     """
     try:
-        return no_result(await _income_at_rest(wire, since + 1))
+        found = await _income_at_rest(wire, since)
+        return no_result([row for row in found if rows.line_of(row) not in booked])
     except MALFORMED as error:
         raise ExchangeError(f"the exchange's income cannot be read: {error!r}") from error
 

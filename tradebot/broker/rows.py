@@ -175,13 +175,18 @@ def not_understood(error: Exception, at: int) -> VenueNote:
     return VenueNote(at, "a row", f"{type(error).__name__}: {error}", UNEXPLAINED)
 
 
+def line_of(row: Row) -> str:
+    """Return the name of a row of ``income``, unique for all times."""
+    return f"{figures.text(row['incomeType'])}:{figures.whole(row['tranId'])}"
+
+
 def cash_line(row: Row, at: int) -> FundingPaid | CashMoved:
     """Return a row of ``income``; its type and number name it. ValueError for another asset's."""
     kind = figures.text(row["incomeType"])
     if row["asset"] != QUOTE:
         raise ValueError(f"an amount of {kind} is in {row['asset']}")
     time, amount = figures.whole(row["time"]), figures.number(row["income"])
-    line = f"{kind}:{figures.whole(row['tranId'])}"
+    line = line_of(row)
     name = figures.symbol(row["symbol"]) if row.get("symbol") else ""
     if kind == FUNDING:
         return FundingPaid(at, name, amount, ZERO, ZERO, ZERO, time, line)

@@ -6,6 +6,7 @@ The engine shows it every value that moves; it answers with what was reached. It
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,19 @@ from tradebot.core.state.margin import isolated_margin, liquidation_risk, watch_
 
 ALWAYS = Decimal("Infinity")
 """A long's watch price where every price is to be looked at: its margin is the exchange's, and may be anything."""
+
+
+LOSSES = ("day_loss", "week_loss", "signoff_loss")
+"""The account's loss limits, by the halts that they lead to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A loss limit that was reached before a run began, in words, and when (UTC ms); nobody has resumed since."""
+
+    reason: str
+    detail: str
+    at: int
 
 
 class Monitor:
@@ -108,10 +122,23 @@ class Monitor:
             and (day_start, week_start) == (self.day_start, self.week_start)
         )
         if fits and day is not None and week is not None:
-            self.day.reset(day)
-            self.week.reset(week)
+            self.day.shift(
+                day - self.day.base
+            )  # what was reached stays so, whatever the start was thought to be
+            self.week.shift(week - self.week.base)
             self._aim()
         return fits
+
+    def inherit(self, reached: Reached) -> None:
+        """Count a limit as used up that was reached before the run began, while its period goes on."""
+        for ladder, since in (
+            (self.day, self.day_start),
+            (self.week, self.week_start),
+            (self.signoff, 0),
+        ):
+            if ladder.reason == reached.reason and reached.at >= since:
+                ladder.use_up()
+        self._aim()
 
     def begin(self, book: InstrumentState) -> None:
         """Take up a position that was opened or changed: its loss ladder and liquidation bound."""

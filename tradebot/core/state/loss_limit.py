@@ -56,6 +56,11 @@ class LossLimit:
         self.base += amount
         self._aim()
 
+    def use_up(self) -> None:
+        """Count the limit as reached."""
+        self.stage = REACHED
+        self._aim()
+
     def advance(self, value: Decimal) -> int:
         """Take a value at or below ``next``; return the stage reached."""
         while self.next is not None and value <= self.next:

@@ -32,7 +32,7 @@ from tradebot.core.model.frozen import frozen
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, Fees, Instrument, Quote
 from tradebot.core.risk.calm import NEVER
 from tradebot.core.risk.limits import Limits
-from tradebot.core.risk.monitor import Monitor
+from tradebot.core.risk.monitor import Monitor, Reached
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.metrics import Drawdown, Tally
 from tradebot.core.state.portfolio import Portfolio
@@ -68,6 +68,7 @@ class EngineConfig:
     ``interval`` is that of the bars it will be fed, ``timeframe`` the strategy's. ``quotes`` says that
     quotes come beside the bars: then they, not the bars, are the price. ``leverage`` is the account's.
     ``auto_resume`` clears a loss halt when its day (week) is over; ``signoff_equity`` is the equity at the sign-off, None without one.
+    ``reached`` are the loss limits that an earlier run of the account reached and nobody has resumed.
     ``outside`` says that the broker is outside the process: its answers come late, twice, out of order or never;
     ``drops_stops`` that it is known to lose stops it has accepted, ``unproved`` that nobody has seen one stand there.
     """
@@ -84,6 +85,7 @@ class EngineConfig:
     leverage: int = 1
     auto_resume: bool = False
     signoff_equity: Decimal | None = None
+    reached: tuple[Reached, ...] = ()
     outside: bool = False
     drops_stops: bool = False
     unproved: bool = False
@@ -370,6 +372,9 @@ class Engine:
         shared = self.shared
         if not self.started:
             self.watch.roll(event.at, self.reactions.equity)
+            for limit in self.config.reached:
+                self.watch.inherit(limit)
+                shared.halt(limit.reason, limit.detail)
             self.reactions.point("start", event.at)
         elif self._away:  # by then every symbol has shown a price again
             self._away = False
