@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.app.account import TradedAccount
-from tradebot.app.flatten import Flattening, Rows
+from tradebot.app.flatten import Flattening, Named, Rows
+from tradebot.app.settle import OPEN_ENDED
 from tradebot.broker.account_view import AccountHoldings
 from tradebot.broker.binance import BinanceBroker
 from tradebot.broker.parameters import CONDITIONAL
@@ -29,7 +30,7 @@ from tradebot.guard.latch import HaltRow, clear_halt, halt_present, read_halts
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.writer import Journal
 from tradebot.wire.client import Wire
-from tradebot.wire.endpoints import TIME, Endpoint
+from tradebot.wire.endpoints import COUNTDOWN, TIME, Endpoint
 
 FRESH_MS = 2000
 """For so long an engine may answer a close-all: who asked takes one that did not for hung, and ends it."""
@@ -87,6 +88,8 @@ class Standstill:
 
         Once the engine has flattened it may look again; it changes nothing until a resume.
         """
+        if self._over and endpoint is COUNTDOWN:
+            return ""  # it only cancels, and one that stays armed would cancel what a person places next
         if self.closing:
             return "" if endpoint is TIME else ENDING if self._over else HELD
         row = self.standing()
@@ -138,10 +141,9 @@ class Standstill:
         """Flatten with the proof; return what is left, and what to tell of it."""
         hint = "tradebot close-all closes it; tradebot account shows what is open"
         try:
-            known = known_holdings(session, self._seen_last)
-            left = (
-                await Flattening(self._wire, self._told, self._diary, known=known).run(wait_s)
-            ).left
+            known, unknown = known_holdings(session, self._seen_last), open_ended(session)
+            closing = Flattening(self._wire, self._told, self._diary, known=known, unknown=unknown)
+            left = (await closing.run(wait_s)).left
         except TradebotError as error:
             words = f"what is open cannot be told: {error.message}"
             return [], LeftoverError(words, hint=error.hint or hint)
@@ -265,6 +267,12 @@ def known_holdings(session: Session, seen: AccountRead | None) -> AccountHolding
         held += [one for one in seen.positions if one.qty and (one.hedge or one.symbol not in own)]
         resting += seen.orders
     return AccountHoldings(orders=tuple(resting), positions=tuple(held), in_order=False)
+
+
+def open_ended(session: Session) -> list[Named]:
+    """Return the orders that are not where they are going to stay: nothing is proved before the exchange knows them over."""
+    live = session.engine.table.live.values()
+    return [Named(one.order.symbol, one.order.id) for one in live if one.status in OPEN_ENDED]
 
 
 def _resting(symbol: str, name: str) -> OrderRead:
