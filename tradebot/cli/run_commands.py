@@ -22,7 +22,14 @@ from tradebot.cli.lines import lines_of
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, fail, show
 from tradebot.cli.settings import read_config
-from tradebot.cli.stopping import INTERRUPTED, HungError, Signals, leave_at_once, until_ended
+from tradebot.cli.stopping import (
+    INTERRUPTED,
+    HungError,
+    Signals,
+    leave_at_once,
+    stop_or_keep,
+    until_ended,
+)
 from tradebot.cli.summary import render
 from tradebot.cli.tui_commands import is_terminal, let_go_of_terminal, run_with_screen
 from tradebot.config import Config
@@ -186,7 +193,7 @@ def host_run(
     if screen:  # it shows what is in the journal, and nothing else may write on the terminal
         setup = replace(setup, observe=None, said=lambda _: ready.set(), watchdog=None)
     host = PaperHost(setup)
-    signals.listen(partial(_stop, host, signals))
+    signals.listen(partial(stop_or_keep, host, signals))
     host.start()
     if beside is not None:
         threading.Thread(target=beside, args=(host,), name="checklist", daemon=True).start()
@@ -198,13 +205,6 @@ def host_run(
     signals.over()
     let_go_of_terminal()
     return host.result()
-
-
-def _stop(host: PaperHost, signals: Signals, number: int) -> None:
-    """Ask for an orderly stop; one who presses ctrl-c twice will not wait for what is still to be settled or closed."""
-    host.stop(f"signal {signal.Signals(number).name}")
-    if signals.insists:
-        host.keep()
 
 
 def has_screen(options: RunOptions) -> bool:

@@ -127,6 +127,13 @@ def _as_always(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
+def stop_or_keep(host: PaperHost, signals: Signals, number: int) -> None:
+    """Ask for an orderly stop; one who presses ctrl-c twice will not wait for what is still to be settled or closed."""
+    host.stop(f"signal {signal.Signals(number).name}")
+    if signals.insists:
+        host.keep()
+
+
 def until_ended(
     host: PaperHost,
     signals: Signals,
@@ -179,4 +186,4 @@ def _say(text: str) -> None:
         return
 
 
-__all__ = ["HungError", "Signals", "leave_at_once", "until_ended"]
+__all__ = ["HungError", "Signals", "leave_at_once", "stop_or_keep", "until_ended"]

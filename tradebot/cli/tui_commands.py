@@ -23,7 +23,14 @@ from tradebot.app.host import PaperHost
 from tradebot.cli.options import Common
 from tradebot.cli.person import user_name
 from tradebot.cli.settings import read_config
-from tradebot.cli.stopping import INTERRUPTED, WATCHDOG_S, Signals, leave_at_once, until_ended
+from tradebot.cli.stopping import (
+    INTERRUPTED,
+    WATCHDOG_S,
+    Signals,
+    leave_at_once,
+    stop_or_keep,
+    until_ended,
+)
 from tradebot.cli.streams import say
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
@@ -115,7 +122,7 @@ def run_with_screen(
         patience_s=None if watchdog is None else WATCHDOG_S,
     )
     left = show(setting, config.data_dir() / LOG_FILE)
-    signals.listen(lambda number: host.stop(f"signal {signal.Signals(number).name}"))
+    signals.listen(partial(stop_or_keep, host, signals))
     if left is not None and left.why == "hung" and watchdog is not None:
         watchdog(host.hung)
     if left is not None and left.why == "direct":
