@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from kits.paper_kit import Bot
 from tradebot.__main__ import main
 from tradebot.app import advisor, backtest_report, whatif
 from tradebot.app.advising import PlayedAgain
+from tradebot.core.model.times import of_iso
 from tradebot.core.model.values import HOUR_MS
 
 JANUARY = 1_735_689_600_000
@@ -92,10 +94,11 @@ def test_a_supported_change_was_played_again(bot: Bot) -> None:
     assert "after Holm" in text
 
 
-def test_fills_of_an_exchange_are_held_to_the_model(bot: Bot, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def there(bot: Bot, tmp_path_factory: pytest.TempPathFactory) -> Bot:
     """The same rows, as of an account at an exchange, and a simulation that would have charged nothing."""
-    assert "slippage" not in rules(reported(bot))
-    there = Bot(tmp_path, tmp_path / "data")
+    folder = tmp_path_factory.mktemp("exchange")
+    there = Bot(folder, folder / "data")
     there.data_dir.mkdir()
     shutil.copy(bot.data_dir / "tradebot.db", there.data_dir)
     with closing(sqlite3.connect(there.data_dir / "tradebot.db")) as db, db:
@@ -103,11 +106,76 @@ def test_fills_of_an_exchange_are_held_to_the_model(bot: Bot, tmp_path: Path) ->
         config = json.loads(text)
         config["sim"] |= {"spread_bps": "0", "impact": "0"}
         db.execute("UPDATE runs SET venue = 'demo', config = ?", (json.dumps(config),))
+    return there
+
+
+def test_fills_of_an_exchange_are_held_to_the_model(bot: Bot, there: Bot) -> None:
+    assert "slippage" not in rules(reported(bot))
     report = reported(there)
     (slippage,) = [one for one in report["advice"]["supported"] if one["rule"] == "slippage"]
     assert "0.00 are modelled" in slippage["shows"]
     assert slippage["replay"] == {"why_not": "a change that signals cannot show"}
     assert slippage["config"].endswith(" in [sim]")
+
+
+NAMED = "Fills above the model (bps)"
+
+
+def test_what_fills_cost_more_than_modelled_stands_on_every_face(
+    bot: Bot, there: Bot, tmp_path: Path
+) -> None:
+    """Reckoned anew from the exported trades and the bars' file: a model without spread and impact charges for stops alone."""
+    assert reported(bot)["beside_model"] is None  # the simulation made these fills itself
+    report = reported(there, "--csv", str(tmp_path / "csv"), "--html", str(tmp_path / "r.html"))
+    told = report["beside_model"]
+    more = sorted(beyond_the_model(tmp_path / "csv" / "trades.csv", bot.folder))
+    assert (told["n"], told["trades"], told["why"]) == (len(more), len(more), "")
+    middle, ninth = more[(len(more) - 1) // 2], more[-(-len(more) * 9 // 10) - 1]
+    found = [float(told[f"{name}_bps"]) for name in ("median", "p90", "worst")]
+    assert found == pytest.approx([middle, ninth, more[-1]], abs=1e-6)
+    words = f"median {found[0]:+,.2f}, p90 {found[1]:+,.2f}, worst {found[2]:+,.2f}, n {told['n']}"
+    assert words in (tmp_path / "r.html").read_text()
+    out = " ".join(there("report", "--month", "2025-01").out.split())
+    assert f"{NAMED} {words}" in out
+
+
+def beyond_the_model(table: Path, folder: Path) -> list[float]:
+    """Return what each trade cost beyond a stop's quarter of the way to its bar's worst, in bps of what it traded."""
+    lines = [line.split(",") for line in (folder / "BTCUSDT-1h.csv").read_text().split()]
+    bars = {int(line[0]): (float(line[3]), float(line[2])) for line in lines}
+    found = []
+    with table.open() as file:
+        for row in csv.DictReader(file):
+            exit_price, qty = float(row["exit_price"]), float(row["qty"])
+            paid = -float(row["slippage"])
+            if row["exit_reason"] == "stop":
+                at = of_iso(row["exit_time"])
+                low, high = bars[at - at % HOUR_MS]
+                worst = low if row["side"] == "long" else high
+                paid -= abs(float(row["stop"]) - worst) / 4 * qty
+            found.append(paid / qty / (exit_price + float(row["entry_price"])) * 1e4)
+    return found
+
+
+def test_bars_that_are_gone_are_said_and_what_was_made_before_is_kept(
+    there: Bot, tmp_path: Path
+) -> None:
+    report = reported(there)
+    silent = reported(there, "--no-advice")
+    assert silent["beside_model"] is None
+    assert silent["hash"] == report["hash"]
+    bare = Bot(tmp_path, tmp_path / "data")
+    shutil.copytree(there.data_dir, bare.data_dir)
+    with closing(sqlite3.connect(bare.data_dir / "tradebot.db")) as db, db:
+        db.execute("DELETE FROM log")
+        db.execute("DELETE FROM blocks")
+    assert reported(bare) == report
+    (bare.data_dir / "reports" / "2025-01-paper.advice.json").unlink()
+    gone = reported(bare)
+    assert gone["hash"] == report["hash"]
+    assert (gone["beside_model"]["n"], gone["beside_model"]["median_bps"]) == (0, None)
+    out = " ".join(bare("report", "--month", "2025-01").out.split())
+    assert f"{NAMED} - (the bars of these trades are no longer in the event log)" in out
 
 
 def rules(report: dict[str, Any]) -> set[str]:

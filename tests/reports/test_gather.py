@@ -10,6 +10,7 @@ import pytest
 from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.journal.view import SignalRow, TradeRow
 from tradebot.reports.advice.gather import held_on, past_trades, refused_entries, rule_name
+from tradebot.reports.advice.modelled import FillModel, beside_model
 
 NOON = 1_736_164_800_000
 
@@ -120,3 +121,40 @@ def test_refusals_are_known_by_their_rule() -> None:
     ]
     (found,) = refused_entries(signals)
     assert (found.rule, found.pnl) == ("blackout", 1.5)
+
+
+def test_fills_stand_beside_what_the_simulation_would_have_charged() -> None:
+    """Half of 2 bps at both ends, and a stop's quarter of the way from 98 to the bar's low of 97: 0.134895 USDT of 98.95 traded."""
+    bars = [a_bar(0, 99, 101, 100), a_bar(4, 97, 99, 98)]
+    worse, unpriced = a_trade(slippage=Decimal("-0.2")), a_trade(slippage=None)
+    found = beside_model([worse, unpriced], FillModel(2.0, 0.0), bars)
+    assert (found.n, found.trades, found.why) == (1, 2, "")
+    assert found.more == pytest.approx(0.2 - 0.134895)
+    assert found.median_bps == found.worst_bps == pytest.approx((0.2 - 0.134895) / 98.95 * 1e4)
+    better = [a_trade(slippage=Decimal(-cost) / 100) for cost in range(10)]
+    found = beside_model(better, FillModel(2.0, 0.0), bars)
+    of = [(cost / 100 - 0.134895) / 98.95 * 1e4 for cost in range(10)]
+    assert (found.median_bps, found.p90_bps, found.worst_bps) == pytest.approx(
+        (of[4], of[8], of[9])
+    )
+
+
+@pytest.mark.parametrize(
+    ("trades", "bars", "why"),
+    [
+        ([], [(4, 97, 99, 98)], "no trade was closed"),
+        ([a_trade(slippage=Decimal(0))], [], "no longer in the event log"),
+        (
+            [a_trade(slippage=Decimal(0))],
+            [(4, 97, 99, 98)],
+            "no longer in the event log",
+        ),  # entry's is gone
+        ([a_trade()], [(0, 99, 101, 100), (4, 97, 99, 98)], "decided is not known"),
+    ],
+)
+def test_fills_that_cannot_be_compared_say_why(
+    trades: list[TradeRow], bars: list[tuple[int, float, float, float]], why: str
+) -> None:
+    found = beside_model(trades, FillModel(2.0, 0.1), [a_bar(*bar) for bar in bars])
+    assert (found.n, found.median_bps, found.more) == (0, None, None)
+    assert found.why.endswith(why)

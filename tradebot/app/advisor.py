@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,16 @@ from tradebot.app.whatif import (
 )
 from tradebot.config import Config
 from tradebot.core.model.errors import JournalError
-from tradebot.core.model.values import Bar
+from tradebot.core.model.values import DAY_MS, Bar
 from tradebot.disk import private_directory, write_text
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import SignalRow
 from tradebot.reports.advice.gather import SignalKey, refused_entries
-from tradebot.reports.advice.modelled import FillModel
+from tradebot.reports.advice.modelled import FillModel, beside_model
 from tradebot.reports.monthly.document import document
 from tradebot.reports.monthly.period import month_of
 from tradebot.reports.monthly.rows import SIMULATED
-from tradebot.reports.monthly.value import AdviceText
+from tradebot.reports.monthly.value import AdviceText, BesideModel
 
 
 class Advisor:
@@ -42,15 +42,17 @@ class Advisor:
         self._unchanged: dict[tuple[str, int, int], PlayedFigures] = {}
 
     def advised(self, told: Told) -> Told:
-        """Return the report with its advice: kept from before if it is a month that is over, else made now."""
+        """Return the report with its advice and its fills beside the model: kept from before if it is a month that is over, else made now."""
         path = self._place(told)
         digest = document(told.report)["hash"]
         kept = _kept(path, digest)
         if kept is None:
-            kept = self._made(told, digest)
+            kept = Later(self._made(told, digest), self._beside_model(told))
             if path is not None:
                 _keep(path, digest, kept)
-        return replace(told, report=replace(told.report, advice=kept))
+        return replace(
+            told, report=replace(told.report, advice=kept.advice, beside_model=kept.beside_model)
+        )
 
     def _place(self, told: Told) -> Path | None:
         """Return the file the advice of a whole month is kept in; None for another time."""
@@ -69,13 +71,25 @@ class Advisor:
                 third,
                 {key: row.confidence for key, row in signals.items()},
                 refused_entries(r for r in signals.values() if told.period.holds(r.time)),
-                self._bars(told, third),
+                self._bars(told, told.period.first, third),
                 digest,
                 lambda change: self._play_all(change, told, (third, told.period.last)),
                 loss_of(told.report),
                 self._fill_model(told),
             )
         )
+
+    def _beside_model(self, told: Told) -> BesideModel | None:
+        """Return how an exchange's fills were beside the simulation's; None where the simulation made them itself."""
+        if told.report.venue in SIMULATED:
+            return None
+        model = self._fill_model(told)
+        if model is None:
+            why = "this version cannot read the configuration it ran with"
+            return BesideModel(trades=len(told.trades), why=why)
+        first = min((trade.entry_time for trade in told.trades), default=told.period.first)
+        bars = self._bars(told, first - DAY_MS, told.period.last + DAY_MS)
+        return beside_model(told.trades, model, bars)
 
     def _fill_model(self, told: Told) -> FillModel | None:
         """Return how the simulation fills, by the newest run's configuration; None where it made the fills itself."""
@@ -96,13 +110,13 @@ class Advisor:
             if row.time < until
         }
 
-    def _bars(self, told: Told, until: int) -> Iterator[Bar]:
-        """Yield the bars of the report's time up to a moment (UTC ms): what came later chose nothing."""
+    def _bars(self, told: Told, first: int, until: int) -> Iterator[Bar]:
+        """Yield the bars from a moment up to another (UTC ms). Advice stops at its third: what came later chose nothing."""
         for run in told.runs:
             for bar in self._reader.stream_bars(run):
                 if bar.open_time + bar.interval > until:
                     break
-                if bar.open_time >= told.period.first:
+                if bar.open_time >= first:
                     yield bar
 
     def _play_all(self, change: Adjustment, told: Told, stretch: tuple[int, int]) -> PlayedAgain:
@@ -135,26 +149,39 @@ class Advisor:
 # -- what is kept ----------------------------------------------------------------------------------------
 
 
-def _kept(path: Path | None, digest: str) -> AdviceText | None:
-    """Return the advice that was made of these very rows before; None where there is none to be read."""
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What is made of a report once, while what its runs saw is still there."""
+
+    advice: AdviceText
+    beside_model: BesideModel | None
+
+
+def _kept(path: Path | None, digest: str) -> Later | None:
+    """Return what was made of these very rows before; None where there is none to be read."""
     if path is None:
         return None
     try:
         kept: Any = json.loads(path.read_text(encoding="utf-8"))
         if kept["report"] != digest:
             return None
-        return AdviceText(tuple(map(str, kept["lines"])), dict(kept["data"]))
+        beside = kept["beside_model"]
+        return Later(
+            AdviceText(tuple(map(str, kept["lines"])), dict(kept["data"])),
+            None if beside is None else BesideModel(**beside),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _keep(path: Path, digest: str, advice: AdviceText) -> None:
+def _keep(path: Path, digest: str, made: Later) -> None:
     private_directory(path.parent)
     body = {
         "report": digest,
         "version": __version__,
-        "lines": list(advice.lines),
-        "data": advice.data,
+        "lines": list(made.advice.lines),
+        "data": made.advice.data,
+        "beside_model": None if made.beside_model is None else asdict(made.beside_model),
     }
     write_text(path, json.dumps(body, indent=1) + "\n")
 

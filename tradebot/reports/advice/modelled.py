@@ -6,11 +6,15 @@ price to the bar's worst (rules 3 and 4 of the simulated exchange).
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tradebot.core.model.values import Bar
 from tradebot.journal.view import TradeRow
+from tradebot.reports.monthly.ratios import ranks
+from tradebot.reports.monthly.value import BesideModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +85,30 @@ def _fills(trades: Sequence[TradeRow]) -> Iterator[_Fill]:
         yield _Fill(row, number, True)
 
 
-__all__ = ["FillModel", "ModelledFills"]
+def beside_model(trades: Sequence[TradeRow], model: FillModel, bars: Iterable[Bar]) -> BesideModel:
+    """Return what trades' fills cost more than the model would have charged in the bars, which come in order of each symbol."""
+    fills = ModelledFills(model)
+    deque(fills.watched(trades, bars), maxlen=0)
+    more: list[float] = []
+    points: list[float] = []
+    for number, cost in sorted(fills.costs.items()):
+        row = trades[number]
+        turnover = float(row.qty * (row.entry_price + row.exit_price))
+        if row.slippage is not None and turnover:
+            more.append(-float(row.slippage) - cost)
+            points.append(more[-1] / turnover * 1e4)
+    ranked = ranks(points)
+    if ranked is None:
+        return BesideModel(trades=len(trades), why=_why_none(trades, fills))
+    return BesideModel(len(points), len(trades), *ranked, more=math.fsum(more))
+
+
+def _why_none(trades: Sequence[TradeRow], fills: ModelledFills) -> str:
+    if not trades:
+        return "no trade was closed"
+    if not fills.costs:
+        return "the bars of these trades are no longer in the event log"
+    return "at what price these trades were decided is not known"
+
+
+__all__ = ["FillModel", "ModelledFills", "beside_model"]

@@ -21,20 +21,25 @@ DRAWN = frozenset(("curve", "falls", "marks"))
 """Parts that are only drawn: their rows are in the exports."""
 
 
+LATER = ("advice", "beside_model")
+"""Parts that need what a run saw and are added later: no part of the hash."""
+
+
 def document(report: Report) -> dict[str, Any]:
     """Return a report as JSON values: money and ratios as decimal text, moments as ISO-8601; with its hash.
 
-    The hash covers all but itself and the advice, which is made later.
+    The hash covers all but itself and what is made later.
     """
     parts = {
         item.name: told(item.name, getattr(report, item.name))
         for item in fields(report)
-        if item.name not in DRAWN and item.name != "advice"
+        if item.name not in DRAWN and item.name not in LATER
     }
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     advice = {"lines": list(report.advice.lines), **report.advice.data}
-    return {**parts, "hash": digest, "advice": advice}
+    beside = told("beside_model", report.beside_model)
+    return {**parts, "hash": digest, "advice": advice, "beside_model": beside}
 
 
 def told(name: str, value: Any) -> Any:

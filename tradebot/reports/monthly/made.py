@@ -31,8 +31,9 @@ from tradebot.reports.monthly.curve import (
 from tradebot.reports.monthly.groups import ClosedTrade, costs_of, groups_of
 from tradebot.reports.monthly.held import benchmarks_of
 from tradebot.reports.monthly.period import Period, month_of
-from tradebot.reports.monthly.ratios import deviation, mean, ratios_of
+from tradebot.reports.monthly.ratios import deviation, mean, ranks, ratios_of
 from tradebot.reports.monthly.record import RunHistory
+from tradebot.reports.monthly.stints import stints_of
 from tradebot.reports.monthly.usage import limit_uses, refusal_counts, time_in_market
 from tradebot.reports.monthly.value import (
     Bin,
@@ -113,6 +114,7 @@ def _report(
         bridge=bridge,
         risk=_risk(chosen, period, trades, days, part),
         groups=groups_of(trades),
+        stints=stints_of(records, period),
         drawdowns=sorted(falls, key=lambda s: (-s.depth_pct, s.peak))[:DEEPEST],
         days=days,
         months=_months(knots, period),
@@ -300,15 +302,12 @@ def _histogram(values: Sequence[float | None]) -> list[Bin]:
 
 def _fill_costs(trades: Sequence[ClosedTrade]) -> FillCosts:
     """Return what fills cost against their decisions, each trade's in basis points of what it traded."""
-    costs = sorted(
+    costs = [
         -float(t.row.slippage) / float(t.row.qty * (t.row.entry_price + t.row.exit_price)) * 1e4
         for t in trades
         if t.row.slippage is not None and t.row.qty
-    )
-    if not costs:
-        return FillCosts(0, None, None, None)
-    n = len(costs)
-    return FillCosts(n, costs[(n - 1) // 2], costs[min(n - 1, -(-n * 9 // 10) - 1)], costs[-1])
+    ]
+    return FillCosts(len(costs), *(ranks(costs) or (None, None, None)))
 
 
 def _stops(trades: Sequence[ClosedTrade], leverage: int) -> StopsReach:

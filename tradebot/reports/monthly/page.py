@@ -9,6 +9,7 @@ from tradebot.core.model.times import iso
 from tradebot.journal.view import TradeRow
 from tradebot.reports import charts
 from tradebot.reports.monthly.sections import (
+    CHANGES,
     Cell,
     Sheet,
     bridge_facts,
@@ -34,6 +35,7 @@ HOW = (
 )
 
 TOPICS = (
+    (CHANGES, (CHANGES,)),
     ("Beside benchmarks", ("Beside benchmarks",)),
     ("Drawdowns and months", ("Deepest drawdowns", "Months, time-weighted return in %")),
     ("Limits", ("Use of limits", "Refused entries")),

@@ -7,7 +7,7 @@ days changes no figure but those that are about the order.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean
@@ -75,6 +75,15 @@ def deviation(values: Sequence[float]) -> float | None:
     if middle is None or len(values) < 2:
         return None
     return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
+
+
+def ranks(values: Iterable[float]) -> tuple[float, float, float] | None:
+    """Return the (lower) median, the 90th percentile (nearest rank) and the highest; None of no values."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    n = len(ordered)
+    return ordered[(n - 1) // 2], ordered[-(-n * 9 // 10) - 1], ordered[-1]
 
 
 def volatility(returns: Sequence[float], days: int = YEAR_DAYS) -> float | None:
@@ -159,6 +168,7 @@ __all__ = [
     "drawdown",
     "growth",
     "mean",
+    "ranks",
     "ratios_of",
     "sharpe",
     "skew",

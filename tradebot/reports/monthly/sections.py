@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from tradebot.reports.monthly.comparison import BenchmarkComparison
 from tradebot.reports.monthly.groups import Group
+from tradebot.reports.monthly.rows import SIMULATED
+from tradebot.reports.monthly.stints import changes_in_words, named
 from tradebot.reports.monthly.text import (
     change,
     day,
@@ -22,6 +24,8 @@ from tradebot.reports.monthly.text import (
     usd,
 )
 from tradebot.reports.monthly.value import Report
+
+CHANGES = "Before and after a change of strategy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ def risk_facts(report: Report) -> list[Fact]:
         Fact("Turnover", Cell(f"{figure(risk.turnover, 1)} x ({usd(risk.traded)})")),
         Fact("Halts", Cell(", ".join(f"{k} {v}" for k, v in risk.halts.items()) or "none")),
         Fact("Slippage a trade (bps of traded)", Cell(_fill_costs(report))),
+        *_beside_model(report),
         Fact("Stops, of the way to liquidation", Cell(_stops(report))),
         Fact("Price to order", Cell(_latency(report))),
     ]
@@ -148,10 +153,26 @@ def _fill_costs(report: Report) -> str:
     return f"median {figure(f.median_bps)}, p90 {figure(f.p90_bps)}, worst {figure(f.worst_bps)}, n {f.n}"
 
 
+def _beside_model(report: Report) -> Iterator[Fact]:
+    """Yield how an exchange's fills were beside the simulation's; nothing where the simulation made them."""
+    if report.venue in SIMULATED:
+        return
+    m = report.beside_model
+    if m is None or not m.n:
+        why = "not compared" if m is None else m.why
+        yield Fact("Fills above the model (bps)", Cell(f"- ({why})"))
+        return
+    ranks = f"median {signed(m.median_bps)}, p90 {signed(m.p90_bps)}, worst {signed(m.worst_bps)}"
+    yield Fact("Fills above the model (bps)", Cell(f"{ranks}, n {m.n} of {m.trades}"))
+    yield Fact("Fills above the model, in all", Cell(f"{signed(m.more)} USDT"))
+
+
 def sheets(report: Report) -> Iterator[Sheet]:
     """Yield the report's tables."""
     if len(report.runs) > 1:
         yield _runs(report)
+    if report.stints:
+        yield _stints(report)
     yield from _limits(report)
     for name, groups in report.groups.items():
         yield _group_sheet(f"By {'exit reason' if name == 'exit' else name}", name, groups)
@@ -180,6 +201,22 @@ def _runs(report: Report) -> Sheet:
     ]
     heads = ("run", "strategy", "hash", "from", "to", "start", "net", "trades")
     return Sheet("Runs", heads, rows, words=5)
+
+
+def _stints(report: Report) -> Sheet:
+    rows = [
+        [
+            *(Cell(named(s)), Cell(day(s.first)), Cell(figure(s.days, 1))),
+            Cell(f"{s.trades}{' small' if s.small else ''}"),
+            Cell(_estimate(s.expectancy_r, s.low_r, s.high_r, sign=True), tint(s.expectancy_r)),
+            *(money(s.net_a_day), money(s.net)),
+        ]
+        for s in report.stints
+    ]
+    heads = ("strategy", "since", "days", "trades", "R a trade (95 %)", "net a day", "net")
+    note = " ".join(changes_in_words(report.stints))
+    note += " Of this time and the one before. What came after a change need not have come of it."
+    return Sheet(CHANGES, heads, rows, words=2, note=note)
 
 
 def _limits(report: Report) -> Iterator[Sheet]:
@@ -299,10 +336,17 @@ def _benchmarks(rows: Sequence[BenchmarkComparison]) -> Iterator[Sheet]:
     yield Sheet("Beside benchmarks", heads, lines, note=note.strip())
 
 
-def _estimate(value: float | None, low: float | None, high: float | None, places: int = 2) -> str:
+def _estimate(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    places: int = 2,
+    *,
+    sign: bool = False,
+) -> str:
     if value is None:
         return "-"
-    return f"{value:.{places}f} ({spread(low, high, places)})"
+    return f"{value:{'+' if sign else ''}.{places}f} ({spread(low, high, places)})"
 
 
 def span(report: Report) -> str:
@@ -317,6 +361,7 @@ def day_rows(report: Report) -> Iterator[tuple[str, Cell, str]]:
 
 
 __all__ = [
+    "CHANGES",
     "Cell",
     "Fact",
     "Sheet",

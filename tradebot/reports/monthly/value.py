@@ -11,6 +11,7 @@ from tradebot.reports.monthly.comparison import BenchmarkComparison
 from tradebot.reports.monthly.curve import Day, Spell
 from tradebot.reports.monthly.groups import Group
 from tradebot.reports.monthly.ratios import Ratios
+from tradebot.reports.monthly.stints import StrategyStint
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,23 @@ class FillCosts:
 
 
 @dataclass(frozen=True, slots=True)
+class BesideModel:
+    """What an exchange's fills cost more than the simulation would have charged, by trade, in basis points of what it traded.
+
+    Above 0 is against us. ``n`` of ``trades`` could be compared, ``more`` is what these cost more in all (USDT); ``why`` none could,
+    else "".
+    """
+
+    n: int = 0
+    trades: int = 0
+    median_bps: float | None = None
+    p90_bps: float | None = None
+    worst_bps: float | None = None
+    more: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StopsReach:
     """How far of the way from the entry to liquidation stops were, in percent: at 100 they come too late."""
 
@@ -152,7 +170,10 @@ class AdviceText:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole report. Moments in UTC ms; ``partial`` where the journal does not reach over the whole period."""
+    """A whole report. Moments in UTC ms; ``partial`` where the journal does not reach over the whole period.
+
+    ``advice`` and ``beside_model`` need what a run saw, which may be dropped: they are added later and no part of the hash.
+    """
 
     title: str
     mode: str
@@ -168,6 +189,7 @@ class Report:
     bridge: Bridge
     risk: RiskFigures
     groups: Mapping[str, Sequence[Group]]
+    stints: Sequence[StrategyStint]
     drawdowns: Sequence[Spell]
     days: Sequence[Day]
     months: Sequence[MonthResult]
@@ -182,6 +204,7 @@ class Report:
     falls: Sequence[tuple[int, float]]
     notes: Sequence[str]
     advice: AdviceText = AdviceText()
+    beside_model: BesideModel | None = None
 
 
 __all__ = ["AdviceText", "Report"]
