@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widgets import Button
@@ -69,6 +71,8 @@ class CloseAll(Question):
 
 class ClosingAll(Dialog[None]):
     """Shows how a close-all goes, and in the end how it went. Hidden, it goes on all the same."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "dismiss(None)", "Hide", show=False)]
 
     AUTO_FOCUS = "#hide"
 
