@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 from kits.engine_kit import LIVE, XRP, Bare, Played, a_config
@@ -11,6 +12,7 @@ from kits.engine_kit import LIVE, XRP, Bare, Played, a_config
 from tradebot.core.model.effects import CashBooked, Notify, ReadBack
 from tradebot.core.model.events import CashAnnounced, CashMoved, FundingPaid
 from tradebot.core.model.money import exact
+from tradebot.core.model.values import Order
 from tradebot.core.trading.cash_lines import REMEMBERED_FILLS
 from tradebot.core.trading.snapshot import snapshot
 
@@ -130,6 +132,80 @@ def test_an_insurance_line_of_another_amount_is_no_fee() -> None:
     for _ in range(2):
         story.tell(line(story, "insurance", "-3", 1, XRP))
     assert story.engine.portfolio.cash == cash - 3
+
+
+def at_the_stop() -> tuple[Bare, Order, Decimal, Decimal]:
+    """A long that its stop is about to close at 1.9; the fill's fee, and what is in cash then without any line (USDT)."""
+    story = Bare(a_config(limits=replace(LIVE, day_loss=None)))
+    entry = story.opened()
+    with exact():
+        worth = entry.qty * D("1.9")
+        fee = worth * D("0.0005")
+        return story, story.placed()[1], fee, story.engine.portfolio.cash + worth - fee
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("is_announced", [False, True])
+def test_an_insurance_line_that_came_before_its_fill_is_booked_when_that_shows_it_is_no_fee(
+    is_announced: bool, restarts: bool
+) -> None:
+    story, stop, fee, after = at_the_stop()
+    before = story.engine.equity()
+    if is_announced:
+        story.tell(CashAnnounced(story.now, "INSURANCE_CLEAR", D(-3), story.now))
+    told = line(story, "insurance", "-3", 2, XRP)
+    (asked,) = story.tell(told)
+    assert isinstance(asked, ReadBack)
+    story.later(29_000)
+    if restarts:
+        story.restart()
+    story.later(
+        5_000
+    )  # what was announced is forgotten now, and that the fill is missing has been told
+    assert story.engine.equity() == before - 3
+    assert story.halted() == ["ledger"]
+    assert story.tell(replace(told, at=story.now)) == []
+    story.fill(stop, price="1.9")
+    for _ in range(2):
+        assert story.engine.portfolio.cash == story.engine.equity() == after - 3
+        assert [(b.id, b.amount) for b in story.found(CashBooked)] == [(told.id, D(-3))]
+        story.tell(line(story, "commission", str(-fee), 2, XRP))
+        story.tell(replace(told, at=story.now))
+    assert "they differ" not in story.told()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("order", permutations(("insurance", "commission", "fill")))
+def test_a_line_beside_the_fee_is_booked_in_whatever_order_they_come(
+    order: tuple[str, ...], restarts: bool
+) -> None:
+    story, stop, fee, after = at_the_stop()
+    lines = [line(story, kind, str(-fee), 2, XRP) for kind in ("insurance", "commission")]
+    for step in order:
+        if step == "fill":
+            story.fill(stop, price="1.9")
+        else:
+            told = next(told for told in lines if told.kind == step)
+            story.tell(replace(told, at=story.now))
+        if restarts:
+            story.restart()
+    for told in (*lines, *lines):
+        story.tell(replace(told, at=story.now))
+    with exact():
+        assert story.engine.portfolio.cash == story.engine.equity() == after - fee
+    assert [(b.kind, b.amount) for b in story.found(CashBooked)] == [("insurance", -fee)]
+    assert "they differ" not in story.told()
+
+
+def test_the_fee_of_a_fill_that_is_forgotten_was_paid_all_the_same() -> None:
+    story, stop, fee, after = at_the_stop()
+    story.fill(stop, price="1.9")
+    told = line(story, "insurance", str(-fee), 2, XRP)
+    story.tell(told)
+    for number in range(REMEMBERED_FILLS):
+        story.engine.cash.note_fill(replace(story.lost(), trade_id=100 + number), D(0))
+    assert story.tell(told) == []
+    assert story.engine.portfolio.cash == after
 
 
 @pytest.mark.parametrize("first", ["line", "fill"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -17,10 +17,10 @@ from tradebot.core.state.order_table import ANSWER_MS, LEDGER_MS
 from tradebot.core.trading.reactions import Reactions
 from tradebot.core.trading.shared import Shared
 
-TRANSFER, REBATE, INSURANCE = "transfer", "rebate", "insurance"
+TRANSFER, REBATE, INSURANCE, COMMISSION = "transfer", "rebate", "insurance", "commission"
 NO_RESULT = (TRANSFER, REBATE)
 """Lines that never loosen a limit: what results are measured from moves with them."""
-IN_FILLS = ("realized", "commission")
+IN_FILLS = ("realized", COMMISSION)
 """Lines that a fill tells of as well; on a symbol the run does not trade nothing else does."""
 KNOWN = (*NO_RESULT, INSURANCE, *IN_FILLS)
 
@@ -52,7 +52,8 @@ class CashLines:
 
     ``_missing`` are the trades that a line told of before their fill, with the symbol and since when; ``_asked_at`` is
     when their fills were last asked for (UTC ms). ``_fills`` has by trade what the ledger says of each kind of line,
-    as long as none was read; ``_lines`` the lines whose fill is missing. ``_rests`` are the differences by day, ``_odd``
+    as long as none was read; ``_lines`` the lines whose fill is missing. ``_insurance`` has by trade the insurance lines that may be its fee: all as
+    long as its fill is missing, then the one that is, as long as no commission line is there. ``_rests`` are the differences by day, ``_odd``
     by fill (USDT).
     ``_announced`` are the losses told of, ``_lately`` the newest booked amounts with their time.
     """
@@ -64,6 +65,7 @@ class CashLines:
         self._asked_at = 0
         self._fills: dict[str, dict[str, Decimal]] = {}
         self._lines: dict[str, dict[str, Decimal]] = {}
+        self._insurance: dict[str, list[CashMoved]] = {}
         self._rests: dict[int, Decimal] = {}
         self._odd: dict[str, Decimal] = {}
         self._announced: list[Announced] = []
@@ -100,19 +102,18 @@ class CashLines:
         of_fill = event.trade_id and event.symbol in self._shared.books
         if of_fill and event.kind in IN_FILLS:
             self._confirm(event)
-        elif of_fill and event.kind == INSURANCE and self._is_fee(event):
+        elif self._was_taken(event) or self._is_beyond_memory(event.id, event.exchange_time):
             return
-        elif not self._is_beyond_memory(event.id, event.exchange_time):
+        elif of_fill and event.kind == INSURANCE:
+            self._take_insurance(event)
+        else:
             self.move(event)
 
     def move(self, line: CashMoved) -> None:
-        """Book a line that belongs to no position, once; one of a type nobody knows counts as a loss, or halts only."""
+        """Book a new line that belongs to no position; one of a type nobody knows counts as a loss, or halts only."""
         shared = self._shared
-        if not shared.portfolio.move(line.id, line.exchange_time, line.amount):
-            return
+        self._pay(line)
         self._arrived(line.amount, line.exchange_time)
-        booked = (shared.now, line.id, line.kind, line.symbol, line.amount, line.exchange_time)
-        shared.out.append(CashBooked(*booked))
         unknown = line.kind not in KNOWN or (line.kind in IN_FILLS and not line.trade_id)
         if line.kind == TRANSFER or (line.amount > 0 and (unknown or line.kind == REBATE)):
             self._reactions.shift(line.amount)
@@ -125,6 +126,13 @@ class CashLines:
         if unknown:
             text = f"{plain(line.amount)} USDT were booked for something nobody here knows"
             shared.halt("ledger", f"{text}: {line.kind} ({line.id})")
+
+    def _pay(self, line: CashMoved) -> None:
+        """Book the money of a line that was not taken before."""
+        self._shared.portfolio.move(line.id, line.exchange_time, line.amount)
+        now, time = self._shared.now, line.exchange_time
+        booked = CashBooked(now, line.id, line.kind, line.symbol, line.amount, time)
+        self._shared.out.append(booked)
 
     def _is_beyond_memory(self, line: str, time: int) -> bool:
         if not self._shared.portfolio.forgot_cash(line, time):
@@ -140,21 +148,38 @@ class CashLines:
         if not self._shared.outside or fill.trade_id <= 0:
             return
         key = f"{fill.symbol}:{fill.trade_id}"
-        self._fills[key] = {"realized": realised, "commission": -fill.fee}
+        self._fills[key] = {"realized": realised, COMMISSION: -fill.fee}
         if len(self._fills) > REMEMBERED_FILLS:
-            del self._fills[next(iter(self._fills))]
+            self._forget(next(iter(self._fills)))
         for kind, amount in self._lines.pop(key, {}).items():
             self._hold_against(key, kind, amount, fill.time)
+        for line in self._insurance.pop(key, []):
+            if not self._is_fee(key, line):
+                self._pay(line)
+        self._sum_announced()
+
+    def _forget(self, key: str) -> None:
+        """Forget a fill; the insurance line that is its fee stays one that was taken."""
+        del self._fills[key]
+        for line in self._insurance.pop(key, []):
+            self._shared.portfolio.move(line.id, line.exchange_time, ZERO)
 
     def _confirm(self, event: CashMoved) -> None:
-        key = f"{event.symbol}:{event.trade_id}"
+        key = _trade_of(event)
         if self._shared.portfolio.knows_trade(event.symbol, event.trade_id):
+            if event.kind == COMMISSION:
+                self._release(key)
             self._hold_against(key, event.kind, event.amount, event.exchange_time)
             return
         self._lines.setdefault(key, {})[event.kind] = event.amount
+        self._await(event)
+
+    def _await(self, line: CashMoved) -> None:
+        """Ask for the fill that a line came before."""
+        key = _trade_of(line)
         if key not in self._missing:
-            self._missing[key] = (event.symbol, event.trade_id, self._shared.now)
-            self._ask(event.symbol, event.trade_id, f"a {event.kind} line tells of it")
+            self._missing[key] = (line.symbol, line.trade_id, self._shared.now)
+            self._ask(line.symbol, line.trade_id, f"a {line.kind} line tells of it")
 
     def _hold_against(self, key: str, kind: str, amount: Decimal, time: int) -> None:
         """Compare a line with its fill, once; what a day differs by is shown from a cent on."""
@@ -178,19 +203,40 @@ class CashLines:
         """Return by day (days since 1970) what the venue's lines say beyond the fills, from a cent on (USDT)."""
         return {day: rest for day, rest in self._rests.items() if abs(rest) >= CENT}
 
-    def _is_fee(self, line: CashMoved) -> bool:
-        """Whether an insurance line is the fee that the fill of a liquidation tells of; one of more or less is another."""
-        portfolio = self._shared.portfolio
-        fees = self._fills.get(f"{line.symbol}:{line.trade_id}", {})
-        known = portfolio.knows_trade(line.symbol, line.trade_id)
-        if known and fees.get("commission") != line.amount:
-            return False
-        if portfolio.move(
-            line.id, line.exchange_time, ZERO
-        ):  # seen: read again it is still the fee
-            self._confirm(replace(line, kind="commission"))
+    # -- insurance lines of a trade: its fee, or money of their own --------------------------------------
+
+    def _take_insurance(self, line: CashMoved) -> None:
+        """Book an insurance line that is not the fee of its fill; a loss counts until it is known which it is."""
+        if not self._shared.portfolio.knows_trade(line.symbol, line.trade_id):
+            self._insurance.setdefault(_trade_of(line), []).append(line)
             self._arrived(line.amount, line.exchange_time)
+            self._reactions.see_equity()
+            self._await(line)
+        elif self._is_fee(_trade_of(line), line):
+            self._arrived(line.amount, line.exchange_time)
+        else:
+            self.move(line)
+
+    def _is_fee(self, key: str, line: CashMoved) -> bool:
+        """Whether an insurance line is the fee that the fill of a liquidation tells of; then it is kept as that."""
+        told = self._fills.get(key, {})
+        if told.get(COMMISSION) != line.amount:
+            return False
+        del told[COMMISSION]
+        self._insurance[key] = [line]
         return True
+
+    def _release(self, key: str) -> None:
+        """A commission line tells of a fill's fee: the insurance line that was taken for it is another loss."""
+        for line in self._insurance.pop(key, []):
+            self._fills[key][COMMISSION] = line.amount
+            self._pay(line)
+            self._reactions.see_equity()
+
+    def _was_taken(self, line: CashMoved) -> bool:
+        """Whether a line that is read again is booked, or kept until its fill is known."""
+        kept = self._insurance.get(_trade_of(line), ())
+        return line.id in self._shared.portfolio.cash_ids or any(k.id == line.id for k in kept)
 
     def fill_rests(self) -> dict[str, Decimal]:
         """Return by fill (``SYMBOL:trade id``) what its lines say beyond it (USDT): the newest that are more than rounding."""
@@ -213,7 +259,8 @@ class CashLines:
         if known or booked:
             return
         self._announced.append(Announced(amount, time, self._shared.now, event.symbol))
-        self._count_announced()
+        self._sum_announced()
+        self._reactions.see_equity()
 
     def _arrived(self, amount: Decimal, time: int) -> None:
         """A line was booked: what was announced of it counts no more beside it."""
@@ -226,13 +273,12 @@ class CashLines:
                 break
         self._sum_announced()
 
-    def _count_announced(self) -> None:
-        self._sum_announced()
-        self._reactions.see_equity()
-
     def _sum_announced(self) -> None:
+        knows = self._shared.portfolio.knows_trade
+        kept = (line for lines in self._insurance.values() for line in lines)
+        undecided = (k.amount for k in kept if k.amount < 0 and not knows(k.symbol, k.trade_id))
         losses: Iterable[Decimal] = (a.amount for a in self._announced if a.open)
-        self._shared.exposure.announced = sum(losses, ZERO)
+        self._shared.exposure.announced = sum(undecided, sum(losses, ZERO))
 
     # -- time -------------------------------------------------------------------------------------------
 
@@ -252,7 +298,8 @@ class CashLines:
                 self._ask(symbol, trade_id, "it was asked for before")
         if self._announced and now - self._announced[0].since >= LEDGER_MS:
             self._announced = [a for a in self._announced if now - a.since < LEDGER_MS]
-            self._count_announced()
+            self._sum_announced()
+            self._reactions.see_equity()
 
     def due(self) -> int:
         """Return when ``wake`` next has something to do (UTC ms); ``FAR`` for never."""
@@ -266,6 +313,11 @@ class CashLines:
             "asked_at": self._asked_at,
             "fills": _texts(self._fills),
             "lines": _texts(self._lines),
+            "insurance": [
+                [str(line.amount), line.at, line.id, line.symbol, line.exchange_time, line.trade_id]
+                for lines in self._insurance.values()
+                for line in lines
+            ],
             "rests": {str(day): str(rest) for day, rest in self._rests.items()},
             "odd": {key: str(rest) for key, rest in self._odd.items()},
             "announced": [[str(a.amount), *astuple(a)[1:]] for a in self._announced],
@@ -277,6 +329,10 @@ class CashLines:
         self._missing = {key: (s, n, at) for key, (s, n, at) in state["missing"].items()}
         self._asked_at = state["asked_at"]
         self._fills, self._lines = _amounts(state["fills"]), _amounts(state["lines"])
+        self._insurance = {}
+        for amount, at, name, symbol, *rest in state.get("insurance", ()):
+            line = CashMoved(at, name, INSURANCE, symbol, Decimal(amount), *rest)
+            self._insurance.setdefault(_trade_of(line), []).append(line)
         self._rests = {int(day): Decimal(rest) for day, rest in state["rests"].items()}
         self._odd = {key: Decimal(rest) for key, rest in state.get("odd", {}).items()}
         self._announced = [
@@ -284,6 +340,10 @@ class CashLines:
         ]
         self._lately = [(Decimal(amount), time) for amount, time in state["lately"]]
         self._sum_announced()
+
+
+def _trade_of(line: CashMoved) -> str:
+    return f"{line.symbol}:{line.trade_id}"
 
 
 def _texts(amounts: dict[str, dict[str, Decimal]]) -> dict[str, dict[str, str]]:
