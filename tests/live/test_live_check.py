@@ -209,7 +209,7 @@ class Hourglass(Clock):
     ("details", "slept"),
     [
         (["{0}: 1190 of 2400 request weight is used", ""], [47.0]),
-        (["{0}: 1190 of 2400 request weight is used"] * 4, [47.0, 60.0]),
+        (["{0}: 1190 of 2400 request weight is used"] * 4, [47.0]),
         (["{0}: the exchange has banned this address for 90 s more"], []),
         (["no bars"], []),
         ([""], []),
