@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,8 @@ from kits.live_scene import Scene, scene
 from kits.paper_kit import LONG
 
 from tradebot.app import settle
+from tradebot.broker.binance import LAST_S
+from tradebot.cli.stopping import AGAIN_S
 from tradebot.core.model.errors import LeftoverError, TradebotError
 from tradebot.core.model.values import OrderStatus
 from tradebot.core.trading.session import Session
@@ -24,6 +27,10 @@ from tradebot.guard.latch import halt_present
 from tradebot.journal.reader import Reader
 
 EARLY = "2026-11-26T09:30:20Z"
+SLOW = [
+    {"do": "slow_answer", "ms": 20_000, "method": "GET", "path": f"/fapi/{path}"}
+    for path in ("v3/account", "v3/positionRisk", "v1/openOrders", "v1/openAlgoOrders")
+]
 THROTTLED = {"do": "error", "code": -1008, "method": "POST", "path": "/fapi/v1/order"}
 
 
@@ -106,6 +113,34 @@ def test_who_presses_twice_does_not_wait(tmp_path: Path) -> None:
     assert found.loop.virtual < 650
 
 
+def test_what_is_on_its_way_at_the_end_is_no_standstill(tmp_path: Path) -> None:
+    """Whoever pressed ctrl-c twice would take a silent engine for one that hangs, and end it without its last words."""
+    ending: list[float] = []
+    beats: list[float] = []
+
+    def lingering(made: Scene) -> None:
+        assert made.broker is not None
+        serve = made.broker.serve
+
+        async def linger(*words: Any) -> None:
+            try:
+                await serve(*words)
+            finally:
+                ending.append(made.loop.virtual)
+                made.runner.heartbeat.beat = lambda: beats.append(made.loop.virtual)  # type: ignore[method-assign]
+                await asyncio.sleep(LAST_S)
+                ending.append(made.loop.virtual)
+
+        made.broker.serve = linger  # type: ignore[assignment, method-assign]
+
+    found = scene(tmp_path, 20, stopping(600, keep_after_s=0.5), prepare=lingering)
+    assert found.ending.error is None
+    begun, ended = ending
+    assert ended - begun >= LAST_S > AGAIN_S
+    looks = [begun, *(at for at in beats if at <= ended), ended]
+    assert max(after - before for before, after in pairwise(looks)) < AGAIN_S
+
+
 def test_a_closing_that_does_not_end_is_told(tmp_path: Path) -> None:
     closer = Closer(1e6)
     found = scene(tmp_path, 20, stopping(600, closer))
@@ -165,11 +200,12 @@ def test_twice_ctrl_c_keeps_what_could_not_be_closed_and_one_says_what_is_left(
             own = bot.strategy(LONG)
             run = start_live(bot, own)
             bot.until(lambda: venue.held() and venue.stops())
-            desk.faults(THROTTLED)
+            desk.faults(THROTTLED, *SLOW)  # what it reads is still on its way when it ends
             run.send_signal(signal.SIGINT)
             time.sleep(0.5)  # two that wait at the same time would be one
             done = bot.end(run, signal.SIGINT)
             assert done.code == 130, done.err
+            desk.faults(THROTTLED)
             assert (venue.held(), venue.stops()) == (["ETHUSDT"], 1)
             assert "its stop at" in str(done.document["warnings"])
 
