@@ -31,7 +31,7 @@ class Ours:
     """What this directory has of the newest live run on an account.
 
     ``positions`` are signed (base units), ``working`` the orders that are not over, ``side`` the protective orders of the side
-    file, ``cut`` the lines of it that cannot be read. ``seen`` is when the run last wrote (real clock, UTC ms); ``problem`` is
+    file, ``cut`` the lines of it that cannot be read. ``seen`` is when the run's engine last wrote (real clock, UTC ms); ``problem`` is
     why the journal cannot be read.
     """
 
@@ -113,7 +113,7 @@ def _read_journal(path: Path, venue: str, made: Ours) -> Ours:
             else {one.symbol: _signed(one.side, one.qty) for one in shown.positions}
         )
         working = reader.orders(run.id, open_only=True)
-        seen = None if shown is None else shown.wall
+        seen = reader.last_sign(run)
         return Ours(run, held, working, made.side, made.cut, made.instance, seen)
 
 

@@ -20,7 +20,7 @@ from tradebot.core.model.errors import RefusedError
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS
 from tradebot.core.risk.ceilings import STAGE
 from tradebot.disk import private_directory, replace_durably
-from tradebot.journal.rows import RunRow
+from tradebot.journal.rows import EXIT_CODE, RunRow
 
 TOKEN_FILE = "live.token"
 TOKEN_MS = 10 * MINUTE_MS
@@ -106,5 +106,5 @@ def broke_off(run: RunRow) -> bool:
     """Whether a run did not end in order: it was killed, or ended with an error that was no refusal of its own."""
     if run.state == "running":
         return True
-    exit_code = (run.summary or {}).get("exit_code")
+    exit_code = (run.summary or {}).get(EXIT_CODE)
     return run.error is not None and exit_code not in (0, 2, 4)

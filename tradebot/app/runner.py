@@ -29,7 +29,7 @@ from tradebot.core.trading.snapshot import position_rows, run_warnings
 from tradebot.guard.latch import HaltRow, clear_halt, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
 from tradebot.journal.identity import FileWatch
-from tradebot.journal.rows import Batch, CommandRow, RunEnd
+from tradebot.journal.rows import EXIT_CODE, Batch, CommandRow, RunEnd
 from tradebot.journal.writer import Journal
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import Prices, Source, Step, step_time
@@ -427,7 +427,7 @@ class Runner:
 def _end_of(run: Hosted, ending: Ending, written: bool) -> RunEnd:
     stored: dict[str, Any] | None = {**ending.summary, "hashes": ending.hashes} if written else None
     if stored is not None and run.account is not None:
-        stored["exit_code"] = 0 if ending.error is None else ending.error.exit_code
+        stored[EXIT_CODE] = 0 if ending.error is None else ending.error.exit_code
     text = None if ending.error is None else str(ending.error)
     return RunEnd(run.identity.run, ending.state, text, stored)
 

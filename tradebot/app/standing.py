@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tradebot.app.build import make_session
 from tradebot.app.database import journal_of
@@ -35,7 +36,15 @@ from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.noted import find_loss, lost
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch, CommandRow, RunRow, StateRow
+from tradebot.journal.rows import (
+    COMMAND_NONCE,
+    EXIT_CODE,
+    SEEN,
+    Batch,
+    CommandRow,
+    RunRow,
+    StateRow,
+)
 from tradebot.journal.writer import Journal
 
 ACCOUNT_STATE = "account"
@@ -132,10 +141,10 @@ async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[Posit
     """Make the run current for a moment, deliver the command, commit, and let it stand again."""
     await journal.vouch(run.id)
     with Reader(journal.path) as reader:
-        state = reader.state(run.id)
+        state, seen = reader.state(run.id), reader.last_sign(run)
     if state is None:  # killed before its first commit: nothing ever happened in it
         return []
-    nonce = secrets.token_hex(4)
+    nonce = f"{COMMAND_NONCE}{secrets.token_hex(4)}"
     session = _restored(run, state)
     if session.broker.outside:
         replay_tail(journal.path, run.id, session, state)
@@ -153,7 +162,7 @@ async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[Posit
     batch.state = {**state.body, "session": session.export_state()}
     batch.snapshot = view(session, run.market, None)
     await journal.commit(batch, full=True)
-    summary = _summary(run, state, session)
+    summary = {**_summary(run, state, session), **_left_as_it_was(run, seen)}
     await journal.end_run(run.id, "interrupted", run.error, summary, wall_ms())
     if request.name == "resume" and (fingerprint := state.body["session"].get(ACCOUNT_STATE)):
         clear_halt(account_dir(fingerprint), request.posted)
@@ -189,6 +198,13 @@ def _summary(run: RunRow, state: StateRow, session: Session) -> SummaryDocument:
     first, last = state.body["first"], session.engine.now
     heading = Heading(run.id, run.mode, run.market, run.strategy, first, last)
     return {**summary_of(heading, session), "hashes": session.digest.hashes()}
+
+
+def _left_as_it_was(run: RunRow, seen: int | None) -> dict[str, Any]:
+    """Return what a command must not change of a run: how it ended, and when it last was alive (real clock, UTC ms)."""
+    before = run.summary or {}
+    ended = {name: before[name] for name in (EXIT_CODE,) if name in before}
+    return ended if seen is None else {**ended, SEEN: seen}
 
 
 def _restored(run: RunRow, state: StateRow) -> Session:

@@ -24,6 +24,8 @@ from tradebot.journal.noted import LOST_LOG, has_log, lost, was_written
 from tradebot.journal.pack import BAR
 from tradebot.journal.projection import read_fact
 from tradebot.journal.rows import (
+    COMMAND_NONCE,
+    SEEN,
     CommandRow,
     Head,
     LoggedEffect,
@@ -345,9 +347,17 @@ class Reader:
         return tuple(row["nonce"] for row in self._rows(sql, limit))
 
     def starts(self, run: str, since: int) -> int:
-        """Return how often a run was started after a moment (real clock, UTC ms)."""
-        sql = "SELECT count(*) AS n FROM nonces WHERE run = ? AND wall > ?"
-        return int(self._rows(sql, run, since)[0]["n"])
+        """Return how often a run was started after a moment (real clock, UTC ms); commands without an engine are no starts."""
+        sql = "SELECT count(*) AS n FROM nonces WHERE run = ? AND wall > ? AND nonce NOT GLOB ?"
+        return int(self._rows(sql, run, since, f"{COMMAND_NONCE}*")[0]["n"])
+
+    def last_sign(self, run: RunRow) -> int | None:
+        """Return when a run's engine last wrote (real clock, UTC ms), None if it never did; a command without it is no sign of life."""
+        before = (run.summary or {}).get(SEEN)
+        if before is not None and run.state != "running":
+            return int(before)
+        shown = self.snapshot(run.id)
+        return None if shown is None else shown.wall
 
     def command(self, command: int) -> CommandRow | None:
         """Return a posted command with the answer of all runs it asked; None if there is no such command."""

@@ -16,6 +16,16 @@ IN_PROCESS = ("local", "none")
 """Venues that are a part of the engine: the simulated exchange, and none at all. Every other is outside."""
 
 
+COMMAND_NONCE = "x"
+"""How a nonce begins under which a command was carried out on a run without its engine: that is no start of it."""
+
+EXIT_CODE = "exit_code"
+"""In the summary of an account's run: the code that its process ended with."""
+
+SEEN = "seen"
+"""In the summary of a run that a command was carried out on: when its engine last wrote (real clock, UTC ms)."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """A run about to begin. ``config`` is JSON text; ``wall`` in UTC milliseconds of the real clock.

@@ -1,0 +1,95 @@
+"""A command that is carried out on a live run while no engine runs: the run stays what it was, ended in order or broken off."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kits.live_scene import Scene, scene
+
+from tradebot.app.ours import Ours, read_ours
+from tradebot.app.permission import Terms, broke_off, may_go_on
+from tradebot.app.standing import act
+from tradebot.app.target import Request
+from tradebot.core.model.errors import LeftoverError, RefusedError, TradebotError
+from tradebot.core.model.values import HOUR_MS
+from tradebot.journal.paths import journal_path
+from tradebot.journal.reader import Reader
+
+
+def live(made: Scene) -> None:
+    """Have the scene played as a live run."""
+    made.setup = replace(made.setup, modes=("live",), venue="live")
+
+
+def ending(says: TradebotError) -> Any:
+    """Stop a scene that ends with an error of its own."""
+
+    async def stop(made: Scene) -> None:
+        made.runner.runs[0].account = "live"
+        await asyncio.sleep(120)
+        made.runner._failed = says
+        made.runner.request_stop("a test")
+
+    return stop
+
+
+async def copied(made: Scene) -> None:
+    """Keep the journal as a kill would leave it, with the run still called running."""
+    await asyncio.sleep(100)
+    shutil.copytree(made.data_dir, made.data_dir.parent / "killed")
+
+
+def resume(data_dir: Path) -> Ours:
+    asyncio.run(act(data_dir, Request("resume", "me", "looked into it")))
+    return read_ours(data_dir, "live")
+
+
+def starts(data_dir: Path) -> int:
+    with Reader(journal_path(data_dir)) as reader:
+        return reader.starts("live-0001", 0)
+
+
+def goes_on(ours: Ours, later_ms: int) -> bool:
+    """Whether a start so long after the last sign of life needs no word."""
+    assert ours.run is not None
+    assert ours.seen is not None
+    now = ours.seen + later_ms
+    clock: Any = SimpleNamespace(wall_ms=lambda: now)
+    return may_go_on(ours, Terms(ours.run.config_hash, ours.run.strategy_hash, "any"), clock)
+
+
+@pytest.mark.parametrize("says", [RefusedError("nothing is open"), LeftoverError("it is left")])
+def test_it_stays_as_it_ended_and_is_no_younger(tmp_path: Path, says: TradebotError) -> None:
+    data_dir = tmp_path / "data"
+    scene(data_dir, 5, ending(says), copied, prepare=live)
+    before = read_ours(data_dir, "live")
+    assert before.run is not None
+    in_order = isinstance(says, RefusedError)
+    assert broke_off(before.run) != in_order
+    for _ in range(2):
+        after = resume(data_dir)
+        assert after.run is not None
+        assert after.run.error == before.run.error
+        assert after.seen == before.seen
+        assert goes_on(after, HOUR_MS - 1) != in_order
+        assert starts(data_dir) == 1
+
+
+def test_one_that_was_killed_may_go_on_no_longer_than_without_it(tmp_path: Path) -> None:
+    scene(tmp_path / "data", 5, ending(RefusedError("nothing is open")), copied, prepare=live)
+    killed = tmp_path / "killed"
+    before = read_ours(killed, "live")
+    assert before.run is not None
+    assert before.run.state == "running"
+    for _ in range(2):
+        after = resume(killed)
+        assert after.seen == before.seen
+        assert goes_on(after, HOUR_MS - 1)
+        assert not goes_on(after, HOUR_MS)
+        assert starts(killed) == 1
