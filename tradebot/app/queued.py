@@ -23,7 +23,7 @@ from tradebot.app.record import RETRY_S
 from tradebot.app.run import Hosted
 from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
 from tradebot.app.sender import Sender
-from tradebot.app.settle import LOOK_S, OnStop, Settling
+from tradebot.app.settle import OnStop, Settling, let_go
 from tradebot.app.stamps import stamped_now, told_now
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.errors import JournalError, RefusedError, TradebotError
@@ -50,9 +50,6 @@ WARM_SLICE = 200
 """Bars that strategies are fed between two looks at the queue."""
 
 MENDED = "mend what is named; `tradebot live --check` says whether it is, and `tradebot live` trades again"
-
-LET_GO_S = 5.0
-"""Seconds in which the tasks of a run that ends let go, a broker's requests on their way with them: after that they hang."""
 
 Work = Callable[[], object]
 
@@ -191,7 +188,7 @@ class QueueRunner(Runner):
             finally:
                 for task in self._tasks:
                     task.cancel()
-                await self._let_go()
+                await let_go(self._tasks, self.heartbeat.beat)
         if self._failed is not None:
             raise self._failed
         return ending
@@ -423,14 +420,6 @@ class QueueRunner(Runner):
         broken = self._failed is not None or any(_is_broken(run) for run in self.runs)
         error = await self._settling.run(self._is_idle, "keep" if broken else self.on_stop, why)
         self._failed = self._failed or error
-
-    async def _let_go(self) -> None:
-        """Wait for the tasks' own ends, and show that this is no standstill: requests on their way are still answered."""
-        until = self._clock.monotonic() + LET_GO_S
-        working = set(self._tasks)
-        while working and self._clock.monotonic() < until:
-            _, working = await asyncio.wait(working, timeout=LOOK_S)
-            self.heartbeat.beat()
 
     def _is_idle(self) -> bool:
         return all(sender.idle for sender in self.senders.values())

@@ -30,6 +30,9 @@ BOOK_S = 5.0
 LOOK_S = 0.1
 """Seconds between two looks at whether all is over."""
 
+LET_GO_S = 5.0
+"""Seconds in which the tasks of a run that ends let go, a broker's requests on their way with them: after that they hang."""
+
 OPEN_ENDED = frozenset({OrderStatus.PENDING, OrderStatus.UNKNOWN, OrderStatus.CANCELLING})
 """An order in one of these is not where it is going to stay."""
 
@@ -93,3 +96,13 @@ def _is_unsettled(run: Hosted) -> bool:
     engine = run.session.engine
     waits = any(order.status in OPEN_ENDED for order in engine.table.live.values())
     return waits or bool(engine.table.entries) or any(b.bare_since for b in engine.books.values())
+
+
+async def let_go(tasks: Sequence[asyncio.Task[None]], beat: Callable[[], None]) -> None:
+    """Wait for tasks' own ends, and show that this is no standstill: requests on their way are still answered."""
+    working = set(tasks)
+    for _ in range(round(LET_GO_S / LOOK_S)):
+        if not working:
+            return
+        _, working = await asyncio.wait(working, timeout=LOOK_S)
+        beat()
