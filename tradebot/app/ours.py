@@ -17,7 +17,7 @@ from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.guard.instance import INSTANCE_FILE
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import RunRow
+from tradebot.journal.rows import SEEN, RunRow
 from tradebot.journal.side import SIDE_FILE, cut_lines, read_side
 from tradebot.journal.view import OrderRow
 
@@ -113,8 +113,17 @@ def _read_journal(path: Path, venue: str, made: Ours) -> Ours:
             else {one.symbol: _signed(one.side, one.qty) for one in shown.positions}
         )
         working = reader.orders(run.id, open_only=True)
-        seen = reader.last_sign(run)
+        seen = last_sign(reader, run)
         return Ours(run, held, working, made.side, made.cut, made.instance, seen)
+
+
+def last_sign(reader: Reader, run: RunRow) -> int | None:
+    """Return when a run's engine last wrote (real clock, UTC ms), None if it never did; a command without it is no sign of life."""
+    before = (run.summary or {}).get(SEEN)
+    if before is not None and run.state != "running":
+        return int(before)
+    shown = reader.snapshot(run.id)
+    return None if shown is None else shown.wall
 
 
 def _signed(side: str, qty: Decimal) -> Decimal:

@@ -186,9 +186,7 @@ class QueueRunner(Runner):
                 ending = await self._consume()
                 await self._settle()
             finally:
-                for task in self._tasks:
-                    task.cancel()
-                await let_go(self._tasks, self.heartbeat.beat)
+                await let_go(self._tasks, self.heartbeat)
         if self._failed is not None:
             raise self._failed
         return ending

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Literal
 
+from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.run import Hosted
 from tradebot.clock import Clock
 from tradebot.core.model.errors import LeftoverError, TradebotError
@@ -98,11 +99,13 @@ def _is_unsettled(run: Hosted) -> bool:
     return waits or bool(engine.table.entries) or any(b.bare_since for b in engine.books.values())
 
 
-async def let_go(tasks: Sequence[asyncio.Task[None]], beat: Callable[[], None]) -> None:
-    """Wait for tasks' own ends, and show that this is no standstill: requests on their way are still answered."""
+async def let_go(tasks: Sequence[asyncio.Task[None]], heartbeat: Heartbeat) -> None:
+    """Cancel tasks and wait for their own ends, and show that this is no standstill: requests on their way are still answered."""
+    for task in tasks:
+        task.cancel()
     working = set(tasks)
     for _ in range(round(LET_GO_S / LOOK_S)):
         if not working:
             return
         _, working = await asyncio.wait(working, timeout=LOOK_S)
-        beat()
+        heartbeat.beat()

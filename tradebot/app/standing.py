@@ -15,6 +15,7 @@ from typing import Any
 
 from tradebot.app.build import make_session
 from tradebot.app.database import journal_of
+from tradebot.app.ours import last_sign
 from tradebot.app.resume import replay_tail
 from tradebot.app.run import summary_of, view, wall_ms
 from tradebot.app.target import ACCOUNTS, ExchangeAccount, Request
@@ -141,7 +142,7 @@ async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[Posit
     """Make the run current for a moment, deliver the command, commit, and let it stand again."""
     await journal.vouch(run.id)
     with Reader(journal.path) as reader:
-        state, seen = reader.state(run.id), reader.last_sign(run)
+        state, seen = reader.state(run.id), last_sign(reader, run)
     if state is None:  # killed before its first commit: nothing ever happened in it
         return []
     nonce = f"{COMMAND_NONCE}{secrets.token_hex(4)}"

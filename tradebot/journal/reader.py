@@ -25,7 +25,6 @@ from tradebot.journal.pack import BAR
 from tradebot.journal.projection import read_fact
 from tradebot.journal.rows import (
     COMMAND_NONCE,
-    SEEN,
     CommandRow,
     Head,
     LoggedEffect,
@@ -350,14 +349,6 @@ class Reader:
         """Return how often a run was started after a moment (real clock, UTC ms); commands without an engine are no starts."""
         sql = "SELECT count(*) AS n FROM nonces WHERE run = ? AND wall > ? AND nonce NOT GLOB ?"
         return int(self._rows(sql, run, since, f"{COMMAND_NONCE}*")[0]["n"])
-
-    def last_sign(self, run: RunRow) -> int | None:
-        """Return when a run's engine last wrote (real clock, UTC ms), None if it never did; a command without it is no sign of life."""
-        before = (run.summary or {}).get(SEEN)
-        if before is not None and run.state != "running":
-            return int(before)
-        shown = self.snapshot(run.id)
-        return None if shown is None else shown.wall
 
     def command(self, command: int) -> CommandRow | None:
         """Return a posted command with the answer of all runs it asked; None if there is no such command."""
