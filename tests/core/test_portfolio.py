@@ -201,3 +201,10 @@ def test_of_ids_too_many_apart_the_oldest_are_forgotten() -> None:
     assert seen.floor == 1
     assert 1 not in seen
     assert 3 in seen
+
+
+def test_a_cash_line_that_belongs_to_no_position_is_booked_once() -> None:
+    portfolio = Portfolio(D(100), (BTC,))
+    assert portfolio.move("insurance 7", 1000, D("-3"))
+    assert not portfolio.move("insurance 7", 1000, D("-3"))
+    assert (portfolio.cash, portfolio.moved) == (D(97), D(-3))
