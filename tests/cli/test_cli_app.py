@@ -120,6 +120,7 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.core",
         "tradebot.core.model",
         "tradebot.core.model.errors",
+        "tradebot.core.model.frozen",
         "tradebot.core.model.text",
     }
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradebot import __version__
-from tradebot.app.approved_loss import left_before
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.queued import QueueRunner
@@ -371,6 +370,10 @@ async def _first_session(setup: Setup, account: TradedAccount, mode: str) -> Ses
 
     One that is to protect what is open does not wait to be told what money came in meanwhile: it makes no entry.
     """
+    from tradebot.app.approved_loss import (
+        left_before,  # with it comes the client: not for runs over files
+    )
+
     wallet = await account.read_wallet()
     access = account.access
     before = left_before(setup.config.data_dir(), access.environment, access.fingerprint)
