@@ -101,7 +101,14 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+ALWAYS = ("dropped", "late", "banned")
+"""The faults that are played outside the whole sweep, too."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.full) for name in FAULTS],
+)
 async def test_whatever_goes_wrong_each_bar_comes_once(name: str) -> None:
     async with market() as made:
         await made.listen()

@@ -139,7 +139,7 @@ def test_closing(
     ) -> Closed:
         tell_rows(data_dir, *ROWS)
         told("the engine: close XRP/USDT")
-        over.wait(60)
+        over.wait(20)  # the screen's end waits for it
         return Closed([], "closed by the engine")
 
     meets(monkeypatch, close)
