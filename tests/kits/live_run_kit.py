@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kits.demo_kit import DemoVenue
-from kits.paper_kit import Bot, Done
+from kits.demo_kit import DemoVenue, demo_venue
+from kits.paper_kit import LONG, Bot, Done
 
 MORNING = "2026-11-26T09:30:40Z"
 """Twenty seconds before a bar closes, hours away from the blackout and from funding."""
+
+EARLY = "2026-11-26T09:30:20Z"
+"""Forty seconds before a bar closes: time for a checklist on a slow machine."""
 
 
 def live_bot(folder: Path, venue: DemoVenue, name: str = "data", **env: str) -> Bot:
@@ -55,3 +61,26 @@ def start_live(bot: Bot, strategy: str, *words: object) -> subprocess.Popen[str]
     more = ("--strategy", strategy, *words)
     token = check(bot, *map(str, more)).data["token"]
     return bot.start("live", *more, "--headless", "--json", "--confirm-live", token)
+
+
+@dataclass
+class Held:
+    """A bot whose live run was killed with a position open; ``words`` start it again."""
+
+    bot: Bot
+    venue: DemoVenue
+    words: tuple[str, ...]
+
+
+@contextmanager
+def held_run(folder: Path) -> Iterator[Held]:
+    """Have a live run open a position, and kill it."""
+    with demo_venue(folder, EARLY) as venue:
+        bot = live_bot(folder, venue)
+        own = bot.strategy(LONG)
+        process = start_live(bot, own)
+        bot.until(lambda: venue.held() and venue.stops())
+        process.kill()
+        process.communicate()
+        yield Held(bot, venue, ("live", "--strategy", own, "--headless", "--json"))
+        bot.clean_up()

@@ -9,20 +9,17 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from kits.demo_kit import DemoVenue, demo_venue
-from kits.live_run_kit import check, live_bot, start_live
+from kits.live_run_kit import EARLY, Held, check, held_run, live_bot, start_live
 from kits.paper_kit import LONG, Bot
 
 from tradebot.journal.reader import Reader
 
 pytestmark = pytest.mark.slow
 
-EARLY = "2026-11-26T09:30:20Z"
-"""Long enough before a bar closes for a check and a start."""
 SENT = ("POST", "PUT", "DELETE")
 
 
@@ -195,27 +192,10 @@ def test_where_no_stop_can_be_rehearsed_the_first_entry_is_the_smallest(tmp_path
 # -- a position, and something that forbids a start -------------------------------------------------
 
 
-@dataclass
-class Held:
-    """A bot whose live run was killed with a position open."""
-
-    bot: Bot
-    venue: DemoVenue
-    words: tuple[str, ...]
-
-
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    folder = tmp_path_factory.mktemp("held")
-    with demo_venue(folder, EARLY) as venue:
-        bot = live_bot(folder, venue)
-        own = bot.strategy(LONG)
-        process = start_live(bot, own)
-        bot.until(lambda: venue.held() and venue.stops())
-        process.kill()
-        process.communicate()
-        yield Held(bot, venue, ("live", "--strategy", own, "--headless", "--json"))
-        bot.clean_up()
+    with held_run(tmp_path_factory.mktemp("held")) as found:
+        yield found
 
 
 FAILS = {
