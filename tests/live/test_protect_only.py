@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.demo_kit import DemoVenue, demo_venue
 from kits.disaster_kit import Scene as Desk
 from kits.engine_kit import Bare, a_config, long
-from kits.live_run_kit import live_bot, start_live
-from kits.paper_kit import LONG, Bot
+from kits.live_run_kit import Held, held_run
+from kits.paper_kit import Bot
 
 from tradebot.app.checklist import AWAY, CHECKS, Checklist
 from tradebot.app.finding import Row
@@ -28,7 +27,6 @@ from tradebot.core.model.events import Command
 from tradebot.core.model.values import Purpose
 from tradebot.guard.latch import read_halts
 
-EARLY = "2026-11-26T09:30:20Z"
 TERMS = Terms("config", "strategy", "account")
 HELD = Ours(positions={"ETH/USDT": Decimal("0.01")})
 
@@ -73,29 +71,15 @@ def test_all_of_them_are_named(tmp_path: Path) -> None:
 # -- with the installed command -------------------------------------------------------------------------
 
 
-@dataclass
-class Held:
-    """A bot whose live run was killed with a position open."""
-
-    bot: Bot
-    venue: DemoVenue
-    desk: Desk
-    words: tuple[str, ...]
-
-
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    folder = tmp_path_factory.mktemp("held")
-    with demo_venue(folder, EARLY) as venue:
-        bot = live_bot(folder, venue)
-        own = bot.strategy(LONG)
-        process = start_live(bot, own)
-        bot.until(lambda: venue.held() and venue.stops())
-        process.kill()
-        process.communicate()
-        words = ("live", "--strategy", own, "--headless", "--json")
-        yield Held(bot, venue, Desk(venue, bot, folder), words)
-        bot.clean_up()
+    with held_run(tmp_path_factory.mktemp("held")) as found:
+        yield found
+
+
+@pytest.fixture
+def desk(held: Held) -> Desk:
+    return Desk(held.venue, held.bot, held.bot.folder)
 
 
 @dataclass(frozen=True)
@@ -131,14 +115,14 @@ FAILS = {
 @pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(FAILS))
-def test_a_start_with_a_position_only_protects(held: Held, name: str) -> None:
+def test_a_start_with_a_position_only_protects(held: Held, desk: Desk, name: str) -> None:
     """It stays up, says which line failed, sends no entry, and keeps the stop where it is."""
     fail, bot, venue = FAILS[name], held.bot, held.venue
     before = dict(bot.env)
     bot.env.update(fail.env)
     if fail.act is not None:
-        held.desk.act(fail.act[0], **fail.act[1])
-    held.desk.faults(*fail.faults)
+        desk.act(fail.act[0], **fail.act[1])
+    desk.faults(*fail.faults)
     orders = len(venue.asked("POST", "/fapi/v1/order"))
     process = bot.start(*held.words)
     try:
@@ -150,9 +134,9 @@ def test_a_start_with_a_position_only_protects(held: Held, name: str) -> None:
     finally:
         process.kill()
         process.communicate()
-        held.desk.faults()
+        desk.faults()
         if fail.act is not None:
-            held.desk.act(fail.act[0], **fail.act[2])
+            desk.act(fail.act[0], **fail.act[2])
         bot.env.clear()
         bot.env.update(before)
 
@@ -164,7 +148,9 @@ def checklist_halt(bot: Bot) -> str:
 
 @pytest.mark.full
 @pytest.mark.slow
-def test_a_halt_does_not_prevent_it_and_a_close_all_holds_everything_back(held: Held) -> None:
+def test_a_halt_does_not_prevent_it_and_a_close_all_holds_everything_back(
+    held: Held, desk: Desk
+) -> None:
     """Under a close-all row the engine stays up and asks for nothing at all until somebody resumes."""
     bot, venue = held.bot, held.venue
     bot("halt", "--reason", "a test")
@@ -176,17 +162,20 @@ def test_a_halt_does_not_prevent_it_and_a_close_all_holds_everything_back(held: 
     finally:
         process.kill()
         process.communicate()
-    rows = [{**json.loads(line), "kind": "close-all"} for line in (bot.data_dir / "HALT").open()]
-    (bot.data_dir / "HALT").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    latch = bot.data_dir / "HALT"
+    rows = [json.loads(line) for line in latch.read_text().splitlines()]
+    closing = [{**row, "kind": "close-all", "account": "live"} for row in rows]
+    latch.write_text("".join(f"{json.dumps(row)}\n" for row in closing))
     assert [row.kind for row in read_halts(bot.data_dir)] == ["close-all"] * len(rows)
     process = bot.start(*held.words)
     try:
         bot.until(lambda: "a close-all stands" in bot("status").out.replace("\n", " "))
-        writes = len(held.desk.changes())
+        writes = len(desk.changes())
         bot("positions")
         assert process.poll() is None
-        assert len(held.desk.changes()) == writes
-        bot("resume", "--reason", "seen")
+        assert len(desk.changes()) == writes
+        said = bot("resume", "--reason", "seen", "--json", code=4).error["message"]
+        assert said.startswith("resumed: user; checklist stays")  # a new start has to go through it
         bot.until(lambda: bot._beats() or process.poll() is not None)
         assert process.poll() is None, process.communicate()
         assert (venue.held(), venue.stops()) == (["ETHUSDT"], 1)
