@@ -13,6 +13,7 @@ from kits.demo_kit import demo_venue
 from kits.live_run_kit import live_bot, start_live
 from kits.paper_kit import Bot
 
+from tradebot.app.settle import LONGEST_S
 from tradebot.app.watchdog import DUMP_FILE, Supervisor, end_hung
 from tradebot.clock import SYSTEM
 from tradebot.guard.notice import read_notice
@@ -73,6 +74,8 @@ def test_the_unit(tmp_path: Path) -> None:
         f'ReadWritePaths="{bot.data_dir}" "{tmp_path / "state" / "tradebot"}"',
     ):
         assert line in unit.splitlines()
+    (patience,) = [line for line in unit.splitlines() if line.startswith("TimeoutStopSec=")]
+    assert int(patience.partition("=")[2]) > LONGEST_S
     demo = bot.json("live", "--print-unit", TRADEBOT_EXCHANGE__ENVIRONMENT="demo").data["unit"]
     assert "TRADEBOT_BINANCE_DEMO_KEY_FILE" in demo
     if shutil.which("systemd-analyze") is None:

@@ -23,7 +23,7 @@ SETTLE_S = 10.0
 """Seconds that a broker outside has to take cancels, and to say what became of unknown orders."""
 
 FLATTEN_S = 60.0
-"""Seconds in which everything has to be closed: a supervisor waits longer than that before it kills."""
+"""Seconds in which everything has to be closed; what is on its way then has as long again."""
 
 BOOK_S = 5.0
 """Seconds for which what was closed may still be on its way into the books."""
@@ -33,6 +33,9 @@ LOOK_S = 0.1
 
 LET_GO_S = 5.0
 """Seconds in which the tasks of a run that ends let go, a broker's requests on their way with them: after that they hang."""
+
+LONGEST_S = SETTLE_S + 2 * FLATTEN_S + BOOK_S + LET_GO_S
+"""Seconds that an orderly end may take in all: a supervisor has to wait longer before it kills."""
 
 OPEN_ENDED = frozenset({OrderStatus.PENDING, OrderStatus.UNKNOWN, OrderStatus.CANCELLING})
 """An order in one of these is not where it is going to stay."""

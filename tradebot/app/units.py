@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from tradebot.app.settle import LONGEST_S
 from tradebot.config import Config
 from tradebot.guard.keys import NAMES, Account
 
@@ -28,7 +29,7 @@ RestartSec=5
 RestartPreventExitStatus=2 4 5
 SuccessExitStatus=130
 TimeoutStartSec=10min
-TimeoutStopSec=120
+TimeoutStopSec={stop:.0f}
 WatchdogSec=60
 # the keys, as files that only root can read; systemd hands them over
 LoadCredential=key:/etc/tradebot/{account}.key
@@ -47,12 +48,17 @@ WantedBy=multi-user.target
 """
 
 
+SPARE_S = 40.0
+"""Seconds beside the longest orderly end for writing down what came of it, on a slow disk."""
+
+
 def units(config: Config, state: Path) -> str:
     """Return the unit for this configuration; ``state`` is where the locks of keys are."""
     account: Account = "demo" if config.exchange.environment == "demo" else "live"
     key, secret = NAMES[account]
     file = "" if config.file is None else f' --config "{config.file.absolute()}"'
     return UNIT.format(
+        stop=LONGEST_S + SPARE_S,
         command=shutil.which("tradebot") or f"{sys.executable} -m tradebot",
         data=config.data_dir().absolute(),
         config=file,
