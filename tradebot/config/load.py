@@ -195,12 +195,27 @@ def _unknown(key: str, item: Given) -> ConfigError | None:
     if key in SECTIONS:
         return _problem(key, item.origin, "is a section, not a key", f"its keys: {_keys_of(key)}")
     if _SECRET.search(key):
-        hint = "secrets go into the environment or the OS keyring, never into the configuration"
-        return _problem(key, item.origin, "unknown key", hint)
+        return _problem(key, item.origin, "unknown key", _secret_hint(key))
     close = _nearest_key(key)
     what = "section" if isinstance(item.value, dict) else "key"
     hint = question(close) if close else "`tradebot config show` lists every key"
     return _problem(key, item.origin, f"unknown {what}", hint)
+
+
+def _secret_hint(key: str) -> str:
+    """Say where a secret belongs: by the name of its variable, where that is known."""
+    channel = next((name for name in _ALERT_SECRETS if name in key), None)
+    if not key.startswith("alerts") or channel is None:
+        return "secrets go into the environment or the OS keyring, never into the configuration"
+    variable = _ALERT_SECRETS[channel]
+    return f"it is a secret: set {variable}, or keep it with `tradebot alerts set {channel}`"
+
+
+_ALERT_SECRETS = {
+    "telegram": "TRADEBOT_SECRET_TELEGRAM_TOKEN",
+    "email": "TRADEBOT_SECRET_EMAIL_PASSWORD",
+    "webhook": "TRADEBOT_SECRET_WEBHOOK_SECRET",
+}
 
 
 def _nearest_key(key: str) -> str | None:
@@ -278,7 +293,7 @@ def _together(problems: Sequence[ConfigError]) -> ConfigError:
 def _walk(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, bool]]:
     """Yield every dotted name with whether it is a section."""
     for name, field in model.model_fields.items():
-        kind = field.annotation
+        kind, name = field.annotation, field.alias or name
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield prefix + name, True
             yield from _walk(kind, f"{prefix}{name}.")

@@ -16,9 +16,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import platformdirs
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationInfo,
@@ -26,7 +24,9 @@ from pydantic import (
     model_validator,
 )
 
+from tradebot.config.alerts import Alerts
 from tradebot.config.origin import DEFAULT, Origin
+from tradebot.config.section import Flag, Section, Word, Words
 from tradebot.config.values import (
     choice,
     demo_host,
@@ -39,8 +39,6 @@ from tradebot.config.values import (
     params,
     symbols,
     whole,
-    word,
-    words,
 )
 from tradebot.core.model.money import plain
 from tradebot.core.risk import ceilings
@@ -60,10 +58,7 @@ INTERVAL_S = whole(0, 86_400)
 STALE_S = whole(1, 3_600)
 SKEW_MS = whole(1, 60_000)
 
-Flag = Annotated[bool, BeforeValidator(flag)]
-Word = Annotated[str, BeforeValidator(word)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(symbols)]
-Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Hours = Annotated[tuple[int, ...], BeforeValidator(hours)]
 Money = Annotated[Decimal, BeforeValidator(MONEY)]
 Percent = Annotated[Decimal, BeforeValidator(PERCENT)]
@@ -83,12 +78,6 @@ OffSymbols: TypeAlias = Annotated[
 OffHours: TypeAlias = Annotated[tuple[int, ...] | None, BeforeValidator(or_word(OFF, None, hours))]
 OffFlag: TypeAlias = Annotated[bool, BeforeValidator(or_word(OFF, False, flag))]
 ParamTable: TypeAlias = Annotated[dict[str, Any], BeforeValidator(params)]
-
-
-class Section(BaseModel):
-    """A table of bot.toml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Data(Section):
@@ -271,10 +260,6 @@ class Live(Section):
     )
 
 
-class Alerts(Section):
-    """``[alerts]``: no keys yet."""
-
-
 class ReportChoice(Section):
     """``[report]``: files of daily values that every report is compared with, each ``FILE`` or ``FILE:NAME``."""
 
@@ -369,11 +354,12 @@ class Config(Section):
 
     def document(self) -> dict[str, Any]:
         """Return the nested tables, ready for TOML: Decimal, int, bool, str and lists."""
-        return {name: _plain_table(table) for name, table in self.model_dump().items()}
+        return {name: _plain_table(table) for name, table in self.model_dump(by_alias=True).items()}
 
     def canonical_json(self) -> str:
         """Return the configuration as one line of JSON, decimals as strings, without any path."""
         tables = {k: v for k, v in self.document().items() if k not in ("data", "report")}
+        tables["alerts"] = {}  # who is told what is no part of a run
         name = tables["strategy"]["name"]
         tables["strategy"]["name"] = name.replace("\\", "/").rpartition("/")[2]
         return json.dumps(tables, sort_keys=True, separators=(",", ":"), default=plain)

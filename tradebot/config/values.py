@@ -233,6 +233,79 @@ def demo_host(scheme: str) -> Callable[[object], str]:
     return parse
 
 
+def is_loopback_host(host: str) -> bool:
+    """Whether a host's name or address is this machine's."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def https_or_loopback(value: object) -> str:
+    """Parse an https address, or one of this machine; empty for none. It is never repeated: it may hold a token."""
+    try:
+        text = word(value).strip()
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("must be an address in printable text") from None
+    if not text:
+        return ""
+    if "@" in parts.netloc:
+        raise ValueError("must be an address without a user or a password")
+    plain_http = parts.scheme == "http" and is_loopback_host(host)
+    if not host or not (parts.scheme == "https" or plain_http):
+        raise ValueError("must begin with https:// (http:// only for this machine)")
+    return text
+
+
+def chat(value: object) -> str:
+    """Parse a chat's or a user's number, as a number or as text; empty for none."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"must be a number like 123456789, got {shown(value)}")
+    if text and not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 20):
+        raise ValueError(f"must be a number like 123456789, got {shown(value)}")
+    return text
+
+
+def address(value: object) -> str:
+    """Parse an e-mail address; empty for none."""
+    text = word(value).strip()
+    name, at, host = text.rpartition("@")
+    if text and (not at or not name or not host or " " in text or "@" in name or "," in text):
+        raise ValueError(f"must be an e-mail address like me@example.org, got {shown(value)}")
+    return text
+
+
+def minute(value: object) -> str:
+    """Parse a time of the day: ``HH:MM``."""
+    text = word(value).strip()
+    if minutes_of(text) is None:
+        raise ValueError(f"must be a time like 00:05, got {shown(value)}")
+    return text
+
+
+def quiet_hours(value: object) -> str:
+    """Parse two times of the day: ``23:00-07:00``; empty for none."""
+    text = word(value).replace(" ", "")
+    begin, dash, end = text.partition("-")
+    if not text:
+        return ""
+    if not dash or minutes_of(begin) is None or minutes_of(end) is None or begin == end:
+        raise ValueError(f"must be two times like 23:00-07:00, got {shown(value)}")
+    return text
+
+
+def minutes_of(text: str) -> int | None:
+    """Return the minute of the day of ``HH:MM``, 0 to 1439; None for what is no such time."""
+    hour, colon, rest = text.partition(":")
+    if not colon or not (text.isascii() and hour.isdigit() and rest.isdigit() and len(rest) == 2):
+        return None
+    total = int(hour) * 60 + int(rest)
+    return total if len(hour) == 2 and int(hour) < 24 and int(rest) < 60 else None
+
+
 def _is_loopback(url: str) -> bool:
     try:
         parts = urlsplit(url)
