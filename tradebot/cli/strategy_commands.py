@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tradebot.cli.options import Common
+from tradebot.cli.options import Common, RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.core.model.errors import UsageError
+from tradebot.plugins.evidence import EvidenceHash, Part, evidence_of
 from tradebot.plugins.strategies import StrategyInfo, describe, list_strategies, load_strategy
 
 
@@ -19,6 +20,27 @@ def strategies(common: Common, name: str | None) -> int:
     warnings = [f"{info.name} does not load: {info.error}" for info in infos if info.error]
     result = Result("strategies", data, warnings, text="\n\n".join(map(_in_words, infos)))
     return show(result, as_json=common.json)
+
+
+def evidence_hash(options: RunOptions) -> int:
+    """Print what evidence of a strategy binds to, part by part, and the hash over it.
+
+    What no flag says is the configuration's; its parameters are those of the strategy that it names.
+    """
+    config = read_config(options.common, options.flags())
+    chosen = config.strategy
+    spec = load_strategy(chosen.name, config.strategy_dir(), chosen.params)
+    found = evidence_of(spec, chosen.timeframe, config.market.symbols)
+    data = {"strategy": spec.name, "hash": found.hash, "parts": list(map(asdict, found.parts))}
+    result = Result("strategies", data, text="\n".join(_parts_in_words(spec.name, found)))
+    return show(result, as_json=options.common.json)
+
+
+def _parts_in_words(name: str, found: EvidenceHash) -> list[str]:
+    parts = [*found.parts, Part("evidence hash", found.hash)]
+    width = max(len(part.name) for part in parts)
+    head = f"{name}: evidence of it counts under this hash; a change of any part is another one"
+    return [head, *(f"  {part.name:<{width}}  {part.value}" for part in parts)]
 
 
 def _one(common: Common, name: str) -> StrategyInfo:

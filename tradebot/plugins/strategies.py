@@ -48,7 +48,7 @@ class StrategySpec:
     """A checked strategy with its parameters. ``file`` is its source, ``hash`` its identity.
 
     The hash is the sha256 of source, class name and canonical parameters, in hex. ``room`` is where the
-    file was executed.
+    file was executed, ``module`` the name it was imported by, "" for one that was named by its file.
     """
 
     name: str
@@ -56,6 +56,7 @@ class StrategySpec:
     params: BaseModel
     file: Path
     hash: str
+    module: str = ""
     room: Room = field(default_factory=Room, repr=False, compare=False)
 
     def build(self, symbol: str) -> Housed:
@@ -108,6 +109,7 @@ class _Found:
     cls: type
     file: Path
     source: bytes
+    module: str = ""
 
 
 def load_strategy(
@@ -130,6 +132,7 @@ def load_strategy(
         params=checked,
         file=found.file,
         hash=strategy_hash(found.source, found.cls.__name__, checked),
+        module=found.module,
         room=room,
     )
     loaded.build(PROBE)  # to see that it can be
@@ -193,9 +196,9 @@ def _find(spec: str, base_dir: Path, room: Room) -> _Found:
     file = Path(module.__file__ or module_name)
     cls = _class_in(module, class_name, file, StrategyError)
     try:
-        return _Found(cls, file, file.read_bytes())
+        return _Found(cls, file, file.read_bytes(), module_name)
     except OSError:  # installed without its source: what it was compiled to is its identity
-        return _Found(cls, file, inspect.getsource(cls).encode())
+        return _Found(cls, file, inspect.getsource(cls).encode(), module_name)
 
 
 def _installed() -> dict[str, str]:

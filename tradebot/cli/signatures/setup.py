@@ -8,22 +8,44 @@ from typing import Annotated
 import typer
 
 from tradebot.cli import arguments as arg
-from tradebot.cli.options import Common, DbOptions, InitOptions, parse_symbols
+from tradebot.cli.options import Common, DbOptions, InitOptions, RunOptions, parse_symbols
 
 
 def strategies(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="One strategy, or FILE.py:CLASS.")
     ] = None,
+    hashed: Annotated[
+        str | None,
+        typer.Option(
+            "--hash",
+            metavar="NAME",
+            help="Show what evidence of a strategy (FILE.py:CLASS) binds to.",
+        ),
+    ] = None,
+    symbols: arg.Symbols = None,
+    timeframe: arg.Timeframe = None,
+    params: arg.Params = None,
+    sets: arg.Sets = None,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
 ) -> None:
-    """List the strategies and their parameters."""
+    """List the strategies and their parameters, or show what evidence of one binds to."""
     from tradebot.cli import strategy_commands
 
-    common = Common(config, data_dir, as_json)
-    raise typer.Exit(strategy_commands.strategies(common, name))
+    common = Common(config, data_dir, as_json, tuple(sets or ()))
+    if hashed is None:
+        raise typer.Exit(strategy_commands.strategies(common, name))
+    options = RunOptions(
+        common,
+        "paper",
+        symbols=parse_symbols(symbols),
+        timeframe=timeframe,
+        strategy=hashed,
+        params=tuple(params or ()),
+    )
+    raise typer.Exit(strategy_commands.evidence_hash(options))
 
 
 def init(
