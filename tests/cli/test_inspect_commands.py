@@ -16,6 +16,7 @@ from kits.paper_kit import Bot
 
 from tradebot.__main__ import main
 from tradebot.cli import tables
+from tradebot.core.model import spoken
 
 PLAIN = re.compile(r"-?\d+(\.\d+)?")
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -213,7 +214,7 @@ def test_nothing_yet_says_what_to_do(tmp_path: Path, view: str) -> None:
     ],
 )
 def test_prices(value: str | None, symbol: str | None, text: str) -> None:
-    assert tables.price(value, symbol) == text
+    assert spoken.price(value, symbol) == text
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def test_prices(value: str | None, symbol: str | None, text: str) -> None:
     [(0, "0s"), (45, "45s"), (240, "4m00s"), (7500, "2h05m"), (273_600, "3d04h")],
 )
 def test_durations(seconds: int, text: str) -> None:
-    assert tables.duration(seconds) == text
+    assert spoken.duration(seconds) == text
 
 
 def test_a_table_drops_what_matters_least() -> None:

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from tradebot.app.database import database
 from tradebot.app.runner import Ending
-from tradebot.cli.lines import would
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result
 from tradebot.config import Config
 from tradebot.core.model.effects import Effect, FillBooked, FundingBooked, TradeClosed
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.events import Event
+from tradebot.core.model.spoken import duration, price, would
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import GhostRow, as_json
 from tradebot.reports.quality_documents import QualityDocument
@@ -93,9 +93,9 @@ def _text(ghost: Ending, report: QualityDocument | None, newest: Sequence[GhostR
             Column("symbol", "symbol"),
             Column("side", "side"),
             Column("verdict", "verdict"),
-            Column("entry", "entry_price", tables.price, right=True),
-            Column("exit", "exit_price", tables.price, right=True),
-            Column("held", "duration_s", tables.duration, right=True, rank=2),
+            Column("entry", "entry_price", price, right=True),
+            Column("exit", "exit_price", price, right=True),
+            Column("held", "duration_s", duration, right=True, rank=2),
             Column("outcome", "would"),
             Column("why", "exit_reason", rank=1),
         )

@@ -306,7 +306,8 @@ def _status_text(data: Row) -> str:
 
 
 def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
-    from tradebot.cli.tables import duration, figure, moment, percent, signed, usd
+    from tradebot.cli.tables import figure, moment, percent, signed, usd
+    from tradebot.core.model.spoken import duration
 
     beat = data["heartbeat_age_s"]
     yield "run", f"{labelled(data['run'])} ({data['mode']}), {data['state']}"

@@ -148,7 +148,7 @@ def expectancy(row: FiguresDocument) -> str:
 
 def lasted(value: str | None) -> str:
     """Return a duration in words."""
-    from tradebot.cli.tables import duration
+    from tradebot.core.model.spoken import duration
 
     return "-" if value is None else duration(round(Decimal(value)))
 

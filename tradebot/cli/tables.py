@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tradebot.core.model.facts import MOST_DECIMALS, PRICE_DECIMALS
+from tradebot.core.model.spoken import duration, price
 from tradebot.core.model.text import escaped
 
 Row = Mapping[str, Any]
@@ -175,30 +175,9 @@ def figure(value: str | None, unit: str = "") -> str:
     return "-" if value is None else f"{Decimal(value):,.2f}{unit}"
 
 
-def price(value: str | Decimal | None, symbol: str | None = None) -> str:
-    """Return a price with the decimals of its symbol's tick: averages and stops carry more."""
-    if value is None:
-        return "-"
-    return f"{Decimal(value):.{PRICE_DECIMALS.get(symbol or '', MOST_DECIMALS)}f}"
-
-
 def share(value: float | None) -> str:
     """Return a confidence with two decimals."""
     return "-" if value is None else f"{value:.2f}"
-
-
-def duration(seconds: int) -> str:
-    """Return a duration in its two largest units: ``4m00s``, ``2h05m``, ``3d04h``, ``45s``."""
-    if seconds < 60:
-        return f"{seconds}s"
-    minutes, rest = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02d}s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours}h{minutes:02d}m"
-    days, hours = divmod(hours, 24)
-    return f"{days}d{hours:02d}h"
 
 
 def tint(value: Any) -> str:

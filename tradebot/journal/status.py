@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from tradebot.core.model.times import iso
+from tradebot.core.model.spoken import dead_since
 from tradebot.core.model.values import DAY_MS
 from tradebot.journal.rows import RunRow
 from tradebot.journal.snapshots import Snapshot
@@ -57,12 +57,8 @@ def dead_words(snapshot: Snapshot | None, wall: int) -> str:
     It died after the last thing it wrote; ``wall`` is the real time (UTC milliseconds).
     """
     if snapshot is None:
-        return "DEAD"
-    since = iso(snapshot.wall)
-    moment = since[11:16] if wall - snapshot.wall < DAY_MS else since[:16].replace("T", " ")
-    count = len(snapshot.positions)
-    what = f", {count} position{'' if count == 1 else 's'} unwatched" if count else ""
-    return f"DEAD since {moment}Z{what}"
+        return dead_since(None, 0, wall)
+    return dead_since(snapshot.wall, len(snapshot.positions), wall)
 
 
 def run_state(run: RunRow, held: bool) -> str:
