@@ -8,7 +8,7 @@ import pytest
 
 from tradebot.alerts.model import KINDS, LEVEL_SOUNDS
 from tradebot.config import load_config
-from tradebot.config.alerts import AlertsOn
+from tradebot.config.alerts import CRITICAL, AlertsOn
 from tradebot.core.model.errors import ConfigError
 
 
@@ -22,6 +22,16 @@ def refused(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> Con
 
 def test_every_kind_and_level_can_be_chosen() -> None:
     assert set(AlertsOn.model_fields) == {*KINDS, *LEVEL_SOUNDS}
+    assert set(CRITICAL) == {"critical", *(k for k, level in KINDS.items() if level == "critical")}
+
+
+def test_critical_alerts_may_be_silent_where_another_channel_makes_a_sound(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(
+        '[alerts]\nchannels = ["telegram", "webhook"]\n[alerts.telegram]\nchat_id = "1"\n'
+        '[alerts.webhook]\nurl = "https://example.org/hook"\n[alerts.on]\ncritical = "silent"'
+    )
+    assert load_config(file, {}).alerts.on.sounds() == {"critical": "silent"}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +48,16 @@ def test_every_kind_and_level_can_be_chosen() -> None:
         ('[alerts.more]\nurls = ["slack://token"]', "`tradebot alerts set NAME`"),
         ('[alerts]\nquiet = "23-7"', "23:00-07:00"),
         ('[alerts]\nzone = "Mars/Base"', "time zone"),
+        ('[alerts.on]\nhalt = "off"', 'halt = "off": critical alerts cannot be switched off'),
+        ('[alerts.on]\ncritical = "off"', 'critical = "off"'),
+        ('[alerts.on]\nno_stop = "silent"', 'no_stop = "silent": nothing would make a sound'),
+        (
+            (
+                '[alerts]\nchannels = ["telegram"]\n[alerts.telegram]\nchat_id = "1"\n'
+                '[alerts.on]\ncritical = "silent"'
+            ),
+            "nothing would make a sound",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str, said: str) -> None:

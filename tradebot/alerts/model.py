@@ -43,6 +43,7 @@ KINDS: Mapping[str, Level] = {
     "disk_full": "critical",
     "journal": "critical",
     "key_refused": "critical",
+    "alarm": "critical",
     "loss_near": "warning",
     "feed": "warning",
     "clock": "warning",
@@ -53,6 +54,7 @@ KINDS: Mapping[str, Level] = {
     "resume": "warning",
     "changed": "warning",
     "commands": "warning",
+    "notice": "warning",
     "started": "info",
     "ended": "info",
     "entry": "info",
@@ -60,6 +62,7 @@ KINDS: Mapping[str, Level] = {
     "day": "info",
     "month": "info",
     "recovered": "info",
+    "note": "info",
     "signal": "extra",
     "refusal": "extra",
     "ghost": "extra",
@@ -75,7 +78,11 @@ SIMULATED = "SIMULATED"
 
 @frozen
 class AuditRow:
-    """A row of the audit trail: ``body`` in JSON types, ``ts`` market time, ``wall`` real time (UTC ms)."""
+    """A row of the audit trail: ``body`` in JSON types, ``ts`` market time, ``wall`` real time (UTC ms).
+
+    ``fact`` is the body as the value it was written from (the journal's ``read_fact``): an effect, a command, or what
+    begins and ends a run.
+    """
 
     seq: int
     run: str
@@ -83,6 +90,7 @@ class AuditRow:
     wall: int
     kind: str
     body: Mapping[str, Any]
+    fact: Any
 
 
 @frozen

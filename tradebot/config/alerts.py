@@ -28,6 +28,16 @@ from tradebot.config.values import (
 
 CHANNELS = ("telegram", "email", "webhook")
 
+CRITICAL = (
+    *("critical", "halt", "close_all", "no_stop", "liquidation_risk", "liquidated"),
+    *("stop_rejected", "loss_limit", "reconcile", "foreign", "engine_dead", "engine_hung"),
+    *("disk_full", "journal", "key_refused", "alarm"),
+)
+"""The kinds that must always reach somebody, and their level."""
+
+SILENT = ("telegram",)
+"""Channels that can deliver without a sound: one that cannot always sounds."""
+
 SoundChoice: TypeAlias = Annotated[
     Literal["", "on", "silent", "off"], BeforeValidator(choice("", "on", "silent", "off"))
 ]
@@ -138,6 +148,7 @@ class AlertsOn(Section):
     disk_full: SoundChoice = ""
     journal: SoundChoice = ""
     key_refused: SoundChoice = ""
+    alarm: SoundChoice = ""
     loss_near: SoundChoice = ""
     feed: SoundChoice = ""
     clock: SoundChoice = ""
@@ -148,6 +159,7 @@ class AlertsOn(Section):
     resume: SoundChoice = ""
     changed: SoundChoice = ""
     commands: SoundChoice = ""
+    notice: SoundChoice = ""
     started: SoundChoice = ""
     ended: SoundChoice = ""
     entry: SoundChoice = ""
@@ -155,6 +167,7 @@ class AlertsOn(Section):
     day: SoundChoice = ""
     month: SoundChoice = ""
     recovered: SoundChoice = ""
+    note: SoundChoice = ""
     signal: SoundChoice = ""
     refusal: SoundChoice = ""
     ghost: SoundChoice = ""
@@ -183,6 +196,25 @@ class Alerts(Section):
     def all_channels(self) -> tuple[str, ...]:
         """Every channel that is to be used: the named ones, then the further services."""
         return (*self.channels, *self.more.urls)
+
+    @model_validator(mode="after")
+    def _heard(self) -> Self:
+        """Critical alerts are never off, and silent only where another channel makes a sound."""
+        loud = any(channel not in SILENT for channel in self.all_channels)
+        for kind, sound in self.on.sounds().items():
+            if kind not in CRITICAL:
+                continue
+            if sound == "off":
+                raise ValueError(
+                    f'[alerts.on] {kind} = "off": critical alerts cannot be switched off; "silent"'
+                    " where another channel makes a sound"
+                )
+            if sound == "silent" and not loud:
+                raise ValueError(
+                    f'[alerts.on] {kind} = "silent": nothing would make a sound; add a channel'
+                    f" other than {', '.join(SILENT)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
