@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from tradebot.cli.interrupts import heard_again, settle, settle_interrupted
 from tradebot.cli.streams import give_up, say, stand_in
 from tradebot.core.model.errors import TradebotError, UsageError
 
@@ -19,15 +20,24 @@ FULL = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code of CONTRACT."""
+    """Run the command line and return the exit code of CONTRACT; ``argv`` where the process goes on after it."""
+    if argv is None:
+        return _answer_words(sys.argv[1:])
+    with heard_again():
+        return _answer_words(list(argv))
+
+
+def _answer_words(words: list[str]) -> int:
     _fill_streams()
-    words = list(sys.argv[1:] if argv is None else argv)
     name = next((word for word in words if not word.startswith("-")), "tradebot")
     as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     try:
         stand_in()
-        return _run(words, as_json)
+        code = _run(words, as_json)
+        settle()
+        return code
     except KeyboardInterrupt:  # ctrl-c while what the command needs was being imported
+        settle_interrupted()
         return _interrupted(name, as_json)
 
 
@@ -47,6 +57,7 @@ def _run(words: list[str], as_json: bool) -> int:
     except TradebotError as error:
         return fail(name, error, as_json=as_json)
     except (KeyboardInterrupt, Abort):
+        settle_interrupted()
         return _interrupted(name, as_json)
     except (BrokenPipeError, SystemExit):
         # whoever read our output has gone, as ``| head`` does; the libraries exit then

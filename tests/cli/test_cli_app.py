@@ -113,6 +113,7 @@ def test_help_imports_nothing_heavy(words: str, typer_s_own: set[str]) -> None:
         "tradebot.cli",
         "tradebot.cli.app",
         "tradebot.cli.arguments",
+        "tradebot.cli.interrupts",
         "tradebot.cli.options",
         "tradebot.cli.output",
         "tradebot.cli.signatures",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -69,9 +70,13 @@ def test_an_engine_that_answers_stops_in_order_however_often_it_is_asked(bot: Bo
     process = bot.engine(speed=6000)
     process.send_signal(signal.SIGINT)
     time.sleep(0.05)
-    done = bot.end(process, signal.SIGINT)
-    assert done.code == 130
-    assert done.data["state"] == "interrupted"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    answer = process.stdout.readline()  # it is out: whatever is pressed from now on comes too late
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    assert (process.returncode, json.loads(answer)["data"]["state"]) == (130, "interrupted")
     assert bot.status()["engine"] == "stopped"
 
 

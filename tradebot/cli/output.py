@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from decimal import Decimal
@@ -18,6 +16,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from tradebot.cli.interrupts import settle
 from tradebot.cli.streams import give_up, say
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.frozen import frozen
@@ -70,8 +69,9 @@ class Result:
 def show(result: Result, *, as_json: bool) -> int:
     """Print a result and return the exit code; a failing one is the command's, whoever listens.
 
-    1 where the command was well but its words could not be written (a full disk).
+    1 where the command was well but its words could not be written (a full disk). From here on ctrl-c changes nothing.
     """
+    settle()
     if as_json:
         return _written(
             result.exit_code,
@@ -87,7 +87,8 @@ def show(result: Result, *, as_json: bool) -> int:
 
 
 def fail(command: str, error: TradebotError, *, as_json: bool, warnings: Sequence[str] = ()) -> int:
-    """Print an error, as an envelope or in words, and return its exit code."""
+    """Print an error, as an envelope or in words, and return its exit code; ctrl-c changes that no more."""
+    settle()
     if as_json:
         return _written(error.exit_code, lambda: _print_json(command, None, warnings, error))
     for warning in warnings:
@@ -97,12 +98,11 @@ def fail(command: str, error: TradebotError, *, as_json: bool, warnings: Sequenc
 
 
 def _written(code: int, write: Callable[[], None], word: str = "error") -> int:
-    """Write to stdout and return the exit code; an interrupt must not cut a document in two.
+    """Write to stdout and return the exit code.
 
     ``word`` is what it is called where that fails.
     """
     answered.append(True)
-    before = _ignore_interrupts()
     try:
         write()
         sys.stdout.flush()
@@ -112,17 +112,7 @@ def _written(code: int, write: Callable[[], None], word: str = "error") -> int:
         give_up(sys.stdout)
         say(f"{word}: the output cannot be written: {error.strerror or error}")
         return code or 1
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
     return code
-
-
-def _ignore_interrupts() -> Any:
-    """Ignore ctrl-c from now on; return what was to happen, None outside the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _print_result(result: Result) -> None:

@@ -78,7 +78,10 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         for number, before in self._before:
-            signal.signal(number, signal.SIG_DFL if before is None else before)
+            if (
+                signal.getsignal(number) == self._take
+            ):  # else the answer is out, and nothing is heard any more
+                signal.signal(number, signal.SIG_DFL if before is None else before)
 
     def listen(self, listener: Callable[[int], None]) -> None:
         """Tell somebody else from now on, of what has come before too."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tradebot.app.host import PaperHost
+from tradebot.cli.interrupts import settle
 from tradebot.cli.options import Common
 from tradebot.cli.person import user_name
 from tradebot.cli.settings import read_config
@@ -83,7 +84,7 @@ def tui(common: Common, run: str | None) -> int:
             listen=signals.listen,
         )
         left = show(setting, config.data_dir() / LOG_FILE)
-        signals.over()
+        settle()
         let_go_of_terminal()
     if left is None:
         raise _screen_failed(config)
