@@ -1,7 +1,7 @@
 """After the word and before the first entry: leverage is set and read back, and the way of a stop is proved on the account.
 
 A reduce-only stop far from the price is placed, seen by its id and in the list of open ones, cancelled, and seen gone. It can
-open nothing. One that a crash leaves behind is ours by its name: a start cancels it.
+open nothing. One that a crash leaves behind is ours by its note and by its name: the next start cancels it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from tradebot.app.account import Access
 from tradebot.app.finding import Row
+from tradebot.app.rehearsed import RehearsedStop, forget_stop, left_stop, note_stop
 from tradebot.app.target import PROBE
 from tradebot.broker import parameters, rows
 from tradebot.broker.figures import MALFORMED
@@ -29,7 +30,7 @@ from tradebot.guard.latch import halt_present, read_halts
 from tradebot.market.binance.rest import Rest
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
-from tradebot.wire.client import Wire
+from tradebot.wire.client import RECV_WINDOW_MS, Wire
 from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.public import venue_symbol
 
@@ -39,6 +40,8 @@ FAR_AWAY = Decimal("0.5")
 SEEN_S = 5.0
 """Seconds in which a stop must be seen, and then seen gone."""
 LOOK_S = 0.5
+ARRIVED_MS = 1_000
+"""So long after its receive window a request that was sent can no longer arrive."""
 
 HALTED = "trading was halted meanwhile (a HALT lies here or at the key's lock)"
 
@@ -70,7 +73,7 @@ def rehearse(
 ) -> Rehearsed:
     """Set leverage and margin of the symbols, and try a stop on the first; a failure is a line.
 
-    A HALT file in one of the ``latches`` keeps back what is not a cancel, and all of it where everything is to be closed.
+    The stop's note is in the first of the ``latches``, the data directory. A HALT file in one of the ``latches`` keeps back what is not a cancel, and all of it where everything is to be closed.
     """
 
     async def play() -> Rehearsed:
@@ -82,13 +85,47 @@ def rehearse(
                 first = instruments[min(instruments)]
                 if any(row.status == "fail" for row in found):
                     return Rehearsed(tuple(found))
-                row, proved = await _try_stop(wire, first, instance)
+                row, proved = await _try_stop(wire, first, instance, latches[0])
             except ExchangeError as error:
                 check = "halt" if _hold(latches, endpoints.TIME) else "exchange"
                 return Rehearsed((Row(check, "fail", str(error), error.hint),))
             return Rehearsed((*found, row), proved)
 
     return asyncio.run(play())
+
+
+def cancel_left_stop(access: Access, latches: Sequence[Path], clock: Clock = SYSTEM) -> str:
+    """Cancel the stop that a rehearsal left behind, by its note in the first of ``latches``; return its id, "" if none was.
+
+    Nothing is asked without a note, or while everything is to be closed. ExchangeError where it cannot be told that it is gone.
+    """
+    left = left_stop(latches[0])
+    if left is None or _hold(latches, endpoints.CANCEL_ALGO):
+        return ""
+
+    async def play() -> None:
+        async with access.wire(clock) as wire:
+            wire.hold = partial(_hold, latches)
+            await wire.measure()
+            await _cancel_left(wire, left, clock)
+
+    asyncio.run(play())
+    forget_stop(latches[0])
+    return left.order_id
+
+
+async def _cancel_left(wire: Wire, left: RehearsedStop, clock: Clock) -> None:
+    """Cancel it when its request can no longer arrive, and see it gone."""
+    arriving = left.at + RECV_WINDOW_MS + ARRIVED_MS - clock.wall_ms()
+    if 0 < arriving <= RECV_WINDOW_MS + ARRIVED_MS:  # a clock that was set back says nothing
+        await asyncio.sleep(arriving / 1000)
+    cancel = endpoints.CANCEL_ALGO, {"clientAlgoId": left.order_id}
+    await wire.repeat(*cancel, Need.PROTECTIVE)
+    if not await _until(wire, left.symbol, left.order_id, there=False):
+        raise ExchangeError(
+            f"the stop of a rehearsal that broke off ({left.order_id} on {left.symbol}) is not seen gone",
+            hint="start again, or cancel it on the exchange's page of open orders",
+        )
 
 
 def _hold(latches: Sequence[Path], endpoint: Endpoint) -> str:
@@ -137,7 +174,9 @@ async def _config(wire: Wire, name: str) -> Any:
 # -- the stop path ----------------------------------------------------------------------------------
 
 
-async def _try_stop(wire: Wire, instrument: Instrument, instance: str) -> tuple[Row, bool]:
+async def _try_stop(
+    wire: Wire, instrument: Instrument, instance: str, data_dir: Path
+) -> tuple[Row, bool]:
     """Place a stop, see it, cancel it, see it gone; return the line, and whether stops are proved."""
     symbol = instrument.symbol
     await _clear(wire, instance)
@@ -145,17 +184,22 @@ async def _try_stop(wire: Wire, instrument: Instrument, instance: str) -> tuple[
     order = _probe(
         instrument, mark, f"tb{instance}-{PROBE}-{secrets.randbelow(10**8)}{Purpose.STOP.value}"
     )
+    note_stop(data_dir, RehearsedStop(order.id, symbol, SYSTEM.wall_ms()))
     endpoint, params = parameters.place(order)
     verdict = judge_order(await wire.ask(endpoint, params, Need.PROTECTIVE), order.id, algo=True)
+    if verdict.fate in (Fate.REJECTED, Fate.NOT_SENT):
+        forget_stop(data_dir)
     if verdict.fate is Fate.REJECTED and verdict.code in NEEDS_A_POSITION:
         text = f"{symbol}: no stop is taken without a position; the first entry is the smallest and proves it within 5 s"
         return Row("stop path", "warn", text), False
     if verdict.fate in (Fate.REJECTED, Fate.NOT_SENT):
         hint = "without stops nothing is entered: see what the exchange says of conditional orders"
         return Row("stop path", "fail", f"{symbol}: {verdict.reason}", hint), False
-    seen = await _until(wire, order, there=True)
+    seen = await _until(wire, symbol, order.id, there=True)
     await wire.repeat(*parameters.cancel(order), Need.PROTECTIVE)
-    gone = await _until(wire, order, there=False)
+    gone = await _until(wire, symbol, order.id, there=False)
+    if seen and gone:
+        forget_stop(data_dir)
     at = f"{symbol} at {plain(order.trigger or mark)}"
     if seen and gone:
         return Row(
@@ -191,18 +235,18 @@ async def _clear(wire: Wire, instance: str) -> None:
             await wire.repeat(endpoints.CANCEL_ALGO, {"clientAlgoId": name}, Need.PROTECTIVE)
 
 
-async def _until(wire: Wire, order: Order, *, there: bool) -> bool:
+async def _until(wire: Wire, symbol: str, order_id: str, *, there: bool) -> bool:
     """Look by the id and in the list of open ones until both say that it is there, or gone."""
     until = SYSTEM.monotonic() + SEEN_S
     while True:
-        query = await wire.ask(*parameters.query(order.symbol, order.id), Need.LOOK_UP)
+        query = await wire.ask(*parameters.query(symbol, order_id), Need.LOOK_UP)
         listed = await wire.ask(
-            endpoints.OPEN_ALGOS, {"symbol": venue_symbol(order.symbol)}, Need.LOOK_UP
+            endpoints.OPEN_ALGOS, {"symbol": venue_symbol(symbol)}, Need.LOOK_UP
         )
         by_id = query.ok and isinstance(query.body, dict) and query.body.get("algoStatus") == "NEW"
         names = [row.get("clientAlgoId") for row in listed.body] if listed.ok else []
         answered = listed.ok and (query.ok or bool(query.code))
-        if answered and by_id == there and (order.id in names) == there:
+        if answered and by_id == there and (order_id in names) == there:
             return True
         if SYSTEM.monotonic() >= until:
             return False

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tradebot.app.account import Access, TradedAccount
@@ -24,7 +25,7 @@ from tradebot.app.live import (
 )
 from tradebot.app.ours import Ours, read_ours
 from tradebot.app.permission import Terms, issue_token, may_go_on
-from tradebot.app.rehearsal import rehearse
+from tradebot.app.rehearsal import cancel_left_stop, rehearse
 from tradebot.app.runner import Pace
 from tradebot.app.units import units
 from tradebot.app.watchdog import Supervisor, end_hung
@@ -176,6 +177,7 @@ def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Si
     run = LiveRun(options, config, spec, access, ours, terms, Supervisor(os.environ))
     if ours.open_here():
         return run.protect_first(signals)
+    run.cancel_left()
     found = go_through_patiently(config, spec, say)
     for line in told(found, sys.stderr):
         say(line)
@@ -208,6 +210,16 @@ class LiveRun:
     terms: Terms
     supervisor: Supervisor
 
+    @property
+    def latches(self) -> tuple[Path, Path]:
+        """The data directory, and where the key's lock lies."""
+        return self.config.data_dir(), account_dir(self.access.fingerprint)
+
+    def cancel_left(self) -> None:
+        """Cancel the stop of a rehearsal that was killed in the middle; ExchangeError where nobody can say that it is gone."""
+        if left := cancel_left_stop(self.access, self.latches):
+            say(f"a rehearsal had broken off: its stop {left} is cancelled, and gone")
+
     def protect_first(self, signals: Signals) -> int:
         """Protect what is open at once; the checklist is gone through beside it, and says whether it may trade."""
         say(f"open of ours: {'; '.join(self.ours.open_here())}: protected first, then checked")
@@ -234,8 +246,7 @@ class LiveRun:
         assert isinstance(source, ExchangeSource)
         leverage = self.config.limits(source.symbols).leverage or 1
         instance = instance_id(self.config.data_dir())
-        latches = (self.config.data_dir(), account_dir(self.access.fingerprint))
-        done = rehearse(self.access, source.instruments, leverage, instance, latches)
+        done = rehearse(self.access, source.instruments, leverage, instance, self.latches)
         for row in done.rows:
             say(rehearsal_line(row))
         for row in done.failed:
