@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tradebot import __version__
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
+from tradebot.app.provenance import Footing, Witness, evidence_hash
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
     changed_keys,
@@ -248,6 +249,7 @@ async def _runner(
     )
     runner.protect = "" if setup.pending else setup.protect
     runner.processed = setup.processed
+    runner.witness = _witness(setup, runner)
     cursor = runner.restore(states)
     if isinstance(runner, QueueRunner):
         if setup.account is not None and setup.modes[0] == "live":
@@ -257,6 +259,17 @@ async def _runner(
         for line in words:
             setup.said(line)
     return runner, cursor
+
+
+def _witness(setup: Setup, runner: Runner) -> Witness:
+    config, speed = setup.config, setup.pace.speed
+    evidence = evidence_hash(setup.spec, config.strategy.timeframe, setup.source.symbols)
+    footing = Footing("max" if speed is None else f"{speed:g}", config.risk.profile, evidence)
+
+    def now() -> int:
+        return runner.time.now() if isinstance(runner, QueueRunner) else runner.session.engine.now
+
+    return Witness(runner.runs, setup.source, footing, now, setup.clock)
 
 
 def _hosted(setup: Setup, identity: Identity, session: Session, *, beside: bool) -> Hosted:

@@ -18,6 +18,7 @@ from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
+from tradebot.journal.facts import Told
 from tradebot.journal.rows import Batch
 from tradebot.market.cursor import Cursor
 
@@ -77,6 +78,7 @@ class Hosted:
         self.session = session
         self.events: list[Event] = []
         self.effects: list[tuple[int, Effect]] = []
+        self.facts: list[tuple[int, Told]] = []
         self._observe = observe
         self._beside = beside
         self.time: Callable[[], int] = lambda: session.engine.now
@@ -156,6 +158,7 @@ class Hosted:
             wall=wall,
             events=self.events,
             effects=self.effects,
+            facts=self.facts,
             snapshot=seen,
         )
         if with_state:
@@ -165,13 +168,14 @@ class Hosted:
                 "cursor": cursor,
                 "first": first,
             }
-        self.events, self.effects = [], []
+        self.events, self.effects, self.facts = [], [], []
         return batch
 
     def give_back(self, batch: Batch) -> None:
         """Take a batch back that could not be written: the next one holds it too."""
         self.events = batch.events + self.events
         self.effects = batch.effects + self.effects
+        self.facts = batch.facts + self.facts
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over the journalled state of an interrupted run."""

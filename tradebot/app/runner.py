@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 from tradebot.app.faults import stop_error
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.month_end import MonthEnd
+from tradebot.app.provenance import Witness
 from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
 from tradebot.clock import SYSTEM, Clock
@@ -132,6 +133,7 @@ class Runner:
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
         self._months = MonthEnd(data_dir, self._say)
+        self.witness: Witness | None = None
 
     @property
     def identity(self) -> Identity:
@@ -275,6 +277,8 @@ class Runner:
     async def _poll(self) -> None:
         """Carry out what other processes have asked for, and the HALT file."""
         self._polled = self._clock.monotonic()
+        if self.witness is not None:
+            self.witness.look()
         self._look_at_journal()
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
@@ -394,6 +398,8 @@ class Runner:
                 run.session.finish()
             elif run.session.engine.started:
                 run.command(0, "stop", "tradebot", why)
+        if self.witness is not None and self.began:
+            self.witness.end()
         endings = [self._ending(run, state, why, error) for run in self.runs]
         return await self._write_end(endings)
 

@@ -42,6 +42,7 @@ from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import LATE, Wire
 from tradebot.wire.endpoints import Endpoint
+from tradebot.wire.peers import Kind
 from tradebot.wire.public import venue_symbol
 from tradebot.wire.venue_time import VenueTime
 
@@ -202,6 +203,10 @@ class BinanceBroker:
         """Tell nothing: the account is read every 30 s."""
         del at
         return ()
+
+    def peers(self, kind: Kind) -> tuple[tuple[str, str], ...]:
+        """Return host and address of whom its connections were with, by the connections themselves."""
+        return self._wire.peers.rows(kind)
 
     def links(self) -> LinksDocument:
         """Return how its connections stand, and the account as it was last read whole (JSON values)."""

@@ -34,10 +34,11 @@ from tradebot.core.model.effects import (
 from tradebot.core.model.events import Command
 from tradebot.core.model.money import exact, plain, quotient_at_8
 from tradebot.core.model.values import OrderStatus
+from tradebot.journal.facts import TOLD, Told
 from tradebot.journal.rows import RunBegun, RunEnded, RunResumed
 
-Fact: TypeAlias = Effect | Command | RunBegun | RunResumed | RunEnded
-"""What the audit trail holds: every effect, every command taken, and the life of the runs."""
+Fact: TypeAlias = Effect | Command | RunBegun | RunResumed | RunEnded | Told
+"""What the audit trail holds: every effect, every command taken, the life of the runs, what was told of them."""
 
 Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 
@@ -50,20 +51,20 @@ _LIFE: dict[str, type[RunBegun] | type[RunResumed] | type[RunEnded]] = {
 
 def fact_body(fact: Fact) -> str:
     """Return a fact as the canonical JSON of its audit row."""
-    if isinstance(fact, RunBegun | RunResumed | RunEnded):
+    if isinstance(fact, RunBegun | RunResumed | RunEnded | Told):
         return codec.canonical(asdict(fact))
     return codec.dumps(fact)
 
 
 def read_fact(kind: str, body: str) -> Fact:
     """Return the fact of an audit row; ValueError if it makes no sense."""
-    life = _LIFE.get(kind)
-    if life is None:
+    if kind not in _LIFE and kind not in TOLD:
         fact: Fact = codec.loads(kind, body)
         return fact
     try:
-        return life(**json.loads(body))
-    except TypeError as error:
+        said = json.loads(body)
+        return TOLD[kind].read(said) if kind in TOLD else _LIFE[kind](**said)
+    except (TypeError, KeyError) as error:
         raise ValueError(f"{kind}: {error}") from error
 
 

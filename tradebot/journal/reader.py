@@ -33,6 +33,7 @@ from tradebot.journal.rows import (
     RunRow,
     StateRow,
 )
+from tradebot.journal.seal import LIFE
 from tradebot.journal.snapshots import PositionRow, Snapshot, snapshot_of
 from tradebot.journal.view import (
     EquityRow,
@@ -319,10 +320,8 @@ class Reader:
 
         Rows about runs and commands are left out.
         """
-        which = (
-            f"AND seq > {after:d} AND kind NOT IN ('RunBegun', 'RunResumed', 'RunEnded', 'Command')"
-        )
-        return self._effects(run, which)
+        others = ", ".join(f"'{kind}'" for kind in (*LIFE, "Command"))
+        return self._effects(run, f"AND seq > {after:d} AND kind NOT IN ({others})")
 
     def _effects(self, run: str, which: str) -> Iterator[LoggedEffect]:
         cursor = self._db.execute(

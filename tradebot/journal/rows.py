@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.events import Event
 from tradebot.core.model.text import cleaned
+from tradebot.journal.facts import Told
 
 IN_PROCESS = ("local", "none")
 """Venues that are a part of the engine: the simulated exchange, and none at all. Every other is outside."""
@@ -56,7 +57,8 @@ class Batch:
 
     ``events`` in the order the engine took them; ``effects`` each with the ``at`` of the event it came
     from; ``state`` (engine, exchange, market cursor) and ``snapshot`` are JSON types and replace the
-    stored ones, None leaves those as they are. ``wall`` is the real clock in UTC milliseconds.
+    stored ones, None leaves those as they are. ``facts`` are told of the run, each with its market time.
+    ``wall`` is the real clock in UTC milliseconds.
     """
 
     run: str
@@ -65,6 +67,7 @@ class Batch:
     effects: list[tuple[int, Effect]] = field(default_factory=list)
     state: dict[str, Any] | None = None
     snapshot: Mapping[str, object] | None = None
+    facts: list[tuple[int, Told]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

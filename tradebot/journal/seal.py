@@ -10,6 +10,7 @@ import sqlite3
 from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.facts import TOLD
 from tradebot.journal.rows import IN_PROCESS, Head
 
 HOLDS = "holds"
@@ -25,8 +26,8 @@ _LISTS = (
 LAG_MS = 120_000
 """The most that a log may reach beyond the state of a run with a broker outside: that is saved every minute."""
 
-LIFE = ("RunBegun", "RunResumed", "RunEnded")
-"""Kinds of audit rows about a run's life, which no state has to follow."""
+LIFE = ("RunBegun", "RunResumed", "RunEnded", *TOLD)
+"""Kinds of audit rows about a run's life, and told of it, which no state has to follow."""
 
 
 def sign_state(key: AuditKey, row: tuple[str, int, int, int, str]) -> str:

@@ -190,7 +190,7 @@ class Store:
         facts: list[tuple[int, Fact]] = [
             (event.at, event) for event in batch.events if isinstance(event, Command)
         ]
-        facts += batch.effects
+        facts += [*batch.effects, *batch.facts]
         log_seq = self._append_events(hosted, batch)
         self._head = self._append_facts(batch.run, batch.wall, facts)
         self._replace_state(batch, log_seq, self._head.seq)

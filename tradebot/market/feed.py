@@ -125,6 +125,7 @@ class FileSource:
     """Market data files."""
 
     quotes = False
+    environment = "files"
 
     def __init__(self, feed: FileFeed) -> None:
         self._feed = feed
@@ -180,6 +181,7 @@ class SimulatedSource:
     """The embedded market: endless, seeded, with quotes."""
 
     quotes = True
+    environment = "embedded"
     funding_known = True
     interval = MINUTE_MS
 

@@ -25,6 +25,7 @@ from tradebot.wire.budget import Budget, Need
 from tradebot.wire.endpoints import TIME, Endpoint, Params
 from tradebot.wire.hosts import Hosts
 from tradebot.wire.library import load_class
+from tradebot.wire.peers import Peers, SeeingConnector
 from tradebot.wire.reply import Reply, failure
 from tradebot.wire.venue_time import SAMPLES, Reading, VenueTime
 
@@ -107,7 +108,7 @@ class Wire:
     public calls can be made. Several may hold one open, prices and orders: what the exchange allows, its bans and
     its clock are the same for both. The last one out closes it, and it can be opened again. ``noted`` is the ban that
     an earlier process met, and where one is kept for the next. ``hold``, where one is set, is asked right before the
-    first byte of each request and says why it may not leave.
+    first byte of each request and says why it may not leave. ``peers`` are whom it was connected to.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Wire:
         self.clock = clock
         self.time = VenueTime(clock)
         self.budget = Budget()
+        self.peers = Peers()
         self._api_key = api_key
         self._draw = draw or Random()
         self._noted = noted
@@ -144,7 +146,7 @@ class Wire:
         trace.on_request_headers_sent.append(self._on_leaving)
         trace.on_request_redirect.append(_refuse_redirect)
         self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context),
+            connector=SeeingConnector(self.peers, context),
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[trace],
         )

@@ -17,6 +17,7 @@ from tradebot.market.cursor import Cursor
 from tradebot.market.feed import HISTORY_BARS, Hooks, Step
 from tradebot.wire.client import Wire
 from tradebot.wire.hosts import Hosts
+from tradebot.wire.peers import Kind
 from tradebot.wire.rules import read_rules
 
 
@@ -75,6 +76,7 @@ class BinanceSource:
         self.instruments = market.rules
         self.offset_ms = market.offset_ms
         self.label = f"{place_of(wire.hosts)} ({', '.join(self.symbols)})"
+        self.environment = wire.hosts.environment
         self._wire = wire
         self._rest = Rest(wire, interval)
         self._opened = False
@@ -127,6 +129,10 @@ class BinanceSource:
         """Return how its connections stand: ages of streams (ms), and a ban's end (real clock, UTC ms)."""
         ages: dict[str, int | None] = {} if self._feed is None else {**self._feed.ages()}
         return {"ages": ages, "banned_until": self._wire.banned_until}
+
+    def peers(self, kind: Kind) -> tuple[tuple[str, str], ...]:
+        """Return host and address of whom its connections were with, by the connections themselves."""
+        return self._wire.peers.rows(kind)
 
     def _start(self, since: int | None) -> Start:
         now = self._wire.time.now()

@@ -1,0 +1,104 @@
+"""Who is at the other end of a connection, by the connection itself: never by what was configured.
+
+A host counts only where TLS has verified its certificate against its name; the address is the peer's own. An
+address of this machine or of a private network is never the exchange, whatever the certificate says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+
+from aiohttp import ClientRequest, ClientTimeout, TCPConnector
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+
+from tradebot.wire.hosts import DEMO_DOMAINS
+
+Place = Literal["production", "demo", "loopback", "private", "elsewhere"]
+Kind = Literal["rest", "stream"]
+
+PRODUCTION = frozenset({"fapi.binance.com", "api.binance.com", "fstream.binance.com"})
+"""Hosts where Binance's own prices and real money are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a connection: ``host`` as TLS verified it ("" where it did not), ``address`` its IP."""
+
+    host: str
+    address: str
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return place_of(self.host, self.address)
+
+
+def place_of(host: str, address: str) -> Place:
+    """Return where a peer is, by the host that TLS verified and its address; without both nobody knows."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "elsewhere"
+    if ip.is_loopback:
+        return "loopback"
+    if not ip.is_global:
+        return "private"
+    if host in PRODUCTION:
+        return "production"
+    marked = host.partition(".")[0].startswith(("demo", "testnet"))
+    ours = host.endswith(DEMO_DOMAINS)
+    return "demo" if ours and (marked or host.endswith(DEMO_DOMAINS[1])) else "elsewhere"
+
+
+def peer_of(transport: asyncio.BaseTransport) -> Peer:
+    """Return who a connection is with."""
+    name = transport.get_extra_info("peername") or ("",)
+    return Peer(_verified(transport.get_extra_info("ssl_object")), str(name[0]))
+
+
+def _verified(secured: ssl.SSLObject | None) -> str:
+    """Return the name that a finished handshake has checked the peer's certificate against, "" for none."""
+    if secured is None or secured.getpeercert() in (None, {}):
+        return ""
+    context = secured.context
+    is_checked = context.check_hostname and context.verify_mode is ssl.CERT_REQUIRED
+    return (secured.server_hostname or "").lower().rstrip(".") if is_checked else ""
+
+
+class Peers:
+    """The peers that a client has been connected to since it began: of each kind every place, with its newest address."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[Kind, str, Place], Peer] = {}
+
+    def see(self, kind: Kind, peer: Peer) -> None:
+        """Note a connection."""
+        self._seen[kind, peer.host, peer.place] = peer
+
+    def rows(self, kind: Kind) -> tuple[tuple[str, str], ...]:
+        """Return host and address of whom connections of a kind were with, in the order of host and place."""
+        found = (self._seen[key] for key in sorted(self._seen) if key[0] == kind)
+        return tuple((peer.host, peer.address) for peer in found)
+
+
+class SeeingConnector(TCPConnector):
+    """Notes who is at the other end of every connection that a request is given, a new one or one kept open."""
+
+    def __init__(self, peers: Peers, context: ssl.SSLContext | bool) -> None:
+        super().__init__(ssl=context)
+        self._peers = peers
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> Connection:
+        """Return a connection for a request."""
+        made = await super().connect(req, traces, timeout)
+        if made.transport is not None:
+            kind: Kind = "stream" if req.url.scheme in ("ws", "wss") else "rest"
+            self._peers.see(kind, peer_of(made.transport))
+        return made
