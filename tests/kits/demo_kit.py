@@ -71,6 +71,14 @@ def misbehave(url: str, *rules: dict[str, Any]) -> None:
         pass
 
 
+def act(url: str, name: str, **words: Any) -> None:
+    """Have something happen to the account of the venue at ``url``."""
+    body = json.dumps({"act": name, **words}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(f"{url}/_venue/act", body, headers), timeout=60):
+        pass
+
+
 @contextmanager
 def demo_venue(
     folder: Path, clock: str, *more: str, wallet: str = "10000", account: str = ""

@@ -6,7 +6,7 @@ It only reads. The lines are the doctor's where the doctor asks the same; how a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from tradebot.app.finding import Row, Status
 from tradebot.app.ours import Ours, read_ours
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.errors import ExchangeError, TradebotError
+from tradebot.core.model.money import plain
 from tradebot.wire.reply import UNASKED
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class _Asked:
     """What was asked by the key: lines, what is open of ours on the account, and the account."""
 
     rows: list[Row]
-    open: Sequence[str] = ()
+    open: list[str] = field(default_factory=list)
     seen: AccountPicture | None = None
 
 
@@ -183,13 +184,30 @@ def _asked(config: Config, spec: StrategySpec, ours: Ours, data_dir: Path) -> _A
     rows = list(live_checks.locks(data_dir, access))
 
     async def more(wire: Wire, picture: AccountPicture) -> list[Row]:
-        asked.seen, asked.open = picture, ours.open_there(picture.holdings)
+        try:
+            opened = await _opened_by_us(wire, picture, ours, config.market.symbols)
+        except ExchangeError as error:
+            return [Row("account", "fail", str(error), error.hint)]
+        asked.seen, asked.open = picture, ours.open_there(picture.holdings) + opened
         return await _further(wire, picture, config, spec, ours)
 
     if real_money(config):  # nothing is asked of an account that cannot be traded yet
         return _Asked(rows)
     asked.rows = rows + ask_account(config, access, more)
     return asked
+
+
+async def _opened_by_us(
+    wire: Wire, picture: AccountPicture, ours: Ours, symbols: Sequence[str]
+) -> list[str]:
+    """Say which positions that nothing else tells of came from orders of ours: no journal, and no stop."""
+    from tradebot.broker.opened_by import opened_by
+
+    said = []
+    for position in ours.naked(picture.holdings, symbols):
+        if name := await opened_by(wire, position, ours.named):
+            said.append(f"{position.symbol} {plain(position.qty)} (account: opened by {name})")
+    return said
 
 
 def real_money(config: Config) -> bool:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tradebot.broker.account_view import AccountHoldings
+from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import OrderStatus, Purpose
@@ -71,9 +72,17 @@ class Ours:
             said.append(f"{self.side + len(self.cut)} order(s) in {SIDE_FILE}")
         return said
 
+    def naked(self, held: AccountHoldings, symbols: Sequence[str]) -> list[PositionRead]:
+        """Return the positions on ``symbols`` of which neither the journal nor an order of ours on the account knows."""
+        known = {*self.symbols, *(one.symbol for one in self._orders_there(held))}
+        return [one for one in held.positions if one.symbol in symbols and one.symbol not in known]
+
+    def _orders_there(self, held: AccountHoldings) -> list[OrderRead]:
+        return [one for one in (*held.algos, *held.orders) if self.named(one.order_id)]
+
     def open_there(self, held: AccountHoldings) -> list[str]:
         """Say what is open on the account under our names: orders, and the positions that they protect."""
-        orders = [one for one in (*held.algos, *held.orders) if self.named(one.order_id)]
+        orders = self._orders_there(held)
         symbols = {one.symbol for one in orders} | set(self.positions)
         said = [f"{one.symbol} {one.order_id} (account)" for one in orders]
         return said + [
