@@ -25,7 +25,7 @@ def test_ban_with_position(tmp_path: Path) -> None:
         assert it.wait_halt("ban") == f"banned: for {SECONDS} s"
         it.act("move_price", symbol="ETHUSDT", percent="-4")
         it.bot.until(it.is_over)
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 0, SECONDS + 120)
+        it.counts(0, SECONDS + 120)
         until = it.venue.state()["banned_until"]
         (banned,) = [row for row in it.requests() if row["status"] == 418]
         quiet = [r for r in it.requests() if banned["at"] + 1000 < r["at"] < until]

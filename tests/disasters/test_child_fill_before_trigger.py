@@ -23,7 +23,7 @@ def test_child_fill_before_trigger(tmp_path: Path, own_id: str) -> None:
         it.act("move_price", symbol="ETHUSDT", percent="-4")
         it.bot.until(it.is_over)
         assert len(it.fills()) == 2
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 0)
+        it.counts(0)
         assert "x" not in it.purposes()
         it.ended(engine)
         it.agree()

@@ -21,7 +21,7 @@ def test_entry_200_garbage(tmp_path: Path, form: str) -> None:
         fault = {"do": "accept_then_garbage", "form": form, "method": "POST", "path": ORDER}
         it.faults(fault | {"times": 1}, {"do": "drop", "stream": "private", "event": "*"})
         it.opened()
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 1)
+        it.counts(1)
         assert it.purposes() == "e"
         assert len(it.venue.asked("POST", ORDER)) == 1
         it.ended(engine)

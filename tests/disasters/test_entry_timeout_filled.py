@@ -30,7 +30,7 @@ def test_entry_timeout_filled(tmp_path: Path, told: bool) -> None:
             *([] if told else [deaf]),
         )
         it.opened()
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 1)
+        it.counts(1)
         assert it.purposes() == "e"
         it.bot.until(lambda: len(it.venue.asked("POST", ORDER)) == 1)
         sent = [row["client"] for row in it.venue.rows("order") if row["event"] == "NEW"]

@@ -30,6 +30,6 @@ def test_fills_duplicated_and_reordered(tmp_path: Path) -> None:
         it.act("move_price", symbol="ETHUSDT", percent="-4")
         it.bot.until(it.is_over)
         assert it.purposes() == "eeeees"
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 0)
+        it.counts(0)
         it.ended(engine)
         it.agree()

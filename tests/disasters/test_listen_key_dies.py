@@ -24,7 +24,7 @@ def test_listen_key_dies(tmp_path: Path, told: bool) -> None:
             it.bot.until(lambda: "its key has expired" in it.notices())
         it.act("move_price", symbol="ETHUSDT", percent="-4")
         since = it.now
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 0)
+        it.counts(0)
         assert it.now - since < 40_000
         assert it.purposes() == "es"
         assert it.is_over()

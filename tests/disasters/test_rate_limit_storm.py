@@ -26,7 +26,7 @@ def test_rate_limit_storm(tmp_path: Path) -> None:
         assert {row["status"] for row in rows} == {429}
         assert len(rows) < (it.now - since) / 1000  # fewer than one a second
         it.faults()
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 0)
+        it.counts(0)
         it.bot.until(lambda: "the account can be read again" in it.notices())
         assert trades_again(it)
         end(it)

@@ -28,7 +28,7 @@ def test_stream_silent_with_position(tmp_path: Path) -> None:
         it.bot.until(lambda: len(it.venue.asked("GET", MARK)) > asked + 3)
         it.act("move_price", symbol="ETHUSDT", percent="-4")
         it.bot.until(it.is_over)  # the exchange's own stop
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 0)
+        it.counts(0)
         assert it.purposes() == "es"
         it.faults()
         it.bot.until(lambda: " is back. " in it.notices())

@@ -39,7 +39,7 @@ def test_the_engines_own_screen_is_killed(tmp_path: Path) -> None:
         assert it.venue.stops() == 1
         assert it.venue.state()["orders"] == []
         process = it.again()
-        it.bot.until(lambda: it.bot.status()["open_positions"] == 1)
+        it.counts(1)
         assert it.venue.stops() == 1
         it.ended(process)
         it.agree()

@@ -38,9 +38,9 @@ def held_scene(
 
 def verdict(it: LiveScene) -> str:
     """Have the other symbol signal; return what the bot made of its next signal, in one text."""
-    before = len(_judged(it))
+    before = it.judged(OTHER)
     (it.folder / "more").touch()
-    it.bot.until(lambda: len(_judged(it)) > before)
+    it.bot.until(lambda: it.judged(OTHER) > before)
     (it.folder / "more").unlink()
     return str(_judged(it)[before])
 

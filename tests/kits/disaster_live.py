@@ -116,7 +116,8 @@ class LiveScene(Scene):
         """Let the price jump past the stop of a position as soon as it has one; wait until nothing is open."""
         self.opened()
         self.act("move_price", symbol="ETHUSDT", percent=percent)
-        self.bot.until(lambda: self.flat() and self.bot.status()["open_positions"] == 0)
+        self.bot.until(self.flat)
+        self.counts(0)
 
     def opened(self, symbol: str = "ETHUSDT") -> dict[str, Any]:
         """Wait for a position with its stop in place; return the venue's row of it."""
@@ -139,6 +140,24 @@ class LiveScene(Scene):
         done = self.bot("signals", "--run", "live-0001", "--json", code=None)
         found: list[dict[str, Any]] = done.document["data"]["signals"]
         return found
+
+    def counts(self, positions: int, seconds: float = 120.0) -> None:
+        """Wait until the journal has so many open positions, and ``status`` says so."""
+        self.bot.until(lambda: self._counted() == positions, seconds)
+        self.bot.until(lambda: self.bot.status()["open_positions"] == positions)
+
+    def _counted(self) -> int | None:
+        with suppress(TradebotError), Reader(self.bot.data_dir / "tradebot.db") as reader:
+            run = reader.newest_run("live")
+            return None if run is None else len(reader.positions(run.id))
+        return None
+
+    def judged(self, symbol: str) -> int:
+        """How many signals of a symbol the live run has judged, by its journal: cheaper than ``signals``."""
+        with suppress(TradebotError), Reader(self.bot.data_dir / "tradebot.db") as reader:
+            run = reader.newest_run("live")
+            return 0 if run is None else len(reader.signals(run.id, symbol=symbol))
+        return 0
 
     def order_states(self) -> list[str]:
         """The states of the live run's orders, as its journal has them."""
@@ -172,6 +191,7 @@ class LiveScene(Scene):
 
     def wait_halt(self, reason: str) -> str:
         """Wait for a halt; return what is said of it."""
+        self.bot.until(lambda: any(why == reason for _, until, why in self.blocked() if not until))
         self.bot.until(lambda: reason in self.halted())
         return self.halted()[reason]
 

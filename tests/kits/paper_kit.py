@@ -165,11 +165,13 @@ class Bot:
         return int(found[0])
 
     def until(self, what: Callable[[], object], seconds: float = 120.0) -> None:
-        """Wait until something is so."""
+        """Wait until something is so; between looks that are dear (a command) the machine is left to the bot as long."""
         deadline = time.monotonic() + seconds
+        begun = time.monotonic()
         while not what():
             assert time.monotonic() < deadline, "it never came"
-            time.sleep(0.1)
+            time.sleep(min(max(0.1, time.monotonic() - begun), 3.0))
+            begun = time.monotonic()
 
     def end(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> Done:
         """Send a signal and wait for the end."""
