@@ -31,13 +31,13 @@ NOTES = os.environ.get("TRADEBOT_SWEEPS", "")
 def test_killed_inside(tmp_path: Path, name: str) -> None:
     notes = Path(NOTES or tmp_path) / f"killed_inside_{name}.jsonl"
     notes.parent.mkdir(parents=True, exist_ok=True)
-    done = [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
-    if not done:
+    notes.touch()
+    if not (done := noted(notes)):
         done = played(tmp_path, [("none", 0)], name, notes)
     assert done[0]["wrong"] == []
     plan = [kill for kill in spread(done[0]["passed"]) if kill not in keys(done)]
     for first in range(0, len(plan), AT_ONCE):
-        done += played(tmp_path, plan[first : first + AT_ONCE], name, notes)
+        done = played(tmp_path, plan[first : first + AT_ONCE], name, notes)
         said = f"{name}: {len(done) - 1} kills, {sum(bool(row['wrong']) for row in done)} wrong"
         print(said, file=sys.stderr)  # noqa: T201 - the sweep's count
     assert [row for row in done if row["wrong"]] == []
@@ -60,19 +60,24 @@ def spread(passed: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(found)
 
 
+def noted(notes: Path) -> list[dict[str, Any]]:
+    """Return what was played so far, a row each."""
+    return [json.loads(line) for line in notes.read_text().splitlines()]
+
+
 def played(
     folder: Path, plan: list[tuple[str, int]], name: str, notes: Path
 ) -> list[dict[str, Any]]:
-    """Play kills one after the other and note what came of each."""
-    done = subprocess.run(
-        [sys.executable, HARNESS, str(folder), json.dumps(plan), name],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120 + 120 * len(plan),
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder)},
-    )
-    assert done.returncode == 0, done.stderr
+    """Play kills one after the other, each noted when it is over; return all that is noted."""
     with notes.open("a") as file:
-        file.write(done.stdout)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+        done = subprocess.run(
+            [sys.executable, HARNESS, str(folder), json.dumps(plan), name],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120 + 120 * len(plan),
+            env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder)},
+        )
+    assert done.returncode == 0, done.stderr
+    return noted(notes)
