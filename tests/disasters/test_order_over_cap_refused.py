@@ -17,7 +17,7 @@ def test_order_over_cap_refused(tmp_path: Path) -> None:
         bot = live_bot(tmp_path, venue, TRADEBOT_MARKET__SYMBOLS="BTC/USDT,ETH/USDT")
         try:
             process = start_live(bot, bot.strategy(LONG))
-            bot.until(lambda: venue.held() == ["ETHUSDT"] and venue.stops())
+            bot.until(lambda: venue.held() == ["ETHUSDT"] and venue.stops(), 240)
             done = bot.end(process)
             assert done.code == 0
             signals = bot.json("signals", "--run", "live-0001").data["signals"]
