@@ -18,7 +18,10 @@ from tradebot.core.model.errors import JournalError, TradebotError, UsageError
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 
-OURS = ("tradebot.", "HALT", "instance", "audit.", "close-all.jsonl", "engine.log", "reports")
+OURS = (
+    *("tradebot.", "HALT", "instance", "audit.", "close-all.jsonl", "engine.log", "reports"),
+    "alerts.",
+)
 """How names begin that a data directory of ours may hold: with others in it, its mode is theirs."""
 
 _KINDS = (

@@ -81,7 +81,8 @@ class AuditRow:
     """A row of the audit trail: ``body`` in JSON types, ``ts`` market time, ``wall`` real time (UTC ms).
 
     ``fact`` is the body as the value it was written from (the journal's ``read_fact``): an effect, a command, or what
-    begins and ends a run.
+    begins and ends a run; None for a row that makes no sense.
+    ``mark`` is the beginning of its hash: the same number in a journal put back from a copy is another row.
     """
 
     seq: int
@@ -91,6 +92,7 @@ class AuditRow:
     kind: str
     body: Mapping[str, Any]
     fact: Any
+    mark: str = ""
 
 
 @frozen
@@ -228,6 +230,10 @@ class Readings(Protocol):
 
     def newest(self) -> int:
         """Return the number of the newest audit row, 0 where there is none."""
+        ...
+
+    def newest_start(self) -> int:
+        """Return the number of the row before the newest start of an engine that works; else ``newest``."""
         ...
 
     def scene(self, run: str) -> Scene | None:

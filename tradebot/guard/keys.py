@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,7 +48,7 @@ def find_key(account: Account, env: Mapping[str, str] | None = None) -> Found | 
     or that cannot be read, and a text that can be no key.
     """
     given = os.environ if env is None else env
-    key, secret = (_given(name, given) for name in NAMES[account])
+    key, secret = (given_secret(name, given) for name in NAMES[account])
     if key is None and secret is None:
         return _stored(account)
     if key is None or secret is None:
@@ -107,18 +107,23 @@ def checked(text: str, name: str) -> str:
     return text
 
 
-def _given(name: str, env: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the value of a variable or of the file that ``<name>_FILE`` names, and which of them it was."""
+def given_secret(
+    name: str, env: Mapping[str, str], check: Callable[[str, str], str] = checked
+) -> tuple[str, str] | None:
+    """Return the value of a variable or of the file that ``<name>_FILE`` names, and which of them it was.
+
+    ``check`` (value, variable) returns the value as it counts; UsageError as ``find_key``.
+    """
     text, file = env.get(name), env.get(f"{name}_FILE")
     if text is not None and file is not None:
         raise UsageError(
             "is given twice", hint=f"unset {name}, or {name}_FILE", key=f"{name}, {name}_FILE"
         )
     if text is not None:
-        return checked(text, name), "the environment"
+        return check(text, name), "the environment"
     if file is None:
         return None
-    return checked(_from_file(Path(file), f"{name}_FILE", env), f"{name}_FILE"), "files"
+    return check(_from_file(Path(file), f"{name}_FILE", env), f"{name}_FILE"), "files"
 
 
 def _from_file(path: Path, name: str, env: Mapping[str, str]) -> str:
@@ -133,7 +138,7 @@ def _from_file(path: Path, name: str, env: Mapping[str, str]) -> str:
                 file=str(path),
                 key=name,
             )
-        return path.read_text(encoding="ascii", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "this can be no file's name"
         hint = "name a file that is there and that you may read"

@@ -1,0 +1,426 @@
+"""The alerter's loops: what is new is decided on, what waits is delivered, and a file that fails stops neither.
+
+One loop reads rows behind the cursor and looks around; one loop a channel asks ``choose`` what goes out. While
+``alerts.db`` cannot be written, critical alerts go out from memory, marked ``#unrecorded``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from tradebot.alerts import policy, texts
+from tradebot.alerts.channels import Answered, Broken, Delivered, Message, NotDelivered, Outway
+from tradebot.alerts.loose import Loose
+from tradebot.alerts.model import (
+    KINDS,
+    Alert,
+    AuditRow,
+    Condition,
+    Decision,
+    Memory,
+    Readings,
+    Scene,
+    Sighting,
+    Wishes,
+)
+from tradebot.alerts.outbox import (
+    MINUTE,
+    SECOND,
+    Expired,
+    Going,
+    Waiting,
+    choose,
+    fitting,
+    message,
+    wait_after,
+)
+from tradebot.alerts.store import OutboxStore
+from tradebot.alerts.watch import watched
+from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.errors import JournalError
+
+POLL_S = 0.5
+BATCH = 500
+PULSE_MS = 5 * SECOND
+LINGER_MS = 60 * MINUTE
+"""How long after the last engine it stays."""
+UNREADABLE_MS = 10 * SECOND
+FAILING_MS = 10 * MINUTE
+"""After so long the other channels are told that one fails."""
+SEND_S = 90.0
+FORGET_MS = 60 * MINUTE
+
+Decided = list[tuple[Alert, Mapping[str, Decision]]]
+
+
+class Alerter:
+    """Reads, decides and delivers until there is nothing left to wait for.
+
+    ``jitter`` gives a number from 0 to 1; ``beside`` are further loops that run and end with it.
+    """
+
+    def __init__(
+        self,
+        readings: Readings,
+        store: OutboxStore,
+        outways: Sequence[Outway],
+        wishes: Wishes,
+        *,
+        jitter: Callable[[], float],
+        clock: Clock = SYSTEM,
+        beside: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
+        self._readings = readings
+        self._store = store
+        self._outways = outways
+        self._wishes = wishes
+        self._jitter = jitter
+        self._clock = clock
+        self._beside = beside
+        self._loose: Loose | None = None
+        self._unnoted: dict[str, tuple[Going, int]] = {}
+        self._wake = {outway.name: asyncio.Event() for outway in outways}
+        self._over = asyncio.Event()
+        now = clock.wall_ms()
+        self._engine_seen = now
+        self._unreadable_since: int | None = None
+        self._pulsed = self._forgot = 0
+        state = store.get("memory", {})
+        self._told: Memory = state.get("told", {})
+        self._watch: Memory = state.get("watch", {})
+        self._kept = state
+        self._cursor = self._first_cursor()
+
+    def _first_cursor(self) -> int:
+        """Return the row to go on behind; at the very first start that is the newest engine's own start."""
+        found = self._store.cursor
+        if found is not None:
+            return found
+        with suppress(JournalError):
+            return self._readings.newest_start()
+        return 0
+
+    # -- running -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until an hour after the last engine everything is delivered, or until ``stop``."""
+        loops = [
+            asyncio.ensure_future(work)
+            for work in (
+                self._read(),
+                *(self._deliver(outway) for outway in self._outways),
+                *(beside() for beside in self._beside),
+            )
+        ]
+        over = asyncio.ensure_future(self._over.wait())
+        try:
+            done, _ = await asyncio.wait([over, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            for one in (over, *loops):
+                one.cancel()
+            await asyncio.gather(over, *loops, return_exceptions=True)
+            for outway in self._outways:
+                await outway.close()
+
+    def stop(self) -> None:
+        """End in order: what waits is there at the next start."""
+        self._over.set()
+
+    async def _read(self) -> None:
+        while not self._over.is_set():
+            self.look()
+            await asyncio.sleep(POLL_S)
+
+    # -- deciding ----------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Take what is new into the outbox; once."""
+        now = self._clock.wall_ms()
+        try:
+            if self._loose is not None:
+                self._enter_loose(self._loose)
+            while self._take_rows():
+                pass
+            self._loose = None
+            self._take_sight(now)
+            self._tidy(now)
+        except JournalError:
+            self._take_loose(now)
+        for event in self._wake.values():
+            event.set()
+
+    def _take_rows(self) -> bool:
+        """Decide on the next rows; return whether there may be more."""
+        rows = self._rows(self._cursor)
+        if not rows:
+            return False
+        decided, memory = self._decided(rows, self._told)
+        delivered = {} if self._loose is None else self._loose.delivered
+        self._keep(decided, rows[-1].seq, memory, self._watch, delivered)
+        return len(rows) == BATCH
+
+    def _rows(self, cursor: int) -> Sequence[AuditRow]:
+        try:
+            rows = self._readings.rows(cursor, BATCH)
+            if not rows and cursor > (newest := self._readings.newest()):
+                self._cursor = newest  # an older copy of the journal was put in its place
+        except JournalError:
+            if self._unreadable_since is None:
+                self._unreadable_since = self._clock.wall_ms()
+            return ()
+        self._unreadable_since = None
+        return rows
+
+    def _decided(self, rows: Sequence[AuditRow], memory: Memory) -> tuple[Decided, Memory]:
+        scenes: dict[str, Scene] = {}
+        decided: Decided = []
+        for row in rows:
+            if row.run not in scenes:
+                scenes[row.run] = self._scene(row.run)
+            alerts, memory = self._told_of_row(row, scenes[row.run], memory)
+            for number, alert in enumerate(alerts):
+                source = f"{row.seq}.{number}.{row.mark}"
+                decided.append(self._judged(replace(alert, source=source)))
+        return decided, memory
+
+    def _told_of_row(
+        self, row: AuditRow, scene: Scene, memory: Memory
+    ) -> tuple[list[Alert], Memory]:
+        try:
+            return texts.told(row, scene, self._wishes, memory)
+        except Exception:  # a row that is told of wrongly must not keep the next from being told
+            return [_plainly(row, scene)], memory
+
+    def _scene(self, run: str) -> Scene:
+        with suppress(JournalError):
+            found = self._readings.scene(run)
+            if found is not None:
+                return found
+        return Scene(run, run.partition("-")[0], "", simulated=False)
+
+    def _judged(self, alert: Alert, without: str = "") -> tuple[Alert, Mapping[str, Decision]]:
+        now = self._clock.wall_ms()
+        muted = int(self._store.get("muted_until", 0)) if self._loose is None else 0
+        return alert, {
+            outway.name: policy.decide(alert, outway.name, self._wishes, now, muted)
+            for outway in self._outways
+            if outway.name != without
+        }
+
+    def _take_sight(self, now: int) -> None:
+        """Decide on what is to be seen beside the audit trail."""
+        decided, watch, told = self._seen(now, self._watch, self._told)
+        channels, watch = self._failing_channels(now, watch)
+        state = {"told": told, "watch": watch}
+        if decided or channels or state != self._kept:
+            self._keep([*decided, *channels], None, told, watch, {})
+
+    def _seen(self, now: int, watch: Memory, told: Memory) -> tuple[Decided, Memory, Memory]:
+        seen = self._sight(now)
+        if seen.owner is not None:
+            self._engine_seen = now
+        found, watch = watched(seen, watch, now)
+        alerts = [self._told_of(condition, scene) for condition, scene in found]
+        with suppress(
+            Exception
+        ):  # what is told by the clock must not keep what is seen from being told
+            more, told = texts.told_at(now, seen.scenes, self._wishes, told)
+            alerts += more
+        return [self._judged(alert) for alert in alerts], watch, told
+
+    def _told_of(self, condition: Condition, scene: Scene | None) -> Alert:
+        try:
+            return texts.told_of(condition, scene, self._wishes)
+        except Exception:
+            run = "" if scene is None else scene.run
+            source = f"{condition.kind}:{run}:{condition.since}:{condition.over}"
+            text = f"{condition.kind} {run}: `tradebot status` tells more"
+            kind = "recovered" if condition.over else condition.kind
+            return Alert(None, source, kind, KINDS[kind], source, text, condition.since)
+
+    def _sight(self, now: int) -> Sighting:
+        seen = self._readings.look()
+        since = self._unreadable_since
+        if since is not None and now - since > UNREADABLE_MS and seen.owner and not seen.trouble:
+            return replace(seen, trouble="the journal cannot be read")
+        return seen
+
+    def _failing_channels(self, now: int, watch: Memory) -> tuple[Decided, Memory]:
+        """Tell the other channels of one that is stopped, or has failed for long; and when it is well again."""
+        before: dict[str, int] = watch.get("channels", {})
+        failing: dict[str, int] = {}
+        decided: Decided = []
+        names = {outway.name for outway in self._outways}
+        for row in self._store.channels():
+            since = row.failing_since
+            if row.channel not in names or since is None:
+                continue
+            if row.stopped or now - since > FAILING_MS:
+                failing[row.channel] = since
+                if row.channel not in before:
+                    data: dict[str, Any] = {
+                        "channel": row.channel,
+                        "why": row.stopped or row.error,
+                        "stopped": bool(row.stopped),
+                    }
+                    decided.append(
+                        self._channel_alert(row.channel, Condition("channel", since, data=data))
+                    )
+        for name, since in before.items():
+            if name not in failing:
+                data = {"channel": name, "seconds": (now - since) // SECOND}
+                over = Condition("channel", since, over=True, data=data)
+                decided.append(self._channel_alert(name, over))
+        return decided, {**watch, "channels": failing}
+
+    def _channel_alert(
+        self, name: str, condition: Condition
+    ) -> tuple[Alert, Mapping[str, Decision]]:
+        alert = self._told_of(condition, None)
+        return self._judged(replace(alert, source=f"{alert.source}:{name}"), without=name)
+
+    def _keep(
+        self,
+        decided: Decided,
+        cursor: int | None,
+        told: Memory,
+        watch: Memory,
+        delivered: Mapping[tuple[str, str], int],
+    ) -> None:
+        state = {"told": told, "watch": watch}
+        self._store.decide(decided, cursor, state, delivered)
+        self._kept, self._told, self._watch = state, told, watch
+        if cursor is not None:
+            self._cursor = cursor
+
+    def _tidy(self, now: int) -> None:
+        """Give a sign of life, forget what is old, and end where there is nothing to wait for."""
+        if now - self._pulsed >= PULSE_MS:
+            self._store.put("pulse", {"wall": now})
+            self._pulsed = now
+        if now - self._forgot >= FORGET_MS:
+            self._store.forget_old(now)
+            self._forgot = now
+        if now - self._engine_seen > LINGER_MS and not self._store.backlog():
+            self.stop()
+
+    # -- while the file fails ----------------------------------------------------------------------
+
+    def _take_loose(self, now: int) -> None:
+        """Look at what is new without writing: critical alerts go out from memory."""
+        if self._loose is None:
+            self._loose = Loose(self._cursor, self._told)
+        loose = self._loose
+        while rows := self._rows(loose.cursor):
+            decided, loose.told = self._decided(rows, loose.told)
+            loose.add(alert for alert, _ in decided)
+            loose.cursor = rows[-1].seq
+        decided, self._watch, _ = self._seen(now, self._watch, loose.told)
+        loose.add(alert for alert, _ in decided)
+
+    def _enter_loose(self, loose: Loose) -> None:
+        """Enter what was seen without a file, now that there is one again; the rows are read once more."""
+        decided = [self._judged(alert) for alert in loose.alerts]
+        self._keep(decided, None, self._told, self._watch, loose.delivered)
+
+    # -- delivering --------------------------------------------------------------------------------
+
+    async def _deliver(self, outway: Outway) -> None:
+        while not self._over.is_set():
+            pause = await self.deliver_once(outway)
+            if pause > 0:
+                event = self._wake[outway.name]
+                event.clear()
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(event.wait(), min(pause, 1.0))
+
+    async def deliver_once(self, outway: Outway) -> float:
+        """Do the next thing for a channel; return for how many seconds there is nothing more to do."""
+        if self._loose is not None:
+            return await self._deliver_loose(outway, self._loose)
+        now = self._clock.wall_ms()
+        try:
+            self._note_late(outway.name)
+            items, past = self._store.items(outway.name), self._store.past(outway.name, now)
+            step = choose(items, past, outway.rate, now, joins=outway.joins)
+            if isinstance(step, Expired):
+                self._store.note_expired(step.items)
+                return 0.0
+            if isinstance(step, Waiting):
+                return 1.0 if step.until is None else max(0.01, (step.until - now) / SECOND)
+            await self._send(outway, step, past.failures, now)
+        except JournalError:
+            return 1.0
+        return 0.0
+
+    def _note_late(self, channel: str) -> None:
+        """Note what went out while that could not be noted."""
+        if channel in self._unnoted:
+            self._store.note_sent(channel, *self._unnoted[channel])
+            del self._unnoted[channel]
+
+    async def _send(self, outway: Outway, going: Going, failures: int, now: int) -> None:
+        """Send one message; it is on record as tried before it leaves."""
+        found = self._store.outgoing([item.id for item in going.items])
+        bodies = {number: one.text for number, one in found.items()}
+        going = fitting(going, bodies)
+        critical = going.items[0].critical
+        count = 1 + (going.items[0].tried if critical else failures)
+        until = now + wait_after(count, self._jitter())
+        self._store.note_try(outway.name, going, now, until)
+        alerts = [found[item.id] for item in going.items]
+        silent = all(item.silent for item in going.items)
+        answer = await _answer(outway, Message(message(going, bodies), alerts, silent))
+        now = self._clock.wall_ms()
+        if isinstance(answer, Delivered):
+            try:
+                self._store.note_sent(outway.name, going, now)
+            except JournalError:
+                self._unnoted[outway.name] = (going, now)
+                raise
+        elif isinstance(answer, Broken):
+            self._store.note_failed(outway.name, going, answer.why, now, until, 0)
+            self._store.note_stopped(outway.name, answer.why, now)
+        else:
+            until = now + wait_after(count, self._jitter(), answer.retry_after)
+            asked = until if answer.retry_after else 0
+            self._store.note_failed(outway.name, going, answer.why, now, until, asked)
+
+    async def _deliver_loose(self, outway: Outway, loose: Loose) -> float:
+        """Send the next critical alert that could not be recorded."""
+        now = self._clock.wall_ms()
+        alert = loose.next_for(outway.name, now)
+        if alert is None:
+            return 1.0
+        answer = await _answer(outway, loose.message_of(alert))
+        if isinstance(answer, Delivered):
+            loose.delivered[outway.name, alert.source] = self._clock.wall_ms()
+        return 1.0 / max(1, outway.rate.second)
+
+
+async def _answer(outway: Outway, going: Message) -> Answered:
+    try:
+        return await asyncio.wait_for(outway.send(going), SEND_S)
+    except TimeoutError:
+        return NotDelivered("no answer")
+    except Exception as error:  # a channel never raises; one that does must not end the loop of all
+        return NotDelivered(f"failed ({type(error).__name__})")
+
+
+def _plainly(row: AuditRow, scene: Scene) -> Alert:
+    """Return the alert about a row that could not be put into words."""
+    grave = row.kind == "Halted" or row.body.get("level") == "critical"
+    kind = "halt" if grave else "changed"
+    text = f"{row.kind} in {row.run}: `tradebot status` tells more"
+    where = (row.run, scene.mode, scene.market, scene.simulated)
+    key = f"plainly:{row.kind}"
+    return Alert(row.seq, "", kind, KINDS[kind], key, text, row.wall, row.body, *where)
+
+
+__all__ = ["Alerter"]

@@ -1,0 +1,102 @@
+"""A way to people: what it is given, and what it says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Protocol, TypeAlias
+
+from tradebot.alerts.outbox import Rate
+from tradebot.alerts.store import Outgoing
+from tradebot.core.model.frozen import frozen
+from tradebot.core.model.text import escaped
+
+
+@frozen
+class Message:
+    """What goes out at once: the text, and the alerts it tells of. ``silent``: without a sound where that can be."""
+
+    text: str
+    alerts: Sequence[Outgoing]
+    silent: bool = False
+
+    @property
+    def file(self) -> str:
+        """A path to attach, "" for none."""
+        return next((alert.file for alert in self.alerts if alert.file), "")
+
+
+@frozen
+class Delivered:
+    """The other side took it."""
+
+
+@frozen
+class NotDelivered:
+    """It was not taken, or nobody said that it was; ``retry_after`` is what the server asks for, seconds."""
+
+    why: str
+    retry_after: float | None = None
+
+
+@frozen
+class Broken:
+    """It will not be taken before somebody mends something: a bad token, a chat that is not there."""
+
+    why: str
+
+
+Answered: TypeAlias = Delivered | NotDelivered | Broken
+
+
+class Outway(Protocol):
+    """A channel that is set up. ``joins``: several alerts may go as one text; else each goes by itself."""
+
+    name: str
+    rate: Rate
+    joins: bool
+
+    async def send(self, message: Message) -> Answered:
+        """Hand a message over. Never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@frozen
+class ChannelSettings:
+    """What a channel is set up with: plain settings by name, and its secret (never shown)."""
+
+    name: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    secret: str = field(default="", repr=False)
+
+
+CHAT_RATE = Rate(1, 20, 12)
+"""Telegram's limits for one chat; for mail and further services they are no worse."""
+
+HOOK_RATE = Rate(20, 600, 500)
+
+
+def scrubbed(text: str, secrets: Sequence[str]) -> str:
+    """Return a text that may be shown and kept: without secrets, on one line, cut to a readable length."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return escaped(" ".join(text.split()))[:300]
+
+
+__all__ = [
+    "CHAT_RATE",
+    "HOOK_RATE",
+    "Answered",
+    "Broken",
+    "ChannelSettings",
+    "Delivered",
+    "Message",
+    "NotDelivered",
+    "Outway",
+    "scrubbed",
+]

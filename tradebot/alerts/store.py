@@ -1,0 +1,466 @@
+"""``alerts.db``: the cursor into the audit trail, and what became of each alert on each channel.
+
+An alert and the cursor behind its row are one transaction, and (channel, source) is unique, so a channel decides once
+on each. What goes out is noted as tried before it leaves: who is killed meanwhile sends it again, after a pause.
+States: waiting, held, sent, coalesced, muted, expired.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from tradebot.alerts.model import Alert, Decision, Level, Memory
+from tradebot.alerts.outbox import MINUTE, STORM_SPAN, TOGETHER, Going, Item, Past, Try
+from tradebot.core.model.errors import JournalError
+from tradebot.core.model.frozen import frozen
+from tradebot.disk import private_directory, private_file
+
+ALERTS_FILE = "alerts.db"
+
+KEEP_MS = 30 * 24 * 60 * MINUTE
+"""How long what is over can be listed."""
+
+OutboxState: TypeAlias = Literal["waiting", "held", "sent", "coalesced", "muted", "expired"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY, channel TEXT NOT NULL, source TEXT NOT NULL, seq INTEGER, kind TEXT NOT NULL,
+    level TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, data TEXT NOT NULL, run TEXT NOT NULL,
+    mode TEXT NOT NULL, market TEXT NOT NULL, file TEXT NOT NULL, created INTEGER NOT NULL,
+    due INTEGER NOT NULL, silent INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    next_try INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '', sent INTEGER,
+    UNIQUE (channel, source));
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (channel, state) WHERE state IN ('waiting', 'held');
+CREATE INDEX IF NOT EXISTS outbox_sent ON outbox (channel, sent);
+CREATE TABLE IF NOT EXISTS tries (channel TEXT NOT NULL, at INTEGER NOT NULL, critical INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS tries_by_time ON tries (channel, at);
+CREATE TABLE IF NOT EXISTS channels (
+    channel TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0, others_from INTEGER NOT NULL DEFAULT 0,
+    not_before INTEGER NOT NULL DEFAULT 0, stopped TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
+    failing_since INTEGER, delivered INTEGER, digest INTEGER NOT NULL DEFAULT 0,
+    settings TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+"""
+
+_ITEM = (
+    "SELECT id, kind, level, key, created, due, text, seq, source, state, attempts, next_try, silent"
+    " FROM outbox WHERE channel = ? AND state IN ('waiting', 'held') ORDER BY id"
+)
+
+
+@frozen
+class OutboxRow:
+    """What became of an alert on a channel; times in UTC ms, ``sent`` None before."""
+
+    id: int
+    channel: str
+    source: str
+    seq: int | None
+    kind: str
+    level: str
+    text: str
+    created: int
+    state: str
+    attempts: int
+    next_try: int
+    last_error: str
+    sent: int | None
+
+
+@frozen
+class ChannelRow:
+    """How a channel does: failures in a row, why it is stopped ("": it is not), when it last delivered (UTC ms)."""
+
+    channel: str
+    failures: int = 0
+    stopped: str = ""
+    error: str = ""
+    failing_since: int | None = None
+    delivered: int | None = None
+    waiting: int = 0
+    held: int = 0
+    expired_critical: int = 0
+
+
+@frozen
+class Outgoing:
+    """What a channel needs of an item beside its text."""
+
+    id: int
+    source: str
+    seq: int | None
+    kind: str
+    level: Level
+    text: str
+    created: int
+    data: Mapping[str, Any]
+    run: str
+    mode: str
+    market: str
+    file: str
+
+
+class OutboxStore:
+    """The file of the outbox; JournalError where it cannot be read or written."""
+
+    def __init__(self, data_dir: Path, *, readonly: bool = False) -> None:
+        self.path = data_dir / ALERTS_FILE
+        with self._faults():
+            if not readonly:
+                private_directory(data_dir)
+                private_file(self.path, make=True)
+            uri = f"{self.path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
+            self.db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
+            self.db.row_factory = sqlite3.Row
+            if not readonly:
+                self._prepare()
+
+    def _prepare(self) -> None:
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = FULL")
+        self.db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def __enter__(self) -> OutboxStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(
+                f"cannot be used: {error}",
+                hint="check that the disk has room and that you may write there",
+                file=str(self.path),
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Keep what the block writes whole, or nothing of it."""
+        with self._faults():
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+
+    # -- the cursor and small things ---------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a remembered value (JSON types)."""
+        with self._faults():
+            row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def put(self, key: str, value: Any) -> None:
+        """Remember a value (JSON types); alone, or as part of the transaction it is called in."""
+        text = json.dumps(value, sort_keys=True, default=str)
+        with self._faults():
+            self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
+
+    @property
+    def cursor(self) -> int | None:
+        """The number of the last audit row that was decided on; None at the very first start."""
+        found = self.get("cursor")
+        return None if found is None else int(found)
+
+    # -- deciding ----------------------------------------------------------------------------------
+
+    def decide(
+        self,
+        decided: Sequence[tuple[Alert, Mapping[str, Decision]]],
+        cursor: int | None,
+        memory: Memory,
+        delivered: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
+        """Enter each channel's decision on each alert, with cursor and memory, in one transaction.
+
+        ``delivered`` has when (channel, source) went out already while the file could not be written.
+        """
+        with self.transaction() as db:
+            for alert, decisions in decided:
+                for channel, decision in decisions.items():
+                    at = (delivered or {}).get((channel, alert.source))
+                    db.execute(_INSERT, _columns(alert, channel, decision, at))
+            self.put("memory", memory)
+            if cursor is not None:
+                self.put("cursor", cursor)
+
+    # -- delivering --------------------------------------------------------------------------------
+
+    def items(self, channel: str) -> list[Item]:
+        """Return all that waits for a channel, oldest first."""
+        with self._faults():
+            return [_item(row) for row in self.db.execute(_ITEM, (channel,))]
+
+    def past(self, channel: str, now: int) -> Past:
+        """Return what ``choose`` has to know of a channel."""
+        with self._faults():
+            tries = self.db.execute(
+                "SELECT at, critical FROM tries WHERE channel = ? AND at > ? ORDER BY at",
+                (channel, now - MINUTE),
+            )
+            keys = self.db.execute(
+                "SELECT key, max(sent) FROM outbox WHERE channel = ? AND sent > ? AND level != 'critical'"
+                " GROUP BY key",
+                (channel, now - TOGETHER),
+            )
+            arrived = self.db.execute(
+                "SELECT created FROM outbox WHERE channel = ? AND id > (SELECT max(id) FROM outbox) - 20000"
+                " AND created > ? AND level != 'critical' AND state NOT IN ('muted', 'held') LIMIT 100",
+                (channel, now - STORM_SPAN),
+            )
+            row = self._channel(channel)
+            if row is None:
+                return Past()
+            return Past(
+                [Try(at, bool(critical)) for at, critical in tries],
+                dict(keys.fetchall()),
+                row["digest"],
+                [at for (at,) in arrived],
+                row["failures"],
+                row["others_from"],
+                row["not_before"],
+                row["stopped"],
+            )
+
+    def _channel(self, channel: str) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self.db.execute(
+            "SELECT * FROM channels WHERE channel = ?", (channel,)
+        ).fetchone()
+        return found
+
+    def outgoing(self, ids: Sequence[int]) -> dict[int, Outgoing]:
+        """Return what there is to send of these items."""
+        marks = ", ".join("?" * len(ids))
+        with self._faults():
+            rows = self.db.execute(
+                "SELECT id, source, seq, kind, level, text, created, data, run, mode, market, file"
+                f" FROM outbox WHERE id IN ({marks})",
+                tuple(ids),
+            ).fetchall()
+        return {
+            row["id"]: Outgoing(**{**dict(row), "data": json.loads(row["data"])}) for row in rows
+        }
+
+    def note_try(self, channel: str, going: Going, now: int, until: int) -> None:
+        """Note that these are about to leave; ``until`` is when they are tried again should nobody say more."""
+        with self.transaction() as db:
+            critical = going.items[0].critical
+            db.execute("INSERT INTO tries VALUES (?, ?, ?)", (channel, now, critical))
+            db.execute(
+                "DELETE FROM tries WHERE channel = ? AND at < ?", (channel, now - 10 * MINUTE)
+            )
+            db.executemany(
+                "UPDATE outbox SET attempts = attempts + 1, next_try = ? WHERE id = ?",
+                [(until, item.id) for item in going.items],
+            )
+
+    def note_sent(self, channel: str, going: Going, now: int) -> None:
+        """Note that these were taken; what else waits after a failure may try at once again."""
+        summed = going.how in ("digest", "repeated")
+        newest = going.items[-1].id
+        with self.transaction() as db:
+            for item in going.items:
+                state = "coalesced" if summed and item.id != newest else "sent"
+                db.execute(
+                    "UPDATE outbox SET state = ?, sent = ?, last_error = ? WHERE id = ?",
+                    (
+                        state,
+                        now,
+                        f"in the message of {newest}" if state == "coalesced" else "",
+                        item.id,
+                    ),
+                )
+            db.execute(
+                "UPDATE outbox SET next_try = 0 WHERE channel = ? AND state = 'waiting'", (channel,)
+            )
+            db.execute(
+                "UPDATE channels SET failures = 0, others_from = 0, not_before = 0, error = '',"
+                " failing_since = NULL, delivered = ?, digest = CASE WHEN ? THEN ? ELSE digest END"
+                " WHERE channel = ?",
+                (now, going.how == "digest", now, channel),
+            )
+
+    def note_failed(
+        self, channel: str, going: Going, why: str, now: int, until: int, not_before: int
+    ) -> None:
+        """Note that these were not taken, why, and when they are tried again."""
+        with self.transaction() as db:
+            db.executemany(
+                "UPDATE outbox SET next_try = ?, last_error = ? WHERE id = ?",
+                [(until, why, item.id) for item in going.items],
+            )
+            db.execute(
+                "UPDATE channels SET failures = failures + 1, error = ?, not_before = max(not_before, ?),"
+                " others_from = CASE WHEN ? THEN others_from ELSE ? END,"
+                " failing_since = coalesce(failing_since, ?) WHERE channel = ?",
+                (why, not_before, going.items[0].critical, until, now, channel),
+            )
+
+    def note_stopped(self, channel: str, why: str, now: int) -> None:
+        """Note that a channel takes nothing until somebody mends it."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE channels SET stopped = ?, error = ?, failures = failures + 1,"
+                " failing_since = coalesce(failing_since, ?) WHERE channel = ?",
+                (why, why, now, channel),
+            )
+
+    def note_expired(self, items: Sequence[Item]) -> None:
+        """Note that these waited too long."""
+        with self.transaction() as db:
+            db.executemany(
+                "UPDATE outbox SET state = 'expired' WHERE id = ?", [(item.id,) for item in items]
+            )
+
+    def resettle(self, channel: str, settings: str) -> None:
+        """Take a channel up again whose settings are other ones than when it was stopped."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO channels (channel) VALUES (?)", (channel,))
+            row = self._channel(channel)
+            if row is None or row["settings"] != settings:
+                db.execute(
+                    "UPDATE channels SET settings = ?, stopped = '', failures = 0, others_from = 0,"
+                    " not_before = 0 WHERE channel = ?",
+                    (settings, channel),
+                )
+
+    def forget_old(self, now: int) -> None:
+        """Let go of what has long been over."""
+        with self.transaction() as db:
+            db.execute(
+                "DELETE FROM outbox WHERE created < ? AND state NOT IN ('waiting', 'held')",
+                (now - KEEP_MS,),
+            )
+
+    # -- for people --------------------------------------------------------------------------------
+
+    def retry(self, now: int, channel: str | None = None) -> int:
+        """Try all that waits at once, and expired critical alerts anew; return how many there are."""
+        given: tuple[str, ...] = () if channel is None else (channel,)
+        where = "" if channel is None else " AND channel = ?"
+        with self.transaction() as db:
+            expired = "state = 'expired' AND level = 'critical'"
+            db.execute(
+                f"UPDATE outbox SET state = 'waiting', next_try = 0, due = ? WHERE {expired}{where}",
+                (now, *given),
+            )
+            db.execute(f"UPDATE outbox SET next_try = 0 WHERE state = 'waiting'{where}", given)
+            db.execute(
+                "UPDATE channels SET stopped = '', failures = 0, others_from = 0, not_before = 0"
+                f" WHERE 1{where}",
+                given,
+            )
+            count = db.execute(
+                f"SELECT count(*) FROM outbox WHERE state = 'waiting'{where}", given
+            ).fetchone()[0]
+        return int(count)
+
+    def listed(
+        self, *, failed: bool = False, channel: str | None = None, limit: int = 100
+    ) -> list[OutboxRow]:
+        """Return the newest rows, oldest first; ``failed``: only what was not delivered though it should be."""
+        names = ", ".join(OutboxRow.__annotations__)
+        bad = "(state = 'expired' OR (state = 'waiting' AND last_error != ''))"
+        where = [bad] if failed else []
+        given: tuple[Any, ...] = ()
+        if channel is not None:
+            where.append("channel = ?")
+            given = (channel,)
+        clause = f"WHERE {' AND '.join(where)}" if where else ""
+        with self._faults():
+            rows = self.db.execute(
+                f"SELECT {names} FROM outbox {clause} ORDER BY id DESC LIMIT ?", (*given, limit)
+            ).fetchall()
+        return [OutboxRow(**dict(row)) for row in rows[::-1]]
+
+    def channels(self) -> list[ChannelRow]:
+        """Return how every channel does that was ever used."""
+        sql = """SELECT c.channel, c.failures, c.stopped, c.error, c.failing_since, c.delivered,
+            coalesce(sum(o.state = 'waiting'), 0) AS waiting, coalesce(sum(o.state = 'held'), 0) AS held,
+            coalesce(sum(o.state = 'expired' AND o.level = 'critical'), 0) AS expired_critical
+            FROM channels c LEFT JOIN outbox o ON o.channel = c.channel
+            AND o.state IN ('waiting', 'held', 'expired') GROUP BY c.channel"""
+        with self._faults():
+            return [ChannelRow(**dict(row)) for row in self.db.execute(sql)]
+
+    def backlog(self) -> int:
+        """Return how many messages wait, on all channels."""
+        sql = "SELECT count(*) FROM outbox WHERE state IN ('waiting', 'held')"
+        with self._faults():
+            return int(self.db.execute(sql).fetchone()[0])
+
+
+_INSERT = (
+    "INSERT OR IGNORE INTO outbox (channel, source, seq, kind, level, key, text, data, run, mode, market,"
+    " file, created, due, silent, state, last_error, sent)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+_STATES: Mapping[str, OutboxState] = {
+    "send": "waiting",
+    "silent": "waiting",
+    "held": "held",
+    "muted": "muted",
+    "off": "muted",
+}
+
+
+def _columns(
+    alert: Alert, channel: str, decision: Decision, delivered: int | None
+) -> tuple[object, ...]:
+    state: OutboxState = _STATES[decision.fate] if delivered is None else "sent"
+    due = decision.until if decision.fate == "held" else alert.time
+    data = json.dumps(alert.data, sort_keys=True, default=str)
+    return (
+        *(channel, alert.source, alert.seq, alert.kind, alert.level, alert.key, alert.text, data),
+        *(alert.run, alert.mode, alert.market, alert.file, alert.time, due),
+        *(decision.fate == "silent", state, decision.why, delivered),
+    )
+
+
+def _item(row: sqlite3.Row) -> Item:
+    head = row["text"].partition("\n")[0]
+    return Item(
+        *(row["id"], row["kind"], row["level"], row["key"], row["created"], row["due"], head),
+        mark_of(row["seq"], row["source"]),
+        *(row["state"], row["attempts"], row["next_try"], bool(row["silent"])),
+    )
+
+
+def mark_of(seq: int | None, source: str) -> str:
+    """Return how a text ends, so that the same told twice can be seen: ``#17``, the audit row's number."""
+    return f"#{source if seq is None else seq}"
+
+
+def is_there(data_dir: Path) -> bool:
+    """Whether an outbox was ever made here."""
+    return os.path.lexists(data_dir / ALERTS_FILE)
+
+
+__all__ = [
+    "ALERTS_FILE",
+    "ChannelRow",
+    "OutboxRow",
+    "OutboxStore",
+    "Outgoing",
+    "is_there",
+    "mark_of",
+]

@@ -1,0 +1,158 @@
+"""What no audit row can say, because who writes them is gone, hangs or cannot: seen by looking. Pure.
+
+``watched`` compares a look with what was remembered of those before it: an engine that went without an end row, one
+that lives and writes nothing, a full disk, a journal that cannot be written, a HALT file nobody else tells of, a close-all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tradebot.alerts.model import Condition, Memory, OwnerSeen, Scene, Sighting
+
+HUNG_MS = 10_000
+"""An engine that has written nothing for longer than this hangs."""
+
+SURE_MS = 5_000
+"""It is told when it still hangs so much later: a machine that slept has a moment to move."""
+
+BEGINNING_MS = 120_000
+"""How long an engine may take until it writes for the first time: it opens a large journal."""
+
+FULL_BYTES = 65_536
+
+
+def watched(
+    seen: Sighting, memory: Memory, now: int
+) -> tuple[list[tuple[Condition, Scene | None]], Memory]:
+    """Return what has begun or passed since the last look, each with the run it is about, and what to remember.
+
+    A condition is told when it begins and when it is over; what stands in ``memory["standing"]`` has been told.
+    """
+    owner = _owner(seen.owner, memory.get("owner"), now)
+    found = {
+        **_dead(seen),
+        **_hung(seen, owner, memory, now),
+        **_trouble(seen),
+    }
+    standing: dict[str, Any] = dict(memory.get("standing", {}))
+    told: list[tuple[Condition, Scene | None]] = []
+    for name, (condition, scene) in found.items():
+        if name not in standing:
+            standing[name] = {"kind": condition.kind, "since": condition.since}
+            told.append((condition, scene))
+    for name in [name for name in standing if name not in found]:
+        before = standing.pop(name)
+        told += _over(name, before, seen, now)
+    closing, told_closing = _closing(seen, memory)
+    remembered = {
+        "owner": owner,
+        "standing": standing,
+        "silent_since": _silent_since(seen, owner, memory, now),
+        "closing": closing,
+    }
+    return told + told_closing, {**memory, **remembered}
+
+
+Found = dict[str, tuple[Condition, Scene | None]]
+
+
+def _owner(owner: OwnerSeen | None, before: dict[str, Any] | None, now: int) -> Any:
+    """Return who owns the lock as JSON types, with when that was first seen; None without an owner."""
+    if owner is None:
+        return None
+    same = before is not None and (before["pid"], before["started"]) == (owner.pid, owner.started)
+    first = before["first"] if before is not None and same else now
+    return {"pid": owner.pid, "started": owner.started, "first": first}
+
+
+def _running(scenes: Iterable[Scene]) -> list[Scene]:
+    return [scene for scene in scenes if scene.state == "running"]
+
+
+def _dead(seen: Sighting) -> Found:
+    """Find runs that nobody ended and nobody works on."""
+    if seen.owner is not None:
+        return {}
+    return {
+        f"engine_dead:{scene.run}:{scene.beat}": (
+            Condition("engine_dead", scene.beat or seen.wall, data={"seen_ms": seen.wall}),
+            scene,
+        )
+        for scene in _running(seen.scenes)
+    }
+
+
+def _is_silent(seen: Sighting, owner: Any, now: int) -> Scene | None:
+    """Return the run whose engine lives and has written nothing for too long."""
+    running = _running(seen.scenes)
+    if owner is None or not running:
+        return None
+    newest = max(running, key=lambda scene: scene.beat or 0)
+    beat = newest.beat or 0
+    begun = beat >= owner["first"] or now - owner["first"] > BEGINNING_MS
+    return newest if begun and now - beat > HUNG_MS else None
+
+
+def _silent_since(seen: Sighting, owner: Any, memory: Memory, now: int) -> int | None:
+    if _is_silent(seen, owner, now) is None:
+        return None
+    before = memory.get("silent_since")
+    return now if before is None else int(before)
+
+
+def _hung(seen: Sighting, owner: Any, memory: Memory, now: int) -> Found:
+    scene = _is_silent(seen, owner, now)
+    since = _silent_since(seen, owner, memory, now)
+    if scene is None or since is None or now - since < SURE_MS:
+        return {}
+    data = {"pid": owner["pid"], "seconds": (now - (scene.beat or 0)) // 1_000}
+    name = f"engine_hung:{scene.run}:{scene.beat}"
+    return {name: (Condition("engine_hung", scene.beat or now, data=data), scene)}
+
+
+def _trouble(seen: Sighting) -> Found:
+    scene = next(iter(seen.scenes), None)
+    found: Found = {}
+    if seen.free_bytes is not None and seen.free_bytes < FULL_BYTES:
+        data: dict[str, Any] = {"free_bytes": seen.free_bytes}
+        found["disk_full"] = (Condition("disk_full", seen.wall, data=data), scene)
+    if seen.trouble or seen.side_rows:
+        data = {"why": seen.trouble, "side_rows": seen.side_rows}
+        found["journal"] = (Condition("journal", seen.wall, data=data), scene)
+    if seen.halted and seen.owner is None:  # an engine that lives has it in its audit trail
+        found["halt"] = (Condition("halt", seen.wall, data={"file": "HALT"}), scene)
+    return found
+
+
+def _over(
+    name: str, before: dict[str, Any], seen: Sighting, now: int
+) -> list[tuple[Condition, Scene | None]]:
+    """Say that something is over: of a halt its resume says so."""
+    kind = str(before["kind"])
+    if kind == "halt":
+        return []
+    run = name.split(":")[1] if ":" in name else ""
+    scene = next((scene for scene in seen.scenes if run in ("", scene.run)), None)
+    if kind == "engine_hung" and seen.owner is None:
+        return []  # it is dead now, which is told
+    data = {"seconds": max(0, now - int(before["since"])) // 1_000}
+    return [(Condition(kind, int(before["since"]), over=True, data=data), scene)]
+
+
+def _closing(seen: Sighting, memory: Memory) -> tuple[Any, list[tuple[Condition, Scene | None]]]:
+    """Tell of a close-all of an account each time it stands otherwise than before."""
+    before = memory.get("closing")
+    if seen.closing is None:
+        return before, []
+    now = [seen.closing.get("begun"), seen.closing.get("stage")]
+    if now == before:
+        return before, []
+    if "closing" not in memory and "owner" not in memory:  # the first look of all: that is history
+        return now, []
+    scene = next(iter(seen.scenes), None)
+    return now, [(Condition("close_all", seen.wall, data=seen.closing), scene)]
+
+
+__all__ = ["watched"]

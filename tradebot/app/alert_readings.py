@@ -1,0 +1,141 @@
+"""What the alerter reads: the journal's audit trail and snapshots, the lock's owner, HALT, side file and disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from shutil import disk_usage
+
+from tradebot.alerts.model import AuditRow, Held, OwnerSeen, Scene, Sighting
+from tradebot.app.status import close_all_of
+from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.times import iso
+from tradebot.guard.latch import halt_present
+from tradebot.guard.lock import lock_owner
+from tradebot.guard.notice import read_notice
+from tradebot.journal.paths import journal_path
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import RunRow
+from tradebot.journal.side import SIDE_FILE, read_side
+from tradebot.journal.snapshots import PositionRow, Snapshot
+from tradebot.journal.status import day_pnl, midnight
+from tradebot.journal.tail import newest_row, newest_start, rows_behind
+
+EXCHANGES = ("BINANCE ", "LOOPBACK ", "DEMO LOOPBACK ")
+"""How the label of a market begins that is no simulated one, and no file."""
+
+
+class JournalReadings:
+    """Reads a data directory. The journal is opened anew for each look: it may have been put back from a copy."""
+
+    def __init__(self, data_dir: Path, clock: Clock = SYSTEM) -> None:
+        self._data_dir = data_dir
+        self._clock = clock
+        self._path = journal_path(data_dir)
+
+    def rows(self, after: int, limit: int) -> Sequence[AuditRow]:
+        """Return the audit rows behind number ``after``; JournalError when the journal cannot be read."""
+        with Reader(self._path) as reader:
+            return [
+                AuditRow(
+                    row.seq, row.run, row.ts, row.wall, row.kind, _body(row.body), row.hash[:8]
+                )
+                for row in rows_behind(reader, after, limit)
+            ]
+
+    def newest(self) -> int:
+        """Return the number of the newest audit row."""
+        with Reader(self._path) as reader:
+            return newest_row(reader)
+
+    def newest_start(self) -> int:
+        """Return the number of the row before the newest start of an engine that works; else ``newest``."""
+        with Reader(self._path) as reader:
+            started = newest_start(reader)
+            return started - 1 if lock_owner(self._data_dir) and started else newest_row(reader)
+
+    def scene(self, run: str) -> Scene | None:
+        """Return how a run stands; None for one that the journal does not know."""
+        with Reader(self._path) as reader:
+            try:
+                row = reader.run(run)
+            except JournalError:
+                raise
+            except TradebotError:
+                return None
+            return _scene(reader, row)
+
+    def look(self) -> Sighting:
+        """Return what is to be seen beside the audit trail; never raises."""
+        owner = lock_owner(self._data_dir)
+        seen = None
+        if owner is not None:
+            account = "" if owner.traded is None else owner.traded.environment
+            seen = OwnerSeen(owner.pid, owner.started, account)
+        notice = read_notice(self._data_dir)
+        free = None
+        with suppress(OSError):
+            free = disk_usage(self._data_dir).free
+        side = 0
+        with suppress(OSError):
+            side = len(read_side(self._data_dir / SIDE_FILE))
+        closing = None
+        with suppress(Exception):  # rows that others wrote
+            closing = close_all_of(self._data_dir)
+        return Sighting(
+            wall=self._clock.wall_ms(),
+            owner=seen,
+            scenes=self._scenes(),
+            halted=halt_present(self._data_dir),
+            trouble="" if notice is None else f"since {iso(notice.since)} {notice.text}",
+            free_bytes=free,
+            side_rows=side,
+            closing=closing,
+        )
+
+    def _scenes(self) -> Sequence[Scene]:
+        """Return the runs that are not over, else the newest; nothing of a journal that cannot be read."""
+        with suppress(TradebotError), Reader(self._path) as reader:
+            runs = reader.runs()
+            running = [run for run in runs if run.state == "running"] or runs[:1]
+            return [_scene(reader, run) for run in running]
+        return ()
+
+
+def _body(text: str) -> dict[str, object]:
+    body = json.loads(text)
+    return body if isinstance(body, dict) else {"value": body}
+
+
+def _scene(reader: Reader, run: RunRow) -> Scene:
+    shown = reader.snapshot(run.id)
+    simulated = not run.market.startswith(EXCHANGES)
+    known = {"run": run.id, "mode": run.mode, "market": run.market, "simulated": simulated}
+    began = run.resumed or run.started
+    if shown is None:
+        return Scene(**known, state=run.state, beat=began)  # type: ignore[arg-type]
+    return Scene(
+        **known,  # type: ignore[arg-type]
+        state=run.state,
+        equity=shown.equity,
+        start_equity=shown.start_equity,
+        day_pnl=_day_pnl(reader, shown),
+        positions=[_held(row) for row in shown.positions],
+        halts=dict(shown.halts),
+        beat=max(began, shown.wall),
+    )
+
+
+def _day_pnl(reader: Reader, shown: Snapshot) -> Decimal:
+    return day_pnl(shown, reader.equity(shown.run, since=midnight(shown)))
+
+
+def _held(row: PositionRow) -> Held:
+    return Held(row.symbol, row.side, row.qty, row.entry_price, row.price, row.pnl, row.stop)
+
+
+__all__ = ["JournalReadings"]

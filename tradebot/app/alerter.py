@@ -1,0 +1,153 @@
+"""``tradebot alerts run``: what the alerts room needs, put together. apprise is imported by it alone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from tradebot.alerts.alerter import Alerter
+from tradebot.alerts.channels import ChannelSettings, Outway
+from tradebot.alerts.model import Sound, Wishes
+from tradebot.alerts.services import Service
+from tradebot.alerts.store import OutboxStore
+from tradebot.alerts.webhook import Webhook
+from tradebot.app.alert_readings import JournalReadings
+from tradebot.app.control import last_seen, tell_halt
+from tradebot.app.target import Request, latch, latch_account
+from tradebot.config import Config
+from tradebot.config.values import is_loopback_host, minutes_of
+from tradebot.core.model.errors import ConfigError, JournalError, UsageError
+from tradebot.guard.alerts_lock import AlertsLock
+from tradebot.guard.lock import lock_owner
+from tradebot.guard.secrets import find_secret, variable_of
+
+SILENT = ("telegram",)
+"""Channels that can tell something without a sound."""
+
+ASK_S = 5.0
+"""Seconds for an engine to acknowledge a halt from a phone; the HALT file holds it in any case."""
+
+
+def wishes_of(config: Config) -> Wishes:
+    """Return what the user wants told."""
+    alerts = config.alerts
+    begin, _, end = alerts.quiet.partition("-")
+    quiet = (minutes_of(begin) or 0, minutes_of(end) or 0) if alerts.quiet else None
+    return Wishes(
+        channels=alerts.all_channels,
+        on=cast(Mapping[str, Sound], alerts.on.sounds()),
+        simulated=alerts.simulated,
+        amounts=alerts.amounts,
+        quiet=quiet,
+        zone=alerts.zone,
+        summary_at=minutes_of(alerts.summary_at) or 0,
+        silent_channels=tuple(name for name in SILENT if name in alerts.all_channels),
+    )
+
+
+def settings_of(config: Config, channel: str) -> ChannelSettings:
+    """Return what a channel is set up with; ConfigError where its secret is missing."""
+    alerts = config.alerts
+    given: dict[str, object] = {}
+    if channel == "telegram":
+        given = {"chat_id": alerts.telegram.chat_id, "api": alerts.telegram.api}
+    elif channel == "email":
+        given = alerts.email.model_dump(by_alias=True)
+        given["loopback"] = is_loopback_host(alerts.email.host)
+    elif channel == "webhook":
+        given = {"url": alerts.webhook.url}
+    found = find_secret(channel)
+    if found is None and not (channel == "email" and not alerts.email.user):
+        raise ConfigError(
+            f"the channel {channel} has no secret",
+            hint=f"tradebot alerts set {channel}, or set {variable_of(channel)}",
+            key=f"alerts.{channel}",
+        )
+    return ChannelSettings(channel, given, "" if found is None else found[0])
+
+
+def outway_of(settings: ChannelSettings) -> Outway:
+    """Return the channel that is set up so."""
+    return Webhook(settings) if settings.name == "webhook" else Service(settings)
+
+
+def fingerprint_of(settings: ChannelSettings) -> str:
+    """Return what changes when a channel is set up otherwise, and tells nothing of its secret."""
+    text = repr(sorted(settings.settings.items())) + settings.secret
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCommander:
+    """What may be asked for from outside: a halt, and closing everything. There is nothing else."""
+
+    config: Config
+
+    def halt(self, reason: str, who: str) -> str:
+        """Latch the HALT files, then post the command; return how it went and what is open, in words."""
+        data_dir = self.config.data_dir()
+        request = Request("halt", who, reason)
+        owner = lock_owner(data_dir)
+        if owner is not None and owner.traded is not None:
+            with suppress(JournalError):  # the directory's own latch says it as well
+                latch_account(owner.traded.fingerprint, request)
+        latch(data_dir, request)
+        said = tell_halt(data_dir, request, ASK_S)
+        return "\n".join(line for line in (said, last_seen(data_dir, request)) if line)
+
+    def close_all(self, who: str) -> tuple[str, ...]:
+        """Return the words of the command that closes everything, to be run in a process of its own."""
+        words = (sys.executable, "-m", "tradebot", "close-all", "--yes", "--json")
+        file = () if self.config.file is None else ("--config", str(self.config.file.absolute()))
+        data = ("--data-dir", str(self.config.data_dir().absolute()))
+        return (*words, "--reason", f"asked for by {who}", *data, *file)
+
+
+def run_alerter(config: Config) -> None:
+    """Tell until an hour after the last engine all is delivered, or until a signal.
+
+    UsageError where no channel is configured, ConfigError without a secret, AlreadyRunningError for a second one.
+    """
+    if not config.alerts.all_channels:
+        raise UsageError(
+            "no channel is configured",
+            hint='[alerts] channels = ["telegram"]; README shows how to set one up',
+        )
+    data_dir = config.data_dir()
+    with AlertsLock(data_dir):
+        settings = [settings_of(config, name) for name in config.alerts.all_channels]
+        with OutboxStore(data_dir) as store:
+            for one in settings:
+                store.resettle(one.name, fingerprint_of(one))
+            alerter = Alerter(
+                JournalReadings(data_dir),
+                store,
+                [outway_of(one) for one in settings],
+                wishes_of(config),
+                jitter=random.random,
+            )
+            asyncio.run(_until_stopped(alerter))
+
+
+async def _until_stopped(alerter: Alerter) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, alerter.stop)
+    await alerter.run()
+
+
+__all__ = [
+    "RemoteCommander",
+    "fingerprint_of",
+    "outway_of",
+    "run_alerter",
+    "settings_of",
+    "wishes_of",
+]

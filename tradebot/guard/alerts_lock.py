@@ -1,0 +1,80 @@
+"""The alerter's own lock: one of them a data directory, and who it is."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tradebot.core.model.errors import AlreadyRunningError
+from tradebot.disk import FILE_MODE, on_disk, private_directory, private_file, replace_durably
+from tradebot.guard.process import process_start
+
+ALERTS_LOCK = "alerts.lock"
+ALERTS_PID = "alerts.pid"
+
+PROBED_S = 1.0
+"""Who only asks whether it is held holds it for a moment."""
+
+
+class AlertsLock:
+    """Held while an alerter works; the system lets go of it when the process ends, however it ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._lock = FileLock(data_dir / ALERTS_LOCK, mode=FILE_MODE, thread_local=False)
+
+    def __enter__(self) -> AlertsLock:
+        path = self.data_dir / ALERTS_LOCK
+        with on_disk(path):
+            private_directory(self.data_dir)
+            private_file(path)
+            try:
+                self._lock.acquire(timeout=PROBED_S)
+            except Timeout:
+                raise AlreadyRunningError(
+                    f"alerts are already sent for {self.data_dir}",
+                    hint="tradebot alerts status shows it",
+                    file=str(path),
+                ) from None
+        pid = os.getpid()
+        with contextlib.suppress(OSError):  # a full disk: the lock itself is what counts
+            note = {"pid": pid, "started": process_start(pid) or ""}
+            replace_durably(self.data_dir / ALERTS_PID, json.dumps(note))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            (self.data_dir / ALERTS_PID).unlink(missing_ok=True)
+        self._lock.release()
+
+
+def alerter_pid(data_dir: Path) -> int | None:
+    """Return the process of the alerter that works for a directory; None where none does."""
+    path = data_dir / ALERTS_LOCK
+    if not path.exists():
+        return None
+    probe = FileLock(path, mode=FILE_MODE, thread_local=False)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return _noted(data_dir)
+    except OSError:
+        return None
+    probe.release()
+    return None
+
+
+def _noted(data_dir: Path) -> int:
+    """Return the number that the holder noted, 0 where it could not."""
+    try:
+        note = json.loads((data_dir / ALERTS_PID).read_text(encoding="utf-8"))
+        return int(note["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+__all__ = ["AlertsLock", "alerter_pid"]
