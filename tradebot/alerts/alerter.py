@@ -41,7 +41,7 @@ from tradebot.alerts.outbox import (
 from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.watch import watched
 from tradebot.clock import SYSTEM, Clock
-from tradebot.core.model.errors import JournalError
+from tradebot.core.model.errors import JournalError, TradebotError
 
 POLL_S = 0.5
 BATCH = 500
@@ -60,7 +60,8 @@ Decided = list[tuple[Alert, Mapping[str, Decision]]]
 class Alerter:
     """Reads, decides and delivers until there is nothing left to wait for.
 
-    ``jitter`` gives a number from 0 to 1; ``beside`` are further loops that run and end with it.
+    ``jitter`` gives a number from 0 to 1; ``beside`` are further loops that run and end with it. ``anew`` sets a channel
+    up once more, by its name, when it is taken up again after it was stopped: its secret may be another one.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Alerter:
         jitter: Callable[[], float],
         clock: Clock = SYSTEM,
         beside: Sequence[Callable[[], Awaitable[None]]] = (),
+        anew: Callable[[str], Outway] | None = None,
     ) -> None:
         self._readings = readings
         self._store = store
@@ -81,6 +83,7 @@ class Alerter:
         self._jitter = jitter
         self._clock = clock
         self._beside = beside
+        self._anew = anew
         self._loose: Loose | None = None
         self._unnoted: dict[str, tuple[Going, int]] = {}
         self._wake = {outway.name: asyncio.Event() for outway in outways}
@@ -332,13 +335,28 @@ class Alerter:
     # -- delivering --------------------------------------------------------------------------------
 
     async def _deliver(self, outway: Outway) -> None:
+        stopped = ""
         while not self._over.is_set():
+            with suppress(JournalError):
+                was, stopped = stopped, self._store.stopped(outway.name)
+                if was and not stopped:
+                    outway = await self._renewed(outway)
             pause = await self.deliver_once(outway)
             if pause > 0:
                 event = self._wake[outway.name]
                 event.clear()
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(event.wait(), min(pause, 1.0))
+
+    async def _renewed(self, outway: Outway) -> Outway:
+        """Set a channel up once more; one that cannot be stays as it was, and says so when it is used."""
+        if self._anew is None:
+            return outway
+        with suppress(TradebotError):
+            fresh = self._anew(outway.name)
+            await outway.close()
+            return fresh
+        return outway
 
     async def deliver_once(self, outway: Outway) -> float:
         """Do the next thing for a channel; return for how many seconds there is nothing more to do."""

@@ -240,6 +240,12 @@ class OutboxStore:
                 row["stopped"],
             )
 
+    def stopped(self, channel: str) -> str:
+        """Return why a channel is stopped, "" while it is not."""
+        with self._faults():
+            row = self._channel(channel)
+        return "" if row is None else str(row["stopped"])
+
     def _channel(self, channel: str) -> sqlite3.Row | None:
         found: sqlite3.Row | None = self.db.execute(
             "SELECT * FROM channels WHERE channel = ?", (channel,)

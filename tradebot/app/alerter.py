@@ -132,6 +132,7 @@ def run_alerter(config: Config) -> None:
                 [outway_of(one) for one in settings],
                 wishes_of(config),
                 jitter=random.random,
+                anew=lambda name: outway_of(settings_of(config, name)),
             )
             asyncio.run(_until_stopped(alerter))
 

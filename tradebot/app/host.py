@@ -147,8 +147,10 @@ class PaperHost:
             self._setup.watchdog(seconds)
 
     def _work(self) -> None:
+        from tradebot.app.alerts_beside import AlertsBeside
+
         try:
-            with self._heartbeat:
+            with self._heartbeat, AlertsBeside(self._setup.config, lambda: self.working):
                 self._ending = asyncio.run(self._main())
         except BaseException as error:  # handed to the main thread by result()
             self._error = error

@@ -17,6 +17,16 @@ from tradebot.cli.options import (
     parse_wait,
 )
 from tradebot.cli.signatures.account import account
+from tradebot.cli.signatures.alerts import (
+    alerts_list,
+    alerts_mute,
+    alerts_retry,
+    alerts_run,
+    alerts_set,
+    alerts_status,
+    alerts_test,
+    alerts_unset,
+)
 from tradebot.cli.signatures.download import download
 from tradebot.cli.signatures.inspect import (
     compare,
@@ -66,6 +76,8 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
 db_app = typer.Typer(help="Verify, back up and restore the journal.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keep the keys to an account in the OS keyring.", no_args_is_help=True)
+alerts_app = typer.Typer(help="Alerts by Telegram, e-mail and webhook.", no_args_is_help=True)
+app.add_typer(alerts_app, name="alerts", rich_help_panel=SET_UP)
 app.add_typer(config_app, name="config", rich_help_panel=SET_UP)
 app.add_typer(db_app, name="db", rich_help_panel=SET_UP)
 app.add_typer(keys_app, name="keys", rich_help_panel=SET_UP)
@@ -183,6 +195,14 @@ config_app.command("path")(config_path)
 db_app.command("verify")(db_verify)
 db_app.command("backup")(db_backup)
 db_app.command("restore")(db_restore)
+alerts_app.command("run")(alerts_run)
+alerts_app.command("test")(alerts_test)
+alerts_app.command("status")(alerts_status)
+alerts_app.command("list")(alerts_list)
+alerts_app.command("retry")(alerts_retry)
+alerts_app.command("mute")(alerts_mute)
+alerts_app.command("set")(alerts_set)
+alerts_app.command("unset")(alerts_unset)
 keys_app.command("set")(keys_set)
 keys_app.command("show")(keys_show)
 keys_app.command("remove")(keys_remove)

@@ -59,12 +59,17 @@ def _services(value: object) -> tuple[str, ...]:
                 "holds an address: give the service a name here, and its address with"
                 " `tradebot alerts set NAME`"
             )
-        if not _NAME.fullmatch(name) or name in CHANNELS:
+        if not is_service_name(name):
             raise ValueError(
                 f"must be names of your own in small letters, not {', '.join(CHANNELS)}; got"
                 f" {name!r}"
             )
     return tuple(dict.fromkeys(found))
+
+
+def is_service_name(name: str) -> bool:
+    """Whether a further service can be called so."""
+    return bool(_NAME.fullmatch(name)) and name not in CHANNELS
 
 
 def _zone(value: object) -> str:

@@ -1,0 +1,236 @@
+"""``alerts``: run the alerter, try its channels, see how they do, and keep their secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tradebot.alerts.store import OutboxRow, OutboxStore, is_there
+from tradebot.app.alerts_state import (
+    AlertsState,
+    alerts_state,
+    channel_words,
+    note_wanted,
+    state_document,
+)
+from tradebot.cli.options import Common, parse_duration
+from tradebot.cli.output import Result, show
+from tradebot.cli.settings import read_config
+from tradebot.clock import SYSTEM
+from tradebot.config import Config
+from tradebot.config.alerts import CHANNELS, is_service_name
+from tradebot.core.model.errors import JournalError, TradebotError, UsageError
+from tradebot.core.model.spelling import meant
+from tradebot.core.model.times import iso
+from tradebot.guard.secrets import (
+    checked_secret,
+    find_secret,
+    remove_secret,
+    store_secret,
+    variable_of,
+)
+
+WHAT = {
+    "telegram": "the bot's token, from @BotFather",
+    "email": "the password of the mailbox",
+    "webhook": "the secret that requests are signed with",
+}
+
+
+def run(common: Common) -> int:
+    """Send alerts until there is nothing left to wait for."""
+    from tradebot.app.alerter import run_alerter
+
+    config = read_config(common)
+    note_wanted(config.data_dir(), config.alerts.all_channels, SYSTEM.wall_ms())
+    run_alerter(config)
+    text = "nothing is left to tell, and no engine runs"
+    return show(Result("alerts run", {"ended": True}, text=text), as_json=common.json)
+
+
+def test(common: Common, channel: str | None) -> int:
+    """Send one alert of each level on each channel, or on one."""
+    from tradebot.app.alerts_test import tried
+
+    config = read_config(common)
+    rows = asyncio.run(tried(config, _channels(config, channel)))
+    bad = list(dict.fromkeys(row["channel"] for row in rows if not row["delivered"]))
+    error = None
+    if bad:
+        why = next(row["error"] for row in rows if not row["delivered"])
+        error = TradebotError(
+            f"not delivered by {', '.join(bad)}: {why}", hint="mend it, try again"
+        )
+    lines = [
+        f"{row['channel']:<10} {row['level']:<9}"
+        f" {'delivered' if row['delivered'] else row['error']} ({row['latency_ms']} ms)"
+        for row in rows
+    ]
+    result = Result("alerts test", {"tests": rows}, text="\n".join(lines), error=error)
+    return show(result, as_json=common.json)
+
+
+def status(common: Common) -> int:
+    """Show the alerter and its channels."""
+    config = read_config(common)
+    state = alerts_state(config.data_dir(), SYSTEM.wall_ms())
+    data = state_document(state)
+    configured = list(config.alerts.all_channels)
+    text = "\n".join(_status_lines(state, configured))
+    result = Result("alerts status", {**data, "configured": configured}, text=text)
+    return show(result, as_json=common.json)
+
+
+def _status_lines(state: AlertsState, configured: list[str]) -> Iterator[str]:
+    if state.word == "off":
+        named = ", ".join(configured)
+        yield (
+            f"not running; {named} configured: an engine starts it"
+            if named
+            else 'off: no channel is configured ([alerts] channels = ["telegram"])'
+        )
+        return
+    process = f", process {state.pid}" if state.pid else ""
+    why = f": {state.why}" if state.why else ""
+    yield f"alerter    {state.word}{process}{why}"
+    if state.muted_until:
+        yield f"muted      warnings and info until {iso(state.muted_until)}"
+    for row in state.channels:
+        yield f"{row.channel:<10} {channel_words(row)}"
+
+
+def listed(common: Common, channel: str | None, *, failed: bool, limit: int) -> int:
+    """List what was told, newest last."""
+    config = read_config(common)
+    rows: list[OutboxRow] = []
+    if is_there(config.data_dir()):
+        with OutboxStore(config.data_dir(), readonly=True) as store:
+            rows = store.listed(failed=failed, channel=channel, limit=limit)
+    data = [_document(row) for row in rows]
+    none = "nothing failed" if failed else "nothing was told yet"
+    text = "\n".join(_line(row) for row in rows) or none
+    return show(Result("alerts list", {"alerts": data}, text=text), as_json=common.json)
+
+
+def _document(row: OutboxRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "channel": row.channel,
+        "seq": row.seq,
+        "source": row.source,
+        "time": iso(row.created),
+        "level": row.level,
+        "kind": row.kind,
+        "state": row.state,
+        "attempts": row.attempts,
+        "sent": None if row.sent is None else iso(row.sent),
+        "error": row.last_error or None,
+        "text": row.text,
+    }
+
+
+def _line(row: OutboxRow) -> str:
+    head = row.text.partition("\n")[0]
+    why = f" ({row.last_error})" if row.last_error else ""
+    time = iso(row.created - row.created % 1000)
+    return f"{time}  {row.channel:<9} {row.level:<8} {row.state:<9} {head}{why}"
+
+
+def retry(common: Common, channel: str | None) -> int:
+    """Try again what was not delivered."""
+    config = read_config(common)
+    _channels(config, channel)
+    count = 0
+    if is_there(config.data_dir()):
+        with OutboxStore(config.data_dir()) as store:
+            count = store.retry(SYSTEM.wall_ms(), channel)
+    text = f"{count} to be sent" if count else "nothing waits"
+    return show(Result("alerts retry", {"waiting": count}, text=text), as_json=common.json)
+
+
+def mute(common: Common, time: str) -> int:
+    """Mute warnings and info for a while, on record in the outbox."""
+    config = read_config(common)
+    span = 0 if time.strip() in ("0", "off") else parse_duration(time) or 0
+    until = SYSTEM.wall_ms() + span if span else 0
+    with OutboxStore(config.data_dir()) as store, store.transaction():
+        store.put("muted_until", until)
+    text = (
+        f"warnings and info are muted until {iso(until)}; critical alerts come all the same"
+        if until
+        else "nothing is muted"
+    )
+    data = {"muted_until": iso(until) if until else None}
+    return show(Result("alerts mute", data, text=text), as_json=common.json)
+
+
+def set_secret(common: Common, channel: str) -> int:
+    """Ask for a channel's secret, unseen, or read it from stdin; keep it in the OS keyring."""
+    config = read_config(common)
+    _nameable(config, channel)
+    what = WHAT.get(channel, "the service's address, as apprise writes it")
+    typed = getpass.getpass(f"{what} (not shown): ") if sys.stdin.isatty() else sys.stdin.read()
+    secret = checked_secret(typed, channel)
+    store_secret(channel, secret)
+    _take_up(config, channel)
+    found = find_secret(channel)
+    warnings = []
+    if found is not None and found[0] != secret:
+        warnings = [f"{variable_of(channel)} is used instead, while it is set"]
+    text = (
+        f"the secret of {channel} is in the OS keyring; `tradebot alerts test {channel}` tries it"
+    )
+    data = {"channel": channel, "stored": True}
+    return show(Result("alerts set", data, warnings, text=text), as_json=common.json)
+
+
+def _take_up(config: Config, channel: str) -> None:
+    """Have a channel that was stopped try again; an alerter that runs goes on with the secret it began with."""
+    if is_there(config.data_dir()):
+        try:
+            with OutboxStore(config.data_dir()) as store:
+                store.retry(SYSTEM.wall_ms(), channel)
+        except JournalError:
+            return
+
+
+def unset(common: Common, channel: str) -> int:
+    """Take a channel's secret out of the OS keyring."""
+    _nameable(read_config(common), channel)
+    removed = remove_secret(channel)
+    left = find_secret(channel)
+    warnings = [] if left is None else [f"{variable_of(channel)} still gives one"]
+    text = (
+        f"the secret of {channel} is out of the OS keyring"
+        if removed
+        else f"there was no secret of {channel} in the OS keyring"
+    )
+    data = {"channel": channel, "removed": removed}
+    return show(Result("alerts unset", data, warnings, text=text), as_json=common.json)
+
+
+def _channels(config: Config, channel: str | None) -> tuple[str, ...]:
+    """Return the channels that are meant; UsageError for one that is not configured."""
+    known = config.alerts.all_channels
+    if not known:
+        raise UsageError(
+            "no channel is configured", hint='[alerts] channels = ["telegram"], see README'
+        )
+    if channel is not None and channel not in known:
+        raise UsageError(
+            f"the channel {channel} is not configured",
+            hint=meant(channel, known, f"configured: {', '.join(known)}", like=0),
+        )
+    return known if channel is None else (channel,)
+
+
+def _nameable(config: Config, channel: str) -> None:
+    known = (*CHANNELS, *config.alerts.more.urls)
+    if channel not in known and not is_service_name(channel):
+        raise UsageError(
+            f"there is no channel {channel!r}",
+            hint=meant(channel, known, f"one of {', '.join(known)}", like=0),
+        )
