@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from tradebot.alerts import policy, texts
 from tradebot.alerts.channels import Answered, Broken, Delivered, Message, NotDelivered, Outway
+from tradebot.alerts.failing import failing_channels
 from tradebot.alerts.loose import Loose
 from tradebot.alerts.model import (
     KINDS,
@@ -49,8 +49,6 @@ PULSE_MS = 5 * SECOND
 LINGER_MS = 60 * MINUTE
 """How long after the last engine it stays."""
 UNREADABLE_MS = 10 * SECOND
-FAILING_MS = 10 * MINUTE
-"""After so long the other channels are told that one fails."""
 SEND_S = 90.0
 FORGET_MS = 60 * MINUTE
 
@@ -96,16 +94,18 @@ class Alerter:
         self._told: Memory = state.get("told", {})
         self._watch: Memory = state.get("watch", {})
         self._kept = state
-        self._cursor = self._first_cursor()
+        self._cursor = store.cursor
 
-    def _first_cursor(self) -> int:
-        """Return the row to go on behind; at the very first start that is the newest engine's own start."""
-        found = self._store.cursor
-        if found is not None:
-            return found
-        with suppress(JournalError):
-            return self._readings.newest_start()
-        return 0
+    def _begin(self) -> None:
+        """Note the row to go on behind; at the very first start that is the newest engine's own start.
+
+        JournalError while there is no journal, or none that can be read.
+        """
+        if self._cursor is None:
+            first = self._readings.newest_start()
+            with self._store.transaction():
+                self._store.put("cursor", first)
+            self._cursor = first
 
     # -- running -----------------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Alerter:
 
     def _take_rows(self) -> bool:
         """Decide on the next rows; return whether there may be more."""
-        rows = self._rows(self._cursor)
+        rows = self._rows()
         if not rows:
             return False
         decided, memory = self._decided(rows, self._told)
@@ -168,8 +168,12 @@ class Alerter:
         self._keep(decided, rows[-1].seq, memory, self._watch, delivered)
         return len(rows) == BATCH
 
-    def _rows(self, cursor: int) -> Sequence[AuditRow]:
+    def _rows(self, loose: int | None = None) -> Sequence[AuditRow]:
+        """Return the next rows, behind the cursor or behind what was read without recording it."""
         try:
+            self._begin()
+            cursor = self._cursor if loose is None else loose
+            assert cursor is not None
             rows = self._readings.rows(cursor, BATCH)
             if not rows and cursor > (newest := self._readings.newest()):
                 self._cursor = newest  # an older copy of the journal was put in its place
@@ -256,30 +260,10 @@ class Alerter:
 
     def _failing_channels(self, now: int, watch: Memory) -> tuple[Decided, Memory]:
         """Tell the other channels of one that is stopped, or has failed for long; and when it is well again."""
-        before: dict[str, int] = watch.get("channels", {})
-        failing: dict[str, int] = {}
-        decided: Decided = []
         names = {outway.name for outway in self._outways}
-        for row in self._store.channels():
-            since = row.failing_since
-            if row.channel not in names or since is None:
-                continue
-            if row.stopped or now - since > FAILING_MS:
-                failing[row.channel] = since
-                if row.channel not in before:
-                    data: dict[str, Any] = {
-                        "channel": row.channel,
-                        "why": row.stopped or row.error,
-                        "stopped": bool(row.stopped),
-                    }
-                    decided.append(
-                        self._channel_alert(row.channel, Condition("channel", since, data=data))
-                    )
-        for name, since in before.items():
-            if name not in failing:
-                data = {"channel": name, "seconds": (now - since) // SECOND}
-                over = Condition("channel", since, over=True, data=data)
-                decided.append(self._channel_alert(name, over))
+        before = watch.get("channels", {})
+        told, failing = failing_channels(self._store.channels(), names, before, now)
+        decided = [self._channel_alert(name, condition) for name, condition in told]
         return decided, {**watch, "channels": failing}
 
     def _channel_alert(
@@ -297,7 +281,7 @@ class Alerter:
         delivered: Mapping[tuple[str, str], int],
     ) -> None:
         state = {"told": told, "watch": watch}
-        self._store.decide(decided, cursor, state, delivered)
+        self._store.decide(decided, cursor, state, self._clock.wall_ms(), delivered)
         self._kept, self._told, self._watch = state, told, watch
         if cursor is not None:
             self._cursor = cursor
@@ -318,9 +302,9 @@ class Alerter:
     def _take_loose(self, now: int) -> None:
         """Look at what is new without writing: critical alerts go out from memory."""
         if self._loose is None:
-            self._loose = Loose(self._cursor, self._told)
+            self._loose = Loose(self._cursor or 0, self._told)
         loose = self._loose
-        while rows := self._rows(loose.cursor):
+        while self._cursor is not None and (rows := self._rows(loose.cursor)):
             decided, loose.told = self._decided(rows, loose.told)
             loose.add(alert for alert, _ in decided)
             loose.cursor = rows[-1].seq

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Protocol, TypeAlias
 
 from tradebot.alerts.outbox import Rate
-from tradebot.alerts.store import Outgoing
+from tradebot.alerts.stored import Outgoing
 from tradebot.core.model.frozen import frozen
 from tradebot.core.model.text import escaped
 

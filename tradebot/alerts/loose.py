@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tradebot.alerts.channels import Message
 from tradebot.alerts.model import Alert, Memory
 from tradebot.alerts.outbox import MINUTE, shortened
-from tradebot.alerts.store import Outgoing, mark_of
+from tradebot.alerts.stored import Outgoing, mark_of
 
 UNRECORDED = "#unrecorded"
 AGAIN_MS = 10 * MINUTE

@@ -8,6 +8,7 @@ storm, what quiet hours held back, or a backlog becomes one digest.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
@@ -37,10 +38,12 @@ STORM_SPAN = 5 * MINUTE
 
 BACKLOG = 3
 STALE = MINUTE
-"""More than ``BACKLOG`` that wait, the oldest for longer than this, become one digest too."""
+"""More than ``BACKLOG`` different ones that wait, the oldest for longer than this, become one digest too."""
 
 LONGEST = 3_500
 """Characters of a message; Telegram takes 4,096."""
+
+_NUMBERS = re.compile(r"[\d.,]+")
 
 LISTED = 12
 """Lines of a digest."""
@@ -232,13 +235,24 @@ def _others(queue: Sequence[Item], past: Past, now: int, joins: bool) -> Going |
         return _in_storm(due, later, past, now)
     open_keys = {key: at + TOGETHER for key, at in past.keys.items() if now < at + TOGETHER}
     ready = sorted((item for item in due if item.key not in open_keys), key=_order)
-    if len(ready) > BACKLOG and min(item.due for item in ready) <= now - STALE:
+    if (
+        len({_what(item) for item in ready}) > BACKLOG
+        and min(item.due for item in ready) <= now - STALE
+    ):
         return Going(tuple(ready), "digest")
     if ready:
         first = ready[0]
-        same = tuple(item for item in ready if item.key == first.key)
-        return Going(same, "one" if len(same) == 1 else "repeated")
+        same = sorted((item for item in ready if item.key == first.key), key=lambda item: item.id)
+        if len(same) == 1:
+            return Going((first,), "one")
+        alike = len({_what(item) for item in same}) == 1
+        return Going(tuple(same), "repeated" if alike else "digest")
     return Waiting(min([*later, *(open_keys[item.key] for item in due)], default=None))
+
+
+def _what(item: Item) -> tuple[str, str]:
+    """Return what an alert says but for its numbers: of what is alike the newest is enough."""
+    return item.key, _NUMBERS.sub("", item.head)
 
 
 def _is_storm(past: Past, now: int) -> bool:

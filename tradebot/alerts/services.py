@@ -39,7 +39,7 @@ LONG_S = 60.0
 """Seconds to wait after a 429 that does not say for how long."""
 
 
-class Heard(logging.Handler):
+class ServiceLog(logging.Handler):
     """What apprise says while one thread sends; nothing of it leaves but a status and a waiting time."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ def silence() -> None:
         logger = logging.getLogger(name)
         logger.propagate = False
         logger.handlers = [
-            handler for handler in logger.handlers if isinstance(handler, Heard)
+            handler for handler in logger.handlers if isinstance(handler, ServiceLog)
         ] or [logging.NullHandler()]
     for name in LOGGERS[1:]:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -98,7 +98,7 @@ class Service:
 
     def _send(self, message: Message) -> Answered:
         silence()
-        heard = Heard()
+        heard = ServiceLog()
         logger = logging.getLogger("apprise")
         logger.setLevel(logging.DEBUG)
         logger.addHandler(heard)
@@ -114,7 +114,7 @@ class Service:
             return Broken("its address cannot be understood: give it again")
         return Delivered() if taken else self._judged(heard)
 
-    def _judged(self, heard: Heard) -> Answered:
+    def _judged(self, heard: ServiceLog) -> Answered:
         status, said = heard.status, scrubbed(heard.said, self._secrets)
         words = f": {said}" if said else ""
         if status is None:

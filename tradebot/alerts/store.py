@@ -13,12 +13,20 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from tradebot.alerts.model import Alert, Decision, Level, Memory
+from tradebot.alerts.model import Alert, Decision, Memory
 from tradebot.alerts.outbox import MINUTE, STORM_SPAN, TOGETHER, Going, Item, Past, Try
+from tradebot.alerts.stored import (
+    INSERT,
+    SCHEMA,
+    ChannelRow,
+    OutboxRow,
+    Outgoing,
+    columns_of,
+    mark_of,
+)
 from tradebot.core.model.errors import JournalError
-from tradebot.core.model.frozen import frozen
 from tradebot.disk import private_directory, private_file
 
 ALERTS_FILE = "alerts.db"
@@ -26,84 +34,10 @@ ALERTS_FILE = "alerts.db"
 KEEP_MS = 30 * 24 * 60 * MINUTE
 """How long what is over can be listed."""
 
-OutboxState: TypeAlias = Literal["waiting", "held", "sent", "coalesced", "muted", "expired"]
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY, channel TEXT NOT NULL, source TEXT NOT NULL, seq INTEGER, kind TEXT NOT NULL,
-    level TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, data TEXT NOT NULL, run TEXT NOT NULL,
-    mode TEXT NOT NULL, market TEXT NOT NULL, file TEXT NOT NULL, created INTEGER NOT NULL,
-    due INTEGER NOT NULL, silent INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    next_try INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '', sent INTEGER,
-    UNIQUE (channel, source));
-CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (channel, state) WHERE state IN ('waiting', 'held');
-CREATE INDEX IF NOT EXISTS outbox_sent ON outbox (channel, sent);
-CREATE TABLE IF NOT EXISTS tries (channel TEXT NOT NULL, at INTEGER NOT NULL, critical INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS tries_by_time ON tries (channel, at);
-CREATE TABLE IF NOT EXISTS channels (
-    channel TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0, others_from INTEGER NOT NULL DEFAULT 0,
-    not_before INTEGER NOT NULL DEFAULT 0, stopped TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
-    failing_since INTEGER, delivered INTEGER, digest INTEGER NOT NULL DEFAULT 0,
-    settings TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
-"""
-
 _ITEM = (
     "SELECT id, kind, level, key, created, due, text, seq, source, state, attempts, next_try, silent"
     " FROM outbox WHERE channel = ? AND state IN ('waiting', 'held') ORDER BY id"
 )
-
-
-@frozen
-class OutboxRow:
-    """What became of an alert on a channel; times in UTC ms, ``sent`` None before."""
-
-    id: int
-    channel: str
-    source: str
-    seq: int | None
-    kind: str
-    level: str
-    text: str
-    created: int
-    state: str
-    attempts: int
-    next_try: int
-    last_error: str
-    sent: int | None
-
-
-@frozen
-class ChannelRow:
-    """How a channel does: failures in a row, why it is stopped ("": it is not), when it last delivered (UTC ms)."""
-
-    channel: str
-    failures: int = 0
-    stopped: str = ""
-    error: str = ""
-    failing_since: int | None = None
-    delivered: int | None = None
-    waiting: int = 0
-    held: int = 0
-    expired_critical: int = 0
-
-
-@frozen
-class Outgoing:
-    """What a channel needs of an item beside its text."""
-
-    id: int
-    source: str
-    seq: int | None
-    kind: str
-    level: Level
-    text: str
-    created: int
-    data: Mapping[str, Any]
-    run: str
-    mode: str
-    market: str
-    file: str
 
 
 class OutboxStore:
@@ -124,7 +58,7 @@ class OutboxStore:
     def _prepare(self) -> None:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = FULL")
-        self.db.executescript(_SCHEMA)
+        self.db.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
@@ -187,17 +121,19 @@ class OutboxStore:
         decided: Sequence[tuple[Alert, Mapping[str, Decision]]],
         cursor: int | None,
         memory: Memory,
+        now: int,
         delivered: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         """Enter each channel's decision on each alert, with cursor and memory, in one transaction.
 
-        ``delivered`` has when (channel, source) went out already while the file could not be written.
+        ``delivered`` has when (channel, source) went out already while the file could not be written. What is critical,
+        or no audit row, is tried from ``now`` on for its whole time, however late it was seen.
         """
         with self.transaction() as db:
             for alert, decisions in decided:
                 for channel, decision in decisions.items():
                     at = (delivered or {}).get((channel, alert.source))
-                    db.execute(_INSERT, _columns(alert, channel, decision, at))
+                    db.execute(INSERT, columns_of(alert, channel, decision, now, at))
             self.put("memory", memory)
             if cursor is not None:
                 self.put("cursor", cursor)
@@ -414,34 +350,6 @@ class OutboxStore:
             return int(self.db.execute(sql).fetchone()[0])
 
 
-_INSERT = (
-    "INSERT OR IGNORE INTO outbox (channel, source, seq, kind, level, key, text, data, run, mode, market,"
-    " file, created, due, silent, state, last_error, sent)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-
-_STATES: Mapping[str, OutboxState] = {
-    "send": "waiting",
-    "silent": "waiting",
-    "held": "held",
-    "muted": "muted",
-    "off": "muted",
-}
-
-
-def _columns(
-    alert: Alert, channel: str, decision: Decision, delivered: int | None
-) -> tuple[object, ...]:
-    state: OutboxState = _STATES[decision.fate] if delivered is None else "sent"
-    due = decision.until if decision.fate == "held" else alert.time
-    data = json.dumps(alert.data, sort_keys=True, default=str)
-    return (
-        *(channel, alert.source, alert.seq, alert.kind, alert.level, alert.key, alert.text, data),
-        *(alert.run, alert.mode, alert.market, alert.file, alert.time, due),
-        *(decision.fate == "silent", state, decision.why, delivered),
-    )
-
-
 def _item(row: sqlite3.Row) -> Item:
     head = row["text"].partition("\n")[0]
     return Item(
@@ -451,22 +359,9 @@ def _item(row: sqlite3.Row) -> Item:
     )
 
 
-def mark_of(seq: int | None, source: str) -> str:
-    """Return how a text ends, so that the same told twice can be seen: ``#17``, the audit row's number."""
-    return f"#{source if seq is None else seq}"
-
-
 def is_there(data_dir: Path) -> bool:
     """Whether an outbox was ever made here."""
     return os.path.lexists(data_dir / ALERTS_FILE)
 
 
-__all__ = [
-    "ALERTS_FILE",
-    "ChannelRow",
-    "OutboxRow",
-    "OutboxStore",
-    "Outgoing",
-    "is_there",
-    "mark_of",
-]
+__all__ = ["ALERTS_FILE", "OutboxStore", "is_there"]

@@ -19,7 +19,7 @@ from tradebot.alerts.channels import (
     NotDelivered,
     scrubbed,
 )
-from tradebot.alerts.store import Outgoing
+from tradebot.alerts.stored import Outgoing
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.times import iso
 

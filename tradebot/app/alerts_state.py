@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tradebot.alerts.store import ChannelRow, OutboxStore, is_there
+from tradebot.alerts.store import OutboxStore, is_there
+from tradebot.alerts.stored import ChannelRow
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.text import escaped
 from tradebot.core.model.times import iso

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from tradebot.alerts.channels import Delivered, Message, NotDelivered
 from tradebot.alerts.model import Level
-from tradebot.alerts.store import Outgoing
+from tradebot.alerts.stored import Outgoing
 from tradebot.app.alerter import outway_of, settings_of
 from tradebot.clock import SYSTEM
 from tradebot.config import Config

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from tradebot.alerts.store import OutboxRow, OutboxStore, is_there
+from tradebot.alerts.store import OutboxStore, is_there
+from tradebot.alerts.stored import OutboxRow
 from tradebot.app.alerts_state import (
     AlertsState,
     alerts_state,

@@ -80,6 +80,12 @@ def checked_secret(text: str, name: str) -> str:
             hint="copy it once more, whole and alone",
             key=name,
         )
+    if "EMAIL" in name.upper() and not text.isascii():
+        raise UsageError(
+            "has letters that are not ASCII, which the login to a mail server does not take",
+            hint="make a password of plain letters and digits for this, an app password",
+            key=name,
+        )
     return text
 
 
