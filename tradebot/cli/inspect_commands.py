@@ -49,7 +49,7 @@ EMPTY = {
 
 FIGURES = (
     *("start_equity", "equity", "pnl", "pnl_pct", "day_pnl", "drawdown", "completed_trades"),
-    *("win_rate_pct", "open_positions"),
+    *("win_rate_pct", "open_positions", "brought"),
 )
 """What ``status`` says of the account, in this order."""
 
@@ -282,6 +282,7 @@ def _figures(reader: Reader, shown: Snapshot | None) -> Row:
         "pnl_pct": pct,
         "day_pnl": day_pnl(shown, points),
         "drawdown": shown.drawdown,
+        "brought": shown.brought,
     }
     return {
         **{name: plain(value) for name, value in figures.items()},
@@ -321,7 +322,9 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
         said = "" if beat is None else f", last heard of {beat:.1f}s ago"
         yield "engine", data["engine"] + said
     yield "market time", moment(data["time"])
-    yield "equity", f"{usd(data['equity'])} of {usd(data['start_equity'])} at the start"
+    brought = data["brought"] or "0"
+    came = f" and {signed(brought)} brought in (no result)" if Decimal(brought) else ""
+    yield "equity", f"{usd(data['equity'])} of {usd(data['start_equity'])} at the start{came}"
     yield (
         "PnL",
         f"{signed(data['pnl'])} ({percent(data['pnl_pct'])}), today {signed(data['day_pnl'])}",

@@ -200,11 +200,13 @@ class Snapshot:
     links: Links | None = None
     income_rests: Mapping[str, Decimal] = field(default_factory=dict)
     fill_rests: Mapping[str, Decimal] = field(default_factory=dict)
+    brought: Decimal = Decimal(0)
+    day_base: Decimal | None = None
 
     @property
     def pnl(self) -> Decimal:
-        """The change of equity since the start."""
-        return self.equity - self.start_equity
+        """The change of equity since the start; a transfer is none."""
+        return self.equity - self.start_equity - self.brought
 
 
 def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
@@ -227,6 +229,7 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
         "risk": _risk(body["risk"]) if "risk" in body else None,
         "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
         "links": _links(body["links"]) if "links" in body else None,
+        **{name: body[name] for name in ("brought", "day_base") if name in body},
         **{
             name: {key: Decimal(rest) for key, rest in body.get(name, {}).items()}
             for name in ("income_rests", "fill_rests")

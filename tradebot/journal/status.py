@@ -72,11 +72,13 @@ def midnight(snapshot: Snapshot) -> int:
 
 
 def day_pnl(snapshot: Snapshot, points: Sequence[EquityRow]) -> Decimal:
-    """Return the change of equity since 00:00 UTC of the market's day, in USDT.
+    """Return the change of equity since 00:00 UTC of the market's day, in USDT; a transfer is none.
 
-    ``points`` are the equity curve in order, from that midnight at the latest; a run that began today has
-    changed since its start.
+    A run that began today has changed since its start. ``points`` are the equity curve in order, from that midnight at the
+    latest: by these it is worked out where the snapshot is an old one, which has no base.
     """
+    if snapshot.day_base is not None:
+        return snapshot.equity - snapshot.day_base
     begun = midnight(snapshot)
     for row in reversed(points):
         if row.ts < begun:

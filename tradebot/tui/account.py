@@ -101,6 +101,7 @@ def _balances(view: View, shown: Snapshot) -> list[tuple[str, str, str]]:
     return [
         ("starting capital", usd(start), ""),
         ("equity", usd(equity), "word"),
+        *([("transferred in", signed(shown.brought), "")] if shown.brought else []),
         ("PnL", gain(pnl), tint(pnl)),
         ("PnL %", signed(pct, "%"), tint(pct)),
         ("wallet (realised)", usd(equity - open_pnl), ""),

@@ -219,7 +219,8 @@ class LinksDocument(TypedDict):
 class SnapshotDocument(TypedDict):
     """What readers see of a running engine; ``at`` is market time (UTC ms), ``speed`` a number or "max".
 
-    ``income_rests`` is by day what the exchange's income says beyond the ledger, where that is a cent or more, ``fill_rests`` by
+    ``brought`` is what came in and is no result, less what went out (transfers, rebates), ``day_base`` the equity at 00:00
+    UTC, or at a later start, moved with that. ``income_rests`` is by day what the exchange's income says beyond the ledger, where that is a cent or more, ``fill_rests`` by
     fill (``SYMBOL:trade id``), where it is more than rounding.
     """
 
@@ -228,6 +229,8 @@ class SnapshotDocument(TypedDict):
     speed: float | str
     start_equity: str
     equity: str
+    brought: NotRequired[str]
+    day_base: NotRequired[str]
     cash: str
     fees: str
     funding: str

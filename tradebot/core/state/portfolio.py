@@ -126,12 +126,13 @@ class Booked:
 class Portfolio:
     """Cash, positions and round trips of one run. All money exact, in USDT.
 
-    ``lines`` counts the venue's cash lines that it is the sum of: a fill's result and its fee are two.
+    ``lines`` counts the venue's cash lines that it is the sum of: a fill's result and its fee are two. ``brought`` is what
+    came in and is no result, less what went out (transfers, rebates).
     """
 
     __slots__ = (
-        *("accounts", "cash", "cash_floor", "cash_ids", "fees", "funding", "lines", "moved"),
-        "start",
+        *("accounts", "brought", "cash", "cash_floor", "cash_ids", "fees", "funding", "lines"),
+        *("moved", "start"),
     )
 
     def __init__(self, start: Decimal, symbols: tuple[str, ...]) -> None:
@@ -140,6 +141,7 @@ class Portfolio:
         self.fees = ZERO
         self.funding = ZERO
         self.moved = ZERO
+        self.brought = ZERO
         self.lines = 0
         self.accounts: dict[str, SymbolLedger] = {symbol: SymbolLedger() for symbol in symbols}
         self.cash_ids: dict[str, int] = {}
@@ -262,6 +264,7 @@ class Portfolio:
             "fees": str(self.fees),
             "funding": str(self.funding),
             "moved": str(self.moved),
+            "brought": str(self.brought),
             "lines": self.lines,
             "cash_ids": self.cash_ids,
             "cash_floor": self.cash_floor,
@@ -275,6 +278,7 @@ class Portfolio:
         self.fees = Decimal(state["fees"])
         self.funding = Decimal(state["funding"])
         self.moved = Decimal(state["moved"])
+        self.brought = Decimal(state.get("brought", "0"))
         self.lines = state.get("lines", 0)
         self.cash_ids = dict(state["cash_ids"])
         self.cash_floor = state["cash_floor"]

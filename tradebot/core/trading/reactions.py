@@ -116,6 +116,7 @@ class Reactions:
 
     def shift(self, amount: Decimal) -> None:
         """Money came in or went out that is no result: move what results are measured from (USDT)."""
+        self._shared.portfolio.brought += amount
         self._shared.watch.shift(amount)
         self._drawdown.shift(amount)
 

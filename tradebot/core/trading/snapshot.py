@@ -41,10 +41,13 @@ class Heading:
 def summarise(
     heading: Heading, engine: Engine, latencies_ms: Sequence[float] = ()
 ) -> SummaryDocument:
-    """Return the summary as JSON values: money as decimal strings in USDT, ``*_pct`` in percent."""
+    """Return the summary as JSON values: money as decimal strings in USDT, ``*_pct`` in percent.
+
+    What came in and is no result, as a transfer, is no PnL; it is in the equity.
+    """
     tally, start = engine.tally, engine.portfolio.start
     equity = engine.equity()
-    pnl = equity - start
+    pnl = equity - start - engine.portfolio.brought
     ordered = sorted(latencies_ms)
     return {
         "run": heading.run,
@@ -200,6 +203,8 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> SnapshotDocumen
         "speed": "max" if speed is None else speed,
         "start_equity": plain(engine.portfolio.start),
         "equity": plain(engine.equity()),
+        "brought": plain(engine.portfolio.brought),
+        "day_base": plain(engine.watch.day.base),
         "cash": plain(engine.portfolio.cash),
         "fees": plain(engine.portfolio.fees),
         "funding": plain(engine.portfolio.funding),
