@@ -131,7 +131,7 @@ async def one(
     rows = [(story.now, effect) for effect in effects]
     await journal.commit(Batch(run, 0, events=events, effects=rows), full=True)
     ours.broker.send(place.approved, story.now)
-    await asyncio.gather(*tuple(ours.broker._tasks))
+    await asyncio.gather(*tuple(ours.broker._errands.tasks))
     assert wire.left_at > begin, "nothing left"
     return since(begin, wire.left_at), place.approved.order
 

@@ -169,7 +169,7 @@ class Ours:
         self.broker._stream.connected = self.broker._is_set = True
         self.broker._answer = lambda _: None
         self.broker._entry_obstacle = _no_obstacle  # type: ignore[method-assign]
-        self.broker._ready.set()
+        self.broker._errands.ready.set()
 
     async def order(self) -> tuple[Mark, Order]:
         story = about_to_enter()
@@ -179,7 +179,7 @@ class Ours:
         effects = story.bar()
         (place,) = (effect for effect in effects if isinstance(effect, Place))
         self.broker.send(place.approved, story.now)
-        await asyncio.gather(*tuple(self.broker._tasks))
+        await asyncio.gather(*tuple(self.broker._errands.tasks))
         assert self.wire.left_at > begin, "nothing left"
         return since(begin, self.wire.left_at), place.approved.order
 

@@ -221,7 +221,7 @@ async def test_what_is_asked_for_during_a_read_is_read_once_more(ask: Any, path:
         before = len(counter.line.asked("GET", path))
         for _ in range(3):
             ask(counter.broker)
-        await counter.until(lambda: not counter.broker._busy)
+        await counter.until(lambda: not counter.broker._errands.busy)
         each = 2 if "income" in path else 1  # cash lines until two readings agree
         assert len(counter.line.asked("GET", path)) == before + 2 * each
 
@@ -238,7 +238,7 @@ DEAF = {"do": "drop", "event": "*"}
 
 async def read(counter: BrokerDesk) -> None:
     counter.broker.read_account(0)
-    await counter.until(lambda: not counter.broker._busy)
+    await counter.until(lambda: not counter.broker._errands.busy)
 
 
 def booked(counter: BrokerDesk) -> list[str]:
@@ -364,7 +364,7 @@ async def test_cash_lines_are_read_until_two_readings_agree(
         before = len(counter.line.asked("GET", "/fapi/v1/income"))
         counter.line.venue.faults.set([odd("/fapi/v1/income", "[]")])
         counter.broker._hear(FUNDED)
-        await counter.until(lambda: not counter.broker._busy)
+        await counter.until(lambda: not counter.broker._errands.busy)
         assert len(counter.line.asked("GET", "/fapi/v1/income")) == before + 3
         assert {line.kind for line in counter.of(CashMoved)} == {"commission"}
 
@@ -634,7 +634,7 @@ async def test_after_more_than_three_months_without_a_trade_the_next_one_is_foun
         for _ in range(100):
             counter.line.venue_clock.advance(DAY_S * 1000)
         await counter.until(lambda: not counter.line.wire.time.is_due)
-        await counter.until(lambda: not counter.broker._busy)
+        await counter.until(lambda: not counter.broker._errands.busy)
         counter.broker._baselines.known = True
         await read(counter)
         orders.append(counter.send(counter.order()))

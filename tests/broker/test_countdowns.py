@@ -63,6 +63,29 @@ async def test_without_an_acknowledgement_no_order_rests() -> None:
         assert (await counter.word(entry)).status is not OrderStatus.REJECTED
 
 
+async def test_one_that_never_got_its_first_step_keeps_nothing_waiting() -> None:
+    """A broker that ends in the moment in which it was asked for, and begins again."""
+    async with serving() as counter:
+        asked = counter.broker.countdowns
+        _, work = asked.ask(BTC, 30_000)
+        task = asyncio.ensure_future(work)
+        task.cancel()
+        await asyncio.wait({task})
+        asked.drop()
+        assert (await counter.word(counter.send(resting(counter)))).reason == UNANSWERED
+        counter.broker.countdown(BTC, 30_000, 0)
+        assert (await counter.word(counter.send(resting(counter)))).status is OrderStatus.WORKING
+
+
+async def test_where_countdowns_are_wanted_nothing_rests_of_which_none_was_asked_for() -> None:
+    async with serving() as counter:
+        counter.broker.countdowns.wanted = True
+        assert (await counter.word(counter.send(resting(counter)))).reason == UNANSWERED
+        assert "order" not in written(counter)
+        counter.broker.countdowns.wanted = False
+        assert (await counter.word(counter.send(resting(counter)))).status is OrderStatus.WORKING
+
+
 async def test_they_are_asked_for_in_their_order() -> None:
     """One that calls off and one that starts anew must not overtake each other."""
     async with serving() as counter:

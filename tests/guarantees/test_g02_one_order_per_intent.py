@@ -148,7 +148,7 @@ def test_an_exit_of_unknown_fate_does_not_hold_up_the_next(tmp_path: Path) -> No
         runner = live.runner
         runner._queue.put_nowait(partial(runner.runs[0].command, 0, "close-all", "me", "a test"))
         assert await live.until(lambda: not book.holding.qty) < 3
-        await live.until(lambda: not live.broker._busy)
+        await live.until(lambda: not live.broker._errands.busy)
 
     found = scene.meddled(tmp_path, START, meddle)
     (exit_,) = sent(found, closing=True)  # another id than that of the lost one

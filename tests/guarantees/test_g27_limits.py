@@ -12,7 +12,7 @@ from tradebot.venue.listings import WEIGHT_PER_MINUTE
 
 
 async def settle(desk: BrokerDesk) -> None:
-    await desk.until(lambda: not desk.broker._busy)
+    await desk.until(lambda: not desk.broker._errands.busy)
 
 
 async def test_429_leaves_protection_and_look_ups() -> None:
@@ -58,7 +58,7 @@ async def test_during_a_ban_nothing_is_sent_at_all(body: str) -> None:
 
 
 async def settle_but_the_ban(desk: BrokerDesk) -> None:
-    await desk.until(lambda: desk.broker._busy <= {"ban"})
+    await desk.until(lambda: desk.broker._errands.busy <= {"ban"})
 
 
 async def test_weight_and_orders_are_held_back_for_what_closes() -> None:

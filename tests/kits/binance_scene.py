@@ -131,7 +131,7 @@ class Live:
         """Wait until a position and its stop are there, at the venue and here; return the engine's state of it."""
         book = self.engine.books[symbol]
         await self.until(lambda: book.holding.qty and book.stop and not book.bare_since)
-        await self.until(lambda: not self.broker._busy)
+        await self.until(lambda: not self.broker._errands.busy)
         return book
 
     def halts(self) -> set[str]:

@@ -90,7 +90,7 @@ async def serving(
                 )
                 await counter.until(lambda: counter.broker._rules.known)
                 counter.broker._baselines.known = True  # an engine would have had the account read
-                await counter.until(lambda: not counter.broker._busy)
+                await counter.until(lambda: not counter.broker._errands.busy)
             line.venue.faults.set(list(faults))
             yield counter
         finally:

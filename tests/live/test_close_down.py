@@ -76,12 +76,12 @@ async def test_a_countdown_is_called_off_though_everything_is_being_closed(tmp_p
     """One that stayed armed would cancel what a person places next."""
     async with held_desk(tmp_path) as (desk, still):
         desk.broker.countdown(BTC, 30_000, 0)
-        await desk.until(lambda: not desk.broker._busy)
+        await desk.until(lambda: not desk.broker._errands.busy)
         desk.broker.countdown(BTC, 0, 0)
         assert await close_down(desk, still, Bare(a_config())) is None
         told = desk.line.asked("POST", COUNTDOWN)
         assert [row["params"]["countdownTime"] for row in told] == ["30000", "0"]
-        await desk.until(lambda: not desk.broker._busy)
+        await desk.until(lambda: not desk.broker._errands.busy)
         desk.broker.countdown(BTC, 0, 0)  # an entry of which the engine hears late
-        await desk.until(lambda: not desk.broker._busy)
+        await desk.until(lambda: not desk.broker._errands.busy)
         assert len(desk.line.asked("POST", COUNTDOWN)) == 3

@@ -168,8 +168,8 @@ class Desk:
         self.story.tell(_at(event, self.story.now))
 
     async def rest(self) -> None:
-        while self.broker._tasks:
-            await asyncio.gather(*tuple(self.broker._tasks))
+        while self.broker._errands.tasks:
+            await asyncio.gather(*tuple(self.broker._errands.tasks))
 
     async def carry_out(self, effects: list[Any]) -> None:
         """Ask the exchange what the engine wants asked."""
@@ -195,7 +195,7 @@ class Desk:
         self.wire.answers = iter(answers)
         broker = self.broker
         broker._answer, broker._obstacle = self.hear, no_obstacle
-        broker._ready.set()
+        broker._errands.ready.set()
         broker._ends.set()
         broker._is_set = True
         broker.look_up(LookUp(XRP, self.stop.id), self.story.now)

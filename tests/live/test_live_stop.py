@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +19,15 @@ from kits.live_run_kit import live_bot, start_live
 from kits.live_scene import Scene, scene
 from kits.paper_kit import LONG
 
-from tradebot.app import settle
-from tradebot.broker.binance import LAST_S
+from tradebot.app import host, settle
+from tradebot.app.queued import QueueRunner
+from tradebot.broker.errands import LAST_S
 from tradebot.cli.stopping import AGAIN_S
+from tradebot.clock import SYSTEM
+from tradebot.core.model.approved import Approved
 from tradebot.core.model.errors import LeftoverError, TradebotError
-from tradebot.core.model.values import OrderStatus
+from tradebot.core.model.events import Event, OrderUpdate
+from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.trading.session import Session
 from tradebot.guard.latch import halt_present
 from tradebot.journal.reader import Reader
@@ -93,6 +99,38 @@ def test_what_nobody_knows_is_waited_for(tmp_path: Path) -> None:
         assert not table.entries
 
 
+@pytest.mark.parametrize("refusals", [2, 1000])
+def test_a_closing_that_is_between_two_tries_goes_on_within_its_bounds(
+    tmp_path: Path, refusals: int
+) -> None:
+    stopped: list[float] = []
+    left: list[str] = []
+
+    def prepare(made: Scene) -> None:
+        assert made.broker is not None
+        send = made.broker.send
+
+        def refusing(approved: Approved, at: int) -> Sequence[Event]:
+            order = approved.order
+            if order.purpose is not Purpose.EXIT or len(left) >= refusals:
+                return send(approved, at)
+            left.append(order.symbol)
+            if not stopped:
+                stopped.append(made.loop.virtual)
+                made.loop.call_soon(made.runner.request_stop, "a test")
+            rejected = OrderStatus.REJECTED
+            return (OrderUpdate(at, order.symbol, order.id, rejected, at, code=-1008),)
+
+        made.broker.send = refusing  # type: ignore[method-assign]
+
+    found = scene(tmp_path, 120, prepare=prepare)
+    assert found.ending.state == "interrupted"
+    assert left
+    book = found.runner.session.engine.books[left[0]]
+    assert not book.holding.qty or refusals == 1000
+    assert found.loop.virtual - stopped[0] < settle.SETTLE_S + 5
+
+
 @pytest.mark.parametrize("says", [None, LeftoverError("ETH/USDT is left")])
 def test_everything_is_closed_before_the_end(tmp_path: Path, says: TradebotError | None) -> None:
     closer = Closer(3.0, says)
@@ -161,6 +199,34 @@ def test_a_run_that_fails_keeps_what_is_open(tmp_path: Path) -> None:
     found = scene(tmp_path, 20, stopping(1e4, closer), fail)
     assert found.ending.state == "interrupted"
     assert closer.asked == []
+
+
+def test_two_presses_before_the_engine_works_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+
+    class Early(QueueRunner):
+        def __init__(self) -> None:
+            return
+
+        def request_stop(self, why: str) -> None:
+            heard.append(why)
+
+        def keep(self) -> None:
+            heard.append("kept")
+
+        async def main(self, cursor: object = None) -> Any:
+            return cursor
+
+    @asynccontextmanager
+    async def opened(*_: object) -> AsyncIterator[tuple[QueueRunner, None]]:
+        yield Early(), None
+
+    monkeypatch.setattr(host, "opened", opened)
+    pressed = host.PaperHost(SimpleNamespace(clock=SYSTEM))  # type: ignore[arg-type]
+    pressed.stop("signal SIGINT")
+    pressed.keep()
+    asyncio.run(pressed._main())
+    assert heard == ["signal SIGINT", "kept"]
 
 
 # -- the installed command ---------------------------------------------------------------------------

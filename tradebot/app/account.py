@@ -92,14 +92,24 @@ def look_at(access: Access, symbols: Sequence[str], clock: Clock = SYSTEM) -> Ac
 
 
 class TradedAccount:
-    """An account at work: ``async with`` it as long as the run lives. ``standstill`` is its run's, once one is hosted."""
+    """An account at work: ``async with`` it as long as the run lives. ``standstill`` is its run's, once one is hosted.
+
+    With ``countdown`` no entry rests without the exchange's countdown.
+    """
 
     def __init__(
-        self, access: Access, wire: Wire, symbols: Sequence[str], leverage: int = 1
+        self,
+        access: Access,
+        wire: Wire,
+        symbols: Sequence[str],
+        leverage: int = 1,
+        *,
+        countdown: bool = False,
     ) -> None:
         self.access = access
         self.wire = wire
         self.broker = BinanceBroker(wire, symbols, leverage)
+        self.broker.countdowns.wanted = countdown
         self.standstill: Standstill | None = None
 
     @property

@@ -66,6 +66,7 @@ class PaperHost:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: Runner | None = None
         self._stop_why = ""
+        self._kept = False
         self._ending: Ending | None = None
         self._error: BaseException | None = None
         self._heartbeat = Heartbeat(self._tell_hung, clock=setup.clock)
@@ -88,6 +89,7 @@ class PaperHost:
 
     def keep(self) -> None:
         """End a run that stops at once, with all as it is; safe from any thread and from a signal handler."""
+        self._kept = True
         loop, runner = self._loop, self._runner
         if loop is not None and isinstance(runner, QueueRunner) and not loop.is_closed():
             loop.call_soon_threadsafe(runner.keep)
@@ -161,6 +163,8 @@ class PaperHost:
             self._runner = runner
             if self._stop_why:
                 runner.request_stop(self._stop_why)
+            if self._kept and isinstance(runner, QueueRunner):
+                runner.keep()
             return await runner.main(cursor)
 
 

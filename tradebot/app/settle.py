@@ -60,9 +60,16 @@ class Settling:
 
         ``idle`` says whether everything has left that was to be sent, ``why`` why the run ends.
         """
-        await self._until(lambda: idle() and not any(map(_is_unsettled, self._runs)), SETTLE_S)
-        if on_stop == "keep" or self.kept.is_set():
+        keeps = on_stop == "keep"
+        await self._until(
+            lambda: idle() and not any(_is_unsettled(r, keeps) for r in self._runs), SETTLE_S
+        )
+        if keeps or self.kept.is_set():
             return None
+        return await self.close(why)
+
+    async def close(self, why: str) -> TradebotError | None:
+        """Close everything on the runs' accounts; return what went wrong with it."""
         for run in self._runs:
             if (error := await self._flatten(run, why)) is not None:
                 return error
@@ -95,11 +102,16 @@ class Settling:
         return error
 
 
-def _is_unsettled(run: Hosted) -> bool:
-    """Whether an entry is out, an order is nobody knows where, or something open has no stop yet."""
+def _is_unsettled(run: Hosted, keeps: bool) -> bool:
+    """Whether an entry is out, an order is nobody knows where, or something open has no stop yet.
+
+    Where positions are kept, one that is being closed is not: a limit was reached, and its next try is due.
+    """
     engine = run.session.engine
     waits = any(order.status in OPEN_ENDED for order in engine.table.live.values())
-    return waits or bool(engine.table.entries) or any(b.bare_since for b in engine.books.values())
+    if waits or engine.table.entries or any(b.bare_since for b in engine.books.values()):
+        return True
+    return keeps and any(book.closing and book.holding.qty for book in engine.books.values())
 
 
 async def let_go(tasks: Sequence[asyncio.Task[None]], heartbeat: Heartbeat) -> None:

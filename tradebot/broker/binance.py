@@ -7,7 +7,7 @@ judged by what was seen on the wire (``outcomes``), and what nobody saw is looke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +16,7 @@ from tradebot.broker.account_reader import AccountReader, ReadSoFar
 from tradebot.broker.account_view import account_document
 from tradebot.broker.baseline_reader import BaselineReader
 from tradebot.broker.countdowns import AskedCountdowns
+from tradebot.broker.errands import Errands
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.late_lines import read_to_the_end
 from tradebot.broker.order_look_up import NO_ORDER, OrderLookUp
@@ -50,16 +51,12 @@ MOST_ERROR_MS = 1000
 """An entry needs the exchange's time to be known better than this."""
 OLDEST_S = 300.0
 """And measured no longer ago than this."""
-LAST_S = 2.0
-"""Seconds that requests on their way have when the run ends."""
 READ_S = 3.0
 """Seconds that an exit waits after a ban for the positions to be read."""
 STOPS_FIRST_S = 0.25
 """Seconds by which missing stops leave before exits after a ban."""
 SETTINGS_MS = 25_000
 """How the account is set is read with the account, no more often than this: it costs more weight than all the rest."""
-READS = ("read", "settings", "income")
-"""What is done once more where it is asked for again while it is being done."""
 SET_AS_WANTED = -4046
 """The exchange's word for a margin mode that is as wanted already."""
 
@@ -80,7 +77,6 @@ class BinanceBroker:
         self._reader = AccountReader(wire, self._symbols, self._look_up)
         self._events = UserEvents()
         self._stream = PrivateStream(wire, self._hear, self._listens, self._is_deaf)
-        self._ready = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
         self._ends = asyncio.Event()
@@ -93,10 +89,9 @@ class BinanceBroker:
         self._banned_until = 0
         self.seen: tuple[int, AccountRead] | None = None
         self._sent: set[str] = set()
-        self._busy: set[str] = set()
-        self._again: dict[str, Coroutine[Any, Any, None]] = {}
-        self._countdowns = AskedCountdowns(wire)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands(self._tell_fault, self._see_ban)
+        self._spawn = self._errands.spawn
+        self.countdowns = AskedCountdowns(wire)
 
     async def serve(self, answer: Answer, obstacle: Obstacle) -> None:
         """Hold the stream and the clock, and hand on every word that comes, until cancelled.
@@ -122,19 +117,13 @@ class BinanceBroker:
         except ExchangeError as error:
             self._answer(VenueNote(self._now, "clock", error.message))
         self._reader.begin()
-        self._ready.set()
+        self._errands.ready.set()
         self._spawn("settings", self._set_up())
 
     async def _end(self) -> None:
-        self._ready.set()
         self._ends.set()
-        for work in self._again.values():
-            work.close()
-        self._again.clear()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=LAST_S)
-        for task in tuple(self._tasks):
-            task.cancel()
+        await self._errands.end()
+        self.countdowns.drop()
 
     # -- what a session asks -----------------------------------------------------------------------------
 
@@ -196,7 +185,7 @@ class BinanceBroker:
     def countdown(self, symbol: str, ms: int, at: int) -> Sequence[Event]:
         """Have the symbol's regular orders cancelled unless told again within ``ms``; a resting entry waits for the answer."""
         del at
-        self._spawn(*self._countdowns.ask(symbol, ms))
+        self._spawn(*self.countdowns.ask(symbol, ms))
         return ()
 
     def hourly(self, at: int) -> Sequence[Event]:
@@ -232,7 +221,7 @@ class BinanceBroker:
         order = approved.order
         if order.purpose is Purpose.EXIT and not self._wire.budget.is_banned(self._now):
             await self._after_ban()
-        if why := await self._countdowns.obstacle(order):
+        if why := await self.countdowns.obstacle(order):
             now, rejected = self._now, OrderStatus.REJECTED
             self._tell(OrderUpdate(now, order.symbol, order.id, rejected, now, reason=why))
             return
@@ -416,34 +405,5 @@ class BinanceBroker:
     def _now(self) -> int:
         return self._wire.time.now()
 
-    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Have something done that is not being done already.
-
-        What is being read may have changed since it was asked for: that is read once more afterwards.
-        """
-        if name in self._busy:
-            if name.split()[0] in READS and name not in self._again:
-                self._again[name] = work
-            else:
-                work.close()
-            return
-        self._busy.add(name)
-        task = asyncio.get_running_loop().create_task(self._guarded(name, work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await self._ready.wait()
-            await work
-        except ExchangeError:
-            pass  # whoever wants to know asks again
-        except Exception as error:  # an answer of a shape nobody thought of: it must not vanish
-            detail = f"{name}: {type(error).__name__}: {error}"
-            self._tell(VenueNote(self._now, "an answer", detail, UNEXPLAINED))
-        finally:
-            work.close()
-            self._busy.discard(name)
-            if (again := self._again.pop(name, None)) is not None:
-                self._spawn(name, again)
-            self._see_ban()
+    def _tell_fault(self, detail: str) -> None:
+        self._tell(VenueNote(self._now, "an answer", detail, UNEXPLAINED))

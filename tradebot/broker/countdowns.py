@@ -18,9 +18,13 @@ UNANSWERED = (
 
 
 class AskedCountdowns:
-    """What was asked for each symbol, and whether the exchange has acknowledged it."""
+    """What was asked for each symbol, and whether the exchange has acknowledged it.
+
+    Where they are ``wanted`` none may rest of which nothing was asked.
+    """
 
     def __init__(self, wire: Wire) -> None:
+        self.wanted = False
         self._wire = wire
         self._count = 0
         self._last: dict[str, asyncio.Future[bool]] = {}
@@ -46,11 +50,19 @@ class AskedCountdowns:
             if not told.done():
                 told.set_result(acknowledged)
 
+    def drop(self) -> None:
+        """Nobody tells any more what was asked for: it is not acknowledged, and nothing waits for it."""
+        for told in self._last.values():
+            if not told.done():
+                told.set_result(False)
+
     async def obstacle(self, order: Order) -> str:
         """Return why an order may not leave, once that is known; "" for one that does not rest, or needs no countdown."""
         last = self._last.get(order.symbol)
         rests = order.type is OrderType.LIMIT and order.tif is not TimeInForce.IOC
-        if last is None or order.reduce_only or not rests:
+        if order.reduce_only or not rests:
             return ""
+        if last is None:
+            return UNANSWERED if self.wanted else ""
         await asyncio.wait({last})
         return "" if last.result() else UNANSWERED

@@ -125,7 +125,8 @@ def traded_market(
     wire = access.wire()
     source = exchange_prices(wire, config, spec, traded=True)
     leverage = config.limits(source.symbols).leverage or 1
-    return source, TradedAccount(access, wire, source.symbols, leverage)
+    rests = config.execution.countdown and config.execution.entry == "limit"
+    return source, TradedAccount(access, wire, source.symbols, leverage, countdown=rests)
 
 
 def _patience(options: RunOptions, source: Prices, speed: float | None) -> list[str]:

@@ -229,7 +229,8 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
         "risk": _risk(body["risk"]) if "risk" in body else None,
         "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
         "links": _links(body["links"]) if "links" in body else None,
-        **{name: body[name] for name in ("brought", "day_base") if name in body},
+        "brought": body.get("brought", "0"),  # older snapshots have neither
+        "day_base": body.get("day_base"),
         **{
             name: {key: Decimal(rest) for key, rest in body.get(name, {}).items()}
             for name in ("income_rests", "fill_rests")
