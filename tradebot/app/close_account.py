@@ -20,6 +20,7 @@ from tradebot.app.account import Access, find_access
 from tradebot.app.close_report import times_of
 from tradebot.app.closed import Closed, EngineHereError
 from tradebot.app.flatten import Flattened, Named, flatten, rows_of
+from tradebot.app.ours import OPEN_ENDED
 from tradebot.app.target import ExchangeAccount, Request, account_of_note, latch_account
 from tradebot.broker.account_view import AccountHoldings, read_holdings
 from tradebot.clock import SYSTEM
@@ -30,7 +31,6 @@ from tradebot.core.model.errors import (
     TradebotError,
 )
 from tradebot.core.model.times import iso
-from tradebot.core.model.values import OrderStatus
 from tradebot.guard.account_lock import AccountLock, account_dir
 from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, diary_mark, read_diary
 from tradebot.guard.latch import read_halts
@@ -310,8 +310,7 @@ def unknown_orders(data_dir: Path, environment: str) -> tuple[list[Named], bool]
             rows = [row for run in runs for row in reader.orders(run, open_only=True)]
     except (JournalError, OSError):
         return [], False
-    doubtful = (OrderStatus.UNKNOWN.value, OrderStatus.PENDING.value)
-    return [Named(row.symbol, row.id) for row in rows if row.status in doubtful], True
+    return [Named(row.symbol, row.id) for row in rows if row.status in OPEN_ENDED], True
 
 
 @contextlib.contextmanager

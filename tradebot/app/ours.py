@@ -23,6 +23,8 @@ from tradebot.journal.side import SIDE_FILE, cut_lines, read_side
 from tradebot.journal.view import OrderRow
 
 LIVE = "live"
+OPEN_ENDED = (OrderStatus.PENDING, OrderStatus.UNKNOWN, OrderStatus.CANCELLING)
+"""An order that a journal leaves in one of these may be anywhere."""
 PREFIX = "tb"
 """How the client ids of all tradebots' orders begin."""
 
@@ -47,8 +49,8 @@ class Ours:
 
     @property
     def unknown(self) -> list[OrderRow]:
-        """The orders of which nobody knows what became."""
-        return [order for order in self.working if order.status == OrderStatus.UNKNOWN.value]
+        """The orders of which nobody knows what became: also one whose cancel was on its way, whatever it was before."""
+        return [order for order in self.working if order.status in OPEN_ENDED]
 
     @property
     def entering(self) -> set[str]:
