@@ -27,6 +27,7 @@ from tradebot.clock import SYSTEM
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.errors import LeftoverError, TradebotError
 from tradebot.core.model.events import Event, OrderUpdate
+from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import OrderStatus, Purpose
 from tradebot.core.trading.session import Session
 from tradebot.guard.latch import halt_present
@@ -177,6 +178,32 @@ def test_what_is_on_its_way_at_the_end_is_no_standstill(tmp_path: Path) -> None:
     assert ended - begun >= LAST_S > AGAIN_S
     looks = [begun, *(at for at in beats if at <= ended), ended]
     assert max(after - before for before, after in pairwise(looks)) < AGAIN_S
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_everything_is_closed_though_the_prices_never_came(tmp_path: Path, twice: bool) -> None:
+    """Stopped while its source still opens, as behind an exchange that does not answer for prices."""
+    closer, began = Closer(3.0), list[float]()
+
+    def opening(made: Scene) -> None:
+        async def never(*_: object) -> None:
+            began.append(made.loop.virtual)
+            if twice:
+                made.runner.keep()
+            await asyncio.sleep(1e6)
+
+        async def close() -> None:
+            return
+
+        feed: Any = made.feed
+        feed.open, feed.close, feed.played = never, close, lambda step: None
+        feed.offset_ms, feed.instruments, feed.length = 0, INSTRUMENTS, lambda: None
+
+    found = scene(tmp_path, 20, stopping(30, closer), prepare=opening)
+    assert found.ending.state == "interrupted"
+    assert closer.asked == ([] if twice else ["on_stop: a test"])
+    assert len(began) == 1
+    assert found.loop.virtual < 60
 
 
 def test_a_closing_that_does_not_end_is_told(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 from tradebot.app.clock import EngineClock
 from tradebot.app.feed_watch import FeedWatch
 from tradebot.app.links import links_of
+from tradebot.app.outside import OutsideBroker, meant_error
 from tradebot.app.record import RETRY_S
 from tradebot.app.run import Hosted
 from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
@@ -52,20 +53,6 @@ WARM_SLICE = 200
 MENDED = "mend what is named; `tradebot live --check` says whether it is, and `tradebot live` trades again"
 
 Work = Callable[[], object]
-
-
-@runtime_checkable
-class OutsideBroker(Protocol):
-    """What a broker outside has beside ``Broker``: connections that live as long as the run."""
-
-    async def serve(
-        self, answer: Callable[[Event], None], obstacle: Callable[[Approved], str]
-    ) -> None:
-        """Hold the connections and hand on every word that comes, until cancelled.
-
-        ``obstacle`` says why an approved order may not leave any more: to be asked right before its first byte.
-        """
-        ...
 
 
 class QueueRunner(Runner):
@@ -146,9 +133,10 @@ class QueueRunner(Runner):
     async def _play(self, cursor: Cursor | None) -> tuple[State, str]:
         self._cursor = cursor or {}
         try:
-            if not await self._opened(cursor):
+            opened = await self._opened(cursor)
+            if not opened and not self._closes_at_the_end():
                 return "interrupted", self._stop_why
-            return await self._host()
+            return await self._host(opened)
         finally:
             if self._exchange is not None:
                 await self._exchange.close()
@@ -169,18 +157,25 @@ class QueueRunner(Runner):
         finally:
             opening.cancel()
 
-    async def _host(self) -> tuple[State, str]:
-        """Feed the past, start the runs and let the tasks and the consumer work until the end."""
+    def _closes_at_the_end(self) -> bool:
+        """Whether what is open is still to be closed when a run is stopped: that needs no prices, but its broker."""
+        return self.on_stop == "flatten" and not self._settling.kept.is_set()
+
+    async def _host(self, opened: bool) -> tuple[State, str]:
+        """Feed the past, start the runs and let the tasks and the consumer work until the end.
+
+        A source that was not ``opened`` before somebody stopped the run feeds nothing.
+        """
         for run in self.runs:
             self.time.go_on_from(run.session.engine.now)
-        if not self.identity.resumed:
+        if opened and not self.identity.resumed:
             self._feed_history()
         self._start(self.time.now())
         pause = 0 if self._wall.quotes else self._wall.interval
         watched = () if self._exchange is not None else self._wall.symbols
         self._watch = FeedWatch(watched, self.time.now(), pause)
         async with asyncio.TaskGroup() as group:
-            for name, work in self._works():
+            for name, work in self._works(opened):
                 self._tasks.append(group.create_task(self._guarded(work), name=name))
             try:
                 ending = await self._consume()
@@ -198,12 +193,13 @@ class QueueRunner(Runner):
         for run in self.runs:
             run.start(at, passed=True)
 
-    def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    def _works(self, opened: bool) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         for run in self.runs:
             broker = run.session.broker
             if isinstance(broker, OutsideBroker):
                 yield f"broker of {run.identity.run}", self._serve(run, broker)
-        yield "market", self._feed()
+        if opened:
+            yield "market", self._feed()
         yield "commands", self._hear_commands()
         yield "HALT file", self._see_halts()
         yield "record", self._keep_record()
@@ -215,7 +211,7 @@ class QueueRunner(Runner):
                 await broker.serve(partial(self.answer, run), partial(self._obstacle, run))
                 return
             except Exception as error:
-                if (meant := _meant(error)) is not None:
+                if (meant := meant_error(error)) is not None:
                     raise meant from error
                 text = f"{type(error).__name__}: {error}"
                 self.answer(run, VenueNote(self.time.now(), "broker", text, "unexplained"))
@@ -435,14 +431,6 @@ class QueueRunner(Runner):
 def _is_broken(run: Hosted) -> bool:
     """Whether a run ends for a fault of its own: then what is open keeps its stops, and nothing else is done."""
     return run.session.stopped is not None and run.session.stopped.failed
-
-
-def _meant(error: Exception) -> TradebotError | None:
-    """Return the error that a failure stands for, where all of it is meant for people."""
-    if not isinstance(error, ExceptionGroup):
-        return error if isinstance(error, TradebotError) else None
-    found = [_meant(one) for one in error.exceptions]
-    return None if None in found else found[0]
 
 
 def _nothing() -> None:
