@@ -17,9 +17,10 @@ from kits.live_run_kit import MORNING, live_bot, start_live
 from kits.paper_kit import LONG, Bot
 
 from tradebot.app import approved_loss, host
-from tradebot.app.approved_loss import left_before
+from tradebot.app.approved_loss import NOTE, left_before, noted_base
 from tradebot.broker import baseline_reader
 from tradebot.broker.baseline_reader import read_moved
+from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import exact
 from tradebot.wire import endpoints
 
@@ -109,12 +110,19 @@ class Account:
     """An account whose wallet can be read, and of which nobody may ask for its income."""
 
     access = SimpleNamespace(environment="live", fingerprint="abc")
+    wire = SimpleNamespace(time=SimpleNamespace(now=lambda: 777_000))
+
+    def __init__(self, latch_dir: Path, wallet: str = "900") -> None:
+        self.latch_dir = latch_dir
+        self.wallet = D(wallet)
+        self.since: list[int] = []
 
     async def read_wallet(self) -> Decimal:
-        return D(900)
+        return self.wallet
 
     async def read_moved(self, since: int, booked: object) -> Decimal:
-        del since, booked
+        del booked
+        self.since.append(since)
         return D(40)
 
 
@@ -128,11 +136,40 @@ async def test_a_start_that_protects_does_not_wait_for_the_income(
     monkeypatch.setattr(host, "_session", lambda *words: begun.append(words[2:]))
     config = SimpleNamespace(data_dir=lambda: tmp_path)
     setup: Any = SimpleNamespace(config=config, protect=protect)
-    account: Any = Account()
+    account: Any = Account(tmp_path / "key")
     await host._first_session(setup, account, "live")
     ((wallet, base, reached),) = begun
     assert (wallet, base) == (D(900), D(first))
     assert [each.reason for each in reached] == ["signoff_loss"]
+
+
+async def test_another_directory_is_no_way_around_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(host, "_session", lambda *words: begun.append(words[2:]))
+
+    async def begin(name: str, wallet: int, protect: str = "", mode: str = "live") -> list[int]:
+        config = SimpleNamespace(data_dir=lambda: tmp_path / name)
+        setup: Any = SimpleNamespace(config=config, protect=protect)
+        account: Any = Account(tmp_path / "key", str(wallet))
+        await host._first_session(setup, account, mode)
+        since: list[int] = account.since
+        return since
+
+    await begin("shadow", 800, mode="ghost")
+    await begin("early", 800, protect="feed: no bars")  # what only protects approves nothing
+    assert noted_base(tmp_path / "key") is None
+    assert await begin("one", 900) == []
+    assert await begin("two", 860) == [777_000]  # 40 came in, so 80 were lost
+    assert begun[-2:] == [(D(900), D(900), ()), (D(860), D(940), ())]
+    noted = noted_base(tmp_path / "key")
+    assert noted is not None
+    assert (noted.base, noted.since) == (D(940), 777_000)
+    (tmp_path / "key" / NOTE).write_text("{")
+    with pytest.raises(JournalError, match="cannot be read"):
+        await begin("three", 860)
+    await begin("four", 860, protect="feed: no bars")
 
 
 async def test_only_what_is_no_result_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

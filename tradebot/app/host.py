@@ -389,17 +389,14 @@ async def _first_session(setup: Setup, account: TradedAccount, mode: str) -> Ses
 
     One that is to protect what is open does not wait to be told what money came in meanwhile: it makes no entry.
     """
-    from tradebot.app.approved_loss import (
-        left_before,  # with it comes the client: not for runs over files
-    )
+    from tradebot.app.approved_loss import counted_from  # with it comes the client
 
     wallet = await account.read_wallet()
-    access = account.access
-    before = left_before(setup.config.data_dir(), access.environment, access.fingerprint)
-    if mode != "live" or before is None:
+    if mode != "live":
         return _session(setup, mode, wallet, wallet)
-    first = before.base if setup.protect else await before.first_equity(account)
-    return _session(setup, mode, wallet, first, before.reached)
+    data_dir, protect = setup.config.data_dir(), bool(setup.protect)
+    first, reached = await counted_from(account, data_dir, wallet, protect=protect)
+    return _session(setup, mode, wallet, first, reached)
 
 
 def _session(
