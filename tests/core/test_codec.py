@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kits.engine_kit import a_config
 
 from tradebot.core.model import codec, effects, events
 from tradebot.core.model.approved import SEAL, Approved
@@ -27,6 +28,7 @@ from tradebot.core.model.values import (
     Side,
     TimeInForce,
 )
+from tradebot.core.trading.engine import EngineConfig
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False)
 prices = st.decimals(min_value=0, max_value=10**9, places=8, allow_nan=False).map(str)
@@ -185,3 +187,13 @@ def test_exchange_times() -> None:
 def test_order_fields_are_all_written() -> None:
     order = Order("i", "S", Side.BUY, OrderType.MARKET, Decimal(1))
     assert set(codec.encode(order)) == {part.name for part in fields(Order)}
+
+
+def test_what_an_engine_was_told_can_be_written_down_and_told_again() -> None:
+    config = a_config()
+    text = codec.dumps(config)
+    assert codec.read(EngineConfig, text) == config
+    assert codec.dumps(codec.read(EngineConfig, text)) == text
+    for wrong in ("7", "{}", text.replace('"interval":60000', '"interval":"a minute"')):
+        with pytest.raises(ValueError, match=r"\w"):
+            codec.read(EngineConfig, wrong)

@@ -21,12 +21,12 @@ from tradebot.core.model.effects import (
     SignalJudged,
     WakeAt,
 )
-from tradebot.core.model.events import Command, FundingRate, WakeUp
+from tradebot.core.model.events import Command, Event, FundingRate, WakeUp
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import MINUTE_MS, MarkBar
 from tradebot.core.simulated import SimExchange
 from tradebot.core.trading.engine import Engine
-from tradebot.core.trading.session import Session
+from tradebot.core.trading.session import Session, step_key
 
 
 class Haunted(Played):
@@ -207,3 +207,24 @@ def test_the_whole_state_is_json(story: Haunted) -> None:
     state = story.session.export_state()
     assert json.loads(json.dumps(state)) == state
     assert state["ghosts"] is not None
+
+
+def test_steps_can_be_put_together_again_from_what_is_told() -> None:
+    """Marks and funding are told of; two steps that look like one have a word between them."""
+    story = Haunted(a_config())
+    shown: list[object] = []
+    told: list[Event] = []
+    story.session.shown = shown.append
+    story.session.sink = lambda event, _: told.append(event)
+    with exact():
+        bar = story.a_bar()
+        mark = MarkBar.of(XRP, bar.open_time, MINUTE_MS, ("2", "2", "2", "2", "0"))
+        story.session.advance([mark, bar])
+        at = story.engine.now
+        rates = [FundingRate(at, XRP, D("0.0001"), D(2)), FundingRate(at, "ADA/USDT", D("0.0001"))]
+        story.session.advance(rates[:1])
+        assert [type(event) for event in told if isinstance(event, WakeUp)] == []
+        story.session.advance(rates[1:])
+    assert shown == [mark, *rates]
+    assert [event.key for event in told if isinstance(event, WakeUp)] == ["step"]
+    assert step_key(mark) == step_key(bar) != step_key(rates[0])

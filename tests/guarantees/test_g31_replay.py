@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from kits.paper_kit import Bot
 
-from tradebot.app.build import make_session
-from tradebot.config import load_config
-from tradebot.core.model.codec import dumps
-from tradebot.core.model.money import exact
 from tradebot.core.model.values import MINUTE_MS
-from tradebot.journal.reader import Reader
-from tradebot.plugins.strategies import load_strategy
 
 PARAMS = {"fast": 3, "slow": 9}
 
@@ -41,21 +37,25 @@ def test_backtest_and_paper_decide_the_same_and_the_journal_replays(tmp_path: Pa
     papered = bot.paper(*files, *fast).data
     assert tested["hashes"] == papered["hashes"]
     assert papered["summary"]["completed_trades"] > 5
-    with Reader(tmp_path / "data" / "tradebot.db") as reader:
-        (run,) = reader.runs()
-        logged = [entry.event for entry in reader.events(run.id)]
-        recorded = [dumps(entry.effect) for entry in reader.effects(run.id)]
-    assert replayed(logged) == recorded
+    found = bot.json("replay", papered["summary"]["run"]).data["replay"]
+    assert found["equal"] is True
+    assert found["effects"] > 100
 
 
-def replayed(events: list[object]) -> list[str]:
-    config = load_config(None, {})
-    spec = load_strategy("ema_cross", config.base_dir, PARAMS)
-    session = make_session(config, spec.build, ["BTC/USDT", "ETH/USDT"], MINUTE_MS)
-    with exact():
-        effects = [
-            dumps(effect)
-            for event in events
-            for effect in session.engine.process(event)  # type: ignore[arg-type]
-        ]
-        return effects + [dumps(point) for point in session.engine.end()]
+def test_what_is_no_run_or_was_changed_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, tmp_path / "data")
+    assert "there is no journal yet" in bot("replay", code=1).err
+    bot.paper(klines(tmp_path / "BTCUSDT-1m.csv", 98_000.0, 0.0011), "--param", "fast=3")
+    assert "there is no run paper-0007" in bot("replay", "paper-0007", code=2).err
+    assert bot("replay", "--until", "2025-01-06T08:00Z").out.startswith("paper-0001: all ")
+    with closing(sqlite3.connect(tmp_path / "data" / "tradebot.db")) as db, db:
+        place = "(SELECT seq FROM audit WHERE kind = 'Place' LIMIT 1)"
+        changed = "replace(body, '\"reduce_only\":false', '\"reduce_only\":true')"
+        db.execute(f"UPDATE audit SET body = {changed} WHERE seq = {place}")
+    done = bot("replay", code=1)
+    assert "paper-0001 played again differs at event" in done.err
+    assert '"reduce_only":true' in done.out.split("was ")[1].split("now ")[0]
+    assert '"reduce_only":false' in done.out.split("now ")[1]
+    said = bot.json("replay", code=1).document
+    assert said["ok"] is False
+    assert said["data"]["replay"]["difference"]["was"].startswith("Place {")

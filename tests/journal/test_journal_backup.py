@@ -12,7 +12,7 @@ from kits.journal_samples import KEY, T0, WALL, ask, new_run, quote, story
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.journal.backup import backup, restore
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch
+from tradebot.journal.rows import Batch, RunResumed
 from tradebot.journal.verify import verify
 from tradebot.journal.writer import Journal
 
@@ -79,7 +79,7 @@ async def test_a_copy_is_a_journal_to_write_on(
     run = await journal.begin_run(new_run())
     backup(path, tmp_path / "copy.db")
     async with await Journal.open(tmp_path / "copy.db", key=KEY) as copy:
-        await copy.resume_run(run, "n2", WALL)
+        await copy.resume_run(run, RunResumed("n2"), WALL)
     assert verify(tmp_path / "copy.db", KEY) == []
 
 

@@ -14,7 +14,7 @@ from kits.journal_samples import KEY, T0, WALL, ask, new_run, quote, story
 
 import tradebot
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch
+from tradebot.journal.rows import Batch, RunResumed
 from tradebot.journal.verify import verify
 from tradebot.journal.writer import Journal
 
@@ -62,7 +62,7 @@ async def test_kill_9_leaves_nothing_half(path: Path, delay: float) -> None:
         assert state.log_seq == len(seqs)
         assert state.audit_seq == ask(path, "SELECT max(seq) FROM audit")[0][0]
     async with await Journal.open(path, key=KEY) as journal:
-        await journal.resume_run(run.id, "again", WALL)
+        await journal.resume_run(run.id, RunResumed("again"), WALL)
         await journal.commit(Batch(run.id, WALL, [quote(T0 + 10**9)], story(), {"n": done + 1}))
         with Reader(path) as reader:
             assert reader.run(run.id).state == "running"

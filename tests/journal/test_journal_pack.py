@@ -18,7 +18,7 @@ from tradebot.core.model.events import Event, WakeUp
 from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS
 from tradebot.journal.pack import is_due, pack, unpack
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch
+from tradebot.journal.rows import Batch, RunResumed
 from tradebot.journal.verify import verify
 from tradebot.journal.writer import Journal
 
@@ -147,7 +147,7 @@ async def test_a_run_goes_on_after_its_log_was_packed(path: Path) -> None:
         for i in range(3):
             await journal.commit(Batch(other, WALL, [quote(T0 + i)]))
         assert ask(path, "SELECT DISTINCT run FROM log") == [(2,)]
-        await journal.resume_run(run, "n3", WALL)
+        await journal.resume_run(run, RunResumed("n3"), WALL)
         count += await fill(journal, run, T0 + 110 * MINUTE_MS + 1, 1)
         with Reader(path) as reader:
             assert [e.seq for e in reader.events(run)] == list(range(1, count + 1))

@@ -16,7 +16,7 @@ from tradebot.core.model.errors import JournalError, SchemaError, UsageError
 from tradebot.core.model.times import iso
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch, Head
+from tradebot.journal.rows import Batch, Head, RunResumed
 from tradebot.journal.view import NoticeRow, as_json
 from tradebot.journal.writer import Journal
 
@@ -69,7 +69,7 @@ async def test_which_run(journal: Journal, path: Path) -> None:
             reader.run("paper-1")
         assert caught.value.hint == f"did you mean {first}?"
         await journal.end_run(first, "interrupted", None, None, WALL + 2)
-        await journal.resume_run(first, "n3", WALL + 3)
+        await journal.resume_run(first, RunResumed("n3"), WALL + 3)
         assert reader.resolve_run(None).id == first  # the one at work last
         newest = reader.newest_run("ghost")
         assert newest is not None

@@ -30,7 +30,7 @@ from kits.journal_samples import (
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import GENESIS, chain
-from tradebot.journal.rows import Batch, Head
+from tradebot.journal.rows import Batch, Head, RunResumed
 from tradebot.journal.schema import PROJECTIONS
 from tradebot.journal.verify import MOST, Finding, verify
 from tradebot.journal.writer import Journal
@@ -308,7 +308,7 @@ async def test_an_older_state_of_a_run_outside_is_found(path: Path) -> None:
 async def test_a_packed_log_behind_the_state_is_no_gap(path: Path) -> None:
     await write_outside(path)
     async with await Journal.open(path, key=KEY) as journal:
-        await journal.resume_run("paper-0001", "n2", WALL)
+        await journal.resume_run("paper-0001", RunResumed("n2"), WALL)
         await journal.end_run("paper-0001", "ended", None, None, WALL)
     assert verify(path, KEY) == []
 

@@ -39,7 +39,7 @@ from tradebot.core.model.events import Command, Event, WakeUp
 from tradebot.journal import schema
 from tradebot.journal.commands import post_command
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch
+from tradebot.journal.rows import Batch, RunResumed
 from tradebot.journal.schema import APPLICATION_ID, Migration
 from tradebot.journal.verify import verify
 from tradebot.journal.writer import Journal
@@ -59,8 +59,8 @@ async def test_a_nonce_is_used_once(journal: Journal, path: Path) -> None:
         await journal.begin_run(new_run("n1"))
     await journal.end_run(run, "interrupted", None, None, WALL)
     with pytest.raises(JournalError, match="n1 was used before"):
-        await journal.resume_run(run, "n1", WALL)
-    await journal.resume_run(run, "n2", WALL)
+        await journal.resume_run(run, RunResumed("n1"), WALL)
+    await journal.resume_run(run, RunResumed("n2"), WALL)
     assert ask(path, "SELECT nonce FROM nonces ORDER BY nonce") == [("n1",), ("n2",)]
 
 
@@ -71,15 +71,15 @@ async def test_the_life_of_a_run(journal: Journal, path: Path) -> None:
         await journal.end_run(run, "interrupted", "disk", None, WALL + 5)
         row = reader.run(run)
         assert (row.state, row.error, row.ended) == ("interrupted", "disk", WALL + 5)
-        await journal.resume_run(run, "n2", WALL + 9)
+        await journal.resume_run(run, RunResumed("n2"), WALL + 9)
         row = reader.run(run)
         assert (row.state, row.error, row.resumed) == ("running", None, WALL + 9)
         await journal.end_run(run, "ended", None, {"pnl": Decimal("1.10")}, WALL + 20)
         assert reader.run(run).summary == {"pnl": "1.10"}
     with pytest.raises(JournalError, match="it is ended"):
-        await journal.resume_run(run, "n3", WALL)
+        await journal.resume_run(run, RunResumed("n3"), WALL)
     with pytest.raises(JournalError, match="it is unknown"):
-        await journal.resume_run("paper-0099", "n3", WALL)
+        await journal.resume_run("paper-0099", RunResumed("n3"), WALL)
     with pytest.raises(JournalError, match="not running here"):
         await journal.commit(Batch(run, WALL))
     assert verify(path, KEY) == []
@@ -94,7 +94,7 @@ async def test_numbers_go_on_after_a_resume(path: Path) -> None:
         with Reader(path) as reader:
             assert reader.run(run).state == "interrupted"
             assert "without a word" in str(reader.run(run).error)
-        await journal.resume_run(run, "n2", WALL)
+        await journal.resume_run(run, RunResumed("n2"), WALL)
         more = Batch(run, WALL, [WakeUp(T0 + 70_000, "k")], story(T0 + 70_000), {"engine": 2})
         await journal.commit(more)
         with Reader(path) as reader:
@@ -343,11 +343,11 @@ async def test_trouble_with_resuming_leaves_the_run_as_it_was(path: Path) -> Non
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(JournalError, match="locked"):
-                await journal.resume_run(run, "n2", WALL)
+                await journal.resume_run(run, RunResumed("n2"), WALL)
             with pytest.raises(JournalError, match="not running here"):
                 await journal.commit(Batch(run, WALL, [quote(T0)]))
             other.execute("ROLLBACK")
-        await journal.resume_run(run, "n2", WALL)
+        await journal.resume_run(run, RunResumed("n2"), WALL)
     assert verify(path, KEY) == []
 
 

@@ -82,10 +82,15 @@ def make_session(
     )
     rules = _rules(config, limits.leverage or 1)
     broker = broker or _simulated(rules, instruments, ghost=ghost)
-    ghosts = Ghosts(config.ghost.notional, rules, instruments) if ghost else None
+    ghosts = make_ghosts(config, engine.config) if ghost else None
     return Session(
         engine, broker, sink=sink, record=record, latched=latched, clock=clock, ghosts=ghosts
     )
+
+
+def make_ghosts(config: Config, told: EngineConfig) -> Ghosts:
+    """Return the hypothetical trades that go with an engine that was told so."""
+    return Ghosts(config.ghost.notional, _rules(config, told.leverage), told.instruments)
 
 
 def _simulated(

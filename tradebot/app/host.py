@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradebot import __version__
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.provenance import Footing, Witness, evidence_hash
@@ -33,6 +32,7 @@ from tradebot.app.resume import (
 )
 from tradebot.app.runner import Ending, Hosted, Identity, Runner
 from tradebot.app.setup import Setup
+from tradebot.app.start_rows import gone_on, new_run
 from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError, UsageError
@@ -45,7 +45,7 @@ from tradebot.guard.lock import InstanceLock, Traded
 from tradebot.guard.notice import clear_notice
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.paths import journal_path
-from tradebot.journal.rows import NewRun, RunRow, StateRow
+from tradebot.journal.rows import RunRow, StateRow
 from tradebot.journal.writer import Journal
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import ExchangeSource, is_wall
@@ -325,12 +325,14 @@ async def _begin(
     if start.state is None and setup.account is not None and start.session.broker.outside:
         start.session = await _first_session(setup, setup.account, start.mode)
     if previous is None:
-        run = await journal.begin_run(_new_run(setup, start.mode, nonce, instance))
+        run = await journal.begin_run(new_run(setup, start.mode, start.session, nonce, instance))
     else:
         run = previous.id
         if start.state is not None and not (is_wall(setup.source) and setup.outside):
             warm_all(path, run, start.session, heartbeat)
-        await journal.resume_run(run, nonce, setup.clock.wall_ms())
+        await journal.resume_run(
+            run, gone_on(setup, previous, start.state, start.session, nonce), setup.clock.wall_ms()
+        )
         start.words += await import_side(journal, path, run, setup.clock.wall_ms())
     if setup.account is not None and start.session.broker.outside:
         start.words += await import_diary(
@@ -424,24 +426,6 @@ def _session(
         signoff_equity=(first or ZERO) if mode == "live" else None,
         drops_stops=setup.venue == "demo",
         unproved=setup.unproved and mode == setup.modes[0],
-    )
-
-
-def _new_run(setup: Setup, mode: str, nonce: str, instance: str) -> NewRun:
-    config = setup.config
-    return NewRun(
-        mode=mode,
-        venue=setup.venue_of(mode),
-        market=setup.source.label,
-        seed=setup.seed,
-        config=config.canonical_json(),
-        config_hash=config.digest(),
-        strategy=setup.spec.name,
-        strategy_hash=setup.spec.hash,
-        nonce=nonce,
-        instance=instance,
-        wall=setup.clock.wall_ms(),
-        version=__version__,
     )
 
 

@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any
 from tradebot.clock import SYSTEM
 from tradebot.core.model.documents import LinksDocument, SnapshotDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
-from tradebot.core.model.events import Command, Event, RunStarted, VenueNote, WakeUp
+from tradebot.core.model.events import (
+    Command,
+    Event,
+    FundingRate,
+    MarketEvent,
+    RunStarted,
+    VenueNote,
+    WakeUp,
+)
 from tradebot.core.model.money import exact
+from tradebot.core.model.values import MarkBar
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
@@ -76,7 +85,7 @@ class Hosted:
             standstill.run = identity.run
         self.identity = identity
         self.session = session
-        self.events: list[Event] = []
+        self.events: list[Event | MarketEvent] = []
         self.effects: list[tuple[int, Effect]] = []
         self.facts: list[tuple[int, Told]] = []
         self._observe = observe
@@ -84,6 +93,7 @@ class Hosted:
         self.time: Callable[[], int] = lambda: session.engine.now
         session.sink = self.take
         session.note = self.note
+        session.shown = self.see
 
     @property
     def is_latched(self) -> bool:
@@ -103,6 +113,10 @@ class Hosted:
             self.effects.extend((at, effect) for effect in effects)
             if self._observe is not None and not self._beside:
                 self._observe(event, effects)
+
+    def see(self, event: FundingRate | MarkBar) -> None:
+        """Note an event that only hypothetical trades are shown: it has no effects."""
+        self.events.append(event)
 
     def note(self, at: int, effects: Sequence[Effect]) -> None:
         """Note what became of hypothetical trades: effects of no event of the engine's."""
@@ -173,7 +187,7 @@ class Hosted:
 
     def give_back(self, batch: Batch) -> None:
         """Take a batch back that could not be written: the next one holds it too."""
-        self.events = batch.events + self.events
+        self.events = [*batch.events, *self.events]
         self.effects = batch.effects + self.effects
         self.facts = batch.facts + self.facts
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tradebot import __version__
 from tradebot.app.build import make_session
 from tradebot.app.database import journal_of
 from tradebot.app.ours import last_sign
@@ -35,6 +36,7 @@ from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.flight import engine_text
 from tradebot.journal.noted import find_loss, lost
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import (
@@ -43,6 +45,7 @@ from tradebot.journal.rows import (
     SEEN,
     Batch,
     CommandRow,
+    RunResumed,
     RunRow,
     StateRow,
 )
@@ -149,11 +152,14 @@ async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[Posit
     session = _restored(run, state)
     if session.broker.outside:
         replay_tail(journal.path, run.id, session, state)
-    await journal.resume_run(run.id, nonce, wall_ms())
-    batch = Batch(run=run.id, wall=wall_ms())
+    engine = engine_text(session.engine.config)
+    resumed = RunResumed(nonce, __version__, engine=engine, after=state.log_seq)
+    await journal.resume_run(run.id, resumed, wall_ms())
+    events: list[Event] = []
+    batch = Batch(run.id, wall_ms(), events)
 
     def take(event: Event, effects: Sequence[Effect]) -> None:
-        batch.events.append(event)
+        events.append(event)
         batch.effects.extend((event.at, effect) for effect in effects)
 
     session.sink = take

@@ -28,6 +28,7 @@ from tradebot.cli.signatures.alerts import (
     alerts_unset,
 )
 from tradebot.cli.signatures.download import download
+from tradebot.cli.signatures.flight import replay
 from tradebot.cli.signatures.inspect import (
     compare,
     equity,
@@ -110,7 +111,7 @@ for command in (backtest, paper, ghost, live, tui):
     app.command(rich_help_panel=TRADE)(command)
 for command in (
     *(status, report, positions, orders, trades, signals, fills, equity, funding, quality, compare),
-    *(whatif, runs, risk, account),
+    *(whatif, replay, runs, risk, account),
 ):
     app.command(rich_help_panel=INSPECT)(command)
 

@@ -167,6 +167,17 @@ class ReportOptions:
 
 
 @frozen
+class ReplayOptions:
+    """``replay``: ``run`` None is the newest; up to ``until_ms`` (UTC ms, with it), None for all of it."""
+
+    common: Common
+    run: str | None = None
+    until_ms: int | None = None
+    anyway: bool = False
+    strategy: str | None = None
+
+
+@frozen
 class CompareOptions:
     """``compare``: two runs, each ``RUN`` or ``DIR#RUN``; ``limit`` the most differences."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, Self
 
 from tradebot.core.model.effects import Effect
-from tradebot.core.model.events import Event
+from tradebot.core.model.events import Event, MarketEvent
 from tradebot.core.model.text import cleaned
 from tradebot.journal.facts import Told
 
@@ -34,7 +34,8 @@ class NewRun:
     ``venue`` is where its orders go: local, none, or the name of an exchange outside.
 
     ``nonce`` must never have been used in this journal; ``strategy`` is the name, ``strategy_hash``
-    the sha256 that binds evidence to its source and parameters.
+    the sha256 that binds evidence to its source and parameters. ``engine`` is what the engine was told, as JSON: without
+    it nobody could make such a one again.
     """
 
     mode: str
@@ -49,13 +50,14 @@ class NewRun:
     instance: str
     wall: int
     version: str = ""
+    engine: str = ""
 
 
 @dataclass(slots=True)
 class Batch:
     """Everything one commit writes for a run, all of it or none.
 
-    ``events`` in the order the engine took them; ``effects`` each with the ``at`` of the event it came
+    ``events`` in the order the engine took them, with those that only hypothetical trades were shown; ``effects`` each with the ``at`` of the event it came
     from; ``state`` (engine, exchange, market cursor) and ``snapshot`` are JSON types and replace the
     stored ones, None leaves those as they are. ``facts`` are told of the run, each with its market time.
     ``wall`` is the real clock in UTC milliseconds.
@@ -63,7 +65,7 @@ class Batch:
 
     run: str
     wall: int
-    events: list[Event] = field(default_factory=list)
+    events: Sequence[Event | MarketEvent] = ()
     effects: list[tuple[int, Effect]] = field(default_factory=list)
     state: dict[str, Any] | None = None
     snapshot: Mapping[str, object] | None = None
@@ -86,13 +88,22 @@ class RunBegun:
     nonce: str
     instance: str
     version: str
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResumed:
-    """Audit row: an interrupted run goes on under a new nonce."""
+    """Audit row: an interrupted run goes on under a new nonce. ``version``, ``config`` and ``engine`` as in ``NewRun``.
+
+    ``config`` is empty where it is the one that the run began with; ``after`` is the last event that is in the state it
+    goes on from.
+    """
 
     nonce: str
+    version: str = ""
+    config: str = ""
+    engine: str = ""
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

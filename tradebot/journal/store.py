@@ -129,7 +129,7 @@ class Store:
         self._quietly(self._drop_old, self._hosted[run], wall)
         return run
 
-    def resume_run(self, run: str, nonce: str, wall: int) -> None:
+    def resume_run(self, run: str, resumed: RunResumed, wall: int) -> None:
         """Make an interrupted run current again under a new nonce."""
         with faults(self.path):
             row = self._db.execute("SELECT num, state FROM runs WHERE id = ?", (run,)).fetchone()
@@ -140,10 +140,10 @@ class Store:
                     hint="only an interrupted run can; --new starts another",
                     file=str(self.path),
                 )
-            self._refuse_used(nonce)
+            self._refuse_used(resumed.nonce)
             self._host(run, row[0])
             try:
-                self._live_through(run, self._hosted[run].at, wall, RunResumed(nonce))
+                self._live_through(run, self._hosted[run].at, wall, resumed)
             except BaseException:
                 del self._hosted[run]
                 raise

@@ -22,7 +22,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.faults import faults
-from tradebot.journal.rows import Batch, CommandRow, Head, NewRun, RunEnd
+from tradebot.journal.rows import Batch, CommandRow, Head, NewRun, RunEnd, RunResumed
 from tradebot.journal.store import Store
 
 KEEP_DAYS = 30
@@ -97,9 +97,9 @@ class Journal:
         """Start a run: returns its id (``paper-0007``). JournalError if the nonce was used before."""
         return await self._on_thread(self._store.begin_run, run)
 
-    async def resume_run(self, run_id: str, nonce: str, wall: int) -> None:
+    async def resume_run(self, run_id: str, resumed: RunResumed, wall: int) -> None:
         """Go on with an interrupted run; JournalError for any other and for a used nonce."""
-        await self._on_thread(self._store.resume_run, run_id, nonce, wall)
+        await self._on_thread(self._store.resume_run, run_id, resumed, wall)
 
     async def commit(self, *batches: Batch, full: bool = False) -> None:
         """Write a batch of each run, all or none: events, effects with chain and tables, state, snapshot.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from tradebot.core.model import effects, events
 from tradebot.core.model.approved import SEAL, Approved
@@ -71,6 +71,14 @@ def decode(kind: str, data: Mapping[str, Any]) -> Any:
 def loads(kind: str, text: str) -> Any:
     """Return the event or effect of a kind from its JSON text; ValueError if it makes no sense."""
     return decode(kind, json.loads(text))
+
+
+def read(cls: type, text: str) -> Any:
+    """Return the value of a dataclass from ``dumps``' text; ValueError if it makes no sense."""
+    try:
+        return _decode(cls, json.loads(text))
+    except (TypeError, KeyError, AttributeError, InvalidOperation) as error:
+        raise ValueError(f"{cls.__name__}: {error}") from error
 
 
 def canonical(data: Any) -> str:
@@ -154,12 +162,14 @@ def _converters(hint: Any) -> tuple[_Convert, _Convert]:
     if origin is tuple:
         write, read = _converters(get_args(hint)[0])
         return lambda items: [write(x) for x in items], lambda items: tuple(map(read, items))
-    if origin is dict:
+    if origin in (dict, Mapping):
         write, read = _converters(get_args(hint)[1])
         return (
             lambda table: {k: write(v) for k, v in table.items()},
             lambda table: {k: read(v) for k, v in table.items()},
         )
+    if origin is Literal:
+        return _scalar(type(get_args(hint)[0]))
     return _scalar(hint)
 
 

@@ -29,9 +29,9 @@ class Digest:
         """Add what the effect says to the hash it belongs to, if any."""
         kind = type(effect)  # most effects belong to none: this is asked for each of them
         if kind is SignalJudged:
-            self.signals = _chain(self.signals, _signal_line(effect))  # type: ignore[arg-type]
+            self.signals = _chain(self.signals, signal_line(effect))  # type: ignore[arg-type]
         elif kind is Place:
-            self.orders = _chain(self.orders, _order_line(effect.approved.order))  # type: ignore[union-attr]
+            self.orders = _chain(self.orders, order_line(effect.approved.order))  # type: ignore[union-attr]
         elif kind is FillBooked:
             self.fills = _chain(self.fills, _fill_line(effect.fill))  # type: ignore[union-attr]
 
@@ -48,12 +48,14 @@ class Digest:
         )
 
 
-def _signal_line(s: SignalJudged) -> str:
+def signal_line(s: SignalJudged) -> str:
+    """Return what a signal adds to the fingerprint."""
     line = f"{s.at}|{s.symbol}|{s.side}|{s.confidence!r}|{s.price}|{_text(s.stop)}|{_text(s.target)}|{s.verdict}"
     return f"{line}|{'|'.join(s.refusals)}" if s.refusals else line
 
 
-def _order_line(o: Order) -> str:
+def order_line(o: Order) -> str:
+    """Return what an order adds to the fingerprint."""
     prices = f"{_text(o.price)}|{_text(o.trigger)}"
     return (
         f"{o.symbol}|{o.side}|{o.type}|{plain(o.qty)}|{prices}|{o.tif}|{o.reduce_only}|{o.purpose}"

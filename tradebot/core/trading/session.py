@@ -31,17 +31,19 @@ from tradebot.core.model.effects import (
 )
 from tradebot.core.model.events import (
     Event,
+    FundingRate,
     MarketEvent,
     OrderUpdate,
     PriceSeen,
     WakeUp,
 )
-from tradebot.core.model.values import HOUR_MS, MarkBar, Order, OrderStatus
+from tradebot.core.model.values import HOUR_MS, Bar, MarkBar, Order, OrderStatus
 from tradebot.core.trading.broker import Broker
 from tradebot.core.trading.engine import Engine
 from tradebot.core.trading.hypothetical import Hypothetical
 
 Sink = Callable[[Event, Sequence[Effect]], None]
+Shown = Callable[[FundingRate | MarkBar], None]
 Record = Callable[[Sequence[Effect]], None]
 Note = Callable[[int, Sequence[Effect]], None]
 
@@ -60,6 +62,15 @@ LATENCIES = 10_000
 """Newest order latencies kept for the percentiles."""
 
 
+STEP = "step"
+"""The key of a wake-up that says that the step before it is over."""
+
+
+def step_key(event: MarketEvent) -> tuple[type, int]:
+    """Return what all events of a step have in common: their kind (mark bars go with bars) and time."""
+    return Bar if isinstance(event, Bar) else type(event), event.at
+
+
 class Session:
     """Feeds steps to the broker, events to the engine, and orders back to the broker.
 
@@ -68,7 +79,8 @@ class Session:
     the arrival of a step to each order's sending; ``latencies_ms`` keeps the newest of these.
 
     ``ghosts`` makes it a ghost's: then the account beside them is a shadow, and ``note`` is told of what
-    became of hypothetical trades, with the time of it. They see what the engine said, and tell it nothing.
+    became of hypothetical trades, with the time of it. They see what the engine said, and tell it nothing. ``shown`` is told
+    of what only they are shown: with that and what ``sink`` is told, steps can be put together again (``step_key``).
     """
 
     def __init__(
@@ -91,12 +103,14 @@ class Session:
         self.record = record
         self.ghosts = ghosts
         self.note: Note | None = None
+        self.shown: Shown | None = None
         self._judged: list[SignalJudged] = []
         self._latched = latched
         self._clock = clock
         self._arrived = 0.0
         self.latencies_ms: deque[float] = deque(maxlen=LATENCIES)
         self._queue: deque[Event] = deque()
+        self._step: tuple[type, int] | None = None
         self._timers: dict[str, int] = {}
         self._next_timer = FAR
         self._next_check = 0
@@ -107,6 +121,8 @@ class Session:
 
     def advance(self, step: Sequence[MarketEvent]) -> None:
         """Play all market events of one moment."""
+        if self.ghosts is not None:
+            self._part(step[0])
         if self._next_timer is not FAR:  # as ``_aim`` leaves it: comparing two such numbers is dear
             first = step[0]
             self.wake(getattr(first, "open_time", first.at))
@@ -181,8 +197,19 @@ class Session:
         if self.ghosts is not None:
             self._tell(self.ghosts.finish(self.engine.now))
 
+    def _part(self, first: MarketEvent) -> None:
+        """Put a word between two steps that nobody could tell from one."""
+        key = step_key(first)
+        if key == self._step:
+            self.deliver(WakeUp(self.engine.now, STEP))
+        self._step = key
+
     def _show_ghosts(self, ghosts: Hypothetical, step: Sequence[MarketEvent]) -> None:
         """Let hypothetical trades see the step, then begin those of the signals it has led to."""
+        if self.shown is not None:
+            for event in step:
+                if isinstance(event, MarkBar | FundingRate):
+                    self.shown(event)
         self._tell(ghosts.advance(step, self.engine.now))
         if self._judged:
             self._judge(ghosts)
