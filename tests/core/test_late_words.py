@@ -145,6 +145,30 @@ def test_missing_fills_halt_after_thirty_seconds_and_the_halt_stays_while_they_a
     assert not story.engine.halts.reasons
 
 
+def test_a_start_after_hours_waits_for_what_is_missing_before_it_halts() -> None:
+    """Nobody could tell it anything while it was dead: it asks, and has the whole time anew."""
+    story = Bare(a_config())
+    story.say(long())
+    story.bar()
+    (entry,) = story.placed()
+    story.update(entry, FILLED, filled=str(entry.qty))
+    story.works(story.placed(S)[0])
+    story.tell(Filled(story.now, stranger(story, venue_id="901")))
+    line = CashMoved(story.now, "c1", "commission", XRP, D("-0.02"), story.now, trade_id=9)
+    story.tell(line)
+    story.later(100)
+    story.read("20")
+    story.time += 2 * 3_600_000
+    effects = story.restart() + story.later(1)
+    assert {entry.id, ""} <= set(asked(effects))
+    assert LookUp(XRP, "", "901") in effects
+    assert [e.trade_id for e in effects if isinstance(e, ReadBack) and e.trade_id] == [9]
+    story.later(4_900)
+    assert story.halted() == []
+    story.later(31_000)
+    assert {"ledger", "foreign", "account"} <= set(story.halted())
+
+
 def test_an_exit_told_filled_before_its_fill_is_sent_once() -> None:
     story, exit_ = leaving()
     story.works(exit_)

@@ -145,8 +145,9 @@ class OrderTable:
         self.out.append(LookUp(tracked.order.symbol, tracked.order.id, tracked.venue_id))
 
     def look_up_unsettled(self) -> None:
-        """Ask after every order whose state may have changed unheard."""
+        """Ask after every order whose state may have changed unheard; what is missing has its whole time anew."""
         for tracked in self.live.values():
+            tracked.short_at = tracked.short_at and self.now
             if not tracked.answered or tracked.cancel or tracked.short_at:
                 self.look_up(tracked)
 

@@ -89,6 +89,8 @@ class Accounts:
         """A run starts: have the account read before anything of it is believed."""
         self.is_read = False
         self._unread.read_at = 0
+        for doubt in self._doubts.values():  # while nobody could explain it, it did not stand
+            doubt.since = self._shared.now
         self.reconcile("start")
 
     def reconcile(self, why: str) -> None:

@@ -285,6 +285,13 @@ class Answers:
                 self._blame(seen.symbol, name)
         self._table.strangers = rest
 
+    def wait_anew(self) -> None:
+        """A run went on that nobody could answer meanwhile: ask again after fills of orders nobody here knows."""
+        table, now = self._table, self._shared.now
+        table.strangers = [Stranger(stranger.fill, now) for stranger in table.strangers]
+        for fill in (stranger.fill for stranger in table.strangers):
+            self._shared.out.append(LookUp(fill.symbol, fill.order_id, fill.venue_id))
+
     def blame_strangers(self) -> None:
         """What nobody has answered for in time is somebody else's."""
         now = self._shared.now

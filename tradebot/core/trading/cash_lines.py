@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -112,7 +112,7 @@ class CashLines:
     def move(self, line: CashMoved) -> None:
         """Book a new line that belongs to no position; one of a type nobody knows counts as a loss, or halts only."""
         shared = self._shared
-        self._pay(line)
+        _pay(self._shared, line)
         self._arrived(line.amount, line.exchange_time)
         unknown = line.kind not in KNOWN or (line.kind in IN_FILLS and not line.trade_id)
         if line.kind == TRANSFER or (line.amount > 0 and (unknown or line.kind == REBATE)):
@@ -126,13 +126,6 @@ class CashLines:
         if unknown:
             text = f"{plain(line.amount)} USDT were booked for something nobody here knows"
             shared.halt("ledger", f"{text}: {line.kind} ({line.id})")
-
-    def _pay(self, line: CashMoved) -> None:
-        """Book the money of a line that was not taken before."""
-        self._shared.portfolio.move(line.id, line.exchange_time, line.amount)
-        now, time = self._shared.now, line.exchange_time
-        booked = CashBooked(now, line.id, line.kind, line.symbol, line.amount, time)
-        self._shared.out.append(booked)
 
     def _is_beyond_memory(self, line: str, time: int) -> bool:
         if not self._shared.portfolio.forgot_cash(line, time):
@@ -155,7 +148,7 @@ class CashLines:
             self._hold_against(key, kind, amount, fill.time)
         for line in self._insurance.pop(key, []):
             if not self._is_fee(key, line):
-                self._pay(line)
+                _pay(self._shared, line)
         self._sum_announced()
 
     def _forget(self, key: str) -> None:
@@ -230,7 +223,7 @@ class CashLines:
         """A commission line tells of a fill's fee: the insurance line that was taken for it is another loss."""
         for line in self._insurance.pop(key, []):
             self._fills[key][COMMISSION] = line.amount
-            self._pay(line)
+            _pay(self._shared, line)
             self._reactions.see_equity()
 
     def _was_taken(self, line: CashMoved) -> bool:
@@ -281,6 +274,12 @@ class CashLines:
         self._shared.exposure.announced = sum(undecided, sum(losses, ZERO))
 
     # -- time -------------------------------------------------------------------------------------------
+
+    def wait_anew(self) -> None:
+        """A run went on to which nobody could tell anything meanwhile: what is missing has its whole time anew."""
+        now = self._shared.now
+        self._missing = {key: (s, n, now) for key, (s, n, _) in self._missing.items()}
+        self._announced = [replace(announced, since=now) for announced in self._announced]
 
     def wake(self) -> None:
         """Ask again for the fills that are missing; halt when one did not come in time."""
@@ -352,3 +351,10 @@ def _texts(amounts: dict[str, dict[str, Decimal]]) -> dict[str, dict[str, str]]:
 
 def _amounts(texts: dict[str, dict[str, str]]) -> dict[str, dict[str, Decimal]]:
     return {key: {k: Decimal(v) for k, v in kinds.items()} for key, kinds in texts.items()}
+
+
+def _pay(shared: Shared, line: CashMoved) -> None:
+    """Book the money of a line that was not taken before."""
+    shared.portfolio.move(line.id, line.exchange_time, line.amount)
+    now, time = shared.now, line.exchange_time
+    shared.out.append(CashBooked(now, line.id, line.kind, line.symbol, line.amount, time))

@@ -391,6 +391,8 @@ class Engine:
         self.news.begin(event.doubt, event.protect, resumed=event.resumed)
         if event.resumed:
             self.table.look_up_unsettled()
+            self.answers.wait_anew()
+            self.cash.wait_anew()
             for book in self.books.values():  # it is asked first whether a stop is in place
                 book.bare_since = book.bare_since and event.at
         if self.config.outside:
