@@ -27,10 +27,12 @@ def test_day_loss_at_23_59_59(tmp_path: Path) -> None:
         it.kill(engine)
         it.let_pass_until("2026-11-26T23:58:20Z")
         engine = it.again()
-        it.act("fund", symbol="ETHUSDT", rate="0.05")
+        cost = float(it.position()["notional"])
+        it.act("fund", symbol="ETHUSDT", rate=f"{2.6 / cost:.6f}")  # an entry may fill in part
         # marks are told once a second: the one of 23:59:59 is the first of this
         due = {"at_s": (LAST - 800 - of_iso(before)) / 1000}
-        it.faults({"do": "act", "act": "move_price", "symbol": "ETHUSDT", "percent": "-2"} | due)
+        down = {"symbol": "ETHUSDT", "percent": f"{-70 / cost:.2f}"}
+        it.faults({"do": "act", "act": "move_price"} | down | due)
         assert it.now < LAST - 1_000, "the machine was too slow for this"
         it.bot.until(lambda: it.now > LAST)
         assert "of $3" in it.wait_halt("day_loss")

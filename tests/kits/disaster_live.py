@@ -27,7 +27,7 @@ from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.times import of_iso
 from tradebot.journal.reader import Reader
 
-EARLY = "2026-11-26T09:30:35Z"
+EARLY = "2026-11-26T09:30:20Z"
 """Time for a check and a start before a bar closes, hours away from the blackout and from funding."""
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
@@ -190,8 +190,8 @@ class LiveScene(Scene):
         return {row["reason"]: row["detail"] for row in rows}
 
     def wait_halt(self, reason: str) -> str:
-        """Wait for a halt; return what is said of it."""
-        self.bot.until(lambda: any(why == reason for _, until, why in self.blocked() if not until))
+        """Wait for a halt, for several bars; return what is said of it."""
+        self.bot.until(lambda: any(r[1] is None and r[2] == reason for r in self.blocked()), 300)
         self.bot.until(lambda: reason in self.halted())
         return self.halted()[reason]
 
