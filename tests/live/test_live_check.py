@@ -15,7 +15,7 @@ from kits.paper_kit import Bot, Done
 from tradebot.app import checklist
 from tradebot.app.checklist import Checklist, go_through_patiently
 from tradebot.app.finding import Row
-from tradebot.app.live_checks import _strangers
+from tradebot.app.live_checks import _strangers, sync_time
 from tradebot.app.ours import Ours
 from tradebot.clock import Clock
 from tradebot.core.model.account import OrderRead
@@ -230,3 +230,32 @@ def test_a_check_waits_for_the_next_minute_where_this_one_is_used_up(
     assert len(told) == len(slept)
     assert last is given[len(slept)]
     assert all("the requests of this minute are used up" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("took", "fit", "tries"),
+    [([0.01], True, 1), ([0.4, 0.3, 0.02], True, 3), ([0.4, 0.3, 0.26, 0.01], False, 3)],
+)
+def test_a_disk_that_is_slow_once_is_measured_again(
+    tmp_path: Path, took: list[float], fit: bool, tries: int
+) -> None:
+    class Slow:
+        now, calls = 0.0, 0
+
+        def wall_ms(self) -> int:
+            raise AssertionError
+
+        def monotonic(self) -> float:
+            self.calls += 1
+            if self.calls % 2 == 0:  # a write lies between two looks
+                self.now += took[self.calls // 2 - 1]
+            return self.now
+
+        def sleep(self, seconds: float) -> None:
+            raise AssertionError(seconds)
+
+    clock = Slow()
+    (row,) = sync_time(tmp_path, clock)
+    assert row.for_live == ("ok" if fit else "fail")
+    assert f"{min(took[:tries]) * 1000:.0f} ms" in row.detail
+    assert clock.calls == 2 * tries

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.app.finding import Row
 from tradebot.app.ours import Ours, read_differences
-from tradebot.clock import SYSTEM
+from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import ExchangeError
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 SLOW_MS = 250
 """A disk that takes longer than this for a write cannot put intents on record before orders leave."""
+
+MOST_TRIES = 3
+"""Writes that are measured: other programs may just be keeping the disk busy, a slow one is slow each time."""
 
 FEES = 2
 """Times that a position pays the taker's fee: in and out."""
@@ -98,25 +101,33 @@ def _unwritable(place: Path) -> str:
     return "" if there.is_dir() and os.access(there, os.W_OK) else f"{there} cannot be written"
 
 
-def sync_time(data_dir: Path) -> Iterator[Row]:
-    """Judge how long the disk takes to have a write for certain."""
+def sync_time(data_dir: Path, clock: Clock = SYSTEM) -> Iterator[Row]:
+    """Judge how long the disk takes to have a write for certain: the quickest of a few, where the first was slow."""
     there = next(
         (one for one in (data_dir, *data_dir.absolute().parents) if one.is_dir()), data_dir
     )
-    began = SYSTEM.monotonic()
+    took = float("inf")
     try:
-        with tempfile.TemporaryFile(dir=there) as probe:
-            probe.write(b"x" * 4096)
-            probe.flush()
-            os.fsync(probe.fileno())
+        for _ in range(MOST_TRIES):
+            if took >= SLOW_MS:
+                took = min(took, _sync_once(there, clock))
     except OSError as error:
         yield Row("fsync", "fail", f"{there}: {error.strerror}", "choose another --data-dir")
         return
-    took = (SYSTEM.monotonic() - began) * 1000
     text = f"{took:.0f} ms for a write to be on the disk (at most {SLOW_MS} ms)"
     hint = "an intent must be on record before its order leaves: use a faster disk"
     ok = took < SLOW_MS
     yield Row("fsync", "ok", text) if ok else Row("fsync", "warn", text, hint, live="fail")
+
+
+def _sync_once(where: Path, clock: Clock) -> float:
+    """Return how long a write took to be on the disk (ms)."""
+    began = clock.monotonic()
+    with tempfile.TemporaryFile(dir=where) as probe:
+        probe.write(b"x" * 4096)
+        probe.flush()
+        os.fsync(probe.fileno())
+    return (clock.monotonic() - began) * 1000
 
 
 # -- the account ----------------------------------------------------------------------------------
