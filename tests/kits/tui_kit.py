@@ -172,6 +172,11 @@ def trade_live(data_dir: Path, **links: Any) -> None:
         db.execute("UPDATE snapshot SET body = ?", (json.dumps(body),))
 
 
+def _liquidation(row: dict[str, Any]) -> str:
+    """Return about where a position at 1x is liquidated: a long near nothing, a short near twice its entry."""
+    return f"{float(row['entry_price']) * (0.02 if row['side'] == 'long' else 1.98):.2f}"
+
+
 def _links(body: dict[str, Any], wall: int) -> dict[str, Any]:
     """Return connections that stand, and an account that holds what the snapshot holds, at 1x."""
     held = [
@@ -181,7 +186,7 @@ def _links(body: dict[str, Any], wall: int) -> dict[str, Any]:
             "hedge": "",
             "entry_price": row["entry_price"],
             "margin": f"{float(row['qty']) * float(row['entry_price']):.4f}",
-            "liquidation_price": f"{float(row['entry_price']) * 1.98:.2f}",
+            "liquidation_price": _liquidation(row),
         }
         for row in body["positions"]
     ]
