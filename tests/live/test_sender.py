@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from kits import live_kit as kit
@@ -16,7 +18,7 @@ from kits.live_scene import START, Scene, scene
 
 from tradebot.app import queued
 from tradebot.app.record import Record
-from tradebot.app.sender import PROTECT_S
+from tradebot.app.sender import PROTECT_S, Sender
 from tradebot.core.model.effects import Halted, Place
 from tradebot.core.model.errors import ExchangeError, JournalError
 from tradebot.core.model.events import JournalFailed, OrderUpdate
@@ -213,6 +215,29 @@ def test_protection_does_not_wait_for_a_journal_that_hangs(tmp_path: Path) -> No
     with Reader(tmp_path / "tradebot.db") as reader:
         known = {row.id for row in reader.orders("paper-0001")}
     assert set(facts["sent"]) <= known
+
+
+@pytest.mark.parametrize(
+    ("commits_s", "blocked_s", "taken"), [(0.1, 0.6, True), (0.1, 0.0, True), (3.0, 0.6, None)]
+)
+async def test_a_loop_that_was_busy_says_nothing_of_the_journal(
+    commits_s: float, blocked_s: float, taken: bool | None
+) -> None:
+    over = threading.Event()
+
+    async def commit() -> bool:
+        await asyncio.to_thread(over.wait, commits_s)
+        for _ in range(5):  # what is done with it on the loop
+            await asyncio.sleep(0)
+        return True
+
+    sender = Sender(cast("Any", None), cast("Any", None), Path(), print, print)
+    work = asyncio.ensure_future(commit())
+    await asyncio.sleep(0)  # it has been handed to its thread
+    asyncio.get_running_loop().call_later(0.01, time.sleep, blocked_s)
+    assert await sender._taken(work) is taken
+    over.set()
+    await work
 
 
 @pytest.mark.parametrize("failure", [JournalError("the disk is full"), KeyError("unthought of")])

@@ -24,6 +24,8 @@ from tradebot.journal.side import SideRow, append_side
 
 PROTECT_S = 0.25
 """Seconds for which a protective order waits for the journal, and then for the side file."""
+LATE_S = 0.05
+"""Where that wait ends so much too late our own loop was busy: it says nothing of the journal, which is given one more."""
 
 Answer = Callable[[Event], None]
 
@@ -100,9 +102,8 @@ class Sender:
         Trading halts where an order leaves unrecorded; a question or a cancel may be missing in a record.
         """
         places = [effect for effect in effects if isinstance(effect, Place)]
-        try:
-            stands = await asyncio.wait_for(asyncio.shield(commit), PROTECT_S)
-        except TimeoutError:
+        stands = await self._taken(commit)
+        if stands is None:
             stands = False
             if places:
                 now = self._run.session.engine.now
@@ -113,6 +114,17 @@ class Sender:
             await self._put_aside(places)
         for effect in effects:
             self._leave(effect)
+
+    async def _taken(self, commit: asyncio.Future[bool]) -> bool | None:
+        """Return whether a commit stands; None where the journal was too slow, by a wait in which this loop worked."""
+        for last in (False, True):
+            began = self._clock.monotonic()
+            try:
+                return await asyncio.wait_for(asyncio.shield(commit), PROTECT_S)
+            except TimeoutError:
+                if last or self._clock.monotonic() - began < PROTECT_S + LATE_S:
+                    break
+        return None
 
     def _tell_of_late(self, commit: asyncio.Future[bool]) -> None:
         """A commit that was too slow stands after all: the journal takes what is written; else the record says why not."""
