@@ -213,13 +213,15 @@ def tradable(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 async def feed(wire: Wire, config: Config, spec: StrategySpec) -> list[Row]:
-    """Judge whether each symbol's prices come, and whether there is history to warm the strategy up."""
+    """Judge whether each symbol's prices come by the streams, and whether there is history to warm the strategy up."""
     from tradebot.core.model.values import MINUTE_MS
     from tradebot.core.strategy.resample import timeframe_ms
+    from tradebot.market.binance.listening import PATIENCE_S, listen
     from tradebot.market.binance.rest import Rest
     from tradebot.wire.public import MOST_KLINES
 
     step = timeframe_ms(config.strategy.timeframe)
+    lacking = await listen(wire, config.market.symbols)
     rest, now, rows = Rest(wire, MINUTE_MS), wire.time.now(), []
     for symbol in config.market.symbols:
         needed = spec.build(symbol).warmup * (step // MINUTE_MS)
@@ -235,8 +237,12 @@ async def feed(wire: Wire, config: Config, spec: StrategySpec) -> list[Row]:
         if not found.bars or late_s > 2 * MINUTE_MS // 1000 or len(found.bars) < bars:
             hint = "wait until the exchange has the history, or take a strategy that needs less"
             rows.append(Row("feed", "fail", text if newest else f"{symbol}: no bars", hint))
+        elif lacking[symbol]:
+            said = f"{symbol}: the streams say nothing of its {lacking[symbol]} within {PATIENCE_S:g} s"
+            hint = "see whether the exchange's WebSocket address can be reached from here"
+            rows.append(Row("feed", "fail", said, hint))
         else:
-            rows.append(Row("feed", "ok", text))
+            rows.append(Row("feed", "ok", f"{text}; mark and touch come by the streams"))
     return rows
 
 
