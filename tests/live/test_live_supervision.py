@@ -14,7 +14,7 @@ from kits.live_run_kit import live_bot, start_live
 from kits.paper_kit import Bot
 
 from tradebot.app.settle import LONGEST_S
-from tradebot.app.watchdog import DUMP_FILE, Supervisor, end_hung
+from tradebot.app.watchdog import DUMP_FILE, ScreenWatch, Supervisor, end_hung
 from tradebot.clock import SYSTEM
 from tradebot.guard.notice import read_notice
 
@@ -40,6 +40,17 @@ def test_a_hung_engine_leaves_its_stacks_behind(
     assert "exit 7" in notice.text
     with pytest.raises(Left):  # where nothing can be written it ends all the same
         end_hung(tmp_path / "nowhere", 12.4, leave)
+
+
+def test_behind_a_screen_each_hang_is_noted_once_and_nothing_is_ended(tmp_path: Path) -> None:
+    watch = ScreenWatch(tmp_path)
+    for hung_s, noted in ((11.0, True), (12.0, False), (59.0, False), (11.5, True), (12.5, False)):
+        (tmp_path / DUMP_FILE).unlink(missing_ok=True)
+        watch(hung_s)
+        assert (tmp_path / DUMP_FILE).exists() is noted
+    watch(11.0)
+    assert "test_live_supervision.py" in (tmp_path / DUMP_FILE).read_text()
+    assert read_notice(tmp_path) is None
 
 
 def test_systemd_hears_of_it(tmp_path: Path) -> None:

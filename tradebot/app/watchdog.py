@@ -34,12 +34,33 @@ def end_hung(data_dir: Path, hung_s: float, leave: Callable[[int], NoReturn] = o
     with contextlib.suppress(OSError, ValueError):
         print(f"{text}; its stops stay at the exchange", file=sys.stderr, flush=True)  # noqa: T201
         faulthandler.dump_traceback(all_threads=True)
+    _dump(data_dir, text)
+    write_notice(data_dir, f"{text}; {data_dir / DUMP_FILE} says where it hung")
+    leave(EXIT_CODE)
+
+
+def _dump(data_dir: Path, text: str) -> None:
     with contextlib.suppress(OSError, ValueError), (data_dir / DUMP_FILE).open("w") as file:
         file.write(f"{iso(SYSTEM.wall_ms())} {text}\n")
         file.flush()
         faulthandler.dump_traceback(file, all_threads=True)
-    write_notice(data_dir, f"{text}; {data_dir / DUMP_FILE} says where it hung")
-    leave(EXIT_CODE)
+
+
+class ScreenWatch:
+    """Dumps the stacks of an engine that hangs behind a screen, once each time; the screen says that it hangs.
+
+    A person is there, and is given time for F9 before it is ended.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._before = 0.0
+
+    def __call__(self, hung_s: float) -> None:
+        """Be told for how long it has made no progress (s)."""
+        new, self._before = not 0 < self._before < hung_s, hung_s
+        if new:
+            _dump(self._data_dir, f"the engine has made no progress for {hung_s:.0f} s")
 
 
 class Supervisor:

@@ -16,6 +16,7 @@ from tradebot.app.ended import closed_trades, unfilled
 from tradebot.app.host import PaperHost, Setup
 from tradebot.app.prices import choose_prices, exchange_prices, speed_of
 from tradebot.app.runner import Ending, Pace
+from tradebot.app.watchdog import ScreenWatch
 from tradebot.cli.backtest_command import chosen_strategy, progress
 from tradebot.cli.ghost_commands import ghost_result, modes_of, without_shadow
 from tradebot.cli.lines import lines_of
@@ -192,7 +193,8 @@ def host_run(
     ready = threading.Event()
     screen, watchdog = has_screen(options), setup.watchdog
     if screen:  # it shows what is in the journal, and nothing else may write on the terminal
-        setup = replace(setup, observe=None, said=lambda _: ready.set(), watchdog=None)
+        noting = None if watchdog is None else ScreenWatch(setup.config.data_dir())
+        setup = replace(setup, observe=None, said=lambda _: ready.set(), watchdog=noting)
     host = PaperHost(setup)
     signals.listen(partial(stop_or_keep, host, signals))
     host.start()
