@@ -22,7 +22,8 @@ from kits.wire_kit import connected
 from tradebot.wire import client
 from tradebot.wire.endpoints import TIME
 from tradebot.wire.hosts import Hosts
-from tradebot.wire.peers import Peer, peer_of, place_of
+from tradebot.wire.peers import Peer, peer_of
+from tradebot.wire.places import place_of
 from tradebot.wire.public import PublicData
 
 REST, STREAM = "fapi.binance.com", "fstream.binance.com"

@@ -6,7 +6,8 @@ variable or file can say it in their place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -22,6 +23,9 @@ from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 
 Kind: TypeAlias = Literal["rest", "stream"]
+
+PACE_S = 0.25
+"""Seconds between two looks around, where nothing is late."""
 
 PATIENCE_MS = 60_000
 """Milliseconds for which the first row waits for a feed's connections."""
@@ -43,6 +47,12 @@ class Footing:
     speed: str
     profile: str
     evidence: str
+
+
+def p99_of(latencies_ms: Iterable[float]) -> float | None:
+    """Return the 99th percentile (nearest rank) of times in ms; None of none."""
+    ordered = sorted(latencies_ms)
+    return ordered[math.ceil(len(ordered) * 0.99) - 1] if ordered else None
 
 
 def evidence_hash(spec: StrategySpec, timeframe: str, symbols: Sequence[str]) -> str:
@@ -103,7 +113,8 @@ class Witness:
         self._born = clock.wall_ms()
         self._feed = FeedTime(self._born)
         self._written: int | None = None
-        self._skew = 0
+        self._skew = self._late = 0
+        self._looked = clock.monotonic()
 
     def look(self) -> None:
         """Look at clocks and feed, and write a row when one is due."""
@@ -123,6 +134,9 @@ class Witness:
         wall = self._clock.wall_ms()
         self._skew = max(self._skew, abs(self._time() - wall))
         self._feed.look(wall, self._silence())
+        now = self._clock.monotonic()
+        self._late = max(self._late, round((now - self._looked - PACE_S) * 1000))
+        self._looked = now
         return wall
 
     def _silence(self) -> int:
@@ -136,10 +150,11 @@ class Witness:
     def _write(self, why: str, wall: int) -> None:
         for run in self._runs:
             run.facts.append((self._time(), self._row(run, why, wall)))
-        self._written, self._skew = wall, 0
+        self._written, self._skew, self._late = wall, 0, 0
 
     def _row(self, run: Hosted, why: str, wall: int) -> Provenance:
         source, broker, silent = self._source, run.session.broker, self._feed.silent(wall)
+        p99 = p99_of(run.session.latencies_ms)
         return Provenance(
             nonce=run.identity.nonce,
             why=why,
@@ -159,4 +174,6 @@ class Witness:
             longest_gap_ms=self._feed.longest,
             version=__version__,
             evidence=self._footing.evidence,
+            tick_ms=self._late,
+            latency_p99_ms=None if p99 is None else round(p99),
         )

@@ -45,6 +45,7 @@ from tradebot.cli.signatures.inspect import (
 )
 from tradebot.cli.signatures.keys import keys_remove, keys_set, keys_show
 from tradebot.cli.signatures.live import live
+from tradebot.cli.signatures.readiness import gates
 from tradebot.cli.signatures.report import report
 from tradebot.cli.signatures.setup import (
     config_check,
@@ -111,7 +112,7 @@ for command in (backtest, paper, ghost, live, tui):
     app.command(rich_help_panel=TRADE)(command)
 for command in (
     *(status, report, positions, orders, trades, signals, fills, equity, funding, quality, compare),
-    *(whatif, replay, runs, risk, account),
+    *(whatif, replay, runs, risk, account, gates),
 ):
     app.command(rich_help_panel=INSPECT)(command)
 

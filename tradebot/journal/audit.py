@@ -50,6 +50,11 @@ class AuditKey:
         return hmac.digest(self.secret, b"tradebot audit key", "sha256").hex()[:16]
 
     @property
+    def is_weak(self) -> bool:
+        """Whether it lies beside the journal: whoever can change that can sign it anew."""
+        return self.source == "file"
+
+    @property
     def strength(self) -> str:
         """How much a passing ``db verify`` proves with a key from this source, in words."""
         return _STRENGTH[self.source]

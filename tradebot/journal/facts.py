@@ -1,25 +1,29 @@
-"""What a run's feed and broker say of themselves, as rows of the audit chain: no effect of an engine.
+"""What is told of runs and of people's words, as rows of the audit chain: no effect of an engine.
 
 They are written where they become known and read by whoever judges evidence; no table follows from them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Self, TypeAlias
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeAlias, TypeVar
 
 PeerRows: TypeAlias = tuple[tuple[str, str], ...]
 """Pairs of the host that TLS verified ("" for none) and the peer's address."""
 
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Audit row: where a run's prices came from and its orders went, in one start of it, up to this moment.
+    """Where a run's prices came from and its orders went, in one start of it, up to this moment.
 
     ``nonce`` names the start, ``why`` is start, hourly or end. ``environment`` is embedded, files, local, demo or live;
     ``rest`` and ``stream`` are whom the feed was connected to, ``orders`` whom the broker was. ``wall`` and ``market`` are
     the clocks (UTC ms), ``skew_ms`` the most they differed since the last row. ``up_ms`` and ``gap_ms`` are for how long
-    since this start the feed spoke, and did not; ``longest_gap_ms`` is the longest such time.
+    since this start the feed spoke, and did not; ``longest_gap_ms`` is the longest such time. ``tick_ms`` is by how
+    much the latest look around came too late since the last row, ``latency_p99_ms`` the time from decision to sending.
     """
 
     nonce: str
@@ -40,21 +44,114 @@ class Provenance:
     longest_gap_ms: int
     version: str
     evidence: str
-
-    @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
-        """Return the row of its JSON; TypeError or ValueError for what is none."""
-        for name in ("rest", "stream", "orders"):
-            body[name] = tuple((str(host), str(address)) for host, address in body[name])
-        for part in fields(cls):
-            wanted = {"str": str, "int": int}.get(str(part.type), tuple)
-            if type(body[part.name]) is not wanted:
-                raise TypeError(f"{part.name} is no {part.type}")
-        return cls(**body)
+    tick_ms: int = 0
+    latency_p99_ms: int | None = None
 
 
-Told: TypeAlias = Provenance
+@dataclass(frozen=True, slots=True)
+class BacktestRecorded:
+    """A backtest that was put on record. ``files`` are names with the sha256 of their contents.
+
+    ``spans`` are symbols with the days (as decimal text) that their bars cover. ``findings`` are the look-ahead check's, in
+    words; ``summary`` is the result as JSON text.
+    """
+
+    evidence: str
+    strategy: str
+    files: Pairs
+    spans: Pairs
+    findings: tuple[str, ...]
+    signals: int
+    summary: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOff:
+    """A person has signed. ``words`` is what they wrote, ``confirmed`` what they typed, point by point.
+
+    ``risk_sources`` is the sha256 of the risk code they looked at; ``head`` the chain's end before, ``config_hash`` and
+    ``limits`` (JSON text) what was configured; ``loss`` is the approved loss (USDT, decimal text).
+    """
+
+    name: str
+    role: str
+    words: str
+    confirmed: Pairs
+    evidence: str
+    config_hash: str
+    limits: str
+    loss: str
+    stage: int
+    head: str
+    risk_sources: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignoffRevoked:
+    """A person has taken every standing sign-off back."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeekReviewed:
+    """A person has reviewed a week of the third stage."""
+
+    name: str
+    words: str
+
+
+Told: TypeAlias = Provenance | BacktestRecorded | SignedOff | SignoffRevoked | WeekReviewed
 """Rows that somebody else than the engine tells of."""
 
-TOLD: dict[str, type[Told]] = {"Provenance": Provenance}
+TOLD: Mapping[str, type[Told]] = {
+    kind.__name__: kind
+    for kind in (Provenance, BacktestRecorded, SignedOff, SignoffRevoked, WeekReviewed)
+}
 """Their kinds in the audit chain."""
+
+_T = TypeVar("_T")
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "int | None": (int, type(None)),
+}
+
+
+def read_told(cls: type[_T], body: object) -> _T:
+    """Return the row of its JSON; TypeError for what is none."""
+    if not isinstance(body, dict):
+        raise TypeError("it is no object")
+    known: dict[str, Any] = {part.name: part for part in fields(cls)}  # type: ignore[arg-type]
+    values = {
+        name: _read(str(known[name].type), value, name)
+        for name, value in body.items()
+        if name in known
+    }
+    lacking = [
+        name for name, part in known.items() if name not in values and part.default is MISSING
+    ]
+    if lacking or len(values) < len(body):
+        raise TypeError(f"it lacks {', '.join(lacking)}" if lacking else "it has more than it may")
+    return cls(**values)
+
+
+def _read(wanted: str, value: object, name: str) -> object:
+    if wanted in _PLAIN:
+        if type(value) in _PLAIN[wanted]:
+            return value
+    elif isinstance(value, list):
+        if wanted == "tuple[str, ...]" and all(isinstance(one, str) for one in value):
+            return tuple(value)
+        if wanted != "tuple[str, ...]" and all(_is_pair(one) for one in value):
+            return tuple((first, second) for first, second in value)
+    raise TypeError(f"{name} is no {wanted}")
+
+
+def _is_pair(value: object) -> bool:
+    return (
+        isinstance(value, list) and len(value) == 2 and all(isinstance(one, str) for one in value)
+    )

@@ -34,7 +34,7 @@ from tradebot.core.model.effects import (
 from tradebot.core.model.events import Command
 from tradebot.core.model.money import exact, plain, quotient_at_8
 from tradebot.core.model.values import OrderStatus
-from tradebot.journal.facts import TOLD, Told
+from tradebot.journal.facts import TOLD, Told, read_told
 from tradebot.journal.rows import RunBegun, RunEnded, RunResumed
 
 Fact: TypeAlias = Effect | Command | RunBegun | RunResumed | RunEnded | Told
@@ -63,7 +63,7 @@ def read_fact(kind: str, body: str) -> Fact:
         return fact
     try:
         said = json.loads(body)
-        return TOLD[kind].read(said) if kind in TOLD else _LIFE[kind](**said)
+        return read_told(TOLD[kind], said) if kind in TOLD else _LIFE[kind](**said)
     except (TypeError, KeyError) as error:
         raise ValueError(f"{kind}: {error}") from error
 

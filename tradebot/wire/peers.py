@@ -9,20 +9,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal
 
 from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from tradebot.wire.hosts import DEMO_DOMAINS
+from tradebot.wire.places import Place, place_of
 
-Place = Literal["production", "demo", "loopback", "private", "elsewhere"]
 Kind = Literal["rest", "stream"]
-
-PRODUCTION = frozenset({"fapi.binance.com", "api.binance.com", "fstream.binance.com"})
-"""Hosts where Binance's own prices and real money are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +31,6 @@ class Peer:
     def place(self) -> Place:
         """Where it is."""
         return place_of(self.host, self.address)
-
-
-def place_of(host: str, address: str) -> Place:
-    """Return where a peer is, by the host that TLS verified and its address; without both nobody knows."""
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
-        return "elsewhere"
-    if ip.is_loopback:
-        return "loopback"
-    if not ip.is_global:
-        return "private"
-    if host in PRODUCTION:
-        return "production"
-    marked = host.partition(".")[0].startswith(("demo", "testnet"))
-    ours = host.endswith(DEMO_DOMAINS)
-    return "demo" if ours and (marked or host.endswith(DEMO_DOMAINS[1])) else "elsewhere"
 
 
 def peer_of(transport: asyncio.BaseTransport) -> Peer:

@@ -1,0 +1,65 @@
+"""``gates`` from the installed command: what a fresh directory is told, and why a run on practice prices does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kits.paper_kit import Bot
+
+GATES = [
+    "backtest", "paper", "testnet", "stability", "ghost", "parity", "drill", "keys", "account",
+    "walls", "reviewers",
+]  # fmt: skip
+KEY = {"TRADEBOT_AUDIT_KEY": "a key that does not lie beside the journal"}
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    one = Bot(tmp_path, tmp_path / "data", env=dict(KEY))
+    yield one
+    one.clean_up()
+
+
+def gates(bot: Bot, *words: str) -> dict[str, dict[str, Any]]:
+    data = bot.json("gates", *words, code=4).data
+    assert [one["gate"] for one in data["gates"]] == GATES
+    return {one["gate"]: one for one in data["gates"]}
+
+
+def test_a_fresh_directory_has_shown_nothing(bot: Bot) -> None:
+    found = gates(bot)
+    assert [name for name, one in found.items() if one["ok"]] == ["walls"]
+    for name, one in found.items():
+        assert one["needed"]
+        assert one["have"]
+        assert bool(one["reasons"]) is (name != "walls")
+        assert one["wait_s"] is None or one["wait_s"] >= 0
+    assert found["ghost"]["wait_s"] == 24 * 3600
+    assert not (bot.data_dir / "tradebot.db").exists()  # it looks, and makes nothing
+    done = bot("gates", code=4)
+    assert "1 of 11 gates pass" in done.out
+    assert "gates that do not pass: backtest, paper" in done.err
+
+
+def test_practice_counts_for_nothing_and_each_run_says_why(bot: Bot) -> None:
+    bot("paper", "--headless", "--speed", "max", "--for", "10m", "--ghost")
+    bot("paper", bot.klines(10), "--headless", "--speed", "max", "--profile", "live", "--new")
+    bot("paper", "--headless", "--speed", "7200", "--for", "2m", "--profile", "live", "--new")
+    bot("halt", "--reason", "a look at something", "--wait", "0", code=None)
+    found = gates(bot, "--set", "risk.profile=live")
+    embedded, files, fast = (one["reasons"] for one in found["paper"]["left_out"])
+    assert any("embedded market" in reason for reason in embedded)
+    assert any('profile was "paper"' in reason for reason in embedded)
+    assert any("speed max" in reason for reason in embedded)
+    assert any("came from files" in reason for reason in files)
+    assert not any("profile" in reason or "journal" in reason for reason in files)
+    assert "its market ran at speed 7200, not at 1" in fast
+    assert [one["run"] for one in found["ghost"]["left_out"]] == ["ghost-0001"]
+    assert {one["run"] for one in found["stability"]["left_out"]} == {
+        *("paper-0001", "paper-0002", "paper-0003", "ghost-0001")
+    }
+    assert found["walls"]["ok"] is False
+    assert "a look at something" in found["walls"]["reasons"][0]

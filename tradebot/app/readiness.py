@@ -1,0 +1,144 @@
+"""The gates before real money, worked out anew from the journal each time: nothing says "passed" anywhere.
+
+What is read of the outside (the checklist, HALT files) and what the audit chain says come together here; every
+judgement is a pure function in ``reports.readiness``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradebot.app.checklist import Checklist, go_through
+from tradebot.clock import SYSTEM, Clock
+from tradebot.config import Config
+from tradebot.core.model.codec import canonical
+from tradebot.core.model.errors import JournalError
+from tradebot.core.risk.ceilings import STAGE
+from tradebot.guard.latch import halt_present, read_halts
+from tradebot.guard.lock import is_held
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.facts import BacktestRecorded
+from tradebot.journal.paths import journal_path
+from tradebot.journal.testimony import Testimony, read_testimony
+from tradebot.plugins.evidence import evidence_of
+from tradebot.plugins.strategies import StrategySpec
+from tradebot.reports.readiness import gates, signoffs
+from tradebot.reports.readiness.signoffs import Ground, Signature
+from tradebot.reports.readiness.stretches import Demand, standing_halts, stretches_of
+from tradebot.reports.readiness.verdict import Verdict, sort_out
+
+NO_JOURNAL = "there is no journal yet"
+HERE = ("terminal",)
+"""Lines of the checklist that say something of this moment's terminal only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What all gates say. ``evidence`` is the hash they ask for, ``signed`` all sign-offs on record."""
+
+    evidence: str
+    stage: int
+    verdicts: tuple[Verdict, ...]
+    signed: tuple[Signature, ...]
+    testimony: Testimony
+
+    @property
+    def failing(self) -> list[Verdict]:
+        """The gates that do not pass."""
+        return [one for one in self.verdicts if not one.ok]
+
+    def binding(self, names: Sequence[str]) -> list[Verdict]:
+        """Return the failing ones of some gates."""
+        return [one for one in self.failing if one.gate in names]
+
+
+def judge(
+    config: Config, spec: StrategySpec, clock: Clock = SYSTEM, found: Checklist | None = None
+) -> Readiness:
+    """Return what every gate says now; ``found`` is the checklist where it has been gone through."""
+    now, data_dir = clock.wall_ms(), config.data_dir()
+    evidence = evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
+    told = testimony_of(data_dir)
+    demand = Demand(evidence, now, told.broken, told.weak)
+    stretches = stretches_of(told, alive=is_held(data_dir))
+    ghosts, papers = (sort_out(stretches, mode, demand) for mode in ("ghost", "paper"))
+    recorded = [one.fact for one in told.rows if isinstance(one.fact, BacktestRecorded)]
+    usable = [] if told.broken or told.weak else recorded
+    signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now))
+    asked = go_through(config, spec) if found is None else found
+    verdicts = (
+        gates.backtest(usable, evidence, config.market.symbols),
+        gates.paper(papers, stage=STAGE),
+        gates.demo(sort_out(stretches, "live", demand).left_out),
+        gates.stability(ghosts, papers),
+        gates.ghost(ghosts, stage=STAGE),
+        gates.parity(),
+        gates.drill(),
+        *_checked(asked),
+        gates.walls(_halts(data_dir, told)),
+        signoffs.reviewers(signed),
+    )
+    return Readiness(evidence, STAGE, verdicts, tuple(signed), told)
+
+
+def testimony_of(data_dir: Path) -> Testimony:
+    """Return what the journal of a directory has to say; one that cannot be read says nothing, and why."""
+    path = journal_path(data_dir)
+    try:
+        key = AuditKey.find(data_dir)
+        if key is None or not path.exists():
+            return Testimony(broken=NO_JOURNAL)
+        return read_testimony(path, key)
+    except JournalError as error:
+        return Testimony(broken=error.message)
+
+
+def ground_of(config: Config, evidence: str, told: Testimony, now: int) -> Ground:
+    """Return what a sign-off must be for to stand."""
+    return Ground(evidence, limits_text(config), now, told.broken, told.weak)
+
+
+def limits_text(config: Config) -> str:
+    """Return the live limits as canonical JSON: a change of any of them voids a sign-off."""
+    return canonical({k: _text(v) for k, v in sorted(config.risk.live.model_dump().items())})
+
+
+def _text(value: object) -> object:
+    return [str(one) for one in value] if isinstance(value, list | tuple | set) else str(value)
+
+
+def _halts(data_dir: Path, told: Testimony) -> list[str]:
+    run, standing = standing_halts(told, "live")
+    words = [f"{run} is halted: {reason}" for reason in standing]
+    if halt_present(data_dir):
+        said = "; ".join(row.reason for row in read_halts(data_dir))
+        words.append(f"a HALT file lies in {data_dir}: {said or 'no reason was kept'}")
+    return words
+
+
+def _checked(found: Checklist) -> tuple[Verdict, Verdict]:
+    """Return the gates that are lines of the checklist, read now: the key's, and the account's."""
+    key: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
+    places = {place for place, _, _ in found.lines()}
+    for place, row, status in found.lines():
+        if status == "fail" and row.check not in HERE:
+            (key if place == "key" else others).append((row.check, row.detail))
+    if "key" not in places:
+        key.append(("key", "not readable: no key was asked what it may do"))
+    if "account" not in places:
+        others.append(("account", "not readable: no account was asked"))
+    return (
+        gates.checked(
+            "keys",
+            "withdrawals and transfers off, IP bound, futures on; read now",
+            key,
+            "tradebot doctor says what the key may do",
+        ),
+        gates.checked("account", "the checklist of live --check", others, "tradebot live --check"),
+    )
+
+
+__all__ = ["Readiness", "ground_of", "judge", "limits_text", "testimony_of"]

@@ -1,0 +1,103 @@
+"""Sign-offs: who has signed what, and whether it still stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tradebot.core.model.effects import Halted
+from tradebot.core.model.values import DAY_MS
+from tradebot.journal.facts import SignedOff, SignoffRevoked
+from tradebot.journal.testimony import Said
+from tradebot.reports.readiness.gates import SIGNERS
+from tradebot.reports.readiness.verdict import LeftOut, Verdict
+
+MOST_AGE_MS = 30 * DAY_MS
+"""A sign-off lapses after this."""
+
+LOST = "signoff_loss"
+"""The halt that says that the approved loss was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a sign-off must be for to stand: this hash and these limits (JSON text), at ``now`` (UTC ms).
+
+    ``broken`` is why the chain proves nothing, "" where it does; ``weak`` says that its key lies beside it.
+    """
+
+    evidence: str
+    limits: str
+    now: int
+    broken: str = ""
+    weak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A sign-off on record: its row, when it was signed (UTC ms), and why it no longer stands; nothing where it does."""
+
+    seq: int
+    signed: int
+    fact: SignedOff
+    lapsed: tuple[str, ...]
+
+    @property
+    def until(self) -> int:
+        """When it lapses by its age (UTC ms)."""
+        return self.signed + MOST_AGE_MS
+
+
+def folded(name: str) -> str:
+    """Return a name as it is compared: case and space make no other person."""
+    return "".join(name.split()).casefold()
+
+
+def signatures(rows: Sequence[Said], ground: Ground) -> list[Signature]:
+    """Return all sign-offs, oldest first, each with every reason why it has lapsed."""
+    return [
+        Signature(said.seq, said.wall, said.fact, tuple(_lapsed(said, said.fact, rows, ground)))
+        for said in rows
+        if isinstance(said.fact, SignedOff)
+    ]
+
+
+def _lapsed(said: Said, fact: SignedOff, rows: Sequence[Said], ground: Ground) -> Iterator[str]:
+    if ground.broken:
+        yield f"the journal does not verify: {ground.broken}"
+    if ground.weak:
+        yield "it was signed with a key that lies beside the journal"
+    if fact.evidence != ground.evidence:
+        yield f"it was for another evidence hash ({fact.evidence[:12]})"
+    if fact.limits != ground.limits:
+        yield "a limit has changed since"
+    age = ground.now - said.wall
+    if age >= MOST_AGE_MS:
+        yield f"it is {age / DAY_MS:.1f} days old (at most {MOST_AGE_MS // DAY_MS})"
+    if age < 0:
+        yield "it was signed in the future"
+    for later in rows:
+        if later.seq > said.seq:
+            if isinstance(later.fact, SignoffRevoked):
+                yield f"{later.fact.name} has revoked it"
+            elif isinstance(later.fact, Halted) and later.fact.reason == LOST:
+                yield "the approved loss was reached"
+
+
+def reviewers(signed: Sequence[Signature]) -> Verdict:
+    """Judge the sign-offs: two different people whose word still stands."""
+    standing = {folded(one.fact.name): one for one in signed if not one.lapsed}
+    names = ", ".join(f"{one.fact.name} ({one.fact.role})" for one in standing.values())
+    lacking = SIGNERS - len(standing)
+    reasons = (f"{max(lacking, 0)} more to sign",) if lacking > 0 else ()
+    lapsed = tuple(LeftOut(one.fact.name, one.lapsed) for one in signed if one.lapsed)
+    return Verdict(
+        "reviewers",
+        not reasons,
+        f"two different people have signed, at most {MOST_AGE_MS // DAY_MS} days ago, for this hash and these limits",
+        names or "nobody has signed",
+        reasons,
+        left_out=lapsed,
+        todo="tradebot signoff, once every gate before it passes" if reasons else "",
+        wait_s=0,
+    )

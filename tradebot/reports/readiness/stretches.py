@@ -1,0 +1,254 @@
+"""Stretches: starts of runs as the audit chain tells them, and why one does not count for real money.
+
+A stretch is one start of one run, from its first row of provenance to its last, without a restart in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tradebot.core.model.effects import (
+    FillBooked,
+    GhostClosed,
+    Halted,
+    Resumed,
+    TradeClosed,
+    TradeReopened,
+)
+from tradebot.core.model.values import DAY_MS
+from tradebot.journal.facts import PeerRows, Provenance
+from tradebot.journal.rows import RunBegun, RunEnded, RunResumed
+from tradebot.journal.testimony import Said, Testimony
+from tradebot.wire.places import Place, place_of
+
+MOST_AGE_MS = 30 * DAY_MS
+"""Older evidence does not count."""
+MOST_GAP_PCT = 10
+"""Percent of a stretch for which its feed may have been silent."""
+MOST_SKEW_MS = 2000
+"""Milliseconds that the market's clock may have differed from the real one."""
+
+DIFFERENT = ("account", "ledger", "unexplained")
+"""Halts that say that account and ledger differ and nobody knows why."""
+
+DIED = "its process ended without a word"
+
+
+@dataclass(slots=True)
+class Stretch:
+    """One start of a run. ``trades`` and ``outcomes`` are results (USDT) of what closed in it, by id.
+
+    ``first`` says that nothing was carried into it, ``open`` what was held at its end. ``broke`` is why it broke off, "" where it did not; ``differs`` the
+    halt that says that account and ledger differ.
+    """
+
+    run: str
+    mode: str
+    venue: str
+    nonce: str
+    rows: list[Provenance] = field(default_factory=list)
+    trades: dict[int, Decimal] = field(default_factory=dict)
+    outcomes: dict[int, Decimal] = field(default_factory=dict)
+    held: dict[str, Decimal] = field(default_factory=dict)
+    broke: str = ""
+    differs: str = ""
+    running: bool = True
+
+    @property
+    def begun(self) -> int:
+        """When it began (real clock, UTC ms)."""
+        return self.rows[0].wall
+
+    @property
+    def ended(self) -> int:
+        """Up to when there is a row of it (real clock, UTC ms)."""
+        return self.rows[-1].wall
+
+    @property
+    def length(self) -> int:
+        """For how long it lasted, in milliseconds."""
+        return self.ended - self.begun
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The symbols with a position at its end."""
+        return tuple(sorted(symbol for symbol, qty in self.held.items() if qty))
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a stretch must be to count: of this evidence hash, and no older at ``now`` (UTC ms) than 30 days.
+
+    ``broken`` is why the chain proves nothing, "" where it does; ``weak`` says that its key lies beside it.
+    """
+
+    evidence: str
+    now: int
+    broken: str = ""
+    weak: bool = False
+
+
+def stretches_of(testimony: Testimony, *, alive: bool) -> list[Stretch]:
+    """Return all stretches that have a row of provenance, oldest first; ``alive`` says whether an engine works now."""
+    book = _Book()
+    for said in testimony.rows:
+        book.take(said)
+    for stretch in book.current.values():
+        if stretch.running and not alive:
+            stretch.broke, stretch.running = DIED, False
+    return [stretch for stretch in book.stretches if stretch.rows]
+
+
+class _Book:
+    """Puts rows where they belong: to the start of their run that was the current one."""
+
+    def __init__(self) -> None:
+        self.stretches: list[Stretch] = []
+        self.current: dict[str, Stretch] = {}
+
+    def take(self, said: Said) -> None:
+        fact = said.fact
+        if isinstance(fact, RunBegun):
+            self._begin(Stretch(said.run, fact.mode, fact.venue, fact.nonce))
+            return
+        one = self.current.get(said.run)
+        if one is None:
+            return
+        match fact:
+            case RunResumed(nonce):
+                self._begin(Stretch(one.run, one.mode, one.venue, nonce, held=dict(one.held)))
+            case RunEnded():
+                one.running, one.broke = False, fact.error or one.broke
+            case Provenance():
+                one.rows.append(fact)
+            case _:
+                self._book(one, fact)
+
+    def _begin(self, stretch: Stretch) -> None:
+        self.stretches.append(stretch)
+        self.current[stretch.run] = stretch
+
+    def _book(self, one: Stretch, fact: object) -> None:
+        match fact:
+            case TradeClosed():
+                self._forget(one.run, fact.id)
+                one.trades[fact.id] = fact.pnl
+            case TradeReopened():
+                self._forget(one.run, fact.id)
+            case GhostClosed() if fact.entry_time is not None:
+                one.outcomes[fact.signal] = fact.pnl
+            case FillBooked():
+                one.held[fact.fill.symbol] = fact.position
+            case Halted() if fact.reason in DIFFERENT:
+                one.differs = fact.reason
+            case _:
+                pass
+
+    def _forget(self, run: str, trade: int) -> None:
+        for stretch in self.stretches:
+            if stretch.run == run:
+                stretch.trades.pop(trade, None)
+
+
+def standing_halts(testimony: Testimony, mode: str) -> tuple[str, tuple[str, ...]]:
+    """Return the newest run of a mode and the halts that stand in it."""
+    run, standing = "", dict[str, None]()
+    for said in testimony.rows:
+        if isinstance(said.fact, RunBegun) and said.fact.mode == mode:
+            run, standing = said.run, {}
+        elif said.run == run and isinstance(said.fact, Halted):
+            standing[said.fact.reason] = None
+        elif said.run == run and isinstance(said.fact, Resumed):
+            standing.pop(said.fact.reason, None)
+    return run, tuple(standing)
+
+
+# -- what counts --------------------------------------------------------------------------------------
+
+
+def left_out(stretch: Stretch, demand: Demand) -> tuple[str, ...]:
+    """Return every reason why a stretch does not count for real money; none where it does."""
+    return (
+        *_of_chain(demand),
+        *_of_prices(stretch),
+        *_of_footing(stretch, demand),
+        *_of_time(stretch, demand),
+    )
+
+
+def _of_chain(demand: Demand) -> Iterator[str]:
+    if demand.broken:
+        yield f"the journal does not verify: {demand.broken}"
+    if demand.weak:
+        yield "it was signed with a key that lies beside the journal"
+
+
+def _of_prices(stretch: Stretch) -> Iterator[str]:
+    """Say where prices came from where that was not Binance's production, by the connections themselves."""
+    names = {row.environment for row in stretch.rows}
+    if "embedded" in names:
+        yield "its prices were the embedded market's"
+    elif "files" in names:
+        yield "its prices came from files"
+    else:
+        peers = [peer for row in stretch.rows for peer in (*row.rest, *row.stream)]
+        yield from dict.fromkeys(_strange(*peer) for peer in peers if not _is_production(*peer))
+        if any(not row.rest or not row.stream for row in stretch.rows):
+            yield "its feed was not connected all the time"
+
+
+def _is_production(host: str, address: str) -> bool:
+    return place_of(host, address) == "production"
+
+
+_PLACES: dict[Place, str] = {
+    "loopback": "its prices came from this machine ({address})",
+    "private": "its prices came from a private address ({address})",
+    "demo": "its prices came from Binance's demo ({host})",
+    "elsewhere": "its prices came from a host that is not Binance's ({host} at {address})",
+}
+
+
+def _strange(host: str, address: str) -> str:
+    words = _PLACES[place_of(host, address)]
+    return words.format(host=host or "no verified host", address=address or "no address")
+
+
+def _of_footing(stretch: Stretch, demand: Demand) -> Iterator[str]:
+    speeds = sorted({row.speed for row in stretch.rows} - {"1"})
+    profiles = sorted({row.profile for row in stretch.rows} - {"live"})
+    hashes = sorted({row.evidence for row in stretch.rows} - {demand.evidence})
+    if speeds:
+        yield f"its market ran at speed {', '.join(speeds)}, not at 1"
+    if profiles:
+        yield f'its profile was "{", ".join(profiles)}", not "live"'
+    if hashes:
+        yield f"its evidence hash is another one ({', '.join(one[:12] or 'none' for one in hashes)})"
+
+
+def _of_time(stretch: Stretch, demand: Demand) -> Iterator[str]:
+    skew = max(row.skew_ms for row in stretch.rows)
+    if skew > MOST_SKEW_MS and all(row.speed == "1" for row in stretch.rows):
+        yield f"its market's clock was {skew / 1000:.1f} s off (at most {MOST_SKEW_MS / 1000:g} s)"
+    gap = stretch.rows[-1].gap_ms
+    if gap * 100 > stretch.length * MOST_GAP_PCT:
+        share = 100 * gap / stretch.length if stretch.length else 100
+        yield f"its feed was silent for {share:.1f} % of it (at most {MOST_GAP_PCT} %)"
+    if demand.now - stretch.ended > MOST_AGE_MS:
+        days = (demand.now - stretch.ended) / DAY_MS
+        yield f"it ended {days:.1f} days ago (at most {MOST_AGE_MS // DAY_MS})"
+    if stretch.ended > demand.now + MOST_SKEW_MS:
+        yield "it ends in the future"
+    if stretch.differs:
+        yield f"account and ledger differed in it ({stretch.differs})"
+
+
+def is_connected_to_demo(rows: list[Provenance]) -> bool:
+    """Whether orders went to Binance's Demo Trading in every row, by the connection itself."""
+    return bool(rows) and all(row.orders and _all_demo(row.orders) for row in rows)
+
+
+def _all_demo(peers: PeerRows) -> bool:
+    return all(place_of(host, address) == "demo" for host, address in peers)

@@ -1,0 +1,30 @@
+"""Where the other end of a connection is, by what is known of it. Light: who judges evidence needs no client."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Literal
+
+from tradebot.wire.hosts import DEMO_DOMAINS
+
+Place = Literal["production", "demo", "loopback", "private", "elsewhere"]
+
+PRODUCTION = frozenset({"fapi.binance.com", "api.binance.com", "fstream.binance.com"})
+"""Hosts where Binance's own prices and real money are."""
+
+
+def place_of(host: str, address: str) -> Place:
+    """Return where a peer is, by the host that TLS verified and its address; without both nobody knows."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "elsewhere"
+    if ip.is_loopback:
+        return "loopback"
+    if not ip.is_global:
+        return "private"
+    if host in PRODUCTION:
+        return "production"
+    marked = host.partition(".")[0].startswith(("demo", "testnet"))
+    ours = host.endswith(DEMO_DOMAINS)
+    return "demo" if ours and (marked or host.endswith(DEMO_DOMAINS[1])) else "elsewhere"
