@@ -6,6 +6,7 @@ judgement is a pure function in ``reports.readiness``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from pathlib import Path
 from tradebot.app.checklist import Checklist, go_through
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
 from tradebot.core.risk.ceilings import STAGE
 from tradebot.guard.latch import halt_present, read_halts
@@ -102,7 +102,8 @@ def ground_of(config: Config, evidence: str, told: Testimony, now: int) -> Groun
 
 def limits_text(config: Config) -> str:
     """Return the live limits as canonical JSON: a change of any of them voids a sign-off."""
-    return canonical({k: _text(v) for k, v in sorted(config.risk.live.model_dump().items())})
+    limits = {key: _text(value) for key, value in config.risk.live.model_dump().items()}
+    return json.dumps(limits, sort_keys=True, separators=(",", ":"))
 
 
 def _text(value: object) -> object:
