@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 from kits.paper_kit import Bot
 
+from tradebot.app.recording import put_on_record
+from tradebot.core.model.errors import AlreadyRunningError
+from tradebot.guard.lock import InstanceLock
+from tradebot.journal.facts import SignoffRevoked
+
 GATES = [
     "backtest", "paper", "testnet", "stability", "ghost", "parity", "drill", "keys", "account",
     "walls", "reviewers",
@@ -63,3 +68,25 @@ def test_practice_counts_for_nothing_and_each_run_says_why(bot: Bot) -> None:
     }
     assert found["walls"]["ok"] is False
     assert "a look at something" in found["walls"]["reasons"][0]
+
+
+def test_a_backtest_on_record_is_judged_by_its_days_and_its_check(bot: Bot) -> None:
+    data = bot.klines(1440)
+    record = bot.json("backtest", data, "--record", "--symbols", "BTC/USDT").data["record"]
+    assert record["days"] == {"BTC/USDT": "1"}
+    assert record["lookahead"] == []
+    assert len(record["files"][data.name]) == 64
+    backtest = gates(bot)["backtest"]
+    assert backtest["have"] == "1 on record, 0 with this evidence hash"  # it was for one symbol
+    backtest = gates(bot, "--symbols", "BTC/USDT")["backtest"]
+    assert backtest["reasons"] == ["BTC/USDT: 1 days"]
+    bot("db", "verify", "--head", record["head"])
+
+
+def test_nothing_is_put_on_record_while_an_engine_works(tmp_path: Path) -> None:
+    row = SignoffRevoked("Ada", "for a test")
+    with InstanceLock(tmp_path, "an engine"), pytest.raises(AlreadyRunningError):
+        put_on_record(tmp_path, lambda _: [row], "a test")
+    assert not (tmp_path / "tradebot.db").exists()
+    head = put_on_record(tmp_path, lambda _: [row], "a test")
+    assert put_on_record(tmp_path, lambda before: [row] * (before == head), "a test").seq == 2

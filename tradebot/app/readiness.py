@@ -26,7 +26,7 @@ from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
 from tradebot.reports.readiness.signoffs import Ground, Signature
-from tradebot.reports.readiness.stretches import Demand, standing_halts, stretches_of
+from tradebot.reports.readiness.stretches import Demand, doubts_of, standing_halts, stretches_of
 from tradebot.reports.readiness.verdict import Verdict, sort_out
 
 NO_JOURNAL = "there is no journal yet"
@@ -65,11 +65,10 @@ def judge(
     stretches = stretches_of(told, alive=is_held(data_dir))
     ghosts, papers = (sort_out(stretches, mode, demand) for mode in ("ghost", "paper"))
     recorded = [one.fact for one in told.rows if isinstance(one.fact, BacktestRecorded)]
-    usable = [] if told.broken or told.weak else recorded
     signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now))
     asked = go_through(config, spec) if found is None else found
     verdicts = (
-        gates.backtest(usable, evidence, config.market.symbols),
+        gates.backtest(recorded, evidence, config.market.symbols, doubts_of(demand)),
         gates.paper(papers, stage=STAGE),
         gates.demo(sort_out(stretches, "live", demand).left_out),
         gates.stability(ghosts, papers),

@@ -50,6 +50,10 @@ def backtest(options: RunOptions) -> int:
         result = drawn(_result(outcome, warnings, options), outcome, options)
         if reports is not None:
             result = reports.reported(result, outcome)
+        if options.record and outcome.stopped is None:
+            from tradebot.cli.recorded import recorded
+
+            result = recorded(result, outcome, config, spec, options)
     return show(result, as_json=options.common.json)
 
 

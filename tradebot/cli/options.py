@@ -38,7 +38,7 @@ class RunOptions:
     ``params`` are ``name=value`` texts, ``duration_ms`` is ``--for`` in market time, ``speed`` a
     number or ``max``. ``ghost`` is paper with a ghost beside it on the same feed. ``venue`` is where orders go:
     local or demo. A backtest's ``report`` is printed, its ``html``, ``csv`` (a directory) and ``benchmarks`` are of that report too;
-    ``advice`` is in it.
+    ``advice`` is in it. ``record`` puts it into the journal as evidence.
     """
 
     common: Common
@@ -63,6 +63,7 @@ class RunOptions:
     benchmarks: tuple[str, ...] = ()
     advice: bool = True
     report: bool = False
+    record: bool = False
 
     @property
     def wants_report(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, Self
 
+from tradebot.core.model.codec import canonical
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.events import Event, MarketEvent
 from tradebot.core.model.text import cleaned
@@ -123,6 +124,13 @@ class RunEnd:
     state: str
     error: str | None
     summary: Mapping[str, object] | None
+
+    def fact(self) -> RunEnded:
+        """Return it as the row of the audit chain; ValueError for a state that is none."""
+        if self.state not in ("ended", "interrupted"):
+            raise ValueError(f"a run ends as ended or interrupted, not as {self.state}")
+        text = None if self.summary is None else canonical(self.summary)
+        return RunEnded(self.state, self.error, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tradebot.core.model.values import Quote
 from tradebot.disk import private_directory, private_file
 from tradebot.journal import schema
 from tradebot.journal.audit import GENESIS, AuditKey, chain
+from tradebot.journal.facts import Told
 from tradebot.journal.faults import faults
 from tradebot.journal.noted import Noted, has_log, write_noted
 from tradebot.journal.opening import check, find_doubts
@@ -87,7 +88,7 @@ class Store:
         self.maintenance_error: JournalError | None = None
         self._keep_days = keep_days
         self._busy_ms = busy_ms
-        self._head = Head(0, GENESIS)
+        self.head = Head(0, GENESIS)
         self._hosted: dict[str, _Hosted] = {}
         self._leftovers: list[int] = []
         self._sealing = True
@@ -151,16 +152,16 @@ class Store:
 
     def end_runs(self, ends: Sequence[RunEnd], wall: int) -> Head:
         """Write how runs ended, all or none, publish the heads and pack their logs. Returns the last."""
-        lives = [_life_of(end, self._current(end.run).at) for end in ends]
-        before = self._head
+        lives = [(end.run, self._current(end.run).at, end.fact()) for end in ends]
+        before = self.head
         with faults(self.path):
             try:
                 with on_disk(self._db), transaction(self._db):
                     for run, at, fact in lives:
-                        self._head = self._append_facts(run, wall, [(at, fact)])
-                        self._write_head(self._head, f"{run} {fact.state}", wall)
+                        self.head = self._append_facts(run, wall, [(at, fact)])
+                        self._write_head(self.head, f"{run} {fact.state}", wall)
             except BaseException:
-                self._head = before
+                self.head = before
                 raise
         self._note()
         for run, _, fact in lives:
@@ -169,18 +170,18 @@ class Store:
                 fact.state == "ended"
             ):  # an interrupted one goes on soon, and quitting should be quick
                 self._quietly(self._pack_all, hosted)
-        return self._head
+        return self.head
 
     def commit(self, *batches: Batch, full: bool) -> None:
         """Write batches, each of another run, in one transaction; ``full`` waits for the disk itself."""
         hosted = [self._current(batch.run) for batch in batches]
-        before = self._head
+        before = self.head
         with faults(self.path):
             try:
                 with on_disk(self._db, full), transaction(self._db):
                     ends = [self._write(run, b) for run, b in zip(hosted, batches, strict=True)]
             except BaseException:
-                self._head = before
+                self.head = before
                 raise
         for run, batch, log_seq in zip(hosted, batches, ends, strict=True):
             self._move_on(run, batch, log_seq)
@@ -192,16 +193,22 @@ class Store:
         ]
         facts += [*batch.effects, *batch.facts]
         log_seq = self._append_events(hosted, batch)
-        self._head = self._append_facts(batch.run, batch.wall, facts)
-        self._replace_state(batch, log_seq, self._head.seq)
+        self.head = self._append_facts(batch.run, batch.wall, facts)
+        self._replace_state(batch, log_seq, self.head.seq)
         return log_seq
 
     def publish_head(self, why: str, wall: int) -> Head:
         """Record the chain's end with a reason, so that a later cut behind it shows; return it."""
+        return self.tell((), why, wall)
+
+    def tell(self, facts: Sequence[Told], why: str, wall: int) -> Head:
+        """Write rows that belong to no run, and publish the head behind them."""
         with faults(self.path), on_disk(self._db), transaction(self._db):
-            self._write_head(self._head, why, wall)
+            head = self._append_facts("", wall, ((wall, fact) for fact in facts))
+            self._write_head(head, why, wall)
+        self.head = head
         self._note()
-        return self._head
+        return head
 
     def maintain(self, run: str, wall: int) -> None:
         """Pack hours that are due and drop what is too old; a bounded piece of work per call.
@@ -270,8 +277,8 @@ class Store:
         """Bring everything into the one file and note its head: the log is not needed any more."""
         with faults(self.path):
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        if self._head.seq and not self.doubts:
-            write_noted(self.path, self.key, Noted(self._head, open=False))
+        if self.head.seq and not self.doubts:
+            write_noted(self.path, self.key, Noted(self.head, open=False))
 
     def _seal(self) -> None:
         """Sign which rows there are, inside the transaction that changed it."""
@@ -282,11 +289,11 @@ class Store:
     def _note(self) -> None:
         # what contradicts the note is found again at every start, until it is mended
         if not self.doubts:
-            write_noted(self.path, self.key, Noted(self._head, open=True))
+            write_noted(self.path, self.key, Noted(self.head, open=True))
 
     def _load_head(self) -> None:
         row = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
-        self._head = Head(*row) if row else Head(0, GENESIS)
+        self.head = Head(*row) if row else Head(0, GENESIS)
 
     def _bury_dead_runs(self) -> None:
         """Mark runs still called running as interrupted: their process died without a word."""
@@ -314,7 +321,7 @@ class Store:
             head = self._append_facts(run, wall, [(ts, fact)])
             if isinstance(fact, RunEnded):
                 self._write_head(head, f"{run} {fact.state}", wall)
-        self._head = head
+        self.head = head
         self._note()
         return head
 
@@ -365,7 +372,7 @@ class Store:
 
     def _append_facts(self, run: str, wall: int, facts: Iterable[tuple[int, Fact]]) -> Head:
         """Append to the chain and bring the tables up to date; return the new head, not yet kept."""
-        seq, prev = self._head.seq, self._head.hash
+        seq, prev = self.head.seq, self.head.hash
         for ts, fact in facts:
             seq += 1
             row = (seq, run, ts, wall, type(fact).__name__, fact_body(fact))
@@ -441,10 +448,3 @@ class Store:
             self.maintenance_error = None
         except JournalError as error:
             self.maintenance_error = error
-
-
-def _life_of(end: RunEnd, at: int) -> tuple[str, int, RunEnded]:
-    if end.state not in ("ended", "interrupted"):
-        raise ValueError(f"a run ends as ended or interrupted, not as {end.state}")
-    text = None if end.summary is None else codec.canonical(end.summary)
-    return end.run, at, RunEnded(end.state, end.error, text)

@@ -21,6 +21,7 @@ import aiosqlite
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.facts import Told
 from tradebot.journal.faults import faults
 from tradebot.journal.rows import Batch, CommandRow, Head, NewRun, RunEnd, RunResumed
 from tradebot.journal.store import Store
@@ -131,6 +132,15 @@ class Journal:
     async def publish_head(self, why: str, wall: int) -> Head:
         """Publish the chain's head (at a sign-off); ``db verify`` can be given the returned value."""
         return await self._on_thread(self._store.publish_head, why, wall)
+
+    @property
+    def head(self) -> Head:
+        """The end of the audit chain."""
+        return self._store.head
+
+    async def tell(self, facts: Sequence[Told], why: str, wall: int) -> Head:
+        """Write rows that belong to no run and publish the chain's head, which is returned."""
+        return await self._on_thread(self._store.tell, facts, why, wall)
 
     async def pending_commands(self, after: int = 0) -> list[CommandRow]:
         """Return commands without an answer and with ids above ``after``, oldest first.

@@ -117,6 +117,12 @@ def backtest(
     report: Annotated[
         bool, typer.Option("--report", help="Print the report on it, as report does of a run.")
     ] = False,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record", help="Put it into the journal, with the look-ahead check, as evidence."
+        ),
+    ] = False,
     html: arg.ReportHtml = None,
     csv: arg.ReportCsv = None,
     benchmark: arg.Benchmark = None,
@@ -145,6 +151,7 @@ def backtest(
         benchmarks=tuple(benchmark or ()),
         advice=not no_advice,
         report=report,
+        record=record,
     )
     raise typer.Exit(backtest_command.backtest(options))
 

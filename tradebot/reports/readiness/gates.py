@@ -79,11 +79,17 @@ def _nearest(stretches: Sequence[Stretch], check: Check) -> tuple[Stretch | None
 
 
 def backtest(
-    recorded: Sequence[BacktestRecorded], evidence: str, symbols: Sequence[str]
+    recorded: Sequence[BacktestRecorded],
+    evidence: str,
+    symbols: Sequence[str],
+    doubts: Sequence[str] = (),
 ) -> Verdict:
-    """Judge the newest backtest on record with this hash: 30 days of each symbol, look-ahead check clean."""
-    mine = [one for one in recorded if one.evidence == evidence]
-    reasons = ["none is on record with this evidence hash"]
+    """Judge the newest backtest on record with this hash: 30 days of each symbol, look-ahead check clean.
+
+    ``doubts`` are why nothing of the record is believed.
+    """
+    mine = [] if doubts else [one for one in recorded if one.evidence == evidence]
+    reasons = [*doubts] or ["none is on record with this evidence hash"]
     have = f"{len(recorded)} on record, {len(mine)} with this evidence hash"
     if mine:
         days = {symbol: Decimal(text) for symbol, text in mine[-1].spans}

@@ -171,18 +171,19 @@ def standing_halts(testimony: Testimony, mode: str) -> tuple[str, tuple[str, ...
 def left_out(stretch: Stretch, demand: Demand) -> tuple[str, ...]:
     """Return every reason why a stretch does not count for real money; none where it does."""
     return (
-        *_of_chain(demand),
+        *doubts_of(demand),
         *_of_prices(stretch),
         *_of_footing(stretch, demand),
         *_of_time(stretch, demand),
     )
 
 
-def _of_chain(demand: Demand) -> Iterator[str]:
-    if demand.broken:
-        yield f"the journal does not verify: {demand.broken}"
+def doubts_of(demand: Demand) -> tuple[str, ...]:
+    """Return why nothing that a journal says is believed."""
+    doubts = [f"the journal does not verify: {demand.broken}"] if demand.broken else []
     if demand.weak:
-        yield "it was signed with a key that lies beside the journal"
+        doubts.append("it was signed with a key that lies beside the journal")
+    return tuple(doubts)
 
 
 def _of_prices(stretch: Stretch) -> Iterator[str]:
