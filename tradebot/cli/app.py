@@ -45,7 +45,7 @@ from tradebot.cli.signatures.inspect import (
 )
 from tradebot.cli.signatures.keys import keys_remove, keys_set, keys_show
 from tradebot.cli.signatures.live import live
-from tradebot.cli.signatures.readiness import gates
+from tradebot.cli.signatures.readiness import gates, signoff
 from tradebot.cli.signatures.report import report
 from tradebot.cli.signatures.setup import (
     config_check,
@@ -189,6 +189,7 @@ def close_all(
     )
 
 
+app.command(rich_help_panel=CONTROL)(signoff)
 for command in (strategies, init, doctor, lookahead):
     app.command(rich_help_panel=SET_UP)(command)
 config_app.command("show")(config_show)

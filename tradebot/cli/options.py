@@ -107,6 +107,17 @@ class LiveOptions:
 
 
 @frozen
+class SignoffOptions:
+    """``signoff``: who signs with which words, in a file; ``revoke`` takes every sign-off back."""
+
+    run: RunOptions
+    name: str | None = None
+    role: str | None = None
+    text_file: Path | None = None
+    revoke: bool = False
+
+
+@frozen
 class InspectOptions:
     """``status``, ``positions``, ``orders``, ``trades``, ``signals``, ``runs`` and the other tables.
 

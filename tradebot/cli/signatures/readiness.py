@@ -1,11 +1,14 @@
-"""Signatures of what comes before real money: ``gates``."""
+"""Signatures of what comes before real money: ``gates`` and ``signoff``."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from tradebot.cli import arguments as arg
-from tradebot.cli.options import Common, RunOptions, parse_symbols
+from tradebot.cli.options import Common, RunOptions, SignoffOptions, parse_symbols
 
 
 def gates(
@@ -33,3 +36,42 @@ def gates(
         params=tuple(param or ()),
     )
     raise typer.Exit(readiness_commands.gates(options))
+
+
+def signoff(
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Who signs, or revokes.")
+    ] = None,
+    role: Annotated[str | None, typer.Option("--role", metavar="ROLE", help="As what.")] = None,
+    text_file: Annotated[
+        Path | None,
+        typer.Option("--text-file", metavar="FILE", help="Their sentence and confirmations."),
+    ] = None,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Take every standing sign-off back.")
+    ] = False,
+    strategy: arg.StrategyName = None,
+    symbols: arg.Symbols = None,
+    timeframe: arg.Timeframe = None,
+    param: arg.Params = None,
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Have two people say, in words, that a strategy may trade their money.
+
+    Without a terminal each signs with a command of their own. Exit code 4 while a gate does not pass.
+    """
+    from tradebot.cli import signoff_command
+
+    run = RunOptions(
+        common=Common(config, data_dir, as_json, tuple(sets or ())),
+        mode="live",
+        symbols=parse_symbols(symbols),
+        timeframe=timeframe,
+        strategy=strategy,
+        params=tuple(param or ()),
+    )
+    options = SignoffOptions(run, name, role, text_file, revoke)
+    raise typer.Exit(signoff_command.signoff(options))
