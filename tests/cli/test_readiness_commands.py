@@ -70,6 +70,27 @@ def test_practice_counts_for_nothing_and_each_run_says_why(bot: Bot) -> None:
     assert "a look at something" in found["walls"]["reasons"][0]
 
 
+def test_real_money_is_refused_with_every_failing_gate_at_once(bot: Bot) -> None:
+    done = bot.json("live", "--set", "exchange.environment=live", code=4)
+    lines = {row["check"]: row for row in done.data["checks"] if row["place"] == "gates"}
+    failing = [name for name, row in lines.items() if row["status"] == "fail"]
+    assert failing == [name for name in GATES if name not in ("keys", "account", "walls")]
+    assert all(name in done.error["message"] for name in failing)
+    assert lines["walls"]["status"] == "ok"
+
+
+def test_on_this_machine_the_gates_are_told_and_bind_where_they_are_to(bot: Bot) -> None:
+    place = ("--set", "exchange.environment=live", "--set", "exchange.url=http://127.0.0.1:9")
+    told = bot.json("live", "--check", *place, code=4).data["checks"]
+    (row,) = (row for row in told if row["place"] == "gates")
+    assert (row["check"], row["status"]) == ("gates", "warn")
+    assert row["detail"].startswith("LOOPBACK: with real money they would refuse: backtest, paper")
+    bound = bot.json("live", "--check", "--enforce-gates", *place, code=4).data["checks"]
+    lines = {row["check"]: row["status"] for row in bound if row["place"] == "gates"}
+    assert [name for name, status in lines.items() if status == "ok"] == ["walls"]
+    assert lines["paper"] == lines["reviewers"] == "fail"
+
+
 def test_a_backtest_on_record_is_judged_by_its_days_and_its_check(bot: Bot) -> None:
     data = bot.klines(1440)
     record = bot.json("backtest", data, "--record", "--symbols", "BTC/USDT").data["record"]

@@ -22,7 +22,7 @@ from tradebot.core.model.account import OrderRead
 from tradebot.core.model.values import OrderStatus, Side
 from tradebot.wire.reply import UNASKED
 
-PLACES = ["here", "key", "account", "symbols", "state"]
+PLACES = ["here", "key", "account", "symbols", "state", "gates"]
 
 
 def test_an_account_that_is_fit_for_real_money(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_what_somebody_else_holds(tmp_path: Path) -> None:
         other = check(bot, code=3, TRADEBOT_BINANCE_KEY="x" * 64)
         assert "(-2015)" in str(rows_of(other)["key rights"])
         real = check(bot, code=4, TRADEBOT_EXCHANGE__URL="")
-        assert "do not exist yet" in str(rows_of(real)["readiness"])
+        assert "not every gate" in str(rows_of(real)["readiness"])
         del bot.env["TRADEBOT_BINANCE_SECRET"]
         assert "half a key" in str(rows_of(check(bot, code=4))["key"])
 

@@ -17,7 +17,7 @@ from tradebot.journal.testimony import Said
 from tradebot.reports.readiness import gates
 from tradebot.reports.readiness.signoffs import Ground, folded, reviewers, signatures
 from tradebot.reports.readiness.stretches import Demand, Stretch, left_out
-from tradebot.reports.readiness.verdict import Sorted, Verdict, sort_out
+from tradebot.reports.readiness.verdict import GateVerdict, Sorted, sort_out
 
 NOW = 1_795_000_000_000
 REST, STREAM = ("fapi.binance.com", "52.84.1.1"), ("fstream.binance.com", "52.84.1.2")
@@ -318,7 +318,7 @@ def said(fact: Any, seq: int, wall: int = NOW) -> Said:
     return Said(seq, "", 0, wall, fact)
 
 
-def judged(*facts: Any, ground: Ground = GROUND) -> Verdict:
+def judged(*facts: Any, ground: Ground = GROUND) -> GateVerdict:
     rows = [said(fact, number) for number, fact in enumerate(facts, 1)]
     return reviewers(signatures(rows, ground))
 
@@ -369,7 +369,7 @@ def test_case_and_space_make_no_other_person(name: str, space: str) -> None:
     assert folded(space + name + space) == folded(name) == folded(folded(name))
 
 
-Gate = Callable[[Sorted], Verdict]
+Gate = Callable[[Sorted], GateVerdict]
 
 
 @pytest.mark.parametrize("gate", [gates.paper, gates.ghost])

@@ -27,8 +27,23 @@ if TYPE_CHECKING:
     from tradebot.plugins.strategies import StrategySpec
     from tradebot.wire.client import Wire
 
-SECTIONS = ("here", "key", "account", "symbols", "state")
+SECTIONS = ("here", "key", "account", "symbols", "state", "gates")
 """The places of the checklist, in the order in which they are told."""
+
+GATES = (
+    *(
+        "backtest",
+        "paper",
+        "testnet",
+        "stability",
+        "ghost",
+        "parity",
+        "drill",
+        "walls",
+        "reviewers",
+    ),
+)
+"""What a strategy has to have shown, as lines."""
 
 _PLACES: Mapping[str, Sequence[str]] = {
     "here": (
@@ -60,6 +75,7 @@ _PLACES: Mapping[str, Sequence[str]] = {
     ),
     "symbols": ("symbol", "symbols", "leverage", "auto margin", "foreign orders", "feed"),
     "state": ("journal", "reconcile", "unknown orders", "side file", "baselines"),
+    "gates": ("gates", *GATES),
 }
 _PLACE_OF = {check: place for place, checks in _PLACES.items() for check in checks}
 CHECKS = tuple(_PLACE_OF)

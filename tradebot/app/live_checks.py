@@ -71,7 +71,7 @@ def _readiness(config: Config) -> Row:
     if exchange.environment == "demo":
         return Row("readiness", "ok", "Demo Trading: no real money")
     hint = 'practise with environment = "demo", or against `tradebot venue`'
-    text = "real money has to be earned, and the readiness gates that judge it do not exist yet"
+    text = "real money has to be earned, and not every gate that judges it exists yet"
     return Row("readiness", "fail", text, hint)
 
 

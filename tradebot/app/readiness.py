@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tradebot.app.checklist import Checklist, go_through
+from tradebot.app.checklist import GATES, Checklist, go_through, real_money
+from tradebot.app.finding import Row
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import JournalError
@@ -27,9 +28,9 @@ from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
 from tradebot.reports.readiness.signoffs import Ground, Signature
 from tradebot.reports.readiness.stretches import Demand, doubts_of, standing_halts, stretches_of
-from tradebot.reports.readiness.verdict import Verdict, sort_out
+from tradebot.reports.readiness.verdict import GateVerdict, sort_out
 
-NO_JOURNAL = "there is no journal yet"
+NO_KEY = "the key that it was written with is gone"
 HERE = ("terminal",)
 """Lines of the checklist that say something of this moment's terminal only."""
 
@@ -40,16 +41,16 @@ class Readiness:
 
     evidence: str
     stage: int
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[GateVerdict, ...]
     signed: tuple[Signature, ...]
     testimony: Testimony
 
     @property
-    def failing(self) -> list[Verdict]:
+    def failing(self) -> list[GateVerdict]:
         """The gates that do not pass."""
         return [one for one in self.verdicts if not one.ok]
 
-    def binding(self, names: Sequence[str]) -> list[Verdict]:
+    def binding(self, names: Sequence[str]) -> list[GateVerdict]:
         """Return the failing ones of some gates."""
         return [one for one in self.failing if one.gate in names]
 
@@ -82,13 +83,42 @@ def judge(
     return Readiness(evidence, STAGE, verdicts, tuple(signed), told)
 
 
+def with_gates(
+    config: Config, spec: StrategySpec, found: Checklist, *, enforced: bool = False
+) -> Checklist:
+    """Return a checklist with what the gates say: lines that forbid a start where they bind, else one line to note.
+
+    They bind where money is real, and where a person wants it so (``enforced``).
+    """
+    judged = judge(config, spec, found=found)
+    mine = [one for one in judged.verdicts if one.gate in GATES]
+    failing = [one.gate for one in mine if not one.ok]
+    if enforced or real_money(config):
+        rows = [_line(one) for one in mine]
+    elif failing:
+        where = "LOOPBACK" if config.exchange.url else config.exchange.environment.upper()
+        text = f"{where}: with real money they would refuse: {', '.join(failing)}"
+        rows = [Row("gates", "warn", text, "tradebot gates says why; --enforce-gates applies them")]
+    else:
+        rows = [Row("gates", "ok", "every gate passes")]
+    return replace(found, rows=(*found.rows, *rows))
+
+
+def _line(one: GateVerdict) -> Row:
+    if one.ok:
+        return Row(one.gate, "ok", one.have)
+    return Row(one.gate, "fail", "; ".join(one.reasons), one.todo or None)
+
+
 def testimony_of(data_dir: Path) -> Testimony:
     """Return what the journal of a directory has to say; one that cannot be read says nothing, and why."""
     path = journal_path(data_dir)
     try:
         key = AuditKey.find(data_dir)
-        if key is None or not path.exists():
-            return Testimony(broken=NO_JOURNAL)
+        if not path.exists():
+            return Testimony()
+        if key is None:
+            return Testimony(broken=NO_KEY)
         return read_testimony(path, key)
     except JournalError as error:
         return Testimony(broken=error.message)
@@ -118,7 +148,7 @@ def _halts(data_dir: Path, told: Testimony) -> list[str]:
     return words
 
 
-def _checked(found: Checklist) -> tuple[Verdict, Verdict]:
+def _checked(found: Checklist) -> tuple[GateVerdict, GateVerdict]:
     """Return the gates that are lines of the checklist, read now: the key's, and the account's."""
     key: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
@@ -141,4 +171,4 @@ def _checked(found: Checklist) -> tuple[Verdict, Verdict]:
     )
 
 
-__all__ = ["Readiness", "ground_of", "judge", "limits_text", "testimony_of"]
+__all__ = ["Readiness", "ground_of", "judge", "limits_text", "testimony_of", "with_gates"]

@@ -44,7 +44,7 @@ RISKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Confirmation:
     """One thing that a signer confirms: what is asked, and the answers that do, folded; never shown to them."""
 
     key: str
@@ -56,23 +56,23 @@ class Question:
         return _plain_words(answer) in self.right
 
 
-def questions(config: Config) -> tuple[Question, ...]:
+def questions(config: Config) -> tuple[Confirmation, ...]:
     """Return what each signer has to confirm, in order."""
     limits = config.risk.live.limits()
     lost = plain(SINCE_SIGNOFF_LOSS)
     day = plain(limits.day_loss) if limits.day_loss is not None else ""
     sources = risk_sources()
     return (
-        Question("risks", 'type "I understand the risks"', ("i understand the risks",)),
-        Question("loss", f'type "{lost} USDT may be lost"', (f"{lost} usdt may be lost",)),
-        Question("kill", "which key stops new entries at once?", ("f8",)),
-        Question(
+        Confirmation("risks", 'type "I understand the risks"', ("i understand the risks",)),
+        Confirmation("loss", f'type "{lost} USDT may be lost"', (f"{lost} usdt may be lost",)),
+        Confirmation("kill", "which key stops new entries at once?", ("f8",)),
+        Confirmation(
             "close",
             "which key or command closes everything?",
             ("f9", "close-all", "tradebot close-all"),
         ),
-        Question("day", "how many USDT may be lost in a day?", (day, f"{day} usdt", f"${day}")),
-        Question(
+        Confirmation("day", "how many USDT may be lost in a day?", (day, f"{day} usdt", f"${day}")),
+        Confirmation(
             "sources",
             f"the sha256 of the risk code that you have looked at (its first {SHOWN} digits do; `tradebot signoff` shows it)",
             (sources, sources[:SHOWN]),

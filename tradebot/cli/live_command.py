@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.app.account import Access, TradedAccount
-from tradebot.app.checklist import Checklist, go_through, go_through_patiently, need_access
+from tradebot.app.checklist import (
+    GATES,
+    Checklist,
+    go_through,
+    go_through_patiently,
+    need_access,
+    real_money,
+)
 from tradebot.app.host import PaperHost, Setup
 from tradebot.app.live import (
     MODES,
@@ -25,6 +32,7 @@ from tradebot.app.live import (
 )
 from tradebot.app.ours import Ours, read_ours
 from tradebot.app.permission import Terms, issue_token, may_go_on
+from tradebot.app.readiness import with_gates
 from tradebot.app.rehearsal import cancel_left_stop, rehearse
 from tradebot.app.runner import Pace
 from tradebot.app.units import units
@@ -137,7 +145,7 @@ def _refuse_symbols(ours: Ours, config: Config) -> None:
 
 
 def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
-    found = go_through_patiently(config, spec, say)
+    found = _with_gates(options, config, spec, go_through_patiently(config, spec, say))
     token = None
     if not found.failed:
         terms = Terms.of(config, spec.hash, need_access(config).fingerprint)
@@ -158,6 +166,12 @@ def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
     return show(Result("live", data, text=text, error=error), as_json=options.run.common.json)
 
 
+def _with_gates(
+    options: LiveOptions, config: Config, spec: StrategySpec, found: Checklist
+) -> Checklist:
+    return with_gates(config, spec, found, enforced=options.enforce_gates)
+
+
 def _print_unit(options: LiveOptions, config: Config) -> int:
     """Print what systemd needs to keep a live run up."""
     text = units(config, state_dir())
@@ -167,8 +181,29 @@ def _print_unit(options: LiveOptions, config: Config) -> int:
 # -- the start --------------------------------------------------------------------------------------
 
 
+def _unearned(options: LiveOptions, config: Config, spec: StrategySpec) -> int | None:
+    """Refuse real money where a gate does not pass, all of them in one go and before anybody is asked for a key; else None.
+
+    What is open of ours is protected all the same.
+    """
+    if not real_money(config) or read_ours(config.data_dir(), "live").open_here():
+        return None
+    found = with_gates(config, spec, go_through(config, spec))
+    for line in told(found, sys.stderr):
+        say(line)
+    failing = [row.check for row in found.failed if row.check in GATES]
+    if not failing:
+        return None
+    hint = "tradebot gates says what each needs and what to do next"
+    error = RefusedError(f"gates that do not pass: {', '.join(failing)}", hint=hint)
+    data = {"checks": found.document(), "open": list(found.open)}
+    return show(Result("live", data, text="", error=error), as_json=options.run.common.json)
+
+
 def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Signals) -> int:
     """Protect what is open, or check and ask; then run. Return the exit code."""
+    if (refused := _unearned(options, config, spec)) is not None:
+        return refused
     access = need_access(config)
     try_locks(config, access)
     ours = read_ours(config.data_dir(), access.environment)
@@ -178,7 +213,7 @@ def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Si
     if ours.open_here():
         return run.protect_first(signals)
     run.cancel_left()
-    found = go_through_patiently(config, spec, say)
+    found = _with_gates(options, config, spec, go_through_patiently(config, spec, say))
     for line in told(found, sys.stderr):
         say(line)
     try:
@@ -315,6 +350,7 @@ class LiveRun:
             if not found.is_away:
                 break
             SYSTEM.sleep(AGAIN_S if found.seen is None else SPARING_S)
+        found = _with_gates(self.options, self.config, self.spec, found)
         allowed = permit(found, self.config, self.terms, self.options.token, None)
         if not has_screen(self.options.run):
             for line in (*told(found, sys.stderr), *allowed_lines(allowed, found)):

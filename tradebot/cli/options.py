@@ -97,13 +97,14 @@ class RunOptions:
 class LiveOptions:
     """``live``: the run's options; ``check`` goes through the checklist only, ``token`` is one of such a check.
 
-    ``print_unit`` prints systemd's unit and does nothing else.
+    ``print_unit`` prints systemd's unit and does nothing else; ``enforce_gates`` has every gate bind.
     """
 
     run: RunOptions
     check: bool = False
     token: str | None = None
     print_unit: bool = False
+    enforce_gates: bool = False
 
 
 @frozen

@@ -14,7 +14,7 @@ from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError
-from tradebot.reports.readiness.verdict import Verdict
+from tradebot.reports.readiness.verdict import GateVerdict
 
 WIDTH = 110
 SHOWN_RUNS = 3
@@ -45,7 +45,7 @@ def binds(config: Config) -> str:
     return EVERY if real_money(config) else WALLS
 
 
-def _document(one: Verdict) -> dict[str, Any]:
+def _document(one: GateVerdict) -> dict[str, Any]:
     return {
         "gate": one.gate,
         "ok": one.ok,
@@ -67,7 +67,7 @@ def _lines(config: Config, found: Readiness) -> Iterator[str]:
     yield f"{passed} of {len(found.verdicts)} gates pass"
 
 
-def verdict_lines(one: Verdict) -> Iterator[str]:
+def verdict_lines(one: GateVerdict) -> Iterator[str]:
     """Yield a gate as people read it: what it wants and sees, why not, and what to do next."""
     head = f"{'ok' if one.ok else 'NO':<4}{one.gate:<11}"
     pad = " " * len(head)

@@ -24,6 +24,9 @@ def live(
     print_unit: Annotated[
         bool, typer.Option("--print-unit", help="Print a systemd unit that keeps it up.")
     ] = False,
+    enforce_gates: Annotated[
+        bool, typer.Option("--enforce-gates", help="Have every gate bind, as with real money.")
+    ] = False,
     symbols: arg.Symbols = None,
     timeframe: arg.Timeframe = None,
     strategy: arg.StrategyName = None,
@@ -60,4 +63,6 @@ def live(
         headless=headless,
         new=new,
     )
-    raise typer.Exit(live_command.live(LiveOptions(options, check, confirm_live, print_unit)))
+    raise typer.Exit(
+        live_command.live(LiveOptions(options, check, confirm_live, print_unit, enforce_gates))
+    )

@@ -14,7 +14,7 @@ from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.facts import BacktestRecorded
 from tradebot.reports.readiness.stretches import Stretch
-from tradebot.reports.readiness.verdict import LeftOut, Sorted, Verdict
+from tradebot.reports.readiness.verdict import GateVerdict, LeftOut, Sorted
 
 BACKTEST_DAYS = Decimal(30)
 PAPER_MS = 4 * HOUR_MS
@@ -83,7 +83,7 @@ def backtest(
     evidence: str,
     symbols: Sequence[str],
     doubts: Sequence[str] = (),
-) -> Verdict:
+) -> GateVerdict:
     """Judge the newest backtest on record with this hash: 30 days of each symbol, look-ahead check clean.
 
     ``doubts`` are why nothing of the record is believed.
@@ -98,7 +98,7 @@ def backtest(
         reasons += [f"the look-ahead check says: {text}" for text in mine[-1].findings]
         shown = ", ".join(f"{symbol} {plain(count)} days" for symbol, count in days.items())
         have = f"{shown}; look-ahead check {'clean' if not mine[-1].findings else 'not clean'}"
-    return Verdict(
+    return GateVerdict(
         "backtest",
         not reasons,
         f"a recorded backtest with this hash over {plain(BACKTEST_DAYS)} days of each symbol, look-ahead check clean",
@@ -109,7 +109,7 @@ def backtest(
     )
 
 
-def paper(found: Sorted, *, stage: int = 1) -> Verdict:
+def paper(found: Sorted, *, stage: int = 1) -> GateVerdict:
     """Judge paper: enough winners over one stretch of four hours, flat at its end, in profit, quick."""
     wanted = PAPER_TRADES_STAGE_3 if stage >= UNATTENDED else PAPER_TRADES
 
@@ -152,7 +152,7 @@ def _paper_words(stretch: Stretch) -> str:
     )
 
 
-def stability(ghosts: Sorted, papers: Sorted) -> Verdict:
+def stability(ghosts: Sorted, papers: Sorted) -> GateVerdict:
     """Judge stability: a ghost's day and four hours of paper without a crash or a late tick."""
     ghost, of_ghost = _nearest(ghosts.counted, lambda one: _unsteady(one, GHOST_MS))
     paper_, of_paper = _nearest(papers.counted, lambda one: _unsteady(one, PAPER_MS))
@@ -162,7 +162,7 @@ def stability(ghosts: Sorted, papers: Sorted) -> Verdict:
         for name, one in (("ghost", ghost), ("paper", paper_))
     ]
     waits = [_wait(ghost, of_ghost, GHOST_MS), _wait(paper_, of_paper, PAPER_MS)]
-    return Verdict(
+    return GateVerdict(
         "stability",
         not reasons,
         f"one ghost stretch of {_span(GHOST_MS)} and one paper stretch of {_span(PAPER_MS)}, no crash, no tick"
@@ -176,7 +176,7 @@ def stability(ghosts: Sorted, papers: Sorted) -> Verdict:
     )
 
 
-def ghost(found: Sorted, *, stage: int = 1) -> Verdict:
+def ghost(found: Sorted, *, stage: int = 1) -> GateVerdict:
     """Judge signals: enough outcomes in one stretch of a day, right more often than not, worth more than they lose."""
     wanted = GHOST_SIGNALS_STAGE_3 if stage >= UNATTENDED else GHOST_SIGNALS
 
@@ -213,9 +213,9 @@ def _ghost_words(stretch: Stretch) -> str:
     )
 
 
-def walls(halts: Sequence[str]) -> Verdict:
+def walls(halts: Sequence[str]) -> GateVerdict:
     """Judge the walls: no halt stands. Incidents are not recorded yet."""
-    return Verdict(
+    return GateVerdict(
         "walls",
         not halts,
         "no halt stands",
@@ -226,15 +226,17 @@ def walls(halts: Sequence[str]) -> Verdict:
     )
 
 
-def drill() -> Verdict:
+def drill() -> GateVerdict:
     """Judge the drill: there is no way to have one on record yet."""
     reason = "no drill on record"
-    return Verdict("drill", False, "every disaster played, at most 7 days ago", reason, (reason,))
+    return GateVerdict(
+        "drill", False, "every disaster played, at most 7 days ago", reason, (reason,)
+    )
 
 
-def parity(problem: str = "nothing has been replayed") -> Verdict:
+def parity(problem: str = "nothing has been replayed") -> GateVerdict:
     """Judge parity: what counts, replayed, must come out the same; ``problem`` is why it did not, "" where it did."""
-    return Verdict(
+    return GateVerdict(
         "parity",
         not problem,
         "the newest counted paper and ghost run replay to byte-equal effects",
@@ -243,10 +245,10 @@ def parity(problem: str = "nothing has been replayed") -> Verdict:
     )
 
 
-def demo(left: Sequence[LeftOut]) -> Verdict:
+def demo(left: Sequence[LeftOut]) -> GateVerdict:
     """Judge a live run on Demo Trading."""
     reason = "no run on Demo Trading counts yet"
-    return Verdict(
+    return GateVerdict(
         "testnet",
         False,
         "one live run on Demo Trading with this hash: 1 h, 3 closed trades, stops seen within 5 s, a close-all, reconciled",
@@ -258,11 +260,11 @@ def demo(left: Sequence[LeftOut]) -> Verdict:
     )
 
 
-def checked(gate: str, needed: str, lines: Sequence[tuple[str, str]], todo: str) -> Verdict:
+def checked(gate: str, needed: str, lines: Sequence[tuple[str, str]], todo: str) -> GateVerdict:
     """Judge lines of the checklist: ``lines`` are those that failed, by name and what was seen."""
     reasons = tuple(f"{name}: {text}" for name, text in lines)
     have = f"{len(lines)} of the checks failed" if lines else "in order"
-    return Verdict(gate, not lines, needed, have, reasons, todo=todo if lines else "", wait_s=0)
+    return GateVerdict(gate, not lines, needed, have, reasons, todo=todo if lines else "", wait_s=0)
 
 
 PAPER = "tradebot paper --market binance --profile live"
@@ -279,11 +281,11 @@ def _verdict(
     others: tuple[LeftOut, ...],
     length: int,
     todo: str,
-) -> Verdict:
+) -> GateVerdict:
     runs = () if stretch is None else (stretch.run,)
     wait = _wait(stretch, reasons, length)
     next_ = todo if reasons else ""
-    return Verdict(gate, not reasons, needed, have, tuple(reasons), runs, others, next_, wait)
+    return GateVerdict(gate, not reasons, needed, have, tuple(reasons), runs, others, next_, wait)
 
 
 def _wait(stretch: Stretch | None, reasons: Sequence[str], length: int) -> int:

@@ -10,7 +10,7 @@ from tradebot.core.model.values import DAY_MS
 from tradebot.journal.facts import SignedOff, SignoffRevoked
 from tradebot.journal.testimony import Said
 from tradebot.reports.readiness.gates import SIGNERS
-from tradebot.reports.readiness.verdict import LeftOut, Verdict
+from tradebot.reports.readiness.verdict import GateVerdict, LeftOut
 
 MOST_AGE_MS = 30 * DAY_MS
 """A sign-off lapses after this."""
@@ -84,14 +84,14 @@ def _lapsed(said: Said, fact: SignedOff, rows: Sequence[Said], ground: Ground) -
                 yield "the approved loss was reached"
 
 
-def reviewers(signed: Sequence[Signature]) -> Verdict:
+def reviewers(signed: Sequence[Signature]) -> GateVerdict:
     """Judge the sign-offs: two different people whose word still stands."""
     standing = {folded(one.fact.name): one for one in signed if not one.lapsed}
     names = ", ".join(f"{one.fact.name} ({one.fact.role})" for one in standing.values())
     lacking = SIGNERS - len(standing)
     reasons = (f"{max(lacking, 0)} more to sign",) if lacking > 0 else ()
     lapsed = tuple(LeftOut(one.fact.name, one.lapsed) for one in signed if one.lapsed)
-    return Verdict(
+    return GateVerdict(
         "reviewers",
         not reasons,
         f"two different people have signed, at most {MOST_AGE_MS // DAY_MS} days ago, for this hash and these limits",

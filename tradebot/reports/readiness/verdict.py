@@ -17,7 +17,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """What a gate says. ``needed`` and ``have`` are words with figures, ``reasons`` why it does not pass.
 
     ``runs`` are what it rests on; ``todo`` is the next step, ``wait_s`` how long it takes at least until it can pass (None: unknown).
