@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,3 +143,55 @@ def test_signatures_depend_on_everything() -> None:
         chain(key, (1, "r", 2, 3, "kb", ""), "p"),
     }
     assert len(variants) == 10
+
+
+# -- a file that the environment names ----------------------------------------------------------------
+
+
+def named(file: Path, **more: str) -> dict[str, str]:
+    return {"TRADEBOT_AUDIT_KEY_FILE": str(file), **more}
+
+
+def key_file(folder: Path, text: str = "correct horse battery staple\n", mode: int = 0o600) -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / "chain.key"
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def test_a_file_holds_what_the_variable_would(tmp_path: Path) -> None:
+    data_dir, file = tmp_path / "data", key_file(tmp_path / "keys")
+    key = AuditKey.find(data_dir, named(file))
+    assert key is not None
+    assert (key.source, key.is_weak) == ("key file", False)
+    assert key == AuditKey(AuditKey.load(data_dir, ENV).secret, "key file")
+    assert "strong" in key.strength
+
+
+def test_a_file_beside_the_journal_is_weak_whoever_names_it(tmp_path: Path) -> None:
+    key = AuditKey.find(tmp_path, named(key_file(tmp_path / "sub")))
+    assert key is not None
+    assert key.is_weak
+    (tmp_path / "away").symlink_to(tmp_path / "sub")
+    linked = AuditKey.find(tmp_path / "sub", named(tmp_path / "away" / "chain.key"))
+    assert linked is not None
+    assert linked.is_weak
+
+
+def test_what_cannot_be_taken_is_one_line_with_the_way_out(tmp_path: Path) -> None:
+    data_dir, file = tmp_path / "data", key_file(tmp_path / "keys", mode=0o640)
+    cases = {
+        "others may read it (mode 0640)": named(file),
+        "is no regular file": named(tmp_path),
+        "cannot be read": named(tmp_path / "not there"),
+        "given twice": named(file, **ENV),
+        "has 3 characters": named(key_file(tmp_path / "short", "abc\n")),
+    }
+    for words, env in cases.items():
+        with pytest.raises(JournalError, match=re.escape(words)) as caught:
+            AuditKey.find(data_dir, env)
+        assert caught.value.hint
+        assert "TRADEBOT_AUDIT_KEY_FILE" in (caught.value.key or "")
+    credential = AuditKey.find(data_dir, named(file, CREDENTIALS_DIRECTORY=str(file.parent)))
+    assert credential is not None  # systemd gives it a mode of its own there

@@ -20,18 +20,21 @@ from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
 from tradebot.disk import create_durably, private_directory
 from tradebot.journal.faults import faults
+from tradebot.journal.key_file import read_private
 from tradebot.journal.paths import journal_path
 
 GENESIS = "0" * 64
 """The ``prev`` of the first row."""
 
 ENVIRONMENT = "TRADEBOT_AUDIT_KEY"
+FILE_ENVIRONMENT = f"{ENVIRONMENT}_FILE"
 KEY_FILE = "audit.key"
 _SERVICE, _USER = "tradebot", "audit-key"
 _SHORTEST = 16
 
 _STRENGTH = {
     "environment": "strong: the key came from the environment and is not stored with the journal",
+    "key file": "strong against anyone who cannot read the file that holds the key",
     "keyring": "strong against anyone who cannot unlock your keyring",
     "file": "weak: the key lies next to the journal, so whoever can edit one can read the other",
 }
@@ -39,7 +42,7 @@ _STRENGTH = {
 
 @dataclass(frozen=True, slots=True)
 class AuditKey:
-    """The secret of the chain (32 bytes) and its source: environment, file or keyring."""
+    """The secret of the chain (32 bytes) and its source: environment, key file (named there), file (beside the journal) or keyring."""
 
     secret: bytes = field(repr=False)
     source: str
@@ -65,16 +68,37 @@ class AuditKey:
 
     @classmethod
     def find(cls, data_dir: Path, env: Mapping[str, str] | None = None) -> AuditKey | None:
-        """Return the key from the environment, the key file or the keyring; None if there is none."""
-        given = (os.environ if env is None else env).get(ENVIRONMENT)
+        """Return the key from the environment, a file that it names, the key file or the keyring; None if there is none."""
+        env = os.environ if env is None else env
+        given, file = env.get(ENVIRONMENT), env.get(FILE_ENVIRONMENT)
+        if given is not None and file is not None:
+            raise JournalError(
+                "the audit key is given twice",
+                hint=f"unset {ENVIRONMENT}, or {FILE_ENVIRONMENT}",
+                key=f"{ENVIRONMENT}, {FILE_ENVIRONMENT}",
+            )
         if given is not None:
             return cls(_from_text(given), "environment")
+        if file is not None:
+            return cls.of_file(Path(file), data_dir, env)
         path = data_dir / KEY_FILE
         with faults(path):
             if path.exists():
                 return cls(_from_file(path), "file")
         stored = _read_keyring()
         return cls(_from_hex(stored, "the OS keyring"), "keyring") if stored else None
+
+    @classmethod
+    def of_file(
+        cls, path: Path, data_dir: Path, env: Mapping[str, str], name: str = FILE_ENVIRONMENT
+    ) -> AuditKey:
+        """Return the key that a file holds, as a text; weak where it lies beside the journal.
+
+        JournalError for a file that cannot be read, that others may read, or whose text is too short.
+        """
+        text = read_private(path, name, env)
+        beside = path.resolve().is_relative_to(data_dir.resolve())
+        return cls(_from_text(text, name), "file" if beside else "key file")
 
     @classmethod
     def load(cls, data_dir: Path, env: Mapping[str, str] | None = None) -> AuditKey:
@@ -109,12 +133,12 @@ def chain(key: AuditKey, row: tuple[int, str, int, int, str, str], prev: str) ->
     return key.sign(*row, prev)
 
 
-def _from_text(text: str) -> bytes:
+def _from_text(text: str, name: str = ENVIRONMENT) -> bytes:
     if len(text) < _SHORTEST:
         raise JournalError(
             f"the audit key has {len(text)} characters, fewer than {_SHORTEST}",
             hint="python -c 'import secrets; print(secrets.token_hex(32))' prints a good one",
-            key=ENVIRONMENT,
+            key=name,
         )
     return hashlib.sha256(text.encode()).digest()
 
