@@ -65,7 +65,11 @@ def judge(
     demand = Demand(evidence, now, told.broken, told.weak)
     stretches = stretches_of(told, alive=is_held(data_dir))
     ghosts, papers = (sort_out(stretches, mode, demand) for mode in ("ghost", "paper"))
-    recorded = [one.fact for one in told.rows if isinstance(one.fact, BacktestRecorded)]
+    recorded = [
+        one.fact
+        for one in told.rows
+        if isinstance(one.fact, BacktestRecorded) and one.seq > told.weak_until
+    ]
     signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now))
     asked = go_through(config, spec) if found is None else found
     verdicts = (
@@ -126,7 +130,7 @@ def testimony_of(data_dir: Path) -> Testimony:
 
 def ground_of(config: Config, evidence: str, told: Testimony, now: int) -> Ground:
     """Return what a sign-off must be for to stand."""
-    return Ground(evidence, limits_text(config), now, told.broken, told.weak)
+    return Ground(evidence, limits_text(config), now, told.broken, told.weak, told.weak_until)
 
 
 def limits_text(config: Config) -> str:

@@ -52,6 +52,7 @@ from tradebot.cli.signatures.setup import (
     config_path,
     config_show,
     db_backup,
+    db_rekey,
     db_restore,
     db_verify,
     doctor,
@@ -76,7 +77,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
-db_app = typer.Typer(help="Verify, back up and restore the journal.", no_args_is_help=True)
+db_app = typer.Typer(help="Verify, back up, restore and rekey the journal.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keep the keys to an account in the OS keyring.", no_args_is_help=True)
 alerts_app = typer.Typer(help="Alerts by Telegram, e-mail and webhook.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts", rich_help_panel=SET_UP)
@@ -198,6 +199,7 @@ config_app.command("path")(config_path)
 db_app.command("verify")(db_verify)
 db_app.command("backup")(db_backup)
 db_app.command("restore")(db_restore)
+db_app.command("rekey")(db_rekey)
 alerts_app.command("run")(alerts_run)
 alerts_app.command("test")(alerts_test)
 alerts_app.command("status")(alerts_status)

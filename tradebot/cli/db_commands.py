@@ -1,24 +1,26 @@
-"""``db verify``, ``db backup`` and ``db restore``."""
+"""``db verify``, ``db backup``, ``db restore`` and ``db rekey``."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tradebot.app.database import database
+from tradebot.app.database import database, journal_of
 from tradebot.cli.options import DbOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.guard.lock import InstanceLock
-from tradebot.journal.audit import AuditKey
+from tradebot.journal.audit import FILE_ENVIRONMENT, AuditKey
 from tradebot.journal.backup import backup, restore
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.rekey import rekey
 from tradebot.journal.rows import Head
 from tradebot.journal.verify import Finding, verify
 from tradebot.journal.writer import Journal
@@ -104,6 +106,24 @@ def _restore(options: DbOptions) -> Result:
     return Result("db restore", data, text=f"{text}; before it: {kept}" if kept else text)
 
 
+def _rekey(options: DbOptions) -> Result:
+    """Sign the journal with the key of another file."""
+    data_dir = read_config(options.common).data_dir()
+    file = _named(options)
+    path = journal_of(data_dir)
+    with InstanceLock(data_dir, "db rekey"):
+        old = _key(data_dir, path)
+        new = AuditKey.of_file(file, data_dir, os.environ, str(file))
+        head = rekey(path, old, new, SYSTEM.wall_ms())
+    data = {"file": str(path), "old": old.fingerprint, "new": new.fingerprint, "head": str(head)}
+    text = (
+        f"{path}: signed with the key of {file} ({new.fingerprint}), no longer with {old.fingerprint}\n"
+        f"from now on set {FILE_ENVIRONMENT}={file}\n"
+        f"heads noted before are void; the one to keep elsewhere is {head}"
+    )
+    return Result("db rekey", data, text=text)
+
+
 async def _record(path: Path, key: AuditKey, source: Path) -> None:
     async with await Journal.open(path, key=key) as journal:
         await journal.publish_head(f"restored from {source.name}", SYSTEM.wall_ms())
@@ -115,4 +135,4 @@ def _named(options: DbOptions) -> Path:
     return options.target
 
 
-ACTIONS = {"verify": _verify, "backup": _backup, "restore": _restore}
+ACTIONS = {"verify": _verify, "backup": _backup, "restore": _restore, "rekey": _rekey}

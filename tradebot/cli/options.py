@@ -219,13 +219,13 @@ class ControlOptions:
 
 @frozen
 class DbOptions:
-    """``db verify``, ``db backup`` and ``db restore``; ``target`` is the copy, ``force`` for making one.
+    """``db verify``, ``backup``, ``restore`` and ``rekey``; ``target`` is the copy, or the new key's file, ``force`` for making one.
 
     ``heads`` are heads noted elsewhere, which the chain must hold: ``seq:hash``.
     """
 
     common: Common
-    action: Literal["verify", "backup", "restore"]
+    action: Literal["verify", "backup", "restore", "rekey"]
     target: Path | None = None
     force: bool = False
     heads: tuple[str, ...] = ()

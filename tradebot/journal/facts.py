@@ -97,19 +97,20 @@ class SignoffRevoked:
 
 
 @dataclass(frozen=True, slots=True)
-class WeekReviewed:
-    """A person has reviewed a week of the third stage."""
+class Rekeyed:
+    """The journal was signed anew with another key; both by their fingerprints. ``weak`` says that the old one lay beside it."""
 
-    name: str
-    words: str
+    old: str
+    new: str
+    weak: bool
 
 
-Told: TypeAlias = Provenance | BacktestRecorded | SignedOff | SignoffRevoked | WeekReviewed
+Told: TypeAlias = Provenance | BacktestRecorded | SignedOff | SignoffRevoked | Rekeyed
 """Rows that somebody else than the engine tells of."""
 
 TOLD: Mapping[str, type[Told]] = {
     kind.__name__: kind
-    for kind in (Provenance, BacktestRecorded, SignedOff, SignoffRevoked, WeekReviewed)
+    for kind in (Provenance, BacktestRecorded, SignedOff, SignoffRevoked, Rekeyed)
 }
 """Their kinds in the audit chain."""
 
@@ -117,6 +118,7 @@ _T = TypeVar("_T")
 _PLAIN: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
+    "bool": (bool,),
     "int | None": (int, type(None)),
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.journal.audit import GENESIS, AuditKey, chain
-from tradebot.journal.facts import TOLD
+from tradebot.journal.facts import TOLD, Rekeyed
 from tradebot.journal.faults import faults
 from tradebot.journal.noted import read_noted
 from tradebot.journal.projection import Fact, read_fact
@@ -46,12 +46,14 @@ class Said:
 class Testimony:
     """Rows that evidence is made of, oldest first. ``broken`` says why the chain proves nothing, "" where it does.
 
-    ``weak`` is said of the key where it lies beside the journal; ``head`` is the chain's end.
+    ``weak`` is said of the key where it lies beside the journal, ``weak_until`` is the last row first signed with one that
+    did; ``head`` is the chain's end.
     """
 
     rows: list[Said] = field(default_factory=list)
     broken: str = ""
     weak: bool = False
+    weak_until: int = 0
     fingerprint: str = ""
     head: Head = field(default_factory=lambda: Head(0, GENESIS))
 
@@ -71,6 +73,8 @@ def read_testimony(path: Path, key: AuditKey, kinds: frozenset[str] = KINDS) -> 
             found.broken = "another key has written it"
         for said in _read(db.execute(_ROWS), key, found, kinds):
             found.rows.append(said)
+            if isinstance(said.fact, Rekeyed) and said.fact.weak:
+                found.weak_until = said.seq
         if not found.broken and (wrong := check_head(db, key)) is not None:
             found.broken = wrong
         if not found.broken and noted is not None and not contains(db, noted.head):

@@ -160,6 +160,19 @@ def db_restore(
     _db(DbOptions(Common(config, data_dir, as_json), "restore", source))
 
 
+def db_rekey(
+    new_key_file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Holds the new key; only you may read it (0600)."),
+    ],
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Sign the journal with another key, all or nothing; no engine may run."""
+    _db(DbOptions(Common(config, data_dir, as_json), "rekey", new_key_file))
+
+
 def db_backup(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to write.")],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,

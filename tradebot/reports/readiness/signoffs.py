@@ -10,6 +10,7 @@ from tradebot.core.model.values import DAY_MS
 from tradebot.journal.facts import SignedOff, SignoffRevoked
 from tradebot.journal.testimony import Said
 from tradebot.reports.readiness.gates import SIGNERS
+from tradebot.reports.readiness.stretches import WEAK
 from tradebot.reports.readiness.verdict import GateVerdict, LeftOut
 
 MOST_AGE_MS = 30 * DAY_MS
@@ -23,7 +24,8 @@ LOST = "signoff_loss"
 class Ground:
     """What a sign-off must be for to stand: this hash and these limits (JSON text), at ``now`` (UTC ms).
 
-    ``broken`` is why the chain proves nothing, "" where it does; ``weak`` says that its key lies beside it.
+    ``broken`` is why the chain proves nothing, "" where it does; ``weak`` says that its key lies beside it,
+    ``weak_until`` is the last row first signed with one that did.
     """
 
     evidence: str
@@ -31,6 +33,7 @@ class Ground:
     now: int
     broken: str = ""
     weak: bool = False
+    weak_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ def _lapsed(said: Said, fact: SignedOff, rows: Sequence[Said], ground: Ground) -
         yield f"the journal does not verify: {ground.broken}"
     if ground.weak:
         yield "it was signed with a key that lies beside the journal"
+    if said.seq <= ground.weak_until:
+        yield WEAK
     if fact.evidence != ground.evidence:
         yield f"it was for another evidence hash ({fact.evidence[:12]})"
     if fact.limits != ground.limits:

@@ -33,6 +33,7 @@ MOST_SKEW_MS = 2000
 DIFFERENT = ("account", "ledger", "unexplained")
 """Halts that say that account and ledger differ and nobody knows why."""
 
+WEAK = "it was first signed with a key that lay beside the journal"
 DIED = "its process ended without a word"
 
 
@@ -41,7 +42,7 @@ class Stretch:
     """One start of a run. ``trades`` and ``outcomes`` are results (USDT) of what closed in it, by id.
 
     ``first`` says that nothing was carried into it, ``open`` what was held at its end. ``broke`` is why it broke off, "" where it did not; ``differs`` the
-    halt that says that account and ledger differ.
+    halt that says that account and ledger differ; ``weak`` that it was first signed with a key beside the journal.
     """
 
     run: str
@@ -54,6 +55,7 @@ class Stretch:
     held: dict[str, Decimal] = field(default_factory=dict)
     broke: str = ""
     differs: str = ""
+    weak: bool = False
     running: bool = True
 
     @property
@@ -92,7 +94,7 @@ class Demand:
 
 def stretches_of(testimony: Testimony, *, alive: bool) -> list[Stretch]:
     """Return all stretches that have a row of provenance, oldest first; ``alive`` says whether an engine works now."""
-    book = _Book()
+    book = _Book(testimony.weak_until)
     for said in testimony.rows:
         book.take(said)
     for stretch in book.current.values():
@@ -104,7 +106,8 @@ def stretches_of(testimony: Testimony, *, alive: bool) -> list[Stretch]:
 class _Book:
     """Puts rows where they belong: to the start of their run that was the current one."""
 
-    def __init__(self) -> None:
+    def __init__(self, weak_until: int) -> None:
+        self._weak_until = weak_until
         self.stretches: list[Stretch] = []
         self.current: dict[str, Stretch] = {}
 
@@ -123,6 +126,7 @@ class _Book:
                 one.running, one.broke = False, fact.error or one.broke
             case Provenance():
                 one.rows.append(fact)
+                one.weak = one.weak or said.seq <= self._weak_until
             case _:
                 self._book(one, fact)
 
@@ -172,6 +176,7 @@ def left_out(stretch: Stretch, demand: Demand) -> tuple[str, ...]:
     """Return every reason why a stretch does not count for real money; none where it does."""
     return (
         *doubts_of(demand),
+        *((WEAK,) if stretch.weak else ()),
         *_of_prices(stretch),
         *_of_footing(stretch, demand),
         *_of_time(stretch, demand),
