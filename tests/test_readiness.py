@@ -66,7 +66,9 @@ def test_a_day_of_production_prices_opens_the_gates_that_rest_on_it(day: Path) -
     assert found["stability"].ok, found["stability"]
     assert found["stability"].runs == ("ghost-0001", "paper-0001")
     assert found["walls"].ok
-    for gate in ("backtest", "testnet", "parity", "drill", "keys", "account", "reviewers"):
+    assert found["parity"].ok, found["parity"]
+    assert found["parity"].runs == ("paper-0001", "ghost-0001")
+    for gate in ("backtest", "testnet", "drill", "keys", "account", "reviewers"):
         assert not found[gate].ok
 
 

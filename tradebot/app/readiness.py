@@ -15,7 +15,8 @@ from tradebot.app.checklist import GATES, Checklist, go_through, real_money
 from tradebot.app.finding import Row
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import JournalError
+from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.times import iso
 from tradebot.core.risk.ceilings import STAGE
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import is_held
@@ -28,7 +29,7 @@ from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
 from tradebot.reports.readiness.signoffs import Ground, Signature
 from tradebot.reports.readiness.stretches import Demand, doubts_of, standing_halts, stretches_of
-from tradebot.reports.readiness.verdict import GateVerdict, sort_out
+from tradebot.reports.readiness.verdict import GateVerdict, Sorted, sort_out
 
 NO_KEY = "the key that it was written with is gone"
 HERE = ("terminal",)
@@ -78,7 +79,7 @@ def judge(
         gates.demo(sort_out(stretches, "live", demand).left_out),
         gates.stability(ghosts, papers),
         gates.ghost(ghosts, stage=STAGE),
-        gates.parity(),
+        gates.parity(*_replayed(config, (papers, ghosts))),
         gates.drill(),
         *_checked(asked),
         gates.walls(_halts(data_dir, told)),
@@ -141,6 +142,24 @@ def limits_text(config: Config) -> str:
 
 def _text(value: object) -> object:
     return [str(one) for one in value] if isinstance(value, list | tuple | set) else str(value)
+
+
+def _replayed(config: Config, found: Sequence[Sorted]) -> tuple[str, tuple[str, ...]]:
+    """Return why the newest counted run of each kind does not replay to what it was, "" where it does, and the runs."""
+    runs = tuple(kind.counted[-1].run for kind in found if kind.counted)
+    if len(runs) < len(found):
+        return "no paper and ghost run that counts", runs
+    from tradebot.app.replay import replay_run  # it plays a whole run: only where there is one
+
+    for run in runs:
+        try:
+            done = replay_run(journal_path(config.data_dir()), run, config.strategy_dir())
+        except TradebotError as error:
+            return f"{run} cannot be replayed: {error.message}", runs
+        if done.difference is not None:
+            at = iso(done.difference.at)
+            return f"{run} comes out otherwise from event {done.difference.event} on ({at})", runs
+    return "", runs
 
 
 def _halts(data_dir: Path, told: Testimony) -> list[str]:

@@ -234,7 +234,7 @@ def drill() -> GateVerdict:
     )
 
 
-def parity(problem: str = "nothing has been replayed") -> GateVerdict:
+def parity(problem: str = "nothing has been replayed", runs: tuple[str, ...] = ()) -> GateVerdict:
     """Judge parity: what counts, replayed, must come out the same; ``problem`` is why it did not, "" where it did."""
     return GateVerdict(
         "parity",
@@ -242,6 +242,7 @@ def parity(problem: str = "nothing has been replayed") -> GateVerdict:
         "the newest counted paper and ghost run replay to byte-equal effects",
         problem or "byte-equal",
         (problem,) if problem else (),
+        runs,
     )
 
 
