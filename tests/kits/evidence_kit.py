@@ -108,6 +108,7 @@ class ClaimedFeed:
     wall: Literal[True] = True
     runner: QueueRunner | None = None
     _age: int = 0
+    _played: int = 0
 
     async def feed(self, put: Callable[[Step], None], since: int | None) -> None:
         assert self.runner is not None
@@ -127,9 +128,14 @@ class ClaimedFeed:
 
     async def _hand_on(self, put: Callable[[Step], None], event: MarketEvent) -> None:
         assert self.runner is not None
+        before = self._played
         put((event,))
-        while not self.runner._queue.empty():
+        while self._played == before and self.runner.session.stopped is None:
             await asyncio.sleep(0)
+
+    def count(self) -> None:
+        """Note that a step has been played: the clock must not go on before."""
+        self._played += 1
 
     async def open(self, hooks: Hooks, cursor: Cursor | None) -> None: ...
 
@@ -185,7 +191,11 @@ async def play(
     clock = HandClock((end - round(hours * HOUR_MS)) // MINUTE_MS * MINUTE_MS)
     source = ClaimedFeed(clock, hours, **feed)
     setup = Setup(
-        config, source, spec, Pace(1.0, None), modes=modes, new=True, clock=VenueClockAsOurs(clock)
+        *(config, source, spec, Pace(1.0, None)),
+        modes=modes,
+        new=True,
+        clock=VenueClockAsOurs(clock),
+        processed=source.count,
     )
     async with opened(setup) as (runner, cursor):
         assert isinstance(runner, QueueRunner)
