@@ -112,3 +112,37 @@ def test_what_decides_on_trades_is_in_small_classes(path: Path) -> None:
         if isinstance(node, ast.ClassDef):
             methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
             assert len(methods) <= 25, f"{node.name} has {len(methods)} methods"
+
+
+ALERTS = sorted((PACKAGE / "alerts").glob("*.py"))
+REMOTE = (*ALERTS, *sorted((PACKAGE / "app").glob("alert*.py")), PACKAGE / "app" / "phone.py")
+"""What a word from a phone passes through."""
+
+
+def test_alerts_can_build_only_a_halt_and_a_close_all() -> None:
+    """No resume, start, stop, order, size or setting can be asked for from a phone: nothing there could build it."""
+    from typing import get_args
+
+    from tradebot.alerts.desk import RemoteAct, RemoteActName
+    from tradebot.alerts.model import Commander
+
+    assert get_args(RemoteActName) == ("halt", "close-all")
+    assert RemoteAct.__dataclass_fields__["name"].type == "RemoteActName"
+    methods = {name for name in vars(Commander) if not name.startswith("_")}
+    assert methods == {"halt", "close_all"}
+
+
+@pytest.mark.parametrize("path", REMOTE, ids=lambda p: p.name)
+def test_what_a_phone_says_passes_nothing_that_could_trade(path: Path) -> None:
+    """It names its acts in plain text, and knows neither engine, orders, brokers nor what resumes."""
+    forbidden = ("tradebot.core.trading", "tradebot.core.risk", "tradebot.broker", "tradebot.wire")
+    found = set(imports(path))
+    assert not [module for module, _ in found if module.startswith(forbidden)], path
+    assert not {name for _, name in found} & {"resume", "clear_halt", "act", "Command", "Approved"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in POSTING:
+            named = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            assert set(named) & {"halt", "close-all"}, f"{path}: which act must be plain to see"
+
+
+POSTING = ("Request", "post_command")

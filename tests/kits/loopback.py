@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -76,6 +76,12 @@ class Loopback:
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._serve())
+        for _ in range(5):  # connections that came at the last moment end too
+            rest = asyncio.all_tasks(self._loop)
+            for task in rest:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+            self._loop.run_until_complete(asyncio.sleep(0.005))
 
     async def _serve(self) -> None:
         self._ending = asyncio.Event()
@@ -88,7 +94,13 @@ class Loopback:
         self.port = runner.addresses[0][1]
         self._ready.set()
         await self._ending.wait()
+        await site.stop()
+        server = runner.server
+        transports = [one.transport for one in server.connections] if server else []
         await runner.cleanup()
+        for transport in transports:  # what was not sent yet is not waited for
+            if transport is not None:
+                transport.abort()
 
     async def hang(self) -> None:
         """Wait until the server ends, or the other side has gone."""
@@ -104,8 +116,3 @@ class Loopback:
     def clock(self) -> float:
         """When something was heard, seconds that only go forward."""
         return time.monotonic()
-
-
-def wait(seconds: float) -> Any:
-    """Sleep in the server."""
-    return asyncio.sleep(seconds)

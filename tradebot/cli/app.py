@@ -129,13 +129,15 @@ def _control(
     account: str | None = None,
     paper: bool = False,
     dry_run: bool = False,
+    who: str = "",
 ) -> None:
     from tradebot.cli import control_commands
     from tradebot.cli.person import user_name
 
     wait_s = parse_wait(wait)
     options = ControlOptions(
-        *(common, action, run, reason, user_name(), wait_s, yes, review, account, paper, dry_run)
+        *(common, action, run, reason, who or user_name(), wait_s, yes, review),
+        *(account, paper, dry_run),
     )
     raise typer.Exit(control_commands.control(options))
 
@@ -176,6 +178,7 @@ def close_all(
     wait: arg.Wait = "30",
     yes: arg.Yes = False,
     dry_run: arg.DryRun = False,
+    who: arg.Who = "",
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,
@@ -187,6 +190,7 @@ def close_all(
         account=account,
         paper=paper,
         dry_run=dry_run,
+        who=who,
     )
 
 

@@ -180,6 +180,7 @@ Account = Annotated[
     typer.Option("--account", metavar="NAME", help="The account at the exchange: demo or live."),
 ]
 Paper = Annotated[bool, typer.Option("--paper", help="Simulated runs, whatever is configured.")]
+Who = Annotated[str, typer.Option("--who", help="The name that goes on record.", hidden=True)]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Read and show what would be done; send nothing.")
 ]

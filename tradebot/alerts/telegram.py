@@ -1,0 +1,310 @@
+"""Commands from a phone: questions, ``/halt`` and ``/closeall``, and nothing else.
+
+Each word is kept with the offset before it is obeyed, and an act is taken off when it is done; a restart does again
+what was pending. What can be done is what ``Commander`` has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from tradebot.alerts.bot_api import BotApi, ConflictError, NoAnswerError, TokenRefusedError
+from tradebot.alerts.desk import (
+    PhoneDesk,
+    Preview,
+    RemoteAct,
+    Say,
+    Show,
+    Todo,
+    begin,
+    desk_as_json,
+    desk_of,
+    done,
+    heard,
+    rested,
+    tell_old,
+    tell_strangers,
+)
+from tradebot.alerts.model import Commander, Condition
+from tradebot.alerts.updates import AllowedUser
+from tradebot.clock import SYSTEM, Clock
+from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.text import escaped
+
+KEPT_AS = "telegram"
+"""Under this name the desk is kept."""
+
+HELP = """/status how the runs stand
+/positions what is open, with stops
+/trades the newest trades
+/risk limits and how much of them is used
+/report this month so far
+/halt [reason] no new entries; exits and stops go on
+/closeall cancel all orders and close everything (asks for a code)
+Nothing else can be done from here; to resume: tradebot resume --reason TEXT"""
+
+MOST_WAIT_S = 60.0
+PROGRESS_S = 3.0
+"""At most every so many seconds one message says how a close-all goes."""
+
+TRIES = 5
+"""So often an answer is sent; what was done does not hang on it."""
+
+
+class Keeping(Protocol):
+    """Where the desk is kept: each ``put`` is one transaction."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what was kept (JSON types)."""
+        ...
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value (JSON types); it is on the disk when this returns."""
+        ...
+
+
+class PhoneAnswers(Protocol):
+    """What questions are answered with, in words."""
+
+    def answer(self, name: str) -> str:
+        """Return the answer to status, positions, trades, risk or report. Never raises."""
+        ...
+
+    def would_close(self) -> str:
+        """Return what a close-all would close. Never raises."""
+        ...
+
+
+class Phone:
+    """Listens to one user on one bot. ``tell`` hears what all channels should know."""
+
+    def __init__(
+        self,
+        api: BotApi,
+        allowed: AllowedUser,
+        keeping: Keeping,
+        commander: Commander,
+        answers: PhoneAnswers,
+        tell: Callable[[Condition], None],
+        clock: Clock = SYSTEM,
+        draw: Callable[[], str] = lambda: f"{secrets.randbelow(1_000_000):06d}",
+    ) -> None:
+        self._api, self._allowed, self._keeping = api, allowed, keeping
+        self._commander, self._answers, self._tell = commander, answers, tell
+        self._clock, self._draw = clock, draw
+        self._desk = PhoneDesk()
+        self._works: set[asyncio.Task[None]] = set()
+        self.stopped = ""
+
+    async def run(self) -> None:
+        """Listen until cancelled, or until the token is somebody else's: then ``stopped`` says so."""
+        kept = await self._patiently(lambda: self._keeping.get(KEPT_AS))
+        self._desk = desk_of(kept)
+        desk, todo = begin(self._desk, self._clock.wall_ms())
+        self._keep(desk)
+        self._begin(todo)
+        failures = 0
+        try:
+            while not self.stopped:
+                try:
+                    await self.listen_once()
+                    failures = 0
+                except (ConflictError, TokenRefusedError) as error:
+                    self._stop(error)
+                except NoAnswerError as error:
+                    failures += 1
+                    await asyncio.sleep(_pause(failures - 1, error))
+            await self.idle()
+        finally:
+            works = list(self._works)
+            for work in works:  # a close-all goes on in its own process
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+            await self._api.close()
+
+    async def listen_once(self, wait_s: int | None = None) -> None:
+        """Fetch what is new and do it; each update is kept before it is obeyed."""
+        self._desk = rested(self._desk, self._clock.wall_ms())
+        more = {} if wait_s is None else {"wait_s": wait_s}
+        for update in await self._api.updates(self._desk.offset, **more):
+            now = self._clock.wall_ms()
+            desk, todo = heard(self._desk, update, self._allowed, now, self._draw)
+            self._keep(desk)
+            self._begin(todo)
+        desk, old = tell_old(self._desk)
+        desk, strange = tell_strangers(desk, self._clock.wall_ms())
+        if desk != self._desk:
+            self._keep(desk)
+        self._begin(old)
+        if strange:
+            self._tell(Condition("commands", self._clock.wall_ms(), data={"why": strange}))
+
+    async def idle(self) -> None:
+        """Wait until everything that was begun is done."""
+        while self._works:
+            await asyncio.gather(*self._works, return_exceptions=True)
+
+    # -- keeping -----------------------------------------------------------------------------------
+
+    def _keep(self, desk: PhoneDesk) -> None:
+        """Keep the desk whole before anything is done about it.
+
+        A file that takes nothing keeps nobody from halting or closing: then a restart would not know of the act, and
+        what was heard goes to the file with the next word.
+        """
+        self._desk = desk
+        with suppress(TradebotError):
+            self._keeping.put(KEPT_AS, desk_as_json(desk))
+
+    def _mark(self, act: RemoteAct) -> None:
+        """Take an act off; where that cannot be kept a restart does it again, which is harmless."""
+        self._keep(done(self._desk, act))
+
+    async def _patiently(self, get: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return get()
+            except TradebotError:
+                await asyncio.sleep(1.0)
+
+    def _stop(self, error: TradebotError) -> None:
+        self.stopped = str(error.message)
+        hint = f"; {error.hint}" if error.hint else ""
+        why = f"{error.message}: commands from the phone are off{hint}"
+        self._tell(Condition("commands", self._clock.wall_ms(), data={"why": why}))
+
+    # -- doing -------------------------------------------------------------------------------------
+
+    def _begin(self, todo: Iterable[Todo]) -> None:
+        """Do these one after the other, while the next words are listened to."""
+        things = list(todo)
+        if things:
+            task = asyncio.get_running_loop().create_task(self._do_all(things))
+            self._works.add(task)
+            task.add_done_callback(self._works.discard)
+
+    async def _do_all(self, todo: Iterable[Todo]) -> None:
+        for one in todo:
+            try:
+                await self._do(one)
+            except Exception as error:  # one answer that fails must not end the listening
+                await self._say(f"that could not be answered ({type(error).__name__})")
+
+    async def _do(self, todo: Todo) -> None:
+        match todo:
+            case Say(text):
+                await self._say(text)
+            case Show("help"):
+                await self._say(HELP)
+            case Show(name):
+                await self._say(await asyncio.to_thread(self._answers.answer, name))
+            case Preview(code):
+                rows = await asyncio.to_thread(self._answers.would_close)
+                await self._say(
+                    f"{rows}\nTo cancel all orders and close it, send {code} within 60 s"
+                )
+            case RemoteAct(name="halt"):
+                await self._halt(todo)
+            case RemoteAct():
+                await self._close_all(todo)
+
+    async def _halt(self, act: RemoteAct) -> None:
+        try:
+            said = await asyncio.to_thread(self._commander.halt, act.reason, act.who)
+        except TradebotError as error:
+            said = f"NOT halted: {error.message}. Send /closeall, or try again"
+        self._mark(act)
+        await self._say(said)
+
+    async def _close_all(self, act: RemoteAct) -> None:
+        """Run the command in a process of its own, which outlives this one; say how it goes and how it ends."""
+        await self._say("closing everything")
+        try:
+            said = await self._run_close_all(act)
+        except (TradebotError, OSError) as error:
+            said = (
+                f"close-all could not be started: {type(error).__name__}. Trading may not be halted"
+            )
+        self._mark(act)
+        await self._say(said)
+
+    async def _run_close_all(self, act: RemoteAct) -> str:
+        words = await asyncio.to_thread(self._commander.close_all, act.who)
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env=_without_secrets(os.environ),
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out, _ = await asyncio.gather(process.stdout.read(), self._follow(process.stderr))
+        return final_words(await process.wait(), out.decode("utf-8", "replace"))
+
+    async def _follow(self, stream: asyncio.StreamReader) -> None:
+        """Send what the command says on its way, several lines at once."""
+        waiting: list[str] = []
+        reading = asyncio.ensure_future(stream.readline())
+        while True:
+            ended, _ = await asyncio.wait({reading}, timeout=PROGRESS_S)
+            if ended:
+                line = reading.result()
+                if not line:
+                    break
+                waiting.append(escaped(line.decode("utf-8", "replace").rstrip()))
+                reading = asyncio.ensure_future(stream.readline())
+            elif waiting:
+                await self._say("\n".join(waiting))
+                waiting = []
+        if waiting:
+            await self._say("\n".join(waiting))
+
+    async def _say(self, text: str) -> None:
+        """Send a text to the user; given up after a few tries."""
+        for count in range(TRIES):
+            try:
+                await self._api.send(self._allowed.chat, text)
+                return
+            except NoAnswerError as error:
+                await asyncio.sleep(_pause(count, error))
+            except TradebotError:
+                return
+
+
+def _pause(failures: int, error: NoAnswerError) -> float:
+    """Return for how long to wait, seconds: longer each time, and never less than the server asks for."""
+    return max(error.retry_after, min(2.0**failures, MOST_WAIT_S))
+
+
+def final_words(code: int, out: str) -> str:
+    """Return how a close-all ended: its exit code, and what remains."""
+    try:
+        document = json.loads(out)
+        data, error = document.get("data") or {}, document.get("error")
+    except (ValueError, AttributeError):
+        return f"close-all ended with exit code {code} and without an answer: run it again"
+    if code == 0 and error is None and not data.get("remaining"):
+        return f"nothing remains (exit code 0): {data.get('how', 'closed')}. Trading is halted"
+    left = [
+        " ".join(str(row[name]) for name in ("symbol", "what", "side", "qty") if row.get(name))
+        for row in data.get("remaining") or ()
+    ]
+    why = str((error or {}).get("message") or "it did not end well")
+    rows = "".join(f"\nleft: {row}" for row in left)
+    return f"NOT everything is closed (exit code {code}): {why}{rows}\nSend /closeall again"
+
+
+def _without_secrets(env: os._Environ[str]) -> dict[str, str]:
+    """Return the environment for the command: what alerts are sent with is none of its business."""
+    return {name: value for name, value in env.items() if not name.startswith("TRADEBOT_SECRET_")}
+
+
+__all__ = ["HELP", "Keeping", "Phone", "PhoneAnswers", "final_words"]
