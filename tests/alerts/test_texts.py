@@ -129,6 +129,7 @@ FACTS: tuple[Fact, ...] = (
     AccountCompared(NOON, "", D(1), D(1)),
     RunEnded("interrupted", None, SUMMARY),
     RunEnded("interrupted", "the strategy raised: division by zero", None),
+    RunEnded("interrupted", "the process ended without a word", None),
     RunEnded("ended", None, SUMMARY),
     begun(strategy="breakout", strategy_hash="99887766", config='{"risk": {"profile": "paper"}}'),
 )
@@ -144,6 +145,7 @@ CONDITIONS = (
     condition("engine_dead", pid=4711, seconds=240, over=True),
     condition("engine_hung", pid=4711, seconds=14),
     condition("engine_hung", seconds=30, over=True),
+    condition("halt", file="HALT"),
     condition("disk_full", free_bytes=20_480),
     condition("journal", why="database or disk is full"),
     condition("journal", over=True, seconds=600),

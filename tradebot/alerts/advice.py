@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tradebot.core.state.halts import HALTS, Clears
 
 DO: Mapping[str, str] = {
+    "halt": "tradebot risk shows why; tradebot resume --reason TEXT",
     "close_all": "tradebot status shows how it goes; trading stays halted until tradebot resume --reason TEXT",
     "no_stop": "tradebot positions shows the stops; tradebot close-all closes everything",
     "stop_rejected": "tradebot positions shows the stops; tradebot close-all closes everything",

@@ -58,7 +58,7 @@ Decided = list[tuple[Alert, Mapping[str, Decision]]]
 class Alerter:
     """Reads, decides and delivers until there is nothing left to wait for.
 
-    ``jitter`` gives a number from 0 to 1; ``beside`` are further loops that run and end with it. ``anew`` sets a channel
+    ``jitter`` gives a number from 0 to 1; ``anew`` sets a channel
     up once more, by its name, when it is taken up again after it was stopped: its secret may be another one.
     """
 
@@ -71,7 +71,6 @@ class Alerter:
         *,
         jitter: Callable[[], float],
         clock: Clock = SYSTEM,
-        beside: Sequence[Callable[[], Awaitable[None]]] = (),
         anew: Callable[[str], Outway] | None = None,
     ) -> None:
         self._readings = readings
@@ -80,7 +79,7 @@ class Alerter:
         self._wishes = wishes
         self._jitter = jitter
         self._clock = clock
-        self._beside = beside
+        self._beside: list[Callable[[], Awaitable[None]]] = []
         self._anew = anew
         self._loose: Loose | None = None
         self._unnoted: dict[str, tuple[Going, int]] = {}
@@ -116,7 +115,7 @@ class Alerter:
             for work in (
                 self._read(),
                 *(self._deliver(outway) for outway in self._outways),
-                *(beside() for beside in self._beside),
+                *(self._stand_by(beside) for beside in self._beside),
             )
         ]
         over = asyncio.ensure_future(self._over.wait())
@@ -130,6 +129,21 @@ class Alerter:
             await asyncio.gather(over, *loops, return_exceptions=True)
             for outway in self._outways:
                 await outway.close()
+
+    def listen(self, beside: Callable[[], Awaitable[None]]) -> None:
+        """Run another loop too, which ends with this one at the latest."""
+        self._beside.append(beside)
+
+    async def _stand_by(self, beside: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop; telling goes on when it ends."""
+        await beside()
+        await self._over.wait()
+
+    def tell(self, condition: Condition) -> None:
+        """Take what another loop has seen into the outbox."""
+        decided = [self._judged(self._told_of(condition, None))]
+        with suppress(JournalError):
+            self._keep(decided, None, self._told, self._watch, {})
 
     def stop(self) -> None:
         """End in order: what waits is there at the next start."""

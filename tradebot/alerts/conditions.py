@@ -49,11 +49,16 @@ def _dead(condition: Condition, scene: Scene | None) -> str:
     beat = None if scene is None else scene.beat
     found = condition.data.get("pid")
     pid = f" (process {found})" if found else ""
-    return f"ENGINE {dead_since(beat, positions, condition.since)}{pid}"
+    seen = int(condition.data.get("seen_ms") or condition.since)
+    return f"ENGINE {dead_since(beat, positions, seen)}{pid}"
 
 
 def _hung(condition: Condition) -> str:
     return f"ENGINE HUNG: no sign of life for {_seconds(condition)}s"
+
+
+def _halt(_: Condition) -> str:
+    return "HALTED: the HALT file was set while no engine runs; the next one starts halted"
 
 
 def _disk(condition: Condition) -> str:
@@ -63,7 +68,9 @@ def _disk(condition: Condition) -> str:
 
 
 def _journal(condition: Condition) -> str:
-    return f"the journal cannot be written or read: {_why(condition.data)}"
+    rows = condition.data.get("side_rows")
+    side = f" ({rows} protective orders are in the side file)" if rows else ""
+    return f"the journal cannot be written or read: {_why(condition.data)}{side}"
 
 
 def _close_all(condition: Condition) -> str:
@@ -99,6 +106,7 @@ def _why(data: Mapping[str, Any]) -> str:
 
 WORDS: Mapping[str, Words] = {
     "engine_hung": _hung,
+    "halt": _halt,
     "disk_full": _disk,
     "journal": _journal,
     "close_all": _close_all,

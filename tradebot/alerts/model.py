@@ -208,7 +208,8 @@ class Sighting:
 
     ``scenes``: the runs that are not over, the newest first. ``trouble``: what an engine that cannot write its journal
     says of it. ``free_bytes`` None where the disk cannot be asked; ``side_rows`` protective orders in the side file;
-    ``closing`` the newest close-all of an account as ``status --json`` has it.
+    ``closing`` the newest close-all of an account as ``status --json`` has it. ``busy``: no engine, but a command such as a
+    close-all works on the journal.
     """
 
     wall: int
@@ -219,6 +220,7 @@ class Sighting:
     free_bytes: int | None = None
     side_rows: int = 0
     closing: Mapping[str, Any] | None = None
+    busy: bool = False
 
 
 class Readings(Protocol):

@@ -33,6 +33,9 @@ from tradebot.core.model.values import OrderStatus
 BY_COMMAND = "x"
 """How the nonce of a start begins that only carries out a command: that is no start of an engine."""
 
+KILLED = "the process ended without a word"
+"""What a run ends with when whoever comes next finds that its engine was killed."""
+
 HALT_KINDS: Mapping[str, str] = {
     "day_loss": "loss_limit",
     "week_loss": "loss_limit",
@@ -233,6 +236,8 @@ def _life(row: AuditRow, memory: Memory) -> list[Draft]:
 
 
 def _ended(row: AuditRow) -> Draft:
+    if row.body.get("error") == KILLED:  # who looked has told of it when it happened
+        return Draft("notice", f"{row.run} was left by an engine that died", row.run)
     if row.body.get("error"):
         head = f"STOPPED BY AN ERROR: {row.body['error']}"
         return Draft("engine_dead", head, row.run)

@@ -43,6 +43,8 @@ def watched(
             standing[name] = {"kind": condition.kind, "since": condition.since}
             told.append((condition, scene))
     for name in [name for name in standing if name not in found]:
+        if seen.busy and standing[name]["kind"] == "engine_dead":
+            continue  # a command closes what is open: no engine runs again
         before = standing.pop(name)
         told += _over(name, before, seen, now)
     closing, told_closing = _closing(seen, memory)
@@ -73,7 +75,7 @@ def _running(scenes: Iterable[Scene]) -> list[Scene]:
 
 def _dead(seen: Sighting) -> Found:
     """Find runs that nobody ended and nobody works on."""
-    if seen.owner is not None:
+    if seen.owner is not None or seen.busy:
         return {}
     return {
         f"engine_dead:{scene.run}:{scene.beat}": (
@@ -129,9 +131,9 @@ def _trouble(seen: Sighting) -> Found:
 def _over(
     name: str, before: dict[str, Any], seen: Sighting, now: int
 ) -> list[tuple[Condition, Scene | None]]:
-    """Say that something is over: of a halt its resume says so."""
+    """Say that something is over: of a halt its resume says so, of a run that a command has ended the command."""
     kind = str(before["kind"])
-    if kind == "halt":
+    if kind == "halt" or (kind == "engine_dead" and seen.owner is None):
         return []
     run = name.split(":")[1] if ":" in name else ""
     scene = next((scene for scene in seen.scenes if run in ("", scene.run)), None)

@@ -15,9 +15,10 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present
-from tradebot.guard.lock import lock_owner
+from tradebot.guard.lock import lock_holder, lock_owner
 from tradebot.guard.notice import read_notice
 from tradebot.journal.paths import journal_path
+from tradebot.journal.projection import read_fact
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.journal.side import SIDE_FILE, read_side
@@ -42,7 +43,9 @@ class JournalReadings:
         with Reader(self._path) as reader:
             return [
                 AuditRow(
-                    row.seq, row.run, row.ts, row.wall, row.kind, _body(row.body), row.hash[:8]
+                    *(row.seq, row.run, row.ts, row.wall, row.kind, _body(row.body)),
+                    fact=_fact(row.kind, row.body),
+                    mark=row.hash[:8],
                 )
                 for row in rows_behind(reader, after, limit)
             ]
@@ -95,6 +98,7 @@ class JournalReadings:
             free_bytes=free,
             side_rows=side,
             closing=closing,
+            busy=owner is None and lock_holder(self._data_dir) is not None,
         )
 
     def _scenes(self) -> Sequence[Scene]:
@@ -104,6 +108,14 @@ class JournalReadings:
             running = [run for run in runs if run.state == "running"] or runs[:1]
             return [_scene(reader, run) for run in running]
         return ()
+
+
+def _fact(kind: str, body: str) -> object:
+    """Return the value that a row was written from; None for one that makes no sense."""
+    try:
+        return read_fact(kind, body)
+    except ValueError:
+        return None
 
 
 def _body(text: str) -> dict[str, object]:

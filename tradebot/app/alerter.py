@@ -7,26 +7,32 @@ import hashlib
 import random
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from tradebot.alerts.alerter import Alerter
+from tradebot.alerts.bot_api import BotApi
 from tradebot.alerts.channels import ChannelSettings, Outway
-from tradebot.alerts.model import Sound, Wishes
+from tradebot.alerts.model import Condition, Sound, Wishes
 from tradebot.alerts.services import Service
 from tradebot.alerts.store import OutboxStore
+from tradebot.alerts.telegram import Phone
+from tradebot.alerts.updates import AllowedUser
 from tradebot.alerts.webhook import Webhook
 from tradebot.app.alert_readings import JournalReadings
 from tradebot.app.control import last_seen, tell_halt
-from tradebot.app.target import Request, latch, latch_account
+from tradebot.app.phone import JournalAnswers
+from tradebot.app.target import Request, latch, latch_account, may_run
 from tradebot.config import Config
 from tradebot.config.values import is_loopback_host, minutes_of
-from tradebot.core.model.errors import ConfigError, JournalError, UsageError
+from tradebot.core.model.errors import ConfigError, JournalError, TradebotError, UsageError
 from tradebot.guard.alerts_lock import AlertsLock
 from tradebot.guard.lock import lock_owner
 from tradebot.guard.secrets import find_secret, variable_of
+from tradebot.journal.commands import post_command
+from tradebot.journal.paths import journal_path
 
 SILENT = ("telegram",)
 """Channels that can tell something without a sound."""
@@ -100,14 +106,42 @@ class RemoteCommander:
                 latch_account(owner.traded.fingerprint, request)
         latch(data_dir, request)
         said = tell_halt(data_dir, request, ASK_S)
+        self._put_on_record(request)
         return "\n".join(line for line in (said, last_seen(data_dir, request)) if line)
 
     def close_all(self, who: str) -> tuple[str, ...]:
         """Return the words of the command that closes everything, to be run in a process of its own."""
+        self._put_on_record(Request("close-all", who, f"asked for by {who}"))
+        return (*self.words, "--who", who, "--reason", f"asked for by {who}")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command that closes everything, without who asks for it and why."""
         words = (sys.executable, "-m", "tradebot", "close-all", "--yes", "--json")
         file = () if self.config.file is None else ("--config", str(self.config.file.absolute()))
         data = ("--data-dir", str(self.config.data_dir().absolute()))
-        return (*words, "--reason", f"asked for by {who}", *data, *file)
+        return (*words, *data, *file)
+
+    def _put_on_record(self, request: Request) -> None:
+        """Post the command where no engine runs that it was posted for already: every act is on record."""
+        path = journal_path(self.config.data_dir())
+        if may_run(self.config.data_dir()) or not path.exists():
+            return
+        with suppress(TradebotError):
+            post_command(path, request.name, request.who, request.reason)
+
+
+def phone_of(config: Config, store: OutboxStore, tell: Callable[[Condition], None]) -> Phone | None:
+    """Return the phone that may send commands; None where none may."""
+    chosen = config.alerts.telegram
+    if not chosen.commands or "telegram" not in config.alerts.channels:
+        return None
+    api = BotApi(settings_of(config, "telegram").secret, chosen.api)
+    allowed = AllowedUser(int(chosen.chat_id), int(chosen.user_id))
+    commander, data_dir = RemoteCommander(config), config.data_dir()
+    readings, wishes = JournalReadings(data_dir), wishes_of(config)
+    answers = JournalAnswers(data_dir, readings, wishes, commander.words)
+    return Phone(api, allowed, store, commander, answers, tell)
 
 
 def run_alerter(config: Config) -> None:
@@ -134,6 +168,9 @@ def run_alerter(config: Config) -> None:
                 jitter=random.random,
                 anew=lambda name: outway_of(settings_of(config, name)),
             )
+            phone = phone_of(config, store, alerter.tell)
+            if phone is not None:
+                alerter.listen(phone.run)
             asyncio.run(_until_stopped(alerter))
 
 

@@ -95,6 +95,11 @@ class TelegramChoice(Section):
     def _known_user(self) -> Self:
         if self.commands and not self.user_id:
             raise ValueError("commands need user_id: your own number, which /start tells you")
+        if self.commands and self.chat_id != self.user_id:
+            raise ValueError(
+                "commands are taken from your own chat with the bot alone: there chat_id is the same"
+                " number as user_id"
+            )
         return self
 
 
