@@ -140,9 +140,8 @@ def test_what_a_phone_says_passes_nothing_that_could_trade(path: Path) -> None:
     assert not [module for module, _ in found if module.startswith(forbidden)], path
     assert not {name for _, name in found} & {"resume", "clear_halt", "act", "Command", "Approved"}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in POSTING:
-            named = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
-            assert set(named) & {"halt", "close-all"}, f"{path}: which act must be plain to see"
-
-
-POSTING = ("Request", "post_command")
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Request":
+            assert isinstance(node.args[0], ast.Constant), f"{path}: an act must be plain to see"
+            assert node.args[0].value in ("halt", "close-all")
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "post_command":
+            assert ast.unparse(node.args[1]) == "request.name"

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -76,12 +76,11 @@ class Loopback:
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._serve())
-        for _ in range(5):  # connections that came at the last moment end too
-            rest = asyncio.all_tasks(self._loop)
-            for task in rest:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
-            self._loop.run_until_complete(asyncio.sleep(0.005))
+        rest = asyncio.all_tasks(self._loop)
+        for task in rest:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0.01))
 
     async def _serve(self) -> None:
         self._ending = asyncio.Event()
@@ -89,14 +88,22 @@ class Loopback:
         app.add_routes(self.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = runner.addresses[0][1]
+        connections: list[Any] = []
+
+        def connection() -> Any:
+            assert runner.server is not None
+            connections.append(runner.server())
+            return connections[-1]
+
+        listening = await self._loop.create_server(connection, "127.0.0.1", 0)
+        self.port = listening.sockets[0].getsockname()[1]
         self._ready.set()
         await self._ending.wait()
-        await site.stop()
-        server = runner.server
-        transports = [one.transport for one in server.connections] if server else []
+        for socket in listening.sockets:  # asyncio loses one that is accepted while it closes
+            self._loop.remove_reader(socket.fileno())
+        await asyncio.sleep(0.01)
+        listening.close()
+        transports = [one.transport for one in connections]
         await runner.cleanup()
         for transport in transports:  # what was not sent yet is not waited for
             if transport is not None:
