@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kits.alerts_kit import BTC, LIVE, LONG, NOON, PAPER, WISHES, D, Story, begun, condition, row_of
 
-from tradebot.alerts.model import KINDS, Alert, Scene, Wishes
+from tradebot.alerts.model import KINDS, Alert, OwnerSeen, Scene, Sighting, Wishes
 from tradebot.alerts.texts import told, told_at, told_of
+from tradebot.alerts.watch import watched
 from tradebot.core.model.effects import (
     AccountCompared,
     CashBooked,
@@ -100,6 +101,7 @@ FACTS: tuple[Fact, ...] = (
     note("critical", "BTC/USDT: two reads did not show the stop; closing"),
     note("critical", "XRP/USDT does not trade any more (SETTLING): no entries; closing"),
     note("warning", "settings: -2015 Invalid API-key, IP, or permissions for action"),
+    note("warning", "day loss: $15.10 of $25 (60%)"),
     note("warning", "day loss: $20.10 of $25 (80%)"),
     note("warning", "BTC/USDT is silent. no message for 5 s"),
     note("info", "BTC/USDT is back."),
@@ -252,6 +254,27 @@ def test_what_a_row_carries_is_passed_on_but_no_documents() -> None:
     assert alert.data == {"at": NOON, "reason": "user", "detail": "sarah: bed", "epoch": 1}
     [alert] = Story().tell(begun())
     assert "config" not in alert.data
+
+
+def test_a_months_report_is_told_once_and_attached() -> None:
+    page = "/data/reports/2026-10-live.html"
+    seen = Sighting(NOON, OwnerSeen(1, "a"), [LIVE], reports=("/data/reports/2026-09-live.html",))
+    found, memory = watched(seen, {}, NOON)
+    assert found == []
+    [(month, scene)], memory = watched(replace(seen, reports=(*seen.reports, page)), memory, NOON)
+    assert told_of(month, scene, WISHES).file == page
+    assert watched(replace(seen, reports=(*seen.reports, page)), memory, NOON)[0] == []
+
+
+def test_a_command_that_closes_is_no_engine_that_runs_again() -> None:
+    dead = Sighting(NOON, None, [LIVE])
+    [(condition, _)], memory = watched(dead, {}, NOON)
+    assert condition.kind == "engine_dead"
+    busy = replace(dead, busy=True, scenes=[replace(LIVE, beat=NOON + 5)])
+    found, memory = watched(busy, memory, NOON)
+    assert found == []
+    over = replace(dead, scenes=[replace(LIVE, state="interrupted")])
+    assert watched(over, memory, NOON)[0] == []
 
 
 def test_a_close_all_of_paper_is_told_to_have_left_nothing() -> None:

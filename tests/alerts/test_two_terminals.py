@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
     os.environ.get("TRADEBOT_FULL") != "1", reason="minutes of real processes: TRADEBOT_FULL=1"
 )
 
-KILLS = 20
+KILLS = 12
 
 
 class Told:

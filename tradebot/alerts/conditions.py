@@ -36,7 +36,8 @@ def draft_of(condition: Condition, scene: Scene | None) -> Draft:
 
 def _about(condition: Condition) -> str:
     """Return what tells it apart from others of its kind: a stage of a close-all, a channel."""
-    return str(condition.data.get("stage") or condition.data.get("channel") or "")
+    names = ("stage", "channel", "month")
+    return str(next((condition.data[name] for name in names if condition.data.get(name)), ""))
 
 
 def _seconds(condition: Condition) -> int:

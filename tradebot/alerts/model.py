@@ -209,7 +209,7 @@ class Sighting:
     ``scenes``: the runs that are not over, the newest first. ``trouble``: what an engine that cannot write its journal
     says of it. ``free_bytes`` None where the disk cannot be asked; ``side_rows`` protective orders in the side file;
     ``closing`` the newest close-all of an account as ``status --json`` has it. ``busy``: no engine, but a command such as a
-    close-all works on the journal.
+    close-all works on the journal. ``reports`` are the pages of whole months.
     """
 
     wall: int
@@ -221,6 +221,7 @@ class Sighting:
     side_rows: int = 0
     closing: Mapping[str, Any] | None = None
     busy: bool = False
+    reports: Sequence[str] = ()
 
 
 class Readings(Protocol):

@@ -7,6 +7,7 @@ that lives and writes nothing, a full disk, a journal that cannot be written, a 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tradebot.alerts.model import Condition, Memory, OwnerSeen, Scene, Sighting
@@ -53,7 +54,9 @@ def watched(
         "standing": standing,
         "silent_since": _silent_since(seen, owner, memory, now),
         "closing": closing,
+        "reports": list(seen.reports),
     }
+    told += _reports(seen, memory)
     return told + told_closing, {**memory, **remembered}
 
 
@@ -141,6 +144,18 @@ def _over(
         return []  # it is dead now, which is told
     data = {"seconds": max(0, now - int(before["since"])) // 1_000}
     return [(Condition(kind, int(before["since"]), over=True, data=data), scene)]
+
+
+def _reports(seen: Sighting, memory: Memory) -> list[tuple[Condition, Scene | None]]:
+    """Tell of a month's report that was written since the last look."""
+    if "reports" not in memory:  # the first look of all: that is history
+        return []
+    new = [path for path in seen.reports if path not in memory["reports"]]
+    scene = next(iter(seen.scenes), None)
+    return [
+        (Condition("month", seen.wall, data={"file": path, "month": Path(path).stem}), scene)
+        for path in new
+    ]
 
 
 def _closing(seen: Sighting, memory: Memory) -> tuple[Any, list[tuple[Condition, Scene | None]]]:

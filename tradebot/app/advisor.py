@@ -11,7 +11,7 @@ from typing import Any
 from tradebot import __version__
 from tradebot.app.adjusted import Adjustment
 from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, loss_of, third_of
-from tradebot.app.report import FOLDER, Told
+from tradebot.app.report import Told
 from tradebot.app.whatif import (
     PlayedFigures,
     config_then,
@@ -23,6 +23,7 @@ from tradebot.config import Config
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.values import DAY_MS, Bar
 from tradebot.disk import private_directory, write_text
+from tradebot.journal.paths import REPORTS
 from tradebot.journal.reader import Reader
 from tradebot.journal.view import SignalRow
 from tradebot.reports.advice.gather import SignalKey, refused_entries
@@ -59,7 +60,7 @@ class Advisor:
         period, report = told.period, told.report
         if report.partial or month_of(period.first) != period:
             return None
-        folder = self._config.data_dir() / FOLDER
+        folder = self._config.data_dir() / REPORTS
         return folder / f"{period.code}-{report.mode}.advice.json"
 
     def _made(self, told: Told, digest: str) -> AdviceText:

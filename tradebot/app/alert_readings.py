@@ -17,7 +17,7 @@ from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present
 from tradebot.guard.lock import lock_holder, lock_owner
 from tradebot.guard.notice import read_notice
-from tradebot.journal.paths import journal_path
+from tradebot.journal.paths import REPORTS, journal_path
 from tradebot.journal.projection import read_fact
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
@@ -98,6 +98,7 @@ class JournalReadings:
             free_bytes=free,
             side_rows=side,
             closing=closing,
+            reports=_reports(self._data_dir),
             busy=owner is None and lock_holder(self._data_dir) is not None,
         )
 
@@ -108,6 +109,15 @@ class JournalReadings:
             running = [run for run in runs if run.state == "running"] or runs[:1]
             return [_scene(reader, run) for run in running]
         return ()
+
+
+def _reports(data_dir: Path) -> Sequence[str]:
+    """Return the pages of whole months; one that goes on is none yet."""
+    try:
+        pages = sorted(map(str, (data_dir / REPORTS).glob("*.html")))
+    except OSError:
+        return ()
+    return [page for page in pages if not page.endswith("-so-far.html")]
 
 
 def _fact(kind: str, body: str) -> object:

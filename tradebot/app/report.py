@@ -12,6 +12,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.times import iso
 from tradebot.disk import private_directory, write_text
+from tradebot.journal.paths import REPORTS
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
 from tradebot.journal.view import TradeRow
@@ -23,9 +24,6 @@ from tradebot.reports.monthly.page import report_page
 from tradebot.reports.monthly.period import Period, month_named, month_of
 from tradebot.reports.monthly.rows import chain, newest_month, record_of, spans_of, world_of
 from tradebot.reports.monthly.value import Report
-
-FOLDER = "reports"
-"""Where in the data directory the reports that are due are kept."""
 
 SLACK_MS = 60_000
 """A curve that ends so short before a month's end has all of it."""
@@ -178,7 +176,7 @@ def due_reports(
         taken.add(mode)
         kept, _ = chain([run for run in runs if world_of(run) == world], spans)
         for month in _months(kept, spans):
-            path = data_dir / FOLDER / f"{month.code}-{name}.html"
+            path = data_dir / REPORTS / f"{month.code}-{name}.html"
             if path.exists() and path.with_suffix(".json").exists():
                 continue
             told = _told(reader, kept, spans, month)
@@ -207,7 +205,7 @@ def export_report(told: Told, data_dir: Path, clock: Clock = SYSTEM) -> Path:
     """
     report = told.report
     more = "-so-far" if report.ended < report.last - SLACK_MS else ""
-    path = data_dir / FOLDER / f"{told.period.code}-{report.mode}{more}.html"
+    path = data_dir / REPORTS / f"{told.period.code}-{report.mode}{more}.html"
     _write(told, path, clock)
     return path
 
