@@ -20,10 +20,11 @@ from tradebot.app.target import Request
 from tradebot.guard.latch import HALT_FILE, clear_halt
 from tradebot.guard.lock import InstanceLock
 from tradebot.guard.process import process_start
-from tradebot.tui.app import TradebotApp
+from tradebot.tui.app import FIRST, TradebotApp
 from tradebot.tui.closing import CloseAll
+from tradebot.tui.feed import View
 from tradebot.tui.live import LivePage
-from tradebot.tui.page import TABS
+from tradebot.tui.page import LIVE, PAPER, TABS
 from tradebot.tui.paper import PaperPage
 from tradebot.tui.setting import Exit
 from tradebot.tui.status import StatusRow
@@ -247,6 +248,29 @@ async def test_a_stop_that_nobody_has_seen_is_an_alarm(real_dir: Path) -> None:
         await loaded(pilot)
         assert "NO STOP" in screen_text(app)
         assert "UNKNOWN" in screen_text(app)
+
+
+async def test_a_look_that_ends_while_the_screens_are_taken_down_shows_nothing(
+    real_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(real_dir)
+    looked = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        taken_down = app._prune
+
+        async def look_now(*screens: Any) -> None:
+            if not app.get_screen_stack(PAPER):
+                app.view = View(
+                    app.setting.clock(), app.data_dir, FIRST
+                )  # its front is down already
+                app.paint()
+                looked.append(app.current_mode)
+            await taken_down(*screens)
+
+        monkeypatch.setattr(app, "_prune", look_now)
+    assert looked == [LIVE]
+    assert app._exception is None
 
 
 async def test_a_hung_engine_leaves_time_for_f9_and_then_ends(real_dir: Path) -> None:

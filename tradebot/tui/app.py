@@ -182,7 +182,9 @@ class TradebotApp(App[Exit]):
     def _leave_hung(self) -> None:
         """Leave where the engine of this process hangs for too long and nobody is just about to close without it."""
         hung, patience = self.setting.hung, self.setting.patience_s
-        if hung is None or patience is None or isinstance(self.screen, CloseAll | ClosingAll):
+        if hung is None or patience is None or not self.is_running:
+            return
+        if isinstance(self.screen, CloseAll | ClosingAll):
             return
         if hung() >= patience:
             self.exit(Exit("hung"))
@@ -193,7 +195,7 @@ class TradebotApp(App[Exit]):
 
     def paint(self) -> None:
         """Show the newest view on the page that is on screen, beneath whatever dialog."""
-        if not self.screen_stack:  # it is leaving, and a look at the journal was still under way
+        if not self.is_running or not self.screen_stack:  # leaving, with a look still under way
             return
         pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
         self._tell_dialog()
@@ -374,6 +376,8 @@ class TradebotApp(App[Exit]):
         finally:
             self._checking = False
             self.unsay(CHECKING)
+        if not self.is_running:
+            return
         if stake.open:  # protected at once, as on the command line; only trading needs a word
             self._begin_live("")
         else:
