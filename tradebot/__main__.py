@@ -7,11 +7,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 from tradebot.cli.interrupts import heard_again, settle, settle_interrupted
 from tradebot.cli.streams import give_up, say, stand_in
 from tradebot.core.model.errors import TradebotError, UsageError
+
+if TYPE_CHECKING:
+    from typer import Typer
 
 INTERRUPTED = 130
 
@@ -48,7 +52,7 @@ def _run(words: list[str], as_json: bool) -> int:
     from tradebot.cli.app import app
     from tradebot.cli.output import answered, fail
 
-    command = get_command(app)
+    command = get_command(_narrowed(app, words))
     name = command_name(command, words) or "tradebot"
     answered.clear()
     try:
@@ -68,6 +72,21 @@ def _run(words: list[str], as_json: bool) -> int:
     if code == INTERRUPTED and not answered:  # the parser's library turns ctrl-c into this code
         return _interrupted(name, as_json)
     return code if isinstance(code, int) else 0
+
+
+def _narrowed(app: Typer, words: list[str]) -> Typer:
+    """Return the command line with only the command that is called, the whole where the words name none.
+
+    The parser's library reads every signature of what it is given, which is a fifth of what a start costs.
+    """
+    narrow = copy(app)
+    narrow.registered_commands = [
+        info
+        for info in app.registered_commands
+        if info.callback and words[:1] == [info.name or info.callback.__name__]
+    ]
+    narrow.registered_groups = [info for info in app.registered_groups if words[:1] == [info.name]]
+    return narrow if narrow.registered_commands or narrow.registered_groups else app
 
 
 def _interrupted(name: str, as_json: bool) -> int:

@@ -184,9 +184,7 @@ class TradebotApp(App[Exit]):
         hung, patience = self.setting.hung, self.setting.patience_s
         if hung is None or patience is None or not self.is_running:
             return
-        if isinstance(self.screen, CloseAll | ClosingAll):
-            return
-        if hung() >= patience:
+        if not isinstance(self.screen, CloseAll | ClosingAll) and hung() >= patience:
             self.exit(Exit("hung"))
 
     def look(self) -> None:
@@ -376,11 +374,9 @@ class TradebotApp(App[Exit]):
         finally:
             self._checking = False
             self.unsay(CHECKING)
-        if not self.is_running:
-            return
         if stake.open:  # protected at once, as on the command line; only trading needs a word
             self._begin_live("")
-        else:
+        elif self.is_running:
             self.push_screen(AskWord(stake), partial(self._worded, stake))
 
     def _worded(self, stake: AtStake, yes: bool | None) -> None:

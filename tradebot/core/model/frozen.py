@@ -2,13 +2,15 @@
 
 ``dataclass(frozen=True)`` sets each field through ``object.__setattr__`` and compiles six functions for every
 class, which is most of what a command's start costs. Here a value is filled as a draft, an object of the same
-slots that can be written to, and becomes what nobody can change; one function is compiled. Everything else is
-a dataclass's: arguments, defaults, ``fields``, ``replace``, patterns, comparison, hash, text, copies, pickles.
+slots that can be written to, and becomes what nobody can change; one function is compiled, and that when the
+first value is made: a command makes values of few of the classes it loads. Everything else is a dataclass's:
+arguments, defaults, ``fields``, ``replace``, patterns, comparison, hash, text, copies, pickles.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from inspect import Signature, signature
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
@@ -28,13 +30,32 @@ def frozen(cls: type[C]) -> type[C]:
     items = fields(made)
     if hasattr(made, "__post_init__") or not all(item.init for item in items):
         raise TypeError(f"{cls.__name__} does more than set its fields")
-    made.__new__ = _maker(made, items)
+    made.__new__ = _FirstMaker(made, items)
     made.__reduce__ = _reducer([item.name for item in items])
     made.__repr__ = _shower([item.name for item in items if item.repr])
     made.__eq__, made.__hash__ = _comparer([item.name for item in items if item.compare])
     made.__setattr__, made.__delattr__ = _refuse_to_set, _refuse_to_delete
     made.__init_subclass__ = classmethod(_refuse_a_subclass)
     return made  # type: ignore[no-any-return]
+
+
+class _FirstMaker:
+    """Stands in for a class's maker until its first value is made, or somebody asks for its signature."""
+
+    def __init__(self, made: Any, items: tuple[Field[Any], ...]) -> None:
+        self._made = made
+        self._items = items
+
+    def __call__(self, cls: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled()(cls, *args, **kwargs)
+
+    @property
+    def __signature__(self) -> Signature:
+        return signature(self._compiled())
+
+    def _compiled(self) -> Any:
+        self._made.__new__ = maker = _maker(self._made, self._items)
+        return maker
 
 
 def _maker(made: Any, items: tuple[Field[Any], ...]) -> Any:

@@ -6,10 +6,10 @@ The engine shows it every value that moves; it answers with what was reached. It
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import ZERO
 from tradebot.core.risk.limits import Limits
 from tradebot.core.state.instrument import InstrumentState
@@ -24,7 +24,7 @@ LOSSES = ("day_loss", "week_loss", "signoff_loss")
 """The account's loss limits, by the halts that they lead to."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reached:
     """A loss limit that was reached before a run began, in words, and when (UTC ms); nobody has resumed since."""
 

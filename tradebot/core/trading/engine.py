@@ -38,7 +38,7 @@ from tradebot.core.state.metrics import Drawdown, Tally
 from tradebot.core.state.portfolio import Portfolio
 from tradebot.core.state.trips import Trades
 from tradebot.core.strategy.fault import Fault, raised
-from tradebot.core.strategy.protocol import Strategy
+from tradebot.core.strategy.protocol import Signal, Strategy
 from tradebot.core.strategy.resample import Resampler
 from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
@@ -272,26 +272,24 @@ class Engine:
                     reactions.value(book)
         else:  # beside quotes it comes when it comes: a strategy sees the same bar in every mode
             bar = bar.punctual()
-        if book.resampler is None:
-            self._ask_strategy(book, bar)
-        else:
-            for whole in book.resampler.add(bar):
-                self._ask_strategy(book, whole)
+        for whole in (bar,) if book.resampler is None else book.resampler.add(bar):
+            try:  # not a function of its own: see above
+                signal = book.strategy.on_bar(whole)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self._fail(raised(error, whole).of(book.strategy))
+                continue
+            if signal is not None or book.cold:
+                self._hear(book, signal, whole)
 
-    def _ask_strategy(self, book: InstrumentState, bar: Bar) -> None:
-        """Show a symbol's strategy a bar of its timeframe, and act on what it says to it."""
-        try:
-            signal = book.strategy.on_bar(bar)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._fail(raised(error, bar).of(book.strategy))
-            return
+    def _hear(self, book: InstrumentState, signal: Signal | None, bar: Bar) -> None:
+        """Take what a strategy said to a bar; while it is cold that is nothing."""
         if book.cold:
             book.cold -= 1
             if signal is not None:
                 self.entries.hush(book)
-        elif signal is not None and self.started:
+        elif self.started:
             self.reactions.calm = NEVER
             self._judge(book, signal, bar)
 
