@@ -102,6 +102,26 @@ def test_a_field_may_have_any_name() -> None:
     assert (Odd(1, 2).cls, Odd(self=2, cls=1).self, Odd(1, 2).draft) == (1, 2, [])
 
 
+def test_a_first_value_may_be_made_by_names_like_those_of_python() -> None:
+    @frozen
+    class Kind:
+        cls: int
+        args: int
+        kwargs: int
+
+    assert Kind(cls=1, args=2, kwargs=3) == Kind(1, 2, 3)
+
+
+def test_its_signature_is_known_before_its_first_value_is_made() -> None:
+    @frozen
+    class Pair:
+        one: int
+        two: int = 2
+
+    assert str(signature(Pair)) == "(one: 'int', two: 'int' = 2)"
+    assert Pair(1).two == 2
+
+
 def test_nothing_about_it_can_be_changed() -> None:
     made = Swift(1)
     with pytest.raises(FrozenInstanceError):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kits.warm import Warm, is_for_warm
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
 
@@ -46,6 +47,9 @@ class Own:
 """
 
 LONG = 'return Signal("long", 0.9, stop=bar.close * 0.97, reason="always")'
+
+
+WARM = Warm()
 
 
 @dataclass(frozen=True)
@@ -88,16 +92,20 @@ class Bot:
 
     def __call__(self, *words: object, code: int | None = 0, **env: str) -> Done:
         """Run a command to its end."""
-        done = subprocess.run(
-            self._command(words),
-            capture_output=True,
-            text=True,
-            env=self._env(env),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            timeout=90,
-            check=False,
-        )
+        command, variables = self._command(words), self._env(env)
+        if is_for_warm({**self.env, **env}):
+            done = WARM.run(command[3:], variables, self.folder, timeout=90)
+        else:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                env=variables,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                timeout=90,
+                check=False,
+            )
         assert "Traceback" not in done.stderr, done.stderr
         if code is not None:
             assert done.returncode == code, done.stderr + done.stdout

@@ -46,7 +46,7 @@ class _FirstMaker:
         self._made = made
         self._items = items
 
-    def __call__(self, cls: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, cls: Any, /, *args: Any, **kwargs: Any) -> Any:
         return self._compiled()(cls, *args, **kwargs)
 
     @property
