@@ -63,6 +63,16 @@ class AlertsState:
             return f"{self.expired_critical} CRITICAL ALERTS EXPIRED"
         return f"ALERTS STOPPED ({self.stopped[0].channel})" if self.stopped else ""
 
+    @property
+    def words(self) -> str:
+        """How alerts do, in a line; "" where nobody is to be told anything."""
+        if self.word == "off":
+            return ""
+        parts = [self.alarm or self.word, f"{self.waiting} waiting" if self.waiting else ""]
+        failing = [row.channel for row in self.channels if row.failures and not row.stopped]
+        parts += [f"{', '.join(failing)} failing" if failing else "", self.why]
+        return ", ".join(part for part in parts if part)
+
 
 def alerts_state(data_dir: Path, wall: int) -> AlertsState:
     """Return how alerts do at ``wall`` (UTC ms)."""

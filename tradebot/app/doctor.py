@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tradebot import __version__
+from tradebot.app.doctor_alerts import check_alerts
 from tradebot.app.doctor_exchange import ask_exchange
 from tradebot.app.finding import Row, Status, judge_symbol, profiles_of
 from tradebot.clock import SYSTEM
@@ -65,7 +66,7 @@ def examine(
     except TradebotError as error:
         text = f"{error}; the checks that need it were left out"
         return [*rows, Row("config", "fail", text, error.hint), _clock(None)]
-    rows += [_config(config), *examine_here(config)]
+    rows += [_config(config), *examine_here(config), *check_alerts(config)]
     asked = [_UNASKED] if offline else list(ask_exchange(config, env))
     if not any(row.check == "symbol" for row in asked):
         asked += _symbols(config, config.data_dir())

@@ -1,4 +1,4 @@
-"""The systemd unit that keeps a live run up: restarted when it breaks off, ended when it hangs, and shut in."""
+"""The systemd units: one that keeps a live run up and ends it when it hangs, shut in; and one for the alerter beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from tradebot.app.settle import LONGEST_S
 from tradebot.config import Config
 from tradebot.guard.keys import NAMES, Account
+from tradebot.guard.secrets import variable_of
 
 UNIT = """\
 [Unit]
@@ -48,6 +49,36 @@ WantedBy=multi-user.target
 """
 
 
+ALERTS_UNIT = """\
+[Unit]
+Description=tradebot alerts
+Wants=network-online.target
+After=network-online.target
+# a unit of its own: what tells of the engine's death must not die with it
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart={command} alerts run --data-dir "{data}"{config}
+WorkingDirectory={base}
+# it ends by itself an hour after the last engine; it is there again when the next one starts
+Restart=always
+RestartSec=60
+# wrong configuration, or one that runs already: a restart would say the same
+RestartPreventExitStatus=2 5
+SuccessExitStatus=130
+# the channels' secrets, as files that only root can read; systemd hands them over
+{credentials}
+Environment=XDG_STATE_HOME={state_home}
+ProtectSystem=strict
+ReadWritePaths="{data}" "{state}"
+NoNewPrivileges=yes
+PrivateTmp=yes
+MemoryMax=256M
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 SPARE_S = 40.0
 """Seconds beside the longest orderly end for writing down what came of it, on a slow disk."""
 
@@ -66,6 +97,27 @@ def units(config: Config, state: Path) -> str:
         account=account,
         key=key,
         secret=secret,
+        state=state.absolute(),
+        state_home=state.parent.absolute(),
+    )
+
+
+def alerts_unit(config: Config, state: Path) -> str:
+    """Return the unit of the alerter for this configuration; "" where no channel is configured."""
+    channels = config.alerts.all_channels
+    if not channels:
+        return ""
+    lines = []
+    for name in channels:
+        lines.append(f"LoadCredential={name}:/etc/tradebot/{name}.secret")
+        lines.append(f"Environment={variable_of(name)}_FILE=%d/{name}")
+    file = "" if config.file is None else f' --config "{config.file.absolute()}"'
+    return ALERTS_UNIT.format(
+        command=shutil.which("tradebot") or f"{sys.executable} -m tradebot",
+        data=config.data_dir().absolute(),
+        config=file,
+        base=config.base_dir.absolute(),
+        credentials="\n".join(lines),
         state=state.absolute(),
         state_home=state.parent.absolute(),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from tradebot.app.alerts_state import alerts_state, state_document
 from tradebot.app.database import database
 from tradebot.app.status import close_all_of, engine_of, latched_halt, trouble_of
 from tradebot.cli.labels import label_of, labelled
@@ -256,6 +257,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         "halted": bool(halts),
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
         "trouble": trouble_of(config.data_dir()),
+        "alerts": state_document(alerts := alerts_state(config.data_dir(), wall)),
         "close_all": close_all_of(config.data_dir()),
         "error": run.error,
         "income_rests": {}
@@ -266,7 +268,11 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         return Result("status", data)
     dead = dead_words(shown, wall) if data["engine"] == "dead" else ""
     words = "; ".join(rest_words(shown, {}))
-    return Result("status", data, text=_status_text({**data, "dead": dead, "income": words}))
+    return Result(
+        "status",
+        data,
+        text=_status_text({**data, "dead": dead, "income": words, "alarm": alerts.words}),
+    )
 
 
 def _figures(reader: Reader, shown: Snapshot | None) -> Row:
@@ -342,6 +348,8 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
             "close-all",
             f"{closed['account']}, {moment(closed['begun'])} by {closed['who']}: {closed['state']}",
         )
+    if data["alarm"]:
+        yield "alerts", data["alarm"]
     if data["trouble"]:
         yield "trouble", data["trouble"]
     if data["error"]:

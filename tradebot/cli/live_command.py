@@ -35,7 +35,7 @@ from tradebot.app.permission import Terms, issue_token, may_go_on
 from tradebot.app.readiness import with_gates
 from tradebot.app.rehearsal import cancel_left_stop, rehearse
 from tradebot.app.runner import Pace
-from tradebot.app.units import units
+from tradebot.app.units import alerts_unit, units
 from tradebot.app.watchdog import Supervisor, end_hung
 from tradebot.cli.backtest_command import chosen_strategy
 from tradebot.cli.live_words import (
@@ -174,8 +174,12 @@ def _with_gates(
 
 def _print_unit(options: LiveOptions, config: Config) -> int:
     """Print what systemd needs to keep a live run up."""
-    text = units(config, state_dir())
-    return show(Result("live", {"unit": text}, text=text), as_json=options.run.common.json)
+    text, alerts = units(config, state_dir()), alerts_unit(config, state_dir())
+    both = text
+    if alerts:
+        both = f"# tradebot.service\n{text}\n# tradebot-alerts.service: a file of its own\n{alerts}"
+    data = {"unit": text, "alerts_unit": alerts or None}
+    return show(Result("live", data, text=both), as_json=options.run.common.json)
 
 
 # -- the start --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tradebot.app.alerts_state import channel_words
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.strategy.resample import timeframe_ms
 from tradebot.journal.rows import RunRow
@@ -98,6 +99,7 @@ def engine_lines(view: View, width: int) -> list[Line]:
         _pair("strategy", f"{run.strategy} on {strategy.get('timeframe', '-')} bars"),
         *wrapped("params", parameters(run.strategy, strategy.get("params", {})), width),
         _pair("next bar", next_bar(view)),
+        *_alerts(view, width),
         _pair("data", str(view.data_dir)),
         (),
         keys,
@@ -139,6 +141,18 @@ def _streams(view: View, width: int) -> list[Line]:
     banned = view.banned_s(view.wall)
     said = [f"BANNED for {banned:.0f}s more"] if banned else []
     return wrapped("streams", ", ".join([*said, ages(view)]), width, "alarm" if banned else "")
+
+
+def _alerts(view: View, width: int) -> list[Line]:
+    """Return how the alerter and each channel do; nothing where no channel is configured."""
+    state = view.alerts
+    if state.word == "off":
+        return []
+    lines = wrapped("alerts", state.words, width, "alarm" if state.alarm else "")
+    for row in state.channels:
+        paint = "alarm" if row.stopped or row.expired_critical else "warn" if row.failures else ""
+        lines += wrapped(f"  {row.channel}"[:9], channel_words(row), width, paint)
+    return lines
 
 
 def ages(view: View) -> str:

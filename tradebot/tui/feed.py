@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tradebot.app.alerts_state import AlertsState, alerts_state
 from tradebot.app.status import (
     close_dirs,
     engine_of,
@@ -63,6 +64,11 @@ BARS = 500
 CLOSE_S = 1.0
 """Seconds to wait for a look that is under way, before leaving the journal open."""
 
+ALERTS_MS = 2_000
+"""Time between two looks at how alerts do."""
+
+NO_ALERTS = AlertsState("off")
+
 LOOK_BACK = 60_000
 """Newest events of the log in which bars are looked for."""
 
@@ -96,6 +102,7 @@ class View:
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     ghost: GhostView | None = None
+    alerts: AlertsState = NO_ALERTS
 
     @property
     def live(self) -> bool:
@@ -208,6 +215,7 @@ class Feed:
         self._bars: dict[str, deque[Bar]] = {}
         self._mark: list[int] = []
         self._closing: CloseProgress | None = None
+        self._alerts_at, self._alerts_seen = 0, NO_ALERTS
         self._busy = threading.Lock()
         self._leaving = False
 
@@ -234,10 +242,19 @@ class Feed:
     def read(self) -> View:
         """Return what there is to see now; a journal that cannot be read is told in ``problem``."""
         with self._busy:
-            view = self._last if self._leaving else replace(self._read(), closing=self._close_all())
+            view = self._last
+            if not self._leaving:
+                view = replace(self._read(), closing=self._close_all(), alerts=self._alerts())
             if self._leaving:
                 self._drop()
             return view
+
+    def _alerts(self) -> AlertsState:
+        """Return how alerts do; looked at less often than prices."""
+        wall = self._clock()
+        if not 0 <= wall - self._alerts_at < ALERTS_MS:
+            self._alerts_at, self._alerts_seen = wall, alerts_state(self.data_dir, wall)
+        return self._alerts_seen
 
     def _close_all(self) -> CloseProgress | None:
         """Return how the newest close-all stands; its rows are read again when there are more, or while it goes on."""

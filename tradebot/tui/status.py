@@ -48,8 +48,12 @@ def _row(view: View, run: RunRow, wall: int, *, wide: bool) -> Line:
     else:
         parts.append((" ", ""))
     equity = None if view.snapshot is None else view.snapshot.equity
-    parts += [(usd(equity), "word"), *_day(view, wide), *_drawdown(view, wide)]
+    parts += [(usd(equity), "word"), *_day(view, wide)]
+    if wide or not view.alerts.alarm:  # where room is short it goes for what is an alarm
+        parts += _drawdown(view, wide)
     parts += [*_feed(view, wall, wide), *_engine(view, wall, wide)]
+    if view.alerts.alarm:
+        parts += [("  " if wide else " ", ""), (view.alerts.alarm, "alarm")]
     now = clock(wall, date=False)
     return (*parts, (f"  {now}Z" if wide else f" {now[:5]}Z", "clock"))
 
