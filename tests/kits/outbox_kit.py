@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -52,8 +53,6 @@ class WrittenReadings:
         """Write a row of the engine's own words; returns its number."""
         seq, at = len(self.written) + 1, self.clock.now
         body = {"at": at, "level": level, "text": text}
-        import json
-
         fact = read_fact("Notify", json.dumps(body))
         self.written.append(AuditRow(seq, RUN, at, at, "Notify", body, fact, f"{seq:08x}"))
         return seq
@@ -126,6 +125,7 @@ class Desk:
         for way in self.ways:
             way.clock = self.clock
         self.wishes = wishes or Wishes(tuple(way.name for way in self.ways))
+        folder.mkdir(exist_ok=True)
         self.store = OutboxStore(folder)
         self.store.db.execute("PRAGMA synchronous = OFF")
         for way in self.ways:
