@@ -60,15 +60,21 @@ class AlertsState:
         if self.word in ("DOWN", "STUCK"):
             return f"ALERTS {self.word}"
         if self.expired_critical:
-            return f"{self.expired_critical} CRITICAL ALERTS EXPIRED"
-        return f"ALERTS STOPPED ({self.stopped[0].channel})" if self.stopped else ""
+            return f"ALERTS EXPIRED ({self.expired_critical})"
+        return "ALERTS STOPPED" if self.stopped else ""
 
     @property
     def words(self) -> str:
         """How alerts do, in a line; "" where nobody is to be told anything."""
         if self.word == "off":
             return ""
-        parts = [self.alarm or self.word, f"{self.waiting} waiting" if self.waiting else ""]
+        parts = [
+            self.alarm or self.word,
+            *(f"{row.channel}: {row.stopped}" for row in self.stopped),
+        ]
+        if self.expired_critical:
+            parts.append(f"{self.expired_critical} critical ones were taken by nobody")
+        parts.append(f"{self.waiting} waiting" if self.waiting else "")
         failing = [row.channel for row in self.channels if row.failures and not row.stopped]
         parts += [f"{', '.join(failing)} failing" if failing else "", self.why]
         return ", ".join(part for part in parts if part)
