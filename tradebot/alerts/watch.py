@@ -38,6 +38,8 @@ def watched(
         **_trouble(seen),
     }
     standing: dict[str, Any] = dict(memory.get("standing", {}))
+    if "halt" in standing or _is_untold_halt(seen, owner, memory, now):
+        found |= _halted(seen)
     told: list[tuple[Condition, Scene | None]] = []
     for name, (condition, scene) in found.items():
         if name not in standing:
@@ -55,6 +57,7 @@ def watched(
         "silent_since": _silent_since(seen, owner, memory, now),
         "closing": closing,
         "reports": list(seen.reports),
+        "halted": seen.halted,
     }
     told += _reports(seen, memory)
     return told + told_closing, {**memory, **remembered}
@@ -126,9 +129,20 @@ def _trouble(seen: Sighting) -> Found:
     if seen.trouble or seen.side_rows:
         data = {"why": seen.trouble, "side_rows": seen.side_rows}
         found["journal"] = (Condition("journal", seen.wall, data=data), scene)
-    if seen.halted and seen.owner is None:  # an engine that lives has it in its audit trail
-        found["halt"] = (Condition("halt", seen.wall, data={"file": "HALT"}), scene)
     return found
+
+
+def _is_untold_halt(seen: Sighting, owner: Any, memory: Memory, now: int) -> bool:
+    """Whether a HALT file has come that no engine tells of: an engine that works has it in its audit trail."""
+    came = seen.halted and not memory.get("halted", True)
+    return came and (owner is None or _is_silent(seen, owner, now) is not None)
+
+
+def _halted(seen: Sighting) -> Found:
+    if not seen.halted:
+        return {}
+    scene = next(iter(seen.scenes), None)
+    return {"halt": (Condition("halt", seen.wall, data={"file": "HALT"}), scene)}
 
 
 def _over(

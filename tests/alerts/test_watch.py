@@ -1,0 +1,127 @@
+"""What is seen beside the audit trail: dead, hung, full, latched; each told once, and when it is over."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from tradebot.alerts.model import Memory, OwnerSeen, Scene, Sighting
+from tradebot.alerts.watch import watched
+from tradebot.core.model.times import of_iso
+
+NOON = of_iso("2026-11-27T12:00:00Z")
+OWNER = OwnerSeen(7, "boot/1")
+SCENE = Scene("live-0001", "live", "BINANCE USD-M", simulated=False, beat=NOON)
+
+
+class Eye:
+    """Looks once a second; an engine that lives beats."""
+
+    def __init__(self) -> None:
+        self.memory: Memory = {}
+        self.now = NOON
+        self.seen = Sighting(NOON, OWNER, (SCENE,), free_bytes=1 << 30)
+        self.beats = True
+        self.told: list[tuple[str, bool]] = []
+
+    def look(self, seconds: int = 1, **change: object) -> list[tuple[str, bool]]:
+        self.seen = replace(self.seen, **change)  # type: ignore[arg-type]
+        new: list[tuple[str, bool]] = []
+        for _ in range(seconds):
+            self.now += 1_000
+            if self.beats and self.seen.scenes:
+                scenes = tuple(replace(scene, beat=self.now) for scene in self.seen.scenes)
+                self.seen = replace(self.seen, scenes=scenes)
+            self.seen = replace(self.seen, wall=self.now)
+            found, memory = watched(self.seen, self.memory, self.now)
+            self.memory = json.loads(json.dumps(memory))
+            new += [(condition.kind, condition.over) for condition, _ in found]
+        self.told += new
+        return new
+
+
+def test_an_engine_that_goes_without_a_word_is_dead_and_is_told_once() -> None:
+    eye = Eye()
+    assert eye.look(30) == []
+    eye.beats = False
+    assert eye.look(60, owner=None) == [("engine_dead", False)]
+    eye.beats = True
+    assert eye.look(30, owner=OwnerSeen(8, "boot/2")) == [("engine_dead", True)]
+
+
+def test_an_orderly_end_is_none() -> None:
+    eye = Eye()
+    eye.look(5)
+    over = (replace(SCENE, state="interrupted"),)
+    assert eye.look(60, owner=None, scenes=over) == []
+
+
+def test_an_engine_that_hangs_is_told_within_25_s_and_not_before_it_is_sure() -> None:
+    eye = Eye()
+    eye.look(5)
+    eye.beats = False
+    assert eye.look(14) == []
+    assert eye.look(10) == [("engine_hung", False)]
+    eye.beats = True
+    assert eye.look(5) == [("engine_hung", True)]
+
+
+def test_an_engine_that_hangs_and_dies_is_dead() -> None:
+    eye = Eye()
+    eye.look(5)
+    eye.beats = False
+    eye.look(30)
+    assert eye.look(5, owner=None) == [("engine_dead", False)]
+
+
+def test_one_that_only_begins_may_take_its_time() -> None:
+    eye = Eye()
+    eye.beats = False
+    old = (replace(SCENE, beat=NOON - 86_400_000),)
+    assert eye.look(100, scenes=old) == []
+    assert eye.look(40) == [("engine_hung", False)]
+
+
+def test_a_machine_that_slept_has_a_moment() -> None:
+    eye = Eye()
+    eye.look(5)
+    eye.now += 3_600_000
+    eye.beats = False
+    eye.look(1)
+    eye.beats = True
+    assert eye.look(30) == []
+    assert eye.told == []
+
+
+def test_a_full_disk_and_a_journal_that_cannot_be_written() -> None:
+    eye = Eye()
+    eye.look(3)
+    assert eye.look(20, free_bytes=0) == [("disk_full", False)]
+    assert eye.look(20, trouble="since 12:00 the disk is full") == [("journal", False)]
+    back = eye.look(20, free_bytes=1 << 30, trouble="")
+    assert back == [("disk_full", True), ("journal", True)]
+
+
+def test_a_halt_is_told_where_no_engine_can() -> None:
+    eye = Eye()
+    eye.look(3, halted=True)  # the engine works: its audit trail has it
+    over = (replace(SCENE, state="interrupted"),)
+    eye.look(3, owner=None, scenes=over)
+    assert eye.told == []
+    eye.look(3, halted=False)
+    assert eye.look(3, halted=True) == [("halt", False)]
+    assert eye.look(3, halted=False) == []
+
+
+def test_a_close_all_is_told_at_each_stage() -> None:
+    eye = Eye()
+    eye.look(1, closing={"begun": "a", "stage": "under way", "state": "under way: 0 of 1"})
+    assert eye.told == []  # it was there before the first look
+    more = [
+        {"begun": "b", "stage": "under way", "state": "under way: 0 of 2"},
+        {"begun": "b", "stage": "under way", "state": "under way: 1 of 2"},
+        {"begun": "b", "stage": "nothing is left", "state": "nothing is left"},
+    ]
+    for closing in more:
+        eye.look(2, closing=closing)
+    assert eye.told == [("close_all", False)] * 2
