@@ -7,6 +7,7 @@ from pathlib import Path
 from kits import binance_scene as scene
 from kits import live_kit as kit
 from kits.demo_kit import demo_bot, demo_venue, demo_words
+from kits.outbox_kit import Onlooker
 from kits.paper_kit import LONG
 
 from tradebot.core.model.effects import Notify, Place, SignalJudged
@@ -63,6 +64,11 @@ def test_nothing_is_entered_and_exits_go_while_prices_are_silent(tmp_path: Path)
     assert "s old; entries need one under 5 s" in str(judged[2].refusals)
     said = [e.text for e in effects if isinstance(e, Notify)]
     assert any(text.startswith(f"{XRP} is silent") for text in said)
+    with Reader(data / "tradebot.db") as reader:
+        wall = max(row.wall for row in reader.notices(reader.resolve_run(None).id))
+    onlooker = Onlooker(data, tmp_path / "alerts", wall)
+    assert "feed" in onlooker.look()
+    assert any(f"{XRP} is silent" in message.text for message in onlooker.way.taken())
     orders = found.requests("POST", "/fapi/v1/order")
     assert len([row for row in orders if "reduceOnly" in row["params"]]) == 1  # the exit left
     assert (

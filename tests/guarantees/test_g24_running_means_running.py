@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kits.outbox_kit import Onlooker
 from kits.paper_kit import Bot
+
+from tradebot.clock import SYSTEM
 
 HANGS = "while self.seen >= 400: pass\n        return None"
 
@@ -61,6 +64,9 @@ def test_one_that_is_stopped_by_the_system_is_not_called_running(bot: Bot) -> No
     bot.until(lambda: bot.status()["engine"] != "running")
     assert bot.status()["engine"] == "hung"
     assert bot.status()["heartbeat_age_s"] > 10
+    onlooker = Onlooker(bot.data_dir, bot.folder / "alerts", SYSTEM.wall_ms())
+    assert "engine_hung" not in onlooker.look()  # it is told when it still hangs 5 s later
+    assert onlooker.look(SYSTEM.wall_ms() + 130_000)[-1] == "engine_hung"
     os.kill(process.pid, signal.SIGCONT)
     bot.until(lambda: bot.status()["engine"] == "running")
     assert bot.end(process).code == 0

@@ -14,6 +14,7 @@ from tradebot.alerts.channels import Answered, Broken, Delivered, Message, NotDe
 from tradebot.alerts.model import AuditRow, OwnerSeen, Scene, Sighting, Wishes
 from tradebot.alerts.outbox import Rate
 from tradebot.alerts.store import OutboxStore
+from tradebot.app.alert_readings import JournalReadings
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.times import of_iso
 from tradebot.journal.projection import read_fact
@@ -162,3 +163,34 @@ class Desk:
         """Live through a time."""
         for _ in range(int(seconds / step)):
             self.turn(step)
+
+
+class Onlooker:
+    """An alerter on a real data directory, from its first row on; what it would send is kept in memory.
+
+    ``now`` is its clock (UTC ms); the outbox is in a folder of its own.
+    """
+
+    def __init__(self, data_dir: Path, folder: Path, now: int) -> None:
+        self.clock = Hands(now)
+        self.way = ScriptedWay("webhook", self.clock, joins=False, rate=Rate(1_000, 10_000, 10_000))
+        folder.mkdir(exist_ok=True)
+        self.store = OutboxStore(folder)
+        self.store.put("cursor", 0)
+        self.alerter = Alerter(
+            *(JournalReadings(data_dir, self.clock), self.store, [self.way]),
+            Wishes(("webhook",), on={"extra": "on"}, simulated=True),
+            jitter=lambda: 0.0,
+            clock=self.clock,
+        )
+
+    def look(self, now: int | None = None) -> list[str]:
+        """Look once, and send what goes; returns the kinds of what arrived so far."""
+        self.clock.now = self.clock.now if now is None else now
+        self.alerter.look()
+        asyncio.run(self._deliver())
+        return [alert.kind for message in self.way.taken() for alert in message.alerts]
+
+    async def _deliver(self) -> None:
+        while await self.alerter.deliver_once(self.way) == 0:
+            pass

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tradebot.journal.projection import read_fact
 from tradebot.journal.reader import Reader
 
 _ROWS = "SELECT seq, run, ts, wall, kind, body, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -21,14 +20,6 @@ class TailRow(NamedTuple):
     kind: str
     body: str
     hash: str
-
-    @property
-    def fact(self) -> Any:
-        """The body as the value it was written from; None where it makes no sense."""
-        try:
-            return read_fact(self.kind, self.body)
-        except ValueError:
-            return None
 
 
 def rows_behind(reader: Reader, seq: int, limit: int) -> list[TailRow]:
