@@ -16,6 +16,7 @@ from kits.mail_kit import FakeMailServer
 from kits.outbox_kit import Hands
 from kits.paper_kit import ROOT, Bot
 from kits.phone_kit import TOKEN, USER, FakeTelegram
+from kits.small_disk import small_disk
 from kits.webhook_kit import SECRET, WebhookReceiver
 
 from tradebot.app import alerts_beside
@@ -216,3 +217,28 @@ def test_a_secret_is_kept_by_the_keyring_from_stdin(bot: Bot, tmp_path: Path) ->
     )
     assert gone.returncode == 0
     assert json.loads((tmp_path / "keyring.json").read_text()) == {}
+
+
+@pytest.mark.skipif(not os.environ.get("TRADEBOT_FULL"), reason="takes seconds: TRADEBOT_FULL=1")
+def test_a_full_disk_under_journal_and_outbox_is_told(bot: Bot, tmp_path: Path) -> None:
+    """Neither can be written: what is critical goes out from memory, and is entered when there is room."""
+    with small_disk(tmp_path / "disk") as disk, WebhookReceiver() as hook:
+        bot.data_dir = disk.path / "data"
+        hooked(bot, hook)
+        bot.engine("--symbols", "BTC/USDT")
+        hook.until(lambda: "started" in [body["kind"] for body in hook.bodies()])
+        disk.fill()
+        hook.until(lambda: "disk_full" in [body["kind"] for body in hook.bodies()])
+        told = next(body for body in hook.bodies() if body["kind"] == "disk_full")
+        assert told["text"].endswith("#unrecorded")
+        disk.empty()
+
+        def entered() -> bool:
+            rows = bot.json("alerts", "list").data["alerts"]
+            return "disk_full" in [row["kind"] for row in rows if row["state"] == "sent"]
+
+        bot.until(entered)
+        assert [body["kind"] for body in hook.bodies()].count("disk_full") == 1
+        pid = alerter_pid(bot.data_dir)
+        assert pid
+        os.kill(pid, signal.SIGKILL)
