@@ -149,7 +149,8 @@ class Desk:
 
     def turn(self, seconds: float = 0.0) -> None:
         """Look, deliver all that goes, then let time pass."""
-        self.alerter.look()
+        while self.alerter.look():
+            pass
         asyncio.run(self._deliver())
         self.clock.sleep(seconds)
 
@@ -187,7 +188,8 @@ class Onlooker:
     def look(self, now: int | None = None) -> list[str]:
         """Look once, and send what goes; returns the kinds of what arrived so far."""
         self.clock.now = self.clock.now if now is None else now
-        self.alerter.look()
+        while self.alerter.look():
+            pass
         asyncio.run(self._deliver())
         return [alert.kind for message in self.way.taken() for alert in message.alerts]
 

@@ -88,7 +88,7 @@ class Alerter:
         now = clock.wall_ms()
         self._engine_seen = now
         self._unreadable_since: int | None = None
-        self._pulsed = self._forgot = 0
+        self._pulsed = self._forgot = self._muted = self._muted_at = 0
         state = store.get("memory", {})
         self._told: Memory = state.get("told", {})
         self._watch: Memory = state.get("watch", {})
@@ -151,26 +151,27 @@ class Alerter:
 
     async def _read(self) -> None:
         while not self._over.is_set():
-            self.look()
-            await asyncio.sleep(POLL_S)
+            pause = 0.0 if self.look() else POLL_S
+            await asyncio.sleep(pause)  # between two batches what was decided goes out
 
     # -- deciding ----------------------------------------------------------------------------------
 
-    def look(self) -> None:
-        """Take what is new into the outbox; once."""
-        now = self._clock.wall_ms()
+    def look(self) -> bool:
+        """Take the next batch of what is new into the outbox; return whether there is more."""
+        now, more = self._clock.wall_ms(), False
         try:
             if self._loose is not None:
                 self._enter_loose(self._loose)
-            while self._take_rows():
-                pass
-            self._loose = None
-            self._take_sight(now)
-            self._tidy(now)
+            more = self._take_rows()
+            if not more:
+                self._loose = None
+                self._take_sight(now)
+                self._tidy(now)
         except JournalError:
             self._take_loose(now)
         for event in self._wake.values():
             event.set()
+        return more
 
     def _take_rows(self) -> bool:
         """Decide on the next rows; return whether there may be more."""
