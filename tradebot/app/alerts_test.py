@@ -50,7 +50,7 @@ async def tried(config: Config, channels: Sequence[str]) -> list[dict[str, Any]]
 def _message(level: Level) -> Message:
     now = SYSTEM.wall_ms()
     source = f"test:{level}:{now}"
-    text = f"TEST of a {level} alert\nNothing happened: `tradebot alerts test` was asked for this."
+    text = f"TEST ({level})\nNothing happened: `tradebot alerts test` was asked for this."
     alert = Outgoing(0, source, None, "test", level, text, now, {}, "", "", "", "")
     return Message(f"{text} #{source}", [alert], silent=level in ("info", "extra"))
 

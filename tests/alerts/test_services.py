@@ -1,0 +1,135 @@
+"""Channels against servers of their kind: what each answer means, and that no log line holds a token."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kits.mail_kit import FakeMailServer
+from kits.phone_kit import TOKEN, USER, FakeTelegram
+from kits.webhook_kit import SECRET, WebhookReceiver
+
+from tradebot.alerts.channels import (
+    Answered,
+    Broken,
+    ChannelSettings,
+    Delivered,
+    Message,
+    NotDelivered,
+)
+from tradebot.alerts.services import Service
+from tradebot.alerts.stored import Outgoing
+from tradebot.alerts.webhook import Webhook
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what apprise imports
+
+
+def message(text: str = "HALTED: equity < limit & more #17", *, silent: bool = False) -> Message:
+    alert = Outgoing(
+        1, "17.0.abc", 17, "halt", "critical", text, 0, {"x": "1"}, "r", "live", "m", ""
+    )
+    return Message(text, [alert], silent)
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """Whatever any logger lets out, DEBUG included."""
+    lines: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    ear, root = Ear(logging.DEBUG), logging.getLogger()
+    before = root.level
+    root.addHandler(ear)
+    root.setLevel(logging.DEBUG)
+    yield lines
+    root.removeHandler(ear)
+    root.setLevel(before)
+
+
+@pytest.mark.parametrize("fate", ["ok", "429", "401", "400", "403", "500", "closed"])
+async def test_what_telegram_s_answers_mean(fate: str, said: list[str]) -> None:
+    meant: dict[str, type[Answered]] = {"ok": Delivered, "429": NotDelivered, "500": NotDelivered}
+    meant |= {"401": Broken, "400": Broken, "403": Broken, "closed": NotDelivered}
+    with FakeTelegram() as phone:
+        phone.then(fate)
+        settings = ChannelSettings("telegram", {"chat_id": str(USER), "api": phone.url}, TOKEN)
+        answer = await Service(settings).send(message(silent=True))
+        assert isinstance(answer, meant[fate]), answer
+        if isinstance(answer, NotDelivered):
+            assert answer.retry_after == (7.0 if fate == "429" else None)
+        if isinstance(answer, Broken):
+            assert {"401": "Unauthorized", "400": "chat not found", "403": "blocked"}[
+                fate
+            ] in answer.why
+        if fate == "ok":
+            (sent,) = phone.sent
+            assert sent.silent
+            assert sent.text == "HALTED: equity &lt; limit &amp; more #17"  # its parse_mode is HTML
+    assert not [line for line in said if TOKEN in line or TOKEN.partition(":")[2] in line]
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+async def test_mail_goes_out_shut_and_a_wrong_password_stops_it(
+    tmp_path: Path, security: str, said: list[str]
+) -> None:
+    user = "" if security == "none" else "me@example.org"
+    with FakeMailServer(tmp_path, security, user, "planted-pw") as mail:  # type: ignore[arg-type]
+        given: dict[str, object] = {
+            "host": "127.0.0.1",
+            "port": mail.port,
+            "security": security,
+            "user": user,
+            "from": "me@example.org",
+            "to": ("you@example.org", "me@example.org"),
+            "loopback": True,
+        }
+        good = Service(ChannelSettings("email", given, "planted-pw" if user else ""))
+        assert await good.send(message()) == Delivered()
+        assert {mail.encrypted for mail in mail.taken} == {security != "none"}
+        assert "HALTED: equity < limit & more #17" in mail.texts()[0]
+        mail.then("450", "450")
+        assert isinstance(await good.send(message()), NotDelivered)
+        if user:
+            wrong = Service(ChannelSettings("email", given, "another-pw"))
+            assert isinstance(await wrong.send(message()), Broken)
+    assert not [line for line in said if "planted-pw" in line]
+
+
+@pytest.mark.parametrize("fate", ["ok", "302", "401", "429", "500", "closed"])
+async def test_what_a_webhook_s_answers_mean(fate: str) -> None:
+    meant = {"ok": Delivered, "302": Broken, "401": Broken}
+    with WebhookReceiver() as hook:
+        hook.then(fate)
+        way = Webhook(ChannelSettings("webhook", {"url": hook.target}, SECRET))
+        answer = await way.send(message())
+        await way.close()
+        assert isinstance(answer, meant.get(fate, NotDelivered))
+        if isinstance(answer, NotDelivered):
+            assert answer.retry_after == (7.0 if fate == "429" else None)
+        assert not hook.strays
+        if fate == "ok":
+            (body,) = hook.bodies()
+            assert set(body) == {
+                *("version", "id", "time", "level", "kind", "run", "mode", "market", "text", "data")
+            }
+            assert body["id"] == "17:17.0.abc"
+
+
+async def test_a_wrong_secret_is_not_believed() -> None:
+    with WebhookReceiver() as hook:
+        way = Webhook(ChannelSettings("webhook", {"url": hook.target}, "another"))
+        answer = await way.send(message())
+        await way.close()
+        assert isinstance(answer, Broken)
+        assert hook.refused == ["a wrong signature"]
+
+
+async def test_an_address_that_makes_no_sense_is_not_repeated() -> None:
+    answer = await Service(ChannelSettings("own", {}, "nonsense://planted")).send(message())
+    assert isinstance(answer, Broken)
+    assert "planted" not in answer.why
