@@ -151,7 +151,7 @@ def _alerts(view: View, width: int) -> list[Line]:
     lines = wrapped("alerts", state.words, width, "alarm" if state.alarm else "")
     for row in state.channels:
         paint = "alarm" if row.stopped or row.expired_critical else "warn" if row.failures else ""
-        lines += wrapped(f"  {row.channel}"[:9], channel_words(row), width, paint)
+        lines += wrapped(row.channel[:9], channel_words(row), width, paint)
     return lines
 
 
