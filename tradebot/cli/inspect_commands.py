@@ -348,12 +348,8 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
             "close-all",
             f"{closed['account']}, {moment(closed['begun'])} by {closed['who']}: {closed['state']}",
         )
-    if data["alarm"]:
-        yield "alerts", data["alarm"]
-    if data["trouble"]:
-        yield "trouble", data["trouble"]
-    if data["error"]:
-        yield "error", data["error"]
+    named = (("alerts", "alarm"), ("trouble", "trouble"), ("error", "error"))
+    yield from ((name, data[part]) for name, part in named if data[part])
 
 
 def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
