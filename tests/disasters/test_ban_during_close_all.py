@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import FULL
 from kits.disaster_kit import QUIET, XRP, scene
 
 from tradebot.guard.latch import halt_present
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 20
+SECONDS = 60 if FULL else 20
 BAN = {"do": "ban", "seconds": SECONDS, "method": "POST", "path": "/fapi/v1/order", "times": 1}
 
 
@@ -33,7 +34,7 @@ def test_it_waits_and_is_the_first(tmp_path: Path, alive: bool) -> None:
             refused = it.bot("resume", "--reason", "no", "--json", code=4).error
             assert "under way" in refused["message"]
             assert halt_present(it.bot.data_dir)  # the ghost beside it takes no row away either
-        data = it.close_all("--wait", "80")["data"]
+        data = it.close_all("--wait", SECONDS + 60)["data"]
         assert data["closed"] is True
         assert it.flat()
         rows = it.requests()[before:]
