@@ -25,9 +25,10 @@ def test_journal_deleted(tmp_path: Path) -> None:
         assert "Traceback" not in err
         assert it.venue.stops() == 1
         it.absent.append((it.now, None))
-        it.again()
+        it.again(protects=True)
         it.bot.until(lambda: it.bot.status().get("open_positions") == 1)
-        it.bot.until(it.halted)
+        assert "no run of this journal can go on" in it.wait_halt("journal")
+        assert "the journal was removed or renamed" in it.wait_halt("user")
         assert it.venue.stops() in (1, 2)  # one that no journal knows of is left alone
         assert len(it.venue.asked("POST", "/fapi/v1/order")) == before
         it.ended(it.bot.started[-1])

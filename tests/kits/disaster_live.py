@@ -62,17 +62,19 @@ class LiveScene(Scene):
         (self.folder / "go").touch()
         return process
 
-    def again(self, *more: str, signals: bool = False) -> subprocess.Popen[str]:
+    def again(
+        self, *more: str, signals: bool = False, protects: bool = False
+    ) -> subprocess.Popen[str]:
         """Start with the words of before and no token, as a supervisor does; wait until its checklist is through.
 
-        ``signals`` lets ``FIRST`` signal once more. A journal that a busy machine kept waiting is no matter of a scene.
+        ``signals`` lets ``FIRST`` signal once more; one that ``protects`` only stays halted by its checklist. A journal that a busy machine kept waiting is no matter of a scene.
         """
         own = f"{self.folder / 'own.py'}:Own"
         process = self.bot.start("live", "--strategy", own, *more, "--headless", "--json")
         keys = self._keys()
         self.bot.until(lambda: process.poll() is not None or self._keys() > keys)
         self.bot.until(lambda: self._serves(process))
-        if signals or self.venue.held():
+        if not protects and (signals or self.venue.held()):
             self.bot.until(lambda: "checklist" not in self.halted())
         if set(self.halted()) == {"journal"}:
             self.bot.json("resume", "--reason", "the machine was busy")

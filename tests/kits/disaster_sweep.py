@@ -137,10 +137,13 @@ FAULTS: dict[str, Fault] = {
     ),
     "key dies": _of({"do": "listen_key_dies", "at_s": 70}),
     "banned": _of({"do": "ban", "seconds": 30, "times": 1, "from_s": 75}, naked_s=BLIND_S),
-    "slowed": _of({"do": "rate_limited", "method": "GET", "path": "/fapi/*", "times": 30}),
+    "slowed": _of(
+        {"do": "rate_limited", "method": "GET", "path": "/fapi/*", "times": 30, "from_s": 75}
+    ),
     "refused": _of({"do": "refuse", "seconds": 15, "times": 1, "from_s": 75}, naked_s=BLIND_S),
     "reads fail": _of(
-        {"do": "unavailable", "meaning": "not_executed", "method": "GET", "path": "/fapi/*"},
+        {"do": "unavailable", "meaning": "not_executed", "method": "GET", "path": "/fapi/*"}
+        | {"from_s": 75},
         naked_s=BLIND_S,
     ),
     "positions garbled": _of(
