@@ -14,7 +14,7 @@ from kits.engine_kit import LIVE, XRP, Bare, a_config, long, short
 from tradebot.core.model.account import PositionRead
 from tradebot.core.model.events import AccountRead, FundingPaid, PriceSeen
 from tradebot.core.model.facts import INSTRUMENTS
-from tradebot.core.model.money import exact
+from tradebot.core.model.money import ZERO, exact
 from tradebot.core.model.values import Purpose
 from tradebot.core.state.margin import isolated_margin, liquidation_price, maintenance
 from tradebot.core.trading.usage import exposures
@@ -119,3 +119,29 @@ def test_what_is_not_the_position_s_margin_is_not_taken_for_it(more: dict[str, A
     else:
         told(story, more.pop("margin", D(1)), **more)
     assert story.engine.books[XRP].isolated is None
+
+
+@given(
+    lines=st.lists(
+        st.tuples(st.decimals("-0.2", "0.2", places=4).filter(bool), st.booleans()), max_size=6
+    )
+)
+def test_funding_that_the_reading_may_have_in_it_never_makes_the_margin_larger(
+    lines: list[tuple[Decimal, bool]],
+) -> None:
+    """A line that is told after the account was read: its money was in the margin, or was not."""
+    story = opened()
+    told(story, "30")
+    seen = story.engine.books[XRP].isolated
+    assert seen is not None
+    asked, paid = seen.asked, ZERO
+    for number, (amount, before) in enumerate(lines):
+        time = asked - number if before else asked + 1 + number
+        line = FundingPaid(story.now, XRP, amount, D("0.1"), D(2), D(5), time, f"f{number}")
+        story.tell(line)
+        story.tell(line)  # and once more
+        story.restart()
+        book = story.engine.books[XRP]
+        paid += amount if not before or amount < 0 else ZERO
+        with exact():
+            assert book.isolated_wallet() == 30 + paid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -31,23 +31,26 @@ class Plan:
 class Isolated:
     """A position's margin as the venue told it: its isolated wallet and the funding of the trip until then (USDT).
 
-    ``liquidation`` is the mark price at which the venue would liquidate it; None: there is none.
+    ``liquidation`` is the mark price at which the venue would liquidate it; None: there is none. ``asked`` is when it was
+    asked for (UTC ms).
     """
 
     wallet: Decimal
     funding: Decimal
     liquidation: Decimal | None
+    asked: int = 0
 
     def export_state(self) -> list[str | None]:
         """Return it as JSON values."""
         price = None if self.liquidation is None else str(self.liquidation)
-        return [str(self.wallet), str(self.funding), price]
+        return [str(self.wallet), str(self.funding), price, str(self.asked)]
 
     @classmethod
     def restored(cls, state: list[str | None]) -> Isolated:
         """Make it of ``export_state``'s values."""
-        wallet, funding, price = (None if part is None else Decimal(part) for part in state)
-        return cls(wallet or ZERO, funding or ZERO, price)
+        parts = [None if part is None else Decimal(part) for part in (*state, "0")]
+        wallet, funding, price, asked = parts[:4]
+        return cls(wallet or ZERO, funding or ZERO, price, int(asked or ZERO))
 
 
 @dataclass(slots=True)
@@ -138,6 +141,15 @@ class InstrumentState:
                 return min(last.exact_mark, last.exact_bid)
             return max(last.exact_mark, last.exact_ask)
         return self.price() or self.holding.entry
+
+    def funded(self, time: int, amount: Decimal) -> None:
+        """A funding line was booked (USDT): one that is older than the reading of the margin may be in it already.
+
+        Until the next reading the worse is taken: what came in is in it, what was paid is not.
+        """
+        told = self.isolated
+        if told is not None and amount > 0 and time <= told.asked:
+            self.isolated = replace(told, funding=told.funding + amount)
 
     def isolated_wallet(self) -> Decimal | None:
         """Return the position's margin now (USDT): as the venue told it, and what funding made of it since."""

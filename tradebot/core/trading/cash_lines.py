@@ -93,6 +93,7 @@ class CashLines:
         self._reactions.see_equity()
         book = shared.books.get(event.symbol)
         if book is not None and book.holding.qty:
+            book.funded(event.exchange_time, event.amount)
             self._reactions.hold_to_limits(book)
 
     def take(self, event: CashMoved) -> None:

@@ -86,7 +86,7 @@ class Reactions:
                 continue
             if book.moved_at < read.asked and position.qty == book.holding.qty:
                 told = position.margin, book.holding.trip_funding, position.liquidation_price
-                book.isolated = Isolated(*told)
+                book.isolated = Isolated(*told, read.asked)
                 self._shared.watch.begin(book)
                 self.hold_to_limits(book)
 
