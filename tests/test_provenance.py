@@ -101,6 +101,7 @@ async def test_a_run_on_a_venue_of_this_machine_says_so(tmp_path: Path) -> None:
         running(made, tmp_path, "ema_cross", {}) as run,
     ):
         await run.until(lambda: len(rows_of(tmp_path / "tradebot.db")) == 1, pace=50)
+        assert sum("the audit key lies beside the journal" in text for text in run.said) == 1
         made.clock.advance(HOUR_MS)
         await run.until(lambda: len(rows_of(tmp_path / "tradebot.db")) == 2, pace=50)
     start, hourly, end = (row for _, row in rows_of(tmp_path / "tradebot.db"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.app.build import make_session
 from tradebot.app.heartbeat import Heartbeat
-from tradebot.app.provenance import Footing, Witness, evidence_hash
+from tradebot.app.provenance import Connected, Footing, Witness, evidence_hash
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
     changed_keys,
@@ -52,6 +52,11 @@ from tradebot.market.feed import ExchangeSource, is_wall
 
 if TYPE_CHECKING:
     from tradebot.app.account import TradedAccount
+
+WEAK_KEY = (
+    "the audit key lies beside the journal: what this run shows counts for nothing before real money"
+    " (set TRADEBOT_AUDIT_KEY or TRADEBOT_AUDIT_KEY_FILE before the first run, or unlock a keyring)"
+)
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the engine works yet."""
@@ -185,6 +190,8 @@ async def opened(
     ):
         clear_notice(data_dir)
         key = AuditKey.load(data_dir)
+        if key.is_weak and isinstance(setup.source, Connected) and setup.said is not None:
+            setup.said(WEAK_KEY)
         path = journal_path(data_dir)
         keep = setup.config.log.keep_days
         async with await Journal.open(
