@@ -197,6 +197,7 @@ def test_a_journal_that_was_edited_proves_nothing(small: Path, tmp_path: Path, e
     assert found["paper"].runs == found["ghost"].runs == ()
     left_out = [*found["paper"].left_out, *found["ghost"].left_out]
     assert all("the journal does not verify" in one.reasons[0] for one in left_out)
+    assert not found["walls"].ok
 
 
 @settings(deadline=None)

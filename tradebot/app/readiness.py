@@ -165,6 +165,8 @@ def _replayed(config: Config, found: Sequence[Sorted]) -> tuple[str, tuple[str, 
 def _halts(data_dir: Path, told: Testimony) -> list[str]:
     run, standing = standing_halts(told, "live")
     words = [f"{run} is halted: {reason}" for reason in standing]
+    if told.broken:
+        words.append(f"nobody can tell: the journal does not verify: {told.broken}")
     if halt_present(data_dir):
         said = "; ".join(row.reason for row in read_halts(data_dir))
         words.append(f"a HALT file lies in {data_dir}: {said or 'no reason was kept'}")

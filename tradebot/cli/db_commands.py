@@ -113,7 +113,7 @@ def _rekey(options: DbOptions) -> Result:
     path = journal_of(data_dir)
     with InstanceLock(data_dir, "db rekey"):
         old = _key(data_dir, path)
-        new = AuditKey.of_file(file, data_dir, os.environ, str(file))
+        new = AuditKey.of_file(file, data_dir, os.environ, "FILE")
         head = rekey(path, old, new, SYSTEM.wall_ms())
     data = {"file": str(path), "old": old.fingerprint, "new": new.fingerprint, "head": str(head)}
     text = (
