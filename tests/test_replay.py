@@ -18,17 +18,19 @@ from test_compare import FAST, klines
 import tradebot
 from tradebot.app.backtest import Notebook, run_backtest
 from tradebot.app.build import make_session
+from tradebot.app.explain import explain
 from tradebot.app.host import Setup, opened
 from tradebot.app.replay import Replayed, replay_run
 from tradebot.app.runner import Pace
 from tradebot.config import load_config
 from tradebot.core.model.codec import dumps
 from tradebot.core.model.effects import Effect, TradeClosed
-from tradebot.core.model.errors import JournalError, UsageError
+from tradebot.core.model.errors import JournalError, TradebotError, UsageError
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import MINUTE_MS
 from tradebot.core.trading.engine import Engine
 from tradebot.core.trading.snapshot import Heading
+from tradebot.journal.export import export_run, exported_source
 from tradebot.journal.reader import Reader
 from tradebot.journal.seal import LIFE
 from tradebot.market.feed import FileSource, SimulatedSource, Source
@@ -310,3 +312,92 @@ def test_a_log_that_cannot_be_played_is_one_error(tmp_path: Path, file: Path) ->
         assert db.execute("UPDATE log SET at = at - 10000000 WHERE seq = 29").rowcount == 1
     with pytest.raises(JournalError, match=r"event 29 of paper-0001 cannot be played"):
         again(tmp_path, "paper-0001")
+
+
+# -- how a part of it came about ----------------------------------------------------------------------
+
+
+def test_a_trade_is_explained_from_the_bar_to_the_exit_each_with_its_row(once: Path) -> None:
+    path = once / "tradebot.db"
+    with Reader(path) as reader:
+        trade = reader.trades("paper-0001")[1]
+        fills = reader.fills("paper-0001")
+        events = {row.seq: row for row in reader.events("paper-0001")}
+        effects = {row.seq: row for row in reader.effects("paper-0001")}
+        orders = [o.id for o in reader.orders("paper-0001") if o.signal == trade.signal]
+    links = explain(path, "paper-0001", str(trade.signal))
+    steps = [link.step for link in links]
+    assert steps[:5] == ["bar", "indicators", "signal", "gate", "order"]
+    assert {"request", "answer", "execution", "fill", "stop", "trade"} <= set(steps)
+    for link in links:
+        row = (events if link.source == "log" else effects)[link.row]
+        assert row.at == link.at
+    entered = next(fill for fill in fills if fill.order_id == orders[0])
+    assert any(x.text.startswith(f"{entered.order_id} {entered.side} ") for x in links)
+    told = next(x.text for x in links if x.step == "trade")
+    assert told.startswith(f"{trade.id}: {trade.side} ")
+    stop = next(x.text.split()[0] for x in links if x.step == "stop")
+    assert explain(path, "paper-0001", orders[0]) == links == explain(path, "paper-0001", stop)
+
+
+def test_what_there_is_not_is_not_explained(once: Path) -> None:
+    path = once / "tradebot.db"
+    with pytest.raises(UsageError, match="paper-0001 has no order tb-7"):
+        explain(path, "paper-0001", "tb-7")
+    with pytest.raises(UsageError, match="paper-0001 has no signal 9999"):
+        explain(path, "paper-0001", "9999")
+
+
+def test_a_hypothetical_trade_is_in_its_signal_s_chain(once: Path) -> None:
+    with Reader(once / "tradebot.db") as reader:
+        signal = reader.ghosts("ghost-0001", state="closed")[0].signal
+    links = explain(once / "tradebot.db", "ghost-0001", str(signal))
+    ghosts = [link.text for link in links if link.step == "ghost"]
+    assert ghosts[0].startswith("a hypothetical trade of 1000 USDT")
+    assert "would be" in ghosts[1]
+
+
+def test_where_the_log_was_dropped_the_chain_says_so(once: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "tradebot.db"
+    with closing(sqlite3.connect(once / "tradebot.db")) as db:
+        db.execute("VACUUM INTO ?", (str(copy),))
+    with closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        db.execute("DELETE FROM blocks")
+    links = explain(copy, "paper-0001", "1")
+    assert [x.text for x in links if x.step == "bar"] == ["gone from the log (log.keep_days)"]
+    assert "answer" not in {x.step for x in links}
+
+
+# -- a run in a file of its own -----------------------------------------------------------------------
+
+
+def test_an_exported_run_is_the_same_run(once: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ghost.flight"
+    with Reader(once / "tradebot.db") as reader:
+        run = reader.run("ghost-0001")
+    export_run(once / "tradebot.db", run, file, None)
+    assert exported_source(file) is None
+    with Reader(file) as reader:
+        assert [row.id for row in reader.runs()] == ["ghost-0001"]
+        assert reader.run("ghost-0001") == run
+    assert replay_run(file, "ghost-0001", Path()) == again(once, "ghost-0001")
+    chain = explain(once / "tradebot.db", "ghost-0001", "3")
+    assert explain(file, "ghost-0001", "3") == chain
+    with pytest.raises(JournalError, match="the target exists"):
+        export_run(once / "tradebot.db", run, file, None)
+    export_run(once / "tradebot.db", run, file, ("own.py", b"# \xe9\n"), force=True)
+    assert exported_source(file) == ("own.py", b"# \xe9\n")
+    with pytest.raises(JournalError, match="the journal itself"):
+        export_run(once / "tradebot.db", run, once / "tradebot.db", None, force=True)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_cut_file_is_one_error(once: Path, tmp_path: Path, share: float) -> None:
+    file = tmp_path / "cut.flight"
+    with Reader(once / "tradebot.db") as reader:
+        run = reader.run("paper-0001")
+    export_run(once / "tradebot.db", run, file, None)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(TradebotError):
+        replay_run(file, "paper-0001", Path())

@@ -80,7 +80,7 @@ def make_session(
         ),
         make_strategy,
     )
-    rules = _rules(config, limits.leverage or 1)
+    rules = sim_rules(config, limits.leverage or 1)
     broker = broker or _simulated(rules, instruments, ghost=ghost)
     ghosts = make_ghosts(config, engine.config) if ghost else None
     return Session(
@@ -90,7 +90,7 @@ def make_session(
 
 def make_ghosts(config: Config, told: EngineConfig) -> Ghosts:
     """Return the hypothetical trades that go with an engine that was told so."""
-    return Ghosts(config.ghost.notional, _rules(config, told.leverage), told.instruments)
+    return Ghosts(config.ghost.notional, sim_rules(config, told.leverage), told.instruments)
 
 
 def _simulated(
@@ -158,7 +158,8 @@ def _fees(config: Config) -> Fees:
     return Fees(config.sim.maker_fee, config.sim.taker_fee)
 
 
-def _rules(config: Config, leverage: int) -> SimRules:
+def sim_rules(config: Config, leverage: int) -> SimRules:
+    """Return how the simulated exchange treats orders, by the configuration."""
     sim = config.sim
     bench = config.risk.profile == "bench"
     return SimRules(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradebot.app.build import make_session
+from tradebot.app.drift import drift_watch
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.provenance import Connected, Footing, Witness, evidence_hash
 from tradebot.app.queued import QueueRunner
@@ -287,7 +288,7 @@ def _witness(setup: Setup, runner: Runner) -> Witness:
 
 def _hosted(setup: Setup, identity: Identity, session: Session, *, beside: bool) -> Hosted:
     trades = setup.account is not None and session.broker.outside
-    return Hosted(
+    hosted = Hosted(
         identity,
         session,
         setup.observe,
@@ -296,6 +297,9 @@ def _hosted(setup: Setup, identity: Identity, session: Session, *, beside: bool)
         account=setup.venue if trades else None,
         standstill=setup.account.standstill if setup.account is not None and trades else None,
     )
+    if session.broker.outside:
+        hosted.drift = drift_watch(setup.config, session.engine)
+    return hosted
 
 
 def _prepare(runner: QueueRunner, path: Path, states: Sequence[StateRow | None]) -> None:

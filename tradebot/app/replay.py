@@ -340,6 +340,17 @@ def _strategy(run: RunRow, folder: Path, place: str | None, *, anyway: bool) -> 
     return spec
 
 
+def strategy_source(run: RunRow, folder: Path, place: str | None) -> tuple[str, bytes] | None:
+    """Return name and text of the file of a run's strategy; None for one that is installed.
+
+    UsageError where it is not what it was in the run.
+    """
+    if ":" not in _config(run, run.config).strategy.name:
+        return None
+    spec = _strategy(run, folder, place, anyway=False)
+    return spec.file.name, spec.file.read_bytes()
+
+
 def _told(reader: Reader, run: RunRow, start: StartRow) -> tuple[Config, EngineConfig]:
     """Return configuration and engine's set-up of a start; in old rows that follows from the configuration."""
     config = _config(run, start.config)
@@ -376,4 +387,4 @@ def _config(run: RunRow, text: str) -> Config:
         ) from error
 
 
-__all__ = ["Deviation", "Replayed", "replay_run"]
+__all__ = ["Deviation", "Replayed", "replay_run", "strategy_source"]

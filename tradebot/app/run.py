@@ -32,6 +32,7 @@ from tradebot.journal.rows import Batch
 from tradebot.market.cursor import Cursor
 
 if TYPE_CHECKING:
+    from tradebot.app.drift import DriftWatch
     from tradebot.app.standstill import Standstill
 
 Observer = Callable[[Event, Sequence[Effect]], None]
@@ -88,6 +89,7 @@ class Hosted:
         self.events: list[Event | MarketEvent] = []
         self.effects: list[tuple[int, Effect]] = []
         self.facts: list[tuple[int, Told]] = []
+        self.drift: DriftWatch | None = None
         self._observe = observe
         self._beside = beside
         self.time: Callable[[], int] = lambda: session.engine.now
@@ -108,6 +110,8 @@ class Hosted:
     def take(self, event: Event, effects: Sequence[Effect]) -> None:
         """Note an event and its effects (the session's sink)."""
         self.events.append(event)
+        if self.drift is not None:
+            self.facts.extend((event.at, told) for told in self.drift.take(event, effects))
         if effects:
             at = event.at
             self.effects.extend((at, effect) for effect in effects)

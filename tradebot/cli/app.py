@@ -28,7 +28,7 @@ from tradebot.cli.signatures.alerts import (
     alerts_unset,
 )
 from tradebot.cli.signatures.download import download
-from tradebot.cli.signatures.flight import replay
+from tradebot.cli.signatures.flight import db_export, replay, slippage
 from tradebot.cli.signatures.inspect import (
     compare,
     equity,
@@ -77,7 +77,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
-db_app = typer.Typer(help="Verify, back up, restore and rekey the journal.", no_args_is_help=True)
+db_app = typer.Typer(
+    help="Verify, back up, export, restore and rekey the journal.", no_args_is_help=True
+)
 keys_app = typer.Typer(help="Keep the keys to an account in the OS keyring.", no_args_is_help=True)
 alerts_app = typer.Typer(help="Alerts by Telegram, e-mail and webhook.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts", rich_help_panel=SET_UP)
@@ -113,7 +115,7 @@ for command in (backtest, paper, ghost, live, tui):
     app.command(rich_help_panel=TRADE)(command)
 for command in (
     *(status, report, positions, orders, trades, signals, fills, equity, funding, quality, compare),
-    *(whatif, replay, runs, risk, account, gates),
+    *(whatif, replay, slippage, runs, risk, account, gates),
 ):
     app.command(rich_help_panel=INSPECT)(command)
 
@@ -204,6 +206,7 @@ db_app.command("verify")(db_verify)
 db_app.command("backup")(db_backup)
 db_app.command("restore")(db_restore)
 db_app.command("rekey")(db_rekey)
+db_app.command("export")(db_export)
 alerts_app.command("run")(alerts_run)
 alerts_app.command("test")(alerts_test)
 alerts_app.command("status")(alerts_status)

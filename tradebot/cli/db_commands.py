@@ -1,4 +1,4 @@
-"""``db verify``, ``db backup``, ``db restore`` and ``db rekey``."""
+"""``db verify``, ``db backup``, ``db export``, ``db restore`` and ``db rekey``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.app.database import database, journal_of
+from tradebot.app.replay import strategy_source
 from tradebot.cli.options import DbOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
@@ -18,6 +19,7 @@ from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import FILE_ENVIRONMENT, AuditKey
 from tradebot.journal.backup import backup, restore
+from tradebot.journal.export import export_run
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rekey import rekey
@@ -129,10 +131,29 @@ async def _record(path: Path, key: AuditKey, source: Path) -> None:
         await journal.publish_head(f"restored from {source.name}", SYSTEM.wall_ms())
 
 
+def _export(options: DbOptions) -> Result:
+    target = _named(options)
+    config = read_config(options.common)
+    path = database(config)
+    with Reader(path) as reader:
+        run = reader.run(options.run)
+    source = strategy_source(run, config.strategy_dir(), config.strategy.name)
+    export_run(path, run, target, source, force=options.force)
+    size = target.stat().st_size
+    data = {"run": run.id, "file": str(target), "bytes": size}
+    return Result("db export", data, text=f"{target}: {run.id}, {size:,} bytes")
+
+
 def _named(options: DbOptions) -> Path:
     if options.target is None:
         raise UsageError("name the file", hint=f"tradebot db {options.action} FILE")
     return options.target
 
 
-ACTIONS = {"verify": _verify, "backup": _backup, "restore": _restore, "rekey": _rekey}
+ACTIONS = {
+    "verify": _verify,
+    "backup": _backup,
+    "restore": _restore,
+    "rekey": _rekey,
+    "export": _export,
+}

@@ -181,13 +181,26 @@ class ReportOptions:
 
 @frozen
 class ReplayOptions:
-    """``replay``: ``run`` None is the newest; up to ``until_ms`` (UTC ms, with it), None for all of it."""
+    """``replay``: ``run`` None is the newest; up to ``until_ms`` (UTC ms, with it), None for all of it.
+
+    ``explain`` is a signal's number or an order's id, whose chain is shown instead. ``strategy`` is FILE:CLASS.
+    """
 
     common: Common
     run: str | None = None
     until_ms: int | None = None
     anyway: bool = False
     strategy: str | None = None
+    explain: str | None = None
+
+
+@frozen
+class SlippageOptions:
+    """``slippage``: ``run`` None is the newest that traded at an exchange; ``csv`` a file for the fills."""
+
+    common: Common
+    run: str | None = None
+    csv: Path | None = None
 
 
 @frozen
@@ -219,14 +232,15 @@ class ControlOptions:
 
 @frozen
 class DbOptions:
-    """``db verify``, ``backup``, ``restore`` and ``rekey``; ``target`` is the copy, or the new key's file, ``force`` for making one.
+    """``db verify``, ``backup``, ``export`` (of ``run``), ``restore`` and ``rekey``; ``target`` is the copy, or the new key's file, ``force`` for making one.
 
     ``heads`` are heads noted elsewhere, which the chain must hold: ``seq:hash``.
     """
 
     common: Common
-    action: Literal["verify", "backup", "restore", "rekey"]
+    action: Literal["verify", "backup", "restore", "rekey", "export"]
     target: Path | None = None
+    run: str = ""
     force: bool = False
     heads: tuple[str, ...] = ()
 

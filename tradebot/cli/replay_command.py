@@ -1,11 +1,14 @@
-"""``replay``: whether a run, played again, does what it did."""
+"""``replay``: whether a run, played again, does what it did; or how a part of it came about."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tradebot.app.database import database
@@ -13,26 +16,69 @@ from tradebot.app.replay import Deviation, Replayed, replay_run
 from tradebot.cli.options import ReplayOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
-from tradebot.core.model.errors import JournalError
+from tradebot.cli.streams import say
+from tradebot.config import Config
+from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.times import iso
+from tradebot.journal.export import exported_source
 from tradebot.journal.reader import Reader
 
 
 def replay(options: ReplayOptions) -> int:
-    """Play a run again and compare; returns the exit code, 1 where it differs."""
+    """Play a run again and compare, or explain a part of it; returns the exit code, 1 where it differs."""
     config = read_config(options.common)
-    path = database(config)
+    file = _file(options.run)
+    path = file or database(config)
     with Reader(path) as reader:
-        run = reader.resolve_run(options.run).id
-    with _progress(options, run) as progress:
+        run = reader.resolve_run(None if file else options.run).id
+    if options.explain is not None:
+        return show(_explained(path, run, options.explain), as_json=options.common.json)
+    with _strategy_of(file, options, config) as (folder, strategy), _progress(options, run) as bar:
         found = replay_run(
-            *(path, run, config.strategy_dir()),
+            *(path, run, folder),
             until=options.until_ms,
             anyway=options.anyway,
-            strategy=options.strategy or config.strategy.name,
-            progress=progress,
+            strategy=strategy,
+            progress=bar,
         )
     return show(_result(found), as_json=options.common.json)
+
+
+def _file(name: str | None) -> Path | None:
+    """Return the file that is meant, None for a run: those have neither folder nor ending."""
+    if name is None or not (os.sep in name or Path(name).suffix or Path(name).is_file()):
+        return None
+    if not Path(name).is_file():
+        raise UsageError(f"there is no file {name}", hint="`tradebot db export RUN FILE` makes one")
+    return Path(name)
+
+
+@contextmanager
+def _strategy_of(
+    file: Path | None, options: ReplayOptions, config: Config
+) -> Iterator[tuple[Path, str]]:
+    """Give where the strategy is: in the exported file itself, unless the user names another place."""
+    source = None if file is None or options.strategy else exported_source(file)
+    if source is None:
+        yield config.strategy_dir(), options.strategy or config.strategy.name
+        return
+    name, text = source
+    say(f"the strategy is played as {file} has it: {name} is code of whoever made that file")
+    with TemporaryDirectory() as folder:
+        (Path(folder) / name).write_bytes(text)
+        yield Path(folder), ""
+
+
+def _explained(path: Path, run: str, what: str) -> Result:
+    from tradebot.app.explain import explain
+
+    links = explain(path, run, what)
+    rows = [{**asdict(link), "at": iso(link.at), "row": link.row or None} for link in links]
+    text = "\n".join(
+        f"{iso(link.at)}  {link.step:<10}  {link.text}  [{link.source} {link.row or '-'}]"
+        for link in links
+    )
+    return Result("replay", {"run": run, "explain": rows}, text=text)
 
 
 def _result(found: Replayed) -> Result:

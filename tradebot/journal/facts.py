@@ -105,12 +105,36 @@ class Rekeyed:
     weak: bool
 
 
-Told: TypeAlias = Provenance | BacktestRecorded | SignedOff | SignoffRevoked | Rekeyed
+@dataclass(frozen=True, slots=True)
+class FillModelled:
+    """Audit row: what the simulated exchange would have made of a fill that an exchange outside made.
+
+    ``modelled`` is its price (USDT), ``bps`` by how many basis points the fill was worse (negative: better); both empty
+    where no fresh quote was known. ``time`` is the fill's (UTC ms), ``quote_age_ms`` how old the quote was then, -1 without one.
+    ``purpose`` is entry, stop, target or exit.
+    """
+
+    symbol: str
+    trade_id: int
+    order_id: str
+    side: str
+    purpose: str
+    qty: str
+    price: str
+    modelled: str
+    bps: str
+    time: int
+    quote_age_ms: int
+
+
+Told: TypeAlias = (
+    Provenance | BacktestRecorded | SignedOff | SignoffRevoked | Rekeyed | FillModelled
+)
 """Rows that somebody else than the engine tells of."""
 
 TOLD: Mapping[str, type[Told]] = {
     kind.__name__: kind
-    for kind in (Provenance, BacktestRecorded, SignedOff, SignoffRevoked, Rekeyed)
+    for kind in (Provenance, BacktestRecorded, SignedOff, SignoffRevoked, Rekeyed, FillModelled)
 }
 """Their kinds in the audit chain."""
 

@@ -181,4 +181,4 @@ def db_backup(
     as_json: arg.Json = False,
 ) -> None:
     """Copy the journal while it may be in use."""
-    _db(DbOptions(Common(config, data_dir, as_json), "backup", target, force))
+    _db(DbOptions(Common(config, data_dir, as_json), "backup", target, force=force))
