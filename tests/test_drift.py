@@ -6,9 +6,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
-
-from kits.live_scene import scene
 
 from tradebot.app.drift import DriftWatch, against_us
 from tradebot.core.model.effects import FillBooked
@@ -28,8 +25,7 @@ from tradebot.core.model.values import (
 )
 from tradebot.core.simulated import SimExchange, SimRules
 from tradebot.journal.facts import FillModelled
-from tradebot.journal.reader import Reader
-from tradebot.reports.drift import drift_verdict, modelled_fills
+from tradebot.reports.drift import drift_verdict
 
 D = Decimal
 ETH = "ETH/USDT"
@@ -160,16 +156,3 @@ def test_an_order_s_own_terms_hold_for_the_model_too() -> None:
         stranger = replace(a_fill(3, D(3600), T0), order_id="web_1")
         assert told(watch, stranger).purpose == ""
         assert watch.take(WakeUp(T0, "x"), []) == []
-
-
-def test_a_run_with_a_broker_outside_has_every_fill_on_record(tmp_path: Path) -> None:
-    scene(tmp_path, 90)
-    with Reader(tmp_path / "tradebot.db") as reader:
-        run = reader.resolve_run(None).id
-        fills = reader.fills(run)
-        modelled = modelled_fills(reader, run)
-    assert len(fills) > 4
-    assert [(one.symbol, one.trade_id) for one in modelled] == [
-        (row.symbol, row.trade_id) for row in sorted(fills, key=lambda row: row.ts)
-    ]
-    assert sum(bool(one.bps) for one in modelled) > len(fills) / 2

@@ -427,7 +427,8 @@ def late_setup(
     params: dict[str, Any] | None = None, **named: Any,
 ) -> Setup:  # fmt: skip
     """Return a setup on a late feed with an outside broker."""
-    flags: dict[str, Any] = {"data.dir": str(data_dir), **named.pop("flags", {})}
+    own = {f"strategy.params.{name}": value for name, value in (params or {}).items()}
+    flags: dict[str, Any] = {"data.dir": str(data_dir), **own, **named.pop("flags", {})}
     config = load_config(None, {}, (), flags)
     spec = load_strategy(strategy, config.base_dir, params or {})
     pace = Pace(1.0, named.pop("for_ms", None))

@@ -13,6 +13,7 @@ from kits import live_kit as kit
 from kits.live_scene import ADA, START, XRP, Scene, scene
 
 from tradebot.app import queued
+from tradebot.app.replay import replay_run
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.core.model.effects import WakeAt
 from tradebot.core.model.errors import ExchangeError, JournalError
@@ -75,6 +76,7 @@ def test_a_paper_run_on_a_wall_clock_trades_on_the_simulated_exchange(tmp_path: 
         state = reader.state("paper-0001")
     assert state is not None
     assert "exchange" in state.body["session"]
+    assert replay_run(tmp_path / "tradebot.db", "paper-0001", Path()).equal
 
 
 def test_commands_and_the_halt_file_are_heard(

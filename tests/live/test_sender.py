@@ -18,6 +18,7 @@ from kits.live_scene import START, Scene, scene
 
 from tradebot.app import queued
 from tradebot.app.record import Record
+from tradebot.app.replay import replay_run
 from tradebot.app.sender import PROTECT_S, Sender
 from tradebot.core.model.effects import Halted, Place
 from tradebot.core.model.errors import ExchangeError, JournalError
@@ -29,6 +30,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch
 from tradebot.journal.side import SIDE_FILE, SideRow, append_side, read_side, write_side
 from tradebot.journal.verify import verify
+from tradebot.reports.drift import modelled_fills
 
 
 def watch_commits(made: Scene) -> list[tuple[str, Any]]:
@@ -67,7 +69,14 @@ def test_every_order_is_on_the_disk_before_it_leaves(tmp_path: Path) -> None:
         assert order.index(("full", order_id)) < order.index(("send", order_id))
     with Reader(tmp_path / "tradebot.db") as reader:
         known = {row.id for row in reader.orders("paper-0001")}
+        fills = {(row.symbol, row.trade_id) for row in reader.fills("paper-0001")}
+        modelled = modelled_fills(reader, "paper-0001")
     assert set(sent) <= known
+    # the same run for two more sentences: played again it is the same, and each fill is beside the model
+    assert replay_run(tmp_path / "tradebot.db", "paper-0001", Path()).equal
+    assert {(fill.symbol, fill.trade_id) for fill in modelled} == fills
+    assert len(modelled) == len(fills) > 4
+    assert sum(fill.bps != "" for fill in modelled) > len(fills) / 2
 
 
 def test_the_state_is_saved_once_a_minute_and_the_log_always(

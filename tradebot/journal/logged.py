@@ -34,7 +34,7 @@ def read_blocks(db: sqlite3.Connection, num: int, bars: int, after: int) -> Iter
             rows = list(unpack(data))
         except (ValueError, zlib.error) as error:
             raise damaged(f"the packed log at event {first}", error) from error
-        yield from (row for row in rows if row[0] > after)
+        yield from rows if rows[0][0] > after else (row for row in rows if row[0] > after)
 
 
 def read_log(

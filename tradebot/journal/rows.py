@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from tradebot.core.model.codec import canonical
 from tradebot.core.model.effects import Effect
 from tradebot.core.model.events import Event, MarketEvent
+from tradebot.core.model.frozen import frozen
 from tradebot.core.model.text import cleaned
 from tradebot.journal.facts import Told
 
@@ -209,7 +210,7 @@ class CommandRow:
     done: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoggedEvent:
     """An event from the log, with its number in the run and its times (UTC milliseconds)."""
 
