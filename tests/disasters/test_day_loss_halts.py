@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kits.disaster_live import live_scene
 
-pytestmark = pytest.mark.full
+pytestmark = pytest.mark.slow
 
 
 def test_day_loss_halts(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kits.disaster_live import ALGO, FIRST, live_scene
 
-pytestmark = pytest.mark.full
+pytestmark = pytest.mark.slow
 
 
 PARTS = 249

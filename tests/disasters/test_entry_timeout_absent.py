@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kits.disaster_live import FIRST, ORDER, live_scene
 
-pytestmark = pytest.mark.full
+pytestmark = pytest.mark.slow
 
 
 def test_entry_timeout_absent(tmp_path: Path) -> None:

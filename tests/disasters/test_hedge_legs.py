@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kits.disaster_kit import POSITION, scene
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 LONG_LEG = POSITION.format(symbol="ETHUSDT", side="LONG", qty="0.02", entry="2500")
 SHORT_LEG = POSITION.format(symbol="ETHUSDT", side="SHORT", qty="-0.05", entry="2600")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kits.disaster_blocked import held_scene
 
-pytestmark = pytest.mark.full
+pytestmark = pytest.mark.slow
 
 
 def test_journal_deleted(tmp_path: Path) -> None:

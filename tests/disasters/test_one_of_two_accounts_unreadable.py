@@ -13,7 +13,7 @@ import pytest
 from kits.demo_kit import demo_words
 from kits.disaster_kit import ETH, QUIET, XRP, Scene, scene
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 
 def test_the_account_that_can_be_reached_is_closed(tmp_path: Path) -> None:

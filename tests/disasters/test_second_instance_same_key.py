@@ -9,7 +9,7 @@ from kits.demo_kit import demo_venue
 from kits.live_run_kit import live_bot, start_live
 from kits.paper_kit import LONG
 
-pytestmark = pytest.mark.full
+pytestmark = pytest.mark.slow
 
 
 def test_second_instance_same_key(tmp_path: Path) -> None:

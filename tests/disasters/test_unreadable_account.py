@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kits.disaster_kit import XRP, scene
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 GARBAGE = {"do": "accept_then_garbage", "form": "html", "method": "GET"}
 
