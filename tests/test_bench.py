@@ -59,6 +59,7 @@ def test_a_wrong_result_is_said_and_fails(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["equal"] is False
 
 
+@pytest.mark.full
 def test_the_whole_year_equals_the_oracle(tmp_path: Path) -> None:
     if not (SHARED / "oracle.json").exists() or importlib.util.find_spec("numpy") is None:
         pytest.skip("needs ../shared/bench and numpy")

@@ -56,7 +56,7 @@ def test_a_fresh_machine_is_fit(data_dir: Path) -> None:
     found = rows_of(data_dir / "new")
     assert set(found) == {
         "python", "terminal", "config", "data dir", "database", "lock", "disk", "clock",
-        "audit key", "strategy", "symbol", "exchange",
+        "audit key", "strategy", "symbol", "exchange", "alerts",
     }  # fmt: skip
     assert all(row.status != "fail" for rows in found.values() for row in rows)
     assert all(row.hint for rows in found.values() for row in rows if row.status != "ok")

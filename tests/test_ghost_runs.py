@@ -14,6 +14,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -259,8 +260,20 @@ def facts(data_dir: Path, name: str = "ghost-0001") -> Any:
         return [[as_json(row, "closed", "run") for row in t] for t in tables]
 
 
-@pytest.mark.parametrize("point", ["COMMIT", "commit.after", "advance.after", "end_run.before"])
-@pytest.mark.parametrize("mode", [("ghost",), ("paper", "--ghost")])
+@pytest.mark.parametrize(
+    ("mode", "point"),
+    [
+        (("ghost",), "COMMIT"),
+        (("paper", "--ghost"), "advance.after"),
+        *(
+            pytest.param(mode, point, marks=pytest.mark.full)
+            for mode, point in product(
+                [("ghost",), ("paper", "--ghost")],
+                ["COMMIT", "commit.after", "advance.after", "end_run.before"],
+            )
+        ),
+    ],
+)
 def test_kill_9_loses_no_open_hypothetical_trade(
     tmp_path: Path, files: list[Path], mode: tuple[str, ...], point: str
 ) -> None:

@@ -177,7 +177,7 @@ EDITS: dict[str, tuple[str, tuple[Any, ...]]] = {
         "UPDATE audit SET body = replace(body, '52.84.1.1', '52.84.1.9') WHERE kind = 'Provenance'",
         (),
     ),
-    "a result": ('UPDATE audit SET body = replace(body, \'"pnl":"-\', \'"pnl":"\')', ()),
+    "a result": ('UPDATE audit SET body = replace(body, \'"fee":"\', \'"fee":"1\')', ()),
     "an inserted row": (
         "INSERT INTO audit SELECT max(seq) + 1, run, ts, wall, kind, body, hash, hash FROM audit",
         (),

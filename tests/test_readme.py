@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from kits.paper_kit import WARM
 
 from tradebot.core.trading.reconcile import TABLE, DifferenceKind
 from tradebot.wire.reply import WAYS_OUT
@@ -86,9 +88,7 @@ def test_every_command_it_names_exists() -> None:
     assert named
     for command, sub in sorted(named):
         words = [command, sub] if command in ("config", "db") and sub else [command]
-        done = subprocess.run(
-            [TRADEBOT, *words, "--help"], capture_output=True, text=True, check=False
-        )
+        done = WARM.run([*words, "--help"], dict(os.environ), ROOT, timeout=60)
         assert done.returncode == 0, (words, done.stderr)
 
 

@@ -152,7 +152,7 @@ def evidence(data_dir: Path) -> Any:
     return re.sub(r"tb[a-z0-9]{6}-[0-9a-f]{8}-", "tb-", text)
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(
     kills=st.lists(st.integers(0, 200), max_size=6),
     batch=st.integers(1, 40),
@@ -169,7 +169,7 @@ def test_any_kills_between_steps_change_nothing(
         assert evidence(other) == evidence(one)
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(kills=st.lists(st.integers(0, 1_500), max_size=4), batch=st.integers(50, 700))
 def test_any_kills_on_the_embedded_market(kills: list[int], batch: int) -> None:
     def source() -> Source:

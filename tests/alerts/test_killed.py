@@ -13,7 +13,7 @@ from kits.outbox_kit import NOON, Desk, ScriptedWay
 
 from tradebot.alerts.channels import Answered, Message
 
-FULL = bool(os.environ.get("TRADEBOT_FULL"))
+FULL = os.environ.get("TRADEBOT_FULL") == "1"
 SAMPLE = 14
 CRITICAL = (2, 5, 6)
 

@@ -215,7 +215,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("mute"), st.integers(0, 7_200)),
     st.tuples(st.sampled_from(["restart", "retry", "outage"]), st.just(0)),
 )
-FULL = bool(os.environ.get("TRADEBOT_FULL"))
+FULL = os.environ.get("TRADEBOT_FULL") == "1"
 STEPS = st.lists(EVENTS, min_size=1, max_size=40 if FULL else 15)
 QUIET = st.sampled_from([None, (0, 1439), (12 * 60, 12 * 60 + 30), (23 * 60, 7 * 60)])
 

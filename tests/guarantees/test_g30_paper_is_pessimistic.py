@@ -35,7 +35,7 @@ BTC = "BTC/USDT"
 GRID_MS = 250
 DEEPEST = 600
 """Levels kept on each side; 10 BTC are always within them."""
-EVERY = 1 if "TRADEBOT_FULL" in os.environ else 4
+EVERY = 1 if os.environ.get("TRADEBOT_FULL") == "1" else 4
 """Points of the grid from one draw to the next."""
 
 SIZES = ("0.002", "0.01", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10")

@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("TRADEBOT_", "XDG_")
 """Variables that are read when they are needed; a command with others of its own gets a fresh process."""
 
+FULL = os.environ.get("TRADEBOT_FULL") == "1"
+
 NOT_WARM = ("tradebot.tui", "tradebot.__main__")
 """What is imported by the command itself: the screen's library looks at the terminal while it is imported."""
 
@@ -84,7 +86,7 @@ class Warm:
 
 def is_for_warm(env: dict[str, str]) -> bool:
     """Whether a command with these variables of its own may run in a forked process."""
-    return os.environ.get("TRADEBOT_FULL") != "1" and all(name.startswith(OURS) for name in env)
+    return not FULL and all(name.startswith(OURS) for name in env)
 
 
 def _number(source: socket.socket) -> int:

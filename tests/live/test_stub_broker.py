@@ -41,7 +41,7 @@ async def trade(
         return ending, broker, runner.session
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.full)])
 def test_the_ledger_is_the_exchanges_own_account(tmp_path: Path, seed: int) -> None:
     start = kit.EPOCH + 3 * 3_600_000  # behind the blackout
     bars = [
@@ -72,7 +72,7 @@ def may(hours: int) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize(
-    "hours", [6, pytest.param(31 * 24, marks=pytest.mark.full)], ids=["six hours", "the month"]
+    "hours", [2, pytest.param(31 * 24, marks=pytest.mark.full)], ids=["two hours", "the month"]
 )
 def test_recorded_minutes_are_traded_to_their_end(tmp_path: Path, hours: int) -> None:
     minutes = may(hours)

@@ -29,7 +29,7 @@ class Errands:
         self._after = after
         self._again: dict[str, Work] = {}
         self.ready = asyncio.Event()
-        self.busy: set[str] = set()
+        self.busy: dict[str, asyncio.Task[None]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, name: str, work: Work) -> None:
@@ -43,8 +43,7 @@ class Errands:
             else:
                 work.close()
             return
-        self.busy.add(name)
-        task = asyncio.get_running_loop().create_task(self._guarded(name, work))
+        self.busy[name] = task = asyncio.get_running_loop().create_task(self._guarded(name, work))
         self.tasks.add(task)
         task.add_done_callback(partial(self._over, name, work))
 
@@ -57,12 +56,19 @@ class Errands:
         except Exception as error:  # an answer of a shape nobody thought of: it must not vanish
             self._fault(f"{name}: {type(error).__name__}: {error}")
         finally:
+            self._free(
+                name, asyncio.current_task()
+            )  # at once: who hears of its answer may ask for the next
             self._after()
+
+    def _free(self, name: str, task: asyncio.Task[None] | None) -> None:
+        if self.busy.get(name) is task:
+            del self.busy[name]
 
     def _over(self, name: str, work: Work, task: asyncio.Task[None]) -> None:
         work.close()
         self.tasks.discard(task)
-        self.busy.discard(name)
+        self._free(name, task)
         if (again := self._again.pop(name, None)) is not None:
             self.spawn(name, again)
 
