@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kits.demo_kit import act, demo_venue
+from kits.demo_kit import act, demo_venue, misbehave
 from kits.live_run_kit import EARLY, check, failed, live_bot
 
 from tradebot.broker.opened_by import opening_numbers
@@ -43,6 +43,19 @@ def test_what_our_orders_opened_is_protected_and_what_others_opened_forbids_a_st
         bot.until(lambda: engine.poll() is not None)
         assert engine.returncode == 4
         engine.communicate()
+
+
+def test_where_a_position_cannot_be_told_what_is_surely_ours_is_still_known(tmp_path: Path) -> None:
+    with demo_venue(tmp_path, EARLY) as venue:
+        bot = live_bot(tmp_path, venue, TRADEBOT_MARKET__SYMBOLS="BTC/USDT,ETH/USDT")
+        ours = f"tb{instance_id(bot.data_dir)}-5e1f0a2b-7e"
+        act(venue.url, "foreign_order", **MARKET, qty="0.01", client_id="by-hand")
+        place = {"symbol": "BTC/USDT", "side": "BUY", "qty": "0.002"}
+        act(venue.url, "foreign_order", **place, price="30000", client_id=ours)
+        misbehave(venue.url, {"do": "error", "path": "/fapi/v1/userTrades", "code": -2015})
+        found = check(bot, code=None)
+        assert "account" in failed(found)
+        assert found.data["open"] == [f"BTC/USDT {ours} (account)"]
 
 
 # -- by the fills ---------------------------------------------------------------------------------

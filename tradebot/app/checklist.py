@@ -200,11 +200,12 @@ def _asked(config: Config, spec: StrategySpec, ours: Ours, data_dir: Path) -> _A
     rows = list(live_checks.locks(data_dir, access))
 
     async def more(wire: Wire, picture: AccountPicture) -> list[Row]:
+        asked.open = ours.open_there(picture.holdings)  # whatever cannot be told of the rest
         try:
-            opened = await _opened_by_us(wire, picture, ours, config.market.symbols)
+            asked.open += await _opened_by_us(wire, picture, ours, config.market.symbols)
         except ExchangeError as error:
             return [Row("account", "fail", str(error), error.hint)]
-        asked.seen, asked.open = picture, ours.open_there(picture.holdings) + opened
+        asked.seen = picture
         return await _further(wire, picture, config, spec, ours)
 
     if real_money(config):  # nothing is asked of an account that cannot be traded yet
