@@ -166,10 +166,18 @@ async def test_another_directory_is_no_way_around_it(
     noted = noted_base(tmp_path / "key")
     assert noted is not None
     assert (noted.base, noted.since) == (D(940), 777_000)
-    (tmp_path / "key" / NOTE).write_text("{")
-    with pytest.raises(JournalError, match="cannot be read"):
-        await begin("three", 860)
-    await begin("four", 860, protect="feed: no bars")
+    # a run that only protects goes on later with what it began with: a lost journal forgets no loss either
+    assert await begin("lost", 860, protect="reconcile: no journal") == []
+    assert begun[-1] == (D(860), D(940), ())
+    assert await begin("lost", 990, protect="reconcile: no journal") == []  # more came in, unread
+    assert begun[-1] == (D(990), D(990), ())
+    assert noted_base(tmp_path / "key") == noted
+    for cut in ("{", '{"base": "NaN", "at": 777000}'):
+        (tmp_path / "key" / NOTE).write_text(cut)
+        with pytest.raises(JournalError, match="cannot be read"):
+            await begin("three", 860)
+        await begin("four", 860, protect="feed: no bars")  # what is open is protected all the same
+        assert begun[-1] == (D(860), D(860), ())
 
 
 async def test_only_what_is_no_result_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tradebot.app.account import TradedAccount
 from tradebot.app.standing import ACCOUNT_STATE
+from tradebot.broker import figures
 from tradebot.broker.account_reader import OVERLAP_MS
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import plain
@@ -83,16 +84,25 @@ async def counted_from(
     """Return what a run that begins counts the approved loss from (USDT), and the loss limits that are reached already.
 
     That is what its wallet holds where nobody has traded the account here yet. One that may only ``protect`` waits for no
-    income, and approves nothing.
+    income, and approves nothing: where it finds no journal it takes what was noted, or its wallet where that is more, for it
+    may go on later and trade.
     """
     at, access = account.wire.time.now(), account.access
     before = left_before(data_dir, access.environment, access.fingerprint)
     if protect:
-        return (wallet, ()) if before is None else (before.base, before.reached)
+        return (_at_least(wallet, account), ()) if before is None else (before.base, before.reached)
     before = before or noted_base(account.latch_dir)
     first = wallet if before is None else await before.first_equity(account)
     note_base(account.latch_dir, first, at)
     return first, () if before is None else before.reached
+
+
+def _at_least(wallet: Decimal, account: TradedAccount) -> Decimal:
+    """Return the larger of a wallet and what was noted (USDT): what came in since is unread, so the other may be too little."""
+    with suppress(JournalError):  # what is open is protected whatever the note is like
+        noted = noted_base(account.latch_dir)
+        return wallet if noted is None else max(wallet, noted.base)
+    return wallet
 
 
 def note_base(latch_dir: Path, base: Decimal, at: int) -> None:
@@ -113,7 +123,8 @@ def noted_base(latch_dir: Path) -> Before | None:
         text = path.read_text(encoding="utf-8", errors="replace")
         try:
             found = json.loads(text)
-            return Before(Decimal(found["base"]), int(found["at"]), frozenset())
+            base, at = figures.number(found["base"]), figures.whole(found["at"])
+            return Before(base, at, frozenset())
         except (ValueError, KeyError, TypeError, ArithmeticError):
             raise JournalError(
                 "from where the approved loss counts cannot be read",
