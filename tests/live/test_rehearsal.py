@@ -49,7 +49,7 @@ def test_nothing_is_rehearsed_once_trading_was_halted(
         clear_halt(there)
         assert rehearse(access, ETH, 1, "abcdef", (here, there)).proved
         assert venue.asked("POST", "/fapi/v1/algoOrder")
-        assert left_stop(here) is None
+        assert left_stop(here, access.fingerprint) is None
 
 
 REHEARSE = """
@@ -83,7 +83,7 @@ def test_a_stop_whose_rehearsal_was_killed_is_cancelled_by_the_next_start(
         assert venue.stops() == 1
         assert cancel_left_stop(access, (tmp_path,)).startswith("tbabcdef-probe-")
         assert not venue.stops()
-        assert left_stop(tmp_path) is None
+        assert left_stop(tmp_path, access.fingerprint) is None
 
 
 def test_what_never_left_is_forgotten_and_what_cannot_be_noted_does_not_leave(
@@ -97,7 +97,11 @@ def test_what_never_left_is_forgotten_and_what_cannot_be_noted_does_not_leave(
             rehearse(access, ETH, 1, "abcdef", (tmp_path / "none",))
         assert not venue.asked("POST", "/fapi/v1/algoOrder")
 
-        note_stop(tmp_path, RehearsedStop("tbabcdef-probe-1s", "ETH/USDT", 0))
+        note_stop(tmp_path, "another", RehearsedStop("tbabcdef-probe-7s", "ETH/USDT", 0))
+        assert cancel_left_stop(access, (tmp_path,)) == ""  # nobody could say here that it is gone
+        assert left_stop(tmp_path, "another") is not None
+
+        note_stop(tmp_path, access.fingerprint, RehearsedStop("tbabcdef-probe-1s", "ETH/USDT", 0))
         write_halt(tmp_path, "out", "me", "close-all", account="demo")
         assert cancel_left_stop(access, (tmp_path,)) == ""  # a close-all does it
         clear_halt(tmp_path)

@@ -99,7 +99,7 @@ def cancel_left_stop(access: Access, latches: Sequence[Path], clock: Clock = SYS
 
     Nothing is asked without a note, or while everything is to be closed. ExchangeError where it cannot be told that it is gone.
     """
-    left = left_stop(latches[0])
+    left = left_stop(latches[0], access.fingerprint)
     if left is None or _hold(latches, endpoints.CANCEL_ALGO):
         return ""
 
@@ -110,7 +110,7 @@ def cancel_left_stop(access: Access, latches: Sequence[Path], clock: Clock = SYS
             await _cancel_left(wire, left, clock)
 
     asyncio.run(play())
-    forget_stop(latches[0])
+    forget_stop(latches[0], access.fingerprint)
     return left.order_id
 
 
@@ -184,11 +184,11 @@ async def _try_stop(
     order = _probe(
         instrument, mark, f"tb{instance}-{PROBE}-{secrets.randbelow(10**8)}{Purpose.STOP.value}"
     )
-    note_stop(data_dir, RehearsedStop(order.id, symbol, SYSTEM.wall_ms()))
+    note_stop(data_dir, wire.fingerprint, RehearsedStop(order.id, symbol, SYSTEM.wall_ms()))
     endpoint, params = parameters.place(order)
     verdict = judge_order(await wire.ask(endpoint, params, Need.PROTECTIVE), order.id, algo=True)
     if verdict.fate in (Fate.REJECTED, Fate.NOT_SENT):
-        forget_stop(data_dir)
+        forget_stop(data_dir, wire.fingerprint)
     if verdict.fate is Fate.REJECTED and verdict.code in NEEDS_A_POSITION:
         text = f"{symbol}: no stop is taken without a position; the first entry is the smallest and proves it within 5 s"
         return Row("stop path", "warn", text), False
@@ -199,7 +199,7 @@ async def _try_stop(
     await wire.repeat(*parameters.cancel(order), Need.PROTECTIVE)
     gone = await _until(wire, symbol, order.id, there=False)
     if seen and gone:
-        forget_stop(data_dir)
+        forget_stop(data_dir, wire.fingerprint)
     at = f"{symbol} at {plain(order.trigger or mark)}"
     if seen and gone:
         return Row(

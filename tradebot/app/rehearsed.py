@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tradebot.disk import on_disk, replace_durably
 
-NOTE = "tradebot.rehearsed.json"
-"""In the data directory."""
+NOTE = "tradebot.rehearsed.{account}.json"
+"""In the data directory, one for each account (its key's fingerprint): another cannot say what became of the stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +25,28 @@ class RehearsedStop:
     at: int
 
 
-def note_stop(data_dir: Path, stop: RehearsedStop) -> None:
+def note_stop(data_dir: Path, account: str, stop: RehearsedStop) -> None:
     """Have it on the disk; JournalError where that cannot be."""
     words = {"order_id": stop.order_id, "symbol": stop.symbol, "at": stop.at}
-    with on_disk(data_dir / NOTE):
-        replace_durably(data_dir / NOTE, json.dumps(words) + "\n")
+    path = _note(data_dir, account)
+    with on_disk(path):
+        replace_durably(path, json.dumps(words) + "\n")
 
 
-def left_stop(data_dir: Path) -> RehearsedStop | None:
-    """Return what a rehearsal left behind, None if nothing; a note that cannot be read names none, and is no note."""
+def left_stop(data_dir: Path, account: str) -> RehearsedStop | None:
+    """Return what a rehearsal left behind on an account, None if nothing; a note that cannot be read names none, and is no note."""
     try:
-        words = json.loads((data_dir / NOTE).read_text(encoding="utf-8"))
+        words = json.loads(_note(data_dir, account).read_text(encoding="utf-8"))
         return RehearsedStop(str(words["order_id"]), str(words["symbol"]), int(words["at"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def forget_stop(data_dir: Path) -> None:
+def forget_stop(data_dir: Path, account: str) -> None:
     """Take the note away: the stop is gone. One that stays leads to another look, no more."""
     with suppress(OSError):
-        (data_dir / NOTE).unlink(missing_ok=True)
+        _note(data_dir, account).unlink(missing_ok=True)
+
+
+def _note(data_dir: Path, account: str) -> Path:
+    return data_dir / NOTE.format(account=account)
