@@ -10,12 +10,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import takewhile
+from typing import TypeGuard
 
-from tradebot.core.model.effects import CashBooked, FillBooked, FundingBooked
+from tradebot.core.model.effects import CashBooked, Effect, FillBooked, FundingBooked
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import Side
 from tradebot.core.state.portfolio import Portfolio
+from tradebot.core.trading.cash_lines import IN_FILLS, INSURANCE, TRANSFER
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import LoggedEffect, StateRow
 
@@ -44,6 +46,23 @@ def count_lines(reader: Reader, run: str, state: StateRow) -> None:
         return
     booked = (row.effect for row in takewhile(_until(state.audit_seq), reader.bookings(run)))
     told["lines"] = sum(2 if isinstance(effect, FillBooked) else 1 for effect in booked)
+
+
+def sum_brought(reader: Reader, run: str, state: StateRow) -> None:
+    """Fill in what came in and is no result (USDT), where an older version did not add it up."""
+    told = state.body["session"]["engine"]["portfolio"]
+    if "brought" in told:
+        return
+    booked = (row.effect for row in takewhile(_until(state.audit_seq), reader.bookings(run)))
+    told["brought"] = str(sum((line.amount for line in booked if _is_no_result(line)), ZERO))
+
+
+def _is_no_result(effect: Effect) -> TypeGuard[CashBooked]:
+    """Whether a line moved what results are measured from, as ``CashLines.move`` has it."""
+    if not isinstance(effect, CashBooked):
+        return False
+    came = effect.amount > 0 and effect.kind not in (INSURANCE, *IN_FILLS)
+    return effect.kind == TRANSFER or came
 
 
 def _until(seq: int) -> Callable[[LoggedEffect], bool]:
