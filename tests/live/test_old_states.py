@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from kits.live_scene import Scene, scene
 
 from tradebot.app.books import count_lines, sum_brought
+from tradebot.app.standing import act
+from tradebot.app.target import Request
+from tradebot.core.model import codec
 from tradebot.core.model.events import CashMoved
+from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
+from tradebot.journal.seal import sign_state
 
 
 def test_cash_lines_that_nobody_counted_are_counted_from_the_audit_trail(tmp_path: Path) -> None:
@@ -52,3 +60,41 @@ def test_what_came_in_before_it_was_added_up_is_no_pnl(tmp_path: Path) -> None:
         del told["brought"]
         sum_brought(reader, run, state)
         assert Decimal(told["brought"]) == 70
+
+
+def test_a_command_without_an_engine_leaves_no_half_of_it(tmp_path: Path) -> None:
+    """What it writes back is a state of this version: what was missing would be missed for good."""
+
+    async def move(made: Scene) -> None:
+        await asyncio.sleep(300)
+        now = made.runner.time.now()
+        line = CashMoved(now, "c1", "transfer", "", Decimal(100), now)
+        made.runner.answer(made.runner.runs[0], line)
+        await asyncio.sleep(60)
+        made.runner.request_stop("a test")
+
+    def as_live(made: Scene) -> None:
+        made.setup = replace(made.setup, modes=("live",), venue="live")
+
+    def portfolio() -> tuple[str, dict[str, str]]:
+        with Reader(tmp_path / "tradebot.db") as reader:
+            run = reader.resolve_run(None).id
+            state = reader.state(run)
+            assert state is not None
+            return run, state.body["session"]["engine"]["portfolio"]
+
+    scene(tmp_path, 20, move, prepare=as_live)
+    run, before = portfolio()
+    assert before["brought"] == "100"
+    with sqlite3.connect(tmp_path / "tradebot.db") as db:
+        columns = "run, log_seq, audit_seq, wall, body"
+        row = db.execute(f"SELECT {columns} FROM state WHERE run = ?", (run,)).fetchone()
+        body = json.loads(row[-1])
+        for name in ("brought", "lines"):
+            del body["session"]["engine"]["portfolio"][name]
+        older = (*row[:-1], codec.canonical(body))
+        sign = sign_state(AuditKey.load(tmp_path), older)
+        db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)", (*older, sign))
+    asyncio.run(act(tmp_path, Request("resume", "me", "looked into it")))
+    _, after = portfolio()
+    assert (after["brought"], after["lines"]) == (before["brought"], before["lines"])

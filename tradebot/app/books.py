@@ -36,6 +36,12 @@ def check_books(reader: Reader, run: str, state: StateRow) -> None:
         )
 
 
+def fill_in(reader: Reader, run: str, state: StateRow) -> None:
+    """Work out what an older version did not keep in a state, before anybody goes on from it or writes it back."""
+    count_lines(reader, run, state)
+    sum_brought(reader, run, state)
+
+
 def count_lines(reader: Reader, run: str, state: StateRow) -> None:
     """Fill in how many cash lines a state is the sum of, where an older version did not count them.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from tradebot.app.books import check_books, count_lines, sum_brought
+from tradebot.app.books import check_books, fill_in
 from tradebot.app.faults import bar_error
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.run import Hosted, shape
@@ -92,8 +92,7 @@ def load_state(path: Path, run: str, session: Session) -> StateRow | None:
                 hint="use the same to go on with it, or --new to start another run",
             )
         check_books(reader, run, state)
-        count_lines(reader, run, state)
-        sum_brought(reader, run, state)
+        fill_in(reader, run, state)
     return state
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot import __version__
+from tradebot.app.books import fill_in
 from tradebot.app.build import make_session
 from tradebot.app.database import journal_of
 from tradebot.app.ours import last_sign
@@ -144,8 +145,10 @@ def _account_of(reader: Reader, run: RunRow) -> ExchangeAccount:
 async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[PositionDocument]:
     """Make the run current for a moment, deliver the command, commit, and let it stand again."""
     await journal.vouch(run.id)
-    with Reader(journal.path) as reader:
+    with Reader(journal.path) as reader, exact():
         state, seen = reader.state(run.id), last_sign(reader, run)
+        if state is not None:
+            fill_in(reader, run.id, state)
     if state is None:  # killed before its first commit: nothing ever happened in it
         return []
     nonce = f"{COMMAND_NONCE}{secrets.token_hex(4)}"
