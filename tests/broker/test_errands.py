@@ -26,3 +26,21 @@ async def test_a_task_that_is_cancelled_before_its_first_step_is_not_busy_for_ev
     errands.spawn("read", work("later"))
     await errands.end()
     assert done == ["again", "later"]
+
+
+async def test_what_is_asked_for_in_the_last_moment_of_the_same_is_done() -> None:
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        done.append(name)
+
+    def after() -> None:
+        if len(done) == 1:
+            errands.spawn("cancel a", work("second"))
+
+    errands = Errands(lambda _: None, after)
+    errands.ready.set()
+    errands.spawn("cancel a", work("first"))
+    while errands.tasks:
+        await asyncio.sleep(0)
+    assert done == ["first", "second"]

@@ -56,21 +56,20 @@ class Errands:
         except Exception as error:  # an answer of a shape nobody thought of: it must not vanish
             self._fault(f"{name}: {type(error).__name__}: {error}")
         finally:
-            self._free(
-                name, asyncio.current_task()
-            )  # at once: who hears of its answer may ask for the next
+            self._free(name, asyncio.current_task())  # now: whoever hears its answer may ask anew
             self._after()
 
     def _free(self, name: str, task: asyncio.Task[None] | None) -> None:
-        if self.busy.get(name) is task:
-            del self.busy[name]
+        if self.busy.get(name) is not task:
+            return
+        del self.busy[name]
+        if (again := self._again.pop(name, None)) is not None:
+            self.spawn(name, again)
 
     def _over(self, name: str, work: Work, task: asyncio.Task[None]) -> None:
         work.close()
         self.tasks.discard(task)
         self._free(name, task)
-        if (again := self._again.pop(name, None)) is not None:
-            self.spawn(name, again)
 
     async def end(self) -> None:
         """Give what is on its way its last seconds, and cancel the rest."""
