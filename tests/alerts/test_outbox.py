@@ -16,6 +16,7 @@ from kits.outbox_kit import NOON, Desk, ScriptedWay
 
 from tradebot.alerts.model import Wishes
 from tradebot.alerts.outbox import Item, Past, Rate, Try, Waiting, choose, free_from, wait_after
+from tradebot.core.model.errors import JournalError
 
 
 @pytest.fixture
@@ -203,6 +204,37 @@ def test_quiet_hours_come_as_one_digest_and_critical_at_once(tmp_path: Path) -> 
     desk.run(3600, step=60)
     assert len(desk.ways[0].taken()) == 2
     assert "4 alerts" in texts(desk)[-1]
+
+
+@pytest.mark.parametrize("fate", ["ok", "429", "down"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_clock_that_is_set_back_holds_nothing_up(desk: Desk, fate: str, restart: bool) -> None:
+    desk.ways[0].fates.append(fate)
+    desk.readings.notify("critical", "alarm one")
+    desk.readings.notify("info", "news")
+    desk.turn()
+    desk.clock.now -= 3_600_000
+    if restart:
+        desk.restart()
+    desk.readings.notify("critical", "alarm two")
+    desk.run(80)
+    assert sorted(desk.ways[0].seqs()) == [1, 2, 3]
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up_in_memory_either(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise JournalError("the disk is full")
+
+    desk.turn()
+    monkeypatch.setattr(desk.store, "decide", full)
+    desk.ways[0].fates.append("down")
+    desk.readings.notify("critical", "alarm")
+    desk.turn()
+    desk.clock.now -= 3_600_000
+    desk.run(5)
+    assert desk.ways[0].seqs() == [1]
 
 
 # -- any sequence ------------------------------------------------------------------------------------

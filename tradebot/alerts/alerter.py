@@ -303,7 +303,7 @@ class Alerter:
 
     def _tidy(self, now: int) -> None:
         """Give a sign of life, forget what is old, and end where there is nothing to wait for."""
-        if now - self._pulsed >= PULSE_MS:
+        if abs(now - self._pulsed) >= PULSE_MS:  # the clock may be set back
             self._store.put("pulse", {"wall": now})
             self._pulsed = now
         if now - self._forgot >= FORGET_MS:
@@ -364,6 +364,7 @@ class Alerter:
         now = self._clock.wall_ms()
         try:
             self._note_late(outway.name)
+            self._store.heed_clock(outway.name, now)
             items, past = self._store.items(outway.name), self._store.past(outway.name, now)
             step = choose(items, past, outway.rate, now, joins=outway.joins)
             if isinstance(step, Expired):

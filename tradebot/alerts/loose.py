@@ -47,11 +47,16 @@ class Loose:
         """Return the oldest that a channel has not taken and may be tried, and note the try."""
         for source, alert in self.found.items():
             where = (channel, source)
-            if where in self.delivered or now - self.tried.get(where, -AGAIN_MS) < AGAIN_MS:
+            if where in self.delivered or self._is_soon(where, now):
                 continue
             self.tried[where] = now
             return alert
         return None
+
+    def _is_soon(self, where: tuple[str, str], now: int) -> bool:
+        """Whether it was tried just now; a try ahead of ``now`` is one by a clock that was set back since."""
+        tried = self.tried.get(where)
+        return tried is not None and tried <= now < tried + AGAIN_MS
 
     def message_of(self, alert: Alert) -> Message:
         """Return what goes out, marked as not recorded."""

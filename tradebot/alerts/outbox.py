@@ -233,7 +233,7 @@ def _others(queue: Sequence[Item], past: Past, now: int, joins: bool) -> Going |
         return Going(tuple(held), "digest")
     if _is_storm(past, now):
         return _in_storm(due, later, past, now)
-    open_keys = {key: at + TOGETHER for key, at in past.keys.items() if now < at + TOGETHER}
+    open_keys = {key: at + TOGETHER for key, at in past.keys.items() if at <= now < at + TOGETHER}
     ready = sorted((item for item in due if item.key not in open_keys), key=_order)
     if (
         len({_what(item) for item in ready}) > BACKLOG
@@ -256,7 +256,7 @@ def _what(item: Item) -> tuple[str, str]:
 
 
 def _is_storm(past: Past, now: int) -> bool:
-    return sum(1 for at in past.arrived if at > now - STORM_SPAN) > STORM
+    return sum(now - STORM_SPAN < at <= now for at in past.arrived) > STORM
 
 
 def _in_storm(due: Sequence[Item], later: Sequence[int], past: Past, now: int) -> Going | Waiting:

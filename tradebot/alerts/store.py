@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.alerts.model import Alert, Decision, Memory
-from tradebot.alerts.outbox import MINUTE, STORM_SPAN, TOGETHER, Going, Item, Past, Try
+from tradebot.alerts.outbox import MINUTE, SECOND, STORM_SPAN, TOGETHER, Going, Item, Past, Try
 from tradebot.alerts.stored import (
     INSERT,
     SCHEMA,
@@ -187,6 +187,31 @@ class OutboxStore:
             "SELECT * FROM channels WHERE channel = ?", (channel,)
         ).fetchone()
         return found
+
+    def heed_clock(self, channel: str, now: int) -> None:
+        """Move tries and waits with a clock that was set back: nothing may wait until it is as late as it was.
+
+        No wait begins after the newest try, so by what that lies ahead of ``now`` the clock went back at least.
+        """
+        with self._faults():
+            (newest,) = self.db.execute(
+                "SELECT max(at) FROM tries WHERE channel = ?", (channel,)
+            ).fetchone()
+        back = (newest or 0) - now
+        if back <= SECOND:
+            return
+        with self.transaction() as db:
+            db.execute("UPDATE tries SET at = at - ? WHERE channel = ?", (back, channel))
+            db.execute(
+                "UPDATE outbox SET next_try = max(0, next_try - ?), due = min(due, ?)"
+                " WHERE channel = ? AND state = 'waiting'",
+                (back, now, channel),
+            )
+            db.execute(
+                "UPDATE channels SET others_from = max(0, others_from - ?),"
+                " not_before = max(0, not_before - ?), digest = max(0, digest - ?) WHERE channel = ?",
+                (back, back, back, channel),
+            )
 
     def outgoing(self, ids: Sequence[int]) -> dict[int, Outgoing]:
         """Return what there is to send of these items."""
