@@ -206,6 +206,41 @@ def test_quiet_hours_come_as_one_digest_and_critical_at_once(tmp_path: Path) -> 
     assert "4 alerts" in texts(desk)[-1]
 
 
+@pytest.mark.parametrize("news", [0, 1, 7])
+@pytest.mark.parametrize("restart", [False, True])
+def test_another_journal_in_its_place_is_told_of_from_its_engines_start(
+    desk: Desk, restart: bool, news: int
+) -> None:
+    for number in range(5):
+        desk.readings.notify("critical", f"alarm {number}")
+    desk.run(30)
+    old = desk.ways[0].seqs()
+    desk.readings.replace()
+    if restart:
+        desk.restart()
+    alarm = desk.readings.notify("critical", "alarm in the new one")
+    for number in range(news):  # the new one may be as long as the old one by then, or longer
+        desk.readings.notify("info", f"news {number}")
+    desk.run(60)
+    assert desk.ways[0].seqs()[len(old) :].count(alarm) == 1
+    assert any("alarm in the new one" in text for text in texts(desk))
+    assert desk.store.cursor == len(desk.readings.written)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_copy_put_back_tells_what_is_new_and_nothing_twice(desk: Desk, restart: bool) -> None:
+    for number in range(9):
+        desk.readings.notify("critical", f"alarm {number}")
+    desk.run(30)
+    desk.readings.replace(*desk.readings.written[:4], started=2)
+    if restart:
+        desk.restart()
+    desk.readings.notify("critical", "after the copy was put back")
+    desk.run(30)
+    assert desk.ways[0].seqs() == [*range(1, 10), 5]
+    assert "after the copy" in texts(desk)[-1]
+
+
 @pytest.mark.parametrize("fate", ["ok", "429", "down"])
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_clock_that_is_set_back_holds_nothing_up(desk: Desk, fate: str, restart: bool) -> None:

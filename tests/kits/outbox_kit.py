@@ -49,13 +49,17 @@ class WrittenReadings:
     fails: bool = False
     owner: OwnerSeen | None = field(default_factory=lambda: OwnerSeen(1, "a"))
     seen: Sighting | None = None
+    started: int = 0
+    copies: int = 0
 
     def notify(self, level: str, text: str) -> int:
         """Write a row of the engine's own words; returns its number."""
         seq, at = len(self.written) + 1, self.clock.now
         body = {"at": at, "level": level, "text": text}
         fact = read_fact("Notify", json.dumps(body))
-        self.written.append(AuditRow(seq, RUN, at, at, "Notify", body, fact, f"{seq:08x}"))
+        self.written.append(
+            AuditRow(seq, RUN, at, at, "Notify", body, fact, f"{self.copies:x}{seq:07x}")
+        )
         return seq
 
     def rows(self, after: int, limit: int) -> Sequence[AuditRow]:
@@ -63,11 +67,12 @@ class WrittenReadings:
             raise JournalError("the disk failed")
         return [row for row in self.written if row.seq > after][:limit]
 
-    def newest(self) -> int:
-        return len(self.written)
-
     def newest_start(self) -> int:
-        return 0
+        return self.started
+
+    def replace(self, *rows: AuditRow, started: int = 0) -> None:
+        """Put another journal in its place, whose engine began behind row ``started``."""
+        self.written, self.started, self.copies = list(rows), started, self.copies + 1
 
     def scene(self, run: str) -> Scene | None:
         return replace(SCENE, run=run, beat=self.clock.now)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tradebot.alerts import policy, texts
-from tradebot.alerts.channels import Answered, Broken, Delivered, Message, NotDelivered, Outway
+from tradebot.alerts.channels import Broken, Delivered, Message, Outway, answer_of
 from tradebot.alerts.failing import failing_channels
 from tradebot.alerts.loose import Loose
 from tradebot.alerts.model import (
@@ -49,7 +49,6 @@ PULSE_MS = 5 * SECOND
 LINGER_MS = 60 * MINUTE
 """How long after the last engine it stays."""
 UNREADABLE_MS = 10 * SECOND
-SEND_S = 90.0
 FORGET_MS = 60 * MINUTE
 
 Decided = list[tuple[Alert, Mapping[str, Decision]]]
@@ -94,6 +93,7 @@ class Alerter:
         self._watch: Memory = state.get("watch", {})
         self._kept = state
         self._cursor = store.cursor
+        self._mark = str(store.get("mark", ""))
 
     def _begin(self) -> None:
         """Note the row to go on behind; at the very first start that is the newest engine's own start.
@@ -180,24 +180,38 @@ class Alerter:
             return False
         decided, memory = self._decided(rows, self._told)
         delivered = {} if self._loose is None else self._loose.delivered
-        self._keep(decided, rows[-1].seq, memory, self._watch, delivered)
+        self._keep(decided, rows[-1], memory, self._watch, delivered)
         return len(rows) == BATCH
 
     def _rows(self, loose: int | None = None) -> Sequence[AuditRow]:
         """Return the next rows, behind the cursor or behind what was read without recording it."""
         try:
             self._begin()
+            if loose is None:
+                self._find_place()
             cursor = self._cursor if loose is None else loose
             assert cursor is not None
             rows = self._readings.rows(cursor, BATCH)
-            if not rows and cursor > (newest := self._readings.newest()):
-                self._cursor = newest  # an older copy of the journal was put in its place
         except JournalError:
             if self._unreadable_since is None:
                 self._unreadable_since = self._clock.wall_ms()
             return ()
         self._unreadable_since = None
         return rows
+
+    def _find_place(self) -> None:
+        """Go on from the engine's own start where the last row is another than the one that was decided on.
+
+        Then another journal, or an older copy, was put in its place. What a copy and the old one share is not told again.
+        """
+        if not self._cursor:
+            return
+        last = self._readings.rows(self._cursor - 1, 1)
+        mark = last[0].mark if last and last[0].seq == self._cursor else None
+        if mark is None or mark != (self._mark or mark):
+            self._cursor, self._mark = self._readings.newest_start(), ""
+        elif not self._mark:
+            self._mark = mark
 
     def _decided(self, rows: Sequence[AuditRow], memory: Memory) -> tuple[Decided, Memory]:
         scenes: dict[str, Scene] = {}
@@ -217,7 +231,7 @@ class Alerter:
         try:
             return texts.told(row, scene, self._wishes, memory)
         except Exception:  # a row that is told of wrongly must not keep the next from being told
-            return [_plainly(row, scene)], memory
+            return [texts.plainly(row, scene)], memory
 
     def _scene(self, run: str) -> Scene:
         with suppress(JournalError):
@@ -290,16 +304,18 @@ class Alerter:
     def _keep(
         self,
         decided: Decided,
-        cursor: int | None,
+        last: AuditRow | None,
         told: Memory,
         watch: Memory,
         delivered: Mapping[tuple[str, str], int],
     ) -> None:
+        """Keep what was decided, up to the ``last`` row, with what has to be remembered."""
         state = {"told": told, "watch": watch}
-        self._store.decide(decided, cursor, state, self._clock.wall_ms(), delivered)
+        place = None if last is None else (last.seq, last.mark)
+        self._store.decide(decided, place, state, self._clock.wall_ms(), delivered)
         self._kept, self._told, self._watch = state, told, watch
-        if cursor is not None:
-            self._cursor = cursor
+        if last is not None:
+            self._cursor, self._mark = last.seq, last.mark
 
     def _tidy(self, now: int) -> None:
         """Give a sign of life, forget what is old, and end where there is nothing to wait for."""
@@ -394,7 +410,7 @@ class Alerter:
         self._store.note_try(outway.name, going, now, until)
         alerts = [found[item.id] for item in going.items]
         silent = all(item.silent for item in going.items)
-        answer = await _answer(outway, Message(message(going, bodies), alerts, silent))
+        answer = await answer_of(outway, Message(message(going, bodies), alerts, silent))
         now = self._clock.wall_ms()
         if isinstance(answer, Delivered):
             try:
@@ -416,29 +432,10 @@ class Alerter:
         alert = loose.next_for(outway.name, now)
         if alert is None:
             return 1.0
-        answer = await _answer(outway, loose.message_of(alert))
+        answer = await answer_of(outway, loose.message_of(alert))
         if isinstance(answer, Delivered):
             loose.delivered[outway.name, alert.source] = self._clock.wall_ms()
         return 1.0 / max(1, outway.rate.second)
-
-
-async def _answer(outway: Outway, going: Message) -> Answered:
-    try:
-        return await asyncio.wait_for(outway.send(going), SEND_S)
-    except TimeoutError:
-        return NotDelivered("no answer")
-    except Exception as error:  # a channel never raises; one that does must not end the loop of all
-        return NotDelivered(f"failed ({type(error).__name__})")
-
-
-def _plainly(row: AuditRow, scene: Scene) -> Alert:
-    """Return the alert about a row that could not be put into words."""
-    grave = row.kind == "Halted" or row.body.get("level") == "critical"
-    kind = "halt" if grave else "changed"
-    text = f"{row.kind} in {row.run}: `tradebot status` tells more"
-    where = (row.run, scene.mode, scene.market, scene.simulated)
-    key = f"plainly:{row.kind}"
-    return Alert(row.seq, "", kind, KINDS[kind], key, text, row.wall, row.body, *where)
 
 
 __all__ = ["Alerter"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Protocol, TypeAlias
@@ -74,10 +75,23 @@ class ChannelSettings:
     secret: str = field(default="", repr=False)
 
 
+SEND_S = 90.0
+"""Seconds for a channel to say what became of a message."""
+
 CHAT_RATE = Rate(1, 20, 12)
 """Telegram's limits for one chat; for mail and further services they are no worse."""
 
 HOOK_RATE = Rate(20, 600, 500)
+
+
+async def answer_of(outway: Outway, going: Message) -> Answered:
+    """Hand a message to a channel and wait for what it says, ``SEND_S`` at most. Never raises."""
+    try:
+        return await asyncio.wait_for(outway.send(going), SEND_S)
+    except TimeoutError:
+        return NotDelivered("no answer")
+    except Exception as error:  # a channel never raises; one that does must not end the loop of all
+        return NotDelivered(f"failed ({type(error).__name__})")
 
 
 def scrubbed(text: str, secrets: Sequence[str]) -> str:
@@ -98,5 +112,6 @@ __all__ = [
     "Message",
     "NotDelivered",
     "Outway",
+    "answer_of",
     "scrubbed",
 ]

@@ -231,12 +231,8 @@ class Readings(Protocol):
         """Return the audit rows behind number ``after``, at most ``limit``; JournalError when it cannot be read."""
         ...
 
-    def newest(self) -> int:
-        """Return the number of the newest audit row, 0 where there is none."""
-        ...
-
     def newest_start(self) -> int:
-        """Return the number of the row before the newest start of an engine that works; else ``newest``."""
+        """Return the number of the row before the newest start of an engine that works; else that of the newest row."""
         ...
 
     def scene(self, run: str) -> Scene | None:

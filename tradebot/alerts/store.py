@@ -119,13 +119,14 @@ class OutboxStore:
     def decide(
         self,
         decided: Sequence[tuple[Alert, Mapping[str, Decision]]],
-        cursor: int | None,
+        place: tuple[int, str] | None,
         memory: Memory,
         now: int,
         delivered: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
         """Enter each channel's decision on each alert, with cursor and memory, in one transaction.
 
+        ``place`` is the last row that was decided on, by its number and its mark; None where it stays.
         ``delivered`` has when (channel, source) went out already while the file could not be written. What is critical,
         or no audit row, is tried from ``now`` on for its whole time, however late it was seen.
         """
@@ -135,8 +136,9 @@ class OutboxStore:
                     at = (delivered or {}).get((channel, alert.source))
                     db.execute(INSERT, columns_of(alert, channel, decision, now, at))
             self.put("memory", memory)
-            if cursor is not None:
-                self.put("cursor", cursor)
+            if place is not None:
+                self.put("cursor", place[0])
+                self.put("mark", place[1])
 
     # -- delivering --------------------------------------------------------------------------------
 

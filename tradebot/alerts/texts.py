@@ -159,6 +159,16 @@ def _flattened(table: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     return found
 
 
+def plainly(row: AuditRow, scene: Scene) -> Alert:
+    """Return the alert about a row that could not be put into words."""
+    grave = row.kind == "Halted" or row.body.get("level") == "critical"
+    kind = "halt" if grave else "changed"
+    text = f"{row.kind} in {row.run}: `tradebot status` tells more"
+    where = (row.run, scene.mode, scene.market, scene.simulated)
+    key = f"plainly:{row.kind}"
+    return Alert(row.seq, "", kind, KINDS[kind], key, text, row.wall, row.body, *where)
+
+
 def _alert(
     draft: Draft,
     scene: Scene | None,
@@ -181,4 +191,4 @@ def _alert(
     )
 
 
-__all__ = ["framed", "told", "told_at", "told_of"]
+__all__ = ["framed", "plainly", "told", "told_at", "told_of"]

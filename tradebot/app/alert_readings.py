@@ -50,13 +50,8 @@ class JournalReadings:
                 for row in rows_behind(reader, after, limit)
             ]
 
-    def newest(self) -> int:
-        """Return the number of the newest audit row."""
-        with Reader(self._path) as reader:
-            return newest_row(reader)
-
     def newest_start(self) -> int:
-        """Return the number of the row before the newest start of an engine that works; else ``newest``."""
+        """Return the number of the row before the newest start of an engine that works; else that of the newest row."""
         with Reader(self._path) as reader:
             started = newest_start(reader)
             return started - 1 if lock_owner(self._data_dir) and started else newest_row(reader)
