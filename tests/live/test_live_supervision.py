@@ -14,8 +14,10 @@ from kits.live_run_kit import live_bot, start_live
 from kits.paper_kit import Bot
 
 from tradebot.app.settle import LONGEST_S
+from tradebot.app.units import alerts_unit
 from tradebot.app.watchdog import DUMP_FILE, ScreenWatch, Supervisor, end_hung
 from tradebot.clock import SYSTEM
+from tradebot.config import load_config
 from tradebot.guard.notice import read_notice
 
 
@@ -102,6 +104,29 @@ def test_the_unit(tmp_path: Path) -> None:
     )
     complaints = [line for line in done.stderr.splitlines() if "tradebot.service" in line]
     assert complaints == [], done.stderr
+
+
+@pytest.mark.parametrize("commands", [True, False])
+def test_the_unit_of_alerts_can_close_where_a_phone_may_ask_for_it(
+    tmp_path: Path, commands: bool
+) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(
+        '[alerts]\nchannels = ["telegram"]\n[alerts.telegram]\nchat_id = "42"\nuser_id = "42"\n'
+        f"commands = {str(commands).lower()}\n"
+    )
+    config = load_config(file, {"TRADEBOT_EXCHANGE__ENVIRONMENT": "demo"})
+    lines = alerts_unit(config, tmp_path / "state" / "tradebot").splitlines()
+    assert "Environment=TRADEBOT_SECRET_TELEGRAM_TOKEN_FILE=%d/telegram" in lines
+    for line in (
+        "LoadCredential=key:/etc/tradebot/demo.key",
+        "LoadCredential=secret:/etc/tradebot/demo.secret",
+        "Environment=TRADEBOT_BINANCE_DEMO_KEY_FILE=%d/key",
+        "Environment=TRADEBOT_BINANCE_DEMO_SECRET_FILE=%d/secret",
+    ):
+        assert (line in lines) is commands
+    assert "KillMode=process" in lines  # a close-all outlives it
+    assert "RestartPreventExitStatus=2" in lines  # not 5: the one that works already may end
 
 
 @pytest.mark.full

@@ -63,17 +63,19 @@ WorkingDirectory={base}
 # it ends by itself an hour after the last engine; it is there again when the next one starts
 Restart=always
 RestartSec=60
-# wrong configuration, or one that runs already: a restart would say the same
-RestartPreventExitStatus=2 5
+# wrong configuration: a restart would say the same; one that runs already may end any time
+RestartPreventExitStatus=2
 SuccessExitStatus=130
 # the channels' secrets, as files that only root can read; systemd hands them over
 {credentials}
+# a close-all that a phone asked for goes on when this process ends
+KillMode=process
 Environment=XDG_STATE_HOME={state_home}
 ProtectSystem=strict
 ReadWritePaths="{data}" "{state}"
 NoNewPrivileges=yes
 PrivateTmp=yes
-MemoryMax=256M
+MemoryMax={memory}
 
 [Install]
 WantedBy=multi-user.target
@@ -85,8 +87,7 @@ SPARE_S = 40.0
 
 def units(config: Config, state: Path) -> str:
     """Return the unit for this configuration; ``state`` is where the locks of keys are."""
-    account: Account = "demo" if config.exchange.environment == "demo" else "live"
-    key, secret = NAMES[account]
+    account, key, secret = _keys(config)
     file = "" if config.file is None else f' --config "{config.file.absolute()}"'
     return UNIT.format(
         stop=LONGEST_S + SPARE_S,
@@ -111,6 +112,9 @@ def alerts_unit(config: Config, state: Path) -> str:
     for name in channels:
         lines.append(f"LoadCredential={name}:/etc/tradebot/{name}.secret")
         lines.append(f"Environment={variable_of(name)}_FILE=%d/{name}")
+    closes = config.alerts.telegram.commands
+    if closes:
+        lines += _account_lines(config)
     file = "" if config.file is None else f' --config "{config.file.absolute()}"'
     return ALERTS_UNIT.format(
         command=shutil.which("tradebot") or f"{sys.executable} -m tradebot",
@@ -118,6 +122,24 @@ def alerts_unit(config: Config, state: Path) -> str:
         config=file,
         base=config.base_dir.absolute(),
         credentials="\n".join(lines),
+        memory="512M" if closes else "256M",
         state=state.absolute(),
         state_home=state.parent.absolute(),
     )
+
+
+def _account_lines(config: Config) -> list[str]:
+    """Return the lines that hand the account's key over: a close-all from a phone works without the engine."""
+    account, key, secret = _keys(config)
+    return [
+        f"LoadCredential=key:/etc/tradebot/{account}.key",
+        f"LoadCredential=secret:/etc/tradebot/{account}.secret",
+        f"Environment={key}_FILE=%d/key",
+        f"Environment={secret}_FILE=%d/secret",
+    ]
+
+
+def _keys(config: Config) -> tuple[Account, str, str]:
+    """Return the account that is traded, and the variables of its key and secret."""
+    account: Account = "demo" if config.exchange.environment == "demo" else "live"
+    return (account, *NAMES[account])
