@@ -186,6 +186,25 @@ async def test_closing_runs_the_command_and_says_how_it_ends() -> None:
     assert world.closed == [f"telegram:{USER}"]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+async def test_closing_waits_for_no_words(restart: bool) -> None:
+    """Updates come in, but nothing that is said is taken: what was accepted is done all the same, at once."""
+    world, kept = World(), Kept()
+    with FakeTelegram() as phone:
+        phone.always = "429"
+        if restart:
+            act = RemoteAct(999, "close-all", USER, "closeall", SYSTEM.wall_ms() - 5000)
+            kept.put(KEPT_AS, desk_as_json(PhoneDesk(offset=1000, acts=(act,))))
+        async with listening(phone, world, kept):
+            if not restart:
+                phone.say("/closeall")
+                await until(lambda: kept.desk.code)
+                phone.say(CODE)
+            await until(lambda: world.closed)
+            assert len([how for method, _, how in phone.asked if method == "sendMessage"]) <= 2
+            assert phone.texts() == []
+
+
 async def test_what_is_left_is_told() -> None:
     world, kept = World(answer=LEFT, code=6), Kept()
     with FakeTelegram() as phone:

@@ -108,7 +108,8 @@ class Phone:
         self._desk = desk_of(kept)
         desk, todo = begin(self._desk, self._clock.wall_ms())
         self._keep(desk)
-        self._begin(todo)
+        for one in todo:  # each by itself: no act waits for words that do not get through
+            self._begin([one])
         failures = 0
         try:
             while not self.stopped:
@@ -224,7 +225,7 @@ class Phone:
 
     async def _close_all(self, act: RemoteAct) -> None:
         """Run the command in a process of its own, which outlives this one; say how it goes and how it ends."""
-        await self._say("closing everything")
+        self._begin([Say("closing everything")])  # it waits for no words
         try:
             said = await self._run_close_all(act)
         except (TradebotError, OSError) as error:
