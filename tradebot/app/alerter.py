@@ -22,7 +22,7 @@ from tradebot.alerts.telegram import Phone
 from tradebot.alerts.updates import AllowedUser
 from tradebot.alerts.webhook import Webhook
 from tradebot.app.alert_readings import JournalReadings
-from tradebot.app.control import last_seen, tell_halt
+from tradebot.app.control import last_seen, tell_halt, tell_halt_without_latch
 from tradebot.app.phone import JournalAnswers
 from tradebot.app.target import Request, latch, latch_account, may_run
 from tradebot.config import Config
@@ -104,8 +104,12 @@ class RemoteCommander:
         if owner is not None and owner.traded is not None:
             with suppress(JournalError):  # the directory's own latch says it as well
                 latch_account(owner.traded.fingerprint, request)
-        latch(data_dir, request)
-        said = tell_halt(data_dir, request, ASK_S)
+        try:
+            latch(data_dir, request)
+        except JournalError as error:  # a full disk: then the engine's own word counts
+            said = tell_halt_without_latch(data_dir, request, ASK_S, error)
+        else:
+            said = tell_halt(data_dir, request, ASK_S)
         self._put_on_record(request)
         return "\n".join(line for line in (said, last_seen(data_dir, request)) if line)
 
