@@ -75,6 +75,20 @@ def test_it_outlives_its_engine_and_tells_of_its_death_once(bot: Bot) -> None:
         assert all(body["text"].startswith("SIMULATED") for body in hook.bodies())
 
 
+def test_a_channel_without_a_secret_keeps_the_others_from_nothing(bot: Bot) -> None:
+    """A keyring may be locked after a reboot that nobody was there for."""
+    del bot.env["TRADEBOT_SECRET_TELEGRAM_TOKEN"]
+    with WebhookReceiver() as hook:
+        hooked(bot, hook, f'[alerts.telegram]\nchat_id = "{USER}"\n')
+        file = bot.folder / "bot.toml"
+        file.write_text(file.read_text().replace('["webhook"]', '["telegram", "webhook"]'))
+        bot.engine("--symbols", "BTC/USDT")
+        hook.until(lambda: {"started", "channel"} <= {body["kind"] for body in hook.bodies()})
+        (told,) = [body for body in hook.bodies() if body["kind"] == "channel"]
+        assert "telegram" in told["text"]
+        assert "tradebot alerts set telegram" in told["text"]
+
+
 def test_a_run_that_is_told_of_loads_no_apprise(bot: Bot) -> None:
     """Under systemd the engine starts no alerter: its unit would take it along."""
     with WebhookReceiver() as hook:

@@ -14,7 +14,14 @@ from typing import cast
 
 from tradebot.alerts.alerter import Alerter
 from tradebot.alerts.bot_api import BotApi
-from tradebot.alerts.channels import ChannelSettings, Outway
+from tradebot.alerts.channels import (
+    CHAT_RATE,
+    Answered,
+    Broken,
+    ChannelSettings,
+    Message,
+    Outway,
+)
 from tradebot.alerts.model import Condition, Sound, Wishes
 from tradebot.alerts.services import Service
 from tradebot.alerts.store import OutboxStore
@@ -90,6 +97,50 @@ def fingerprint_of(settings: ChannelSettings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+class NoWay:
+    """A channel that cannot be used as it is set up: it says why, for the others to tell."""
+
+    rate = CHAT_RATE
+    joins = True
+
+    def __init__(self, settings: ChannelSettings) -> None:
+        self.name = settings.name
+        self._why = str(settings.settings[UNUSABLE])
+
+    async def send(self, _: Message) -> Answered:
+        """Return why nothing is sent."""
+        return Broken(self._why)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+UNUSABLE = "unusable"
+
+
+def _usable(config: Config) -> list[ChannelSettings]:
+    """Return what each channel is set up with; one without a secret keeps the others from nothing.
+
+    TradebotError where none can be used.
+    """
+    found: list[ChannelSettings] = []
+    failed: list[TradebotError] = []
+    for name in config.alerts.all_channels:
+        try:
+            found.append(settings_of(config, name))
+        except TradebotError as error:
+            failed.append(error)
+            hint = f"; {error.hint}" if error.hint else ""
+            found.append(ChannelSettings(name, {UNUSABLE: f"{error}{hint}"}))
+    if len(failed) == len(found):
+        raise failed[0]
+    return found
+
+
+def _way(settings: ChannelSettings) -> Outway:
+    return NoWay(settings) if UNUSABLE in settings.settings else outway_of(settings)
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteCommander:
     """What may be asked for from outside: a halt, and closing everything. There is nothing else."""
@@ -136,11 +187,14 @@ class RemoteCommander:
 
 
 def phone_of(config: Config, store: OutboxStore, tell: Callable[[Condition], None]) -> Phone | None:
-    """Return the phone that may send commands; None where none may."""
+    """Return the phone that may send commands; None where none may, or where there is no token."""
     chosen = config.alerts.telegram
     if not chosen.commands or "telegram" not in config.alerts.channels:
         return None
-    api = BotApi(settings_of(config, "telegram").secret, chosen.api)
+    try:
+        api = BotApi(settings_of(config, "telegram").secret, chosen.api)
+    except TradebotError:  # the channel says why
+        return None
     allowed = AllowedUser(int(chosen.chat_id), int(chosen.user_id))
     commander, data_dir = RemoteCommander(config), config.data_dir()
     readings, wishes = JournalReadings(data_dir), wishes_of(config)
@@ -151,7 +205,7 @@ def phone_of(config: Config, store: OutboxStore, tell: Callable[[Condition], Non
 def run_alerter(config: Config) -> None:
     """Tell until an hour after the last engine all is delivered, or until a signal.
 
-    UsageError where no channel is configured, ConfigError without a secret, AlreadyRunningError for a second one.
+    UsageError where no channel is configured, ConfigError where none has its secret, AlreadyRunningError for a second one.
     """
     if not config.alerts.all_channels:
         raise UsageError(
@@ -160,14 +214,14 @@ def run_alerter(config: Config) -> None:
         )
     data_dir = config.data_dir()
     with AlertsLock(data_dir):
-        settings = [settings_of(config, name) for name in config.alerts.all_channels]
+        settings = _usable(config)
         with OutboxStore(data_dir) as store:
             for one in settings:
                 store.resettle(one.name, fingerprint_of(one))
             alerter = Alerter(
                 JournalReadings(data_dir),
                 store,
-                [outway_of(one) for one in settings],
+                [_way(one) for one in settings],
                 wishes_of(config),
                 jitter=random.random,
                 anew=lambda name: outway_of(settings_of(config, name)),
