@@ -272,6 +272,22 @@ def test_a_clock_that_is_set_back_holds_nothing_up_in_memory_either(
     assert desk.ways[0].seqs() == [1]
 
 
+def test_what_still_waits_when_quiet_hours_begin_waits_for_their_end(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Wishes(("telegram",), quiet=(12 * 60 + 1, 20 * 60)))
+    desk.ways[0].always = "down"
+    desk.readings.notify("warning", "the feed is silent")
+    desk.readings.notify("info", "news")
+    desk.turn(120)  # the quiet hours have begun when the network is back
+    desk.ways[0].always = "ok"
+    alarm = desk.readings.notify("critical", "alarm")
+    desk.run(7 * 3600, step=60)
+    assert desk.ways[0].seqs() == [alarm]
+    assert {row.seq: row.state for row in desk.store.listed()} == {1: "held", 2: "held", 3: "sent"}
+    desk.run(3600 + 120, step=60)
+    assert sorted(desk.ways[0].seqs()) == [1, 2, alarm]
+    assert "2 alerts" in texts(desk)[-1]
+
+
 # -- any sequence ------------------------------------------------------------------------------------
 
 EVENTS = st.one_of(

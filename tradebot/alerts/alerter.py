@@ -381,6 +381,7 @@ class Alerter:
         try:
             self._note_late(outway.name)
             self._store.heed_clock(outway.name, now)
+            self._hold_quiet(outway.name, now)
             items, past = self._store.items(outway.name), self._store.past(outway.name, now)
             step = choose(items, past, outway.rate, now, joins=outway.joins)
             if isinstance(step, Expired):
@@ -392,6 +393,12 @@ class Alerter:
         except JournalError:
             return 1.0
         return 0.0
+
+    def _hold_quiet(self, channel: str, now: int) -> None:
+        """Hold back what still waits when quiet hours begin, and is not critical."""
+        until = policy.quiet_until(self._wishes, now)
+        if until is not None:
+            self._store.hold(channel, until, f"quiet hours {self._wishes.zone}")
 
     def _note_late(self, channel: str) -> None:
         """Note what went out while that could not be noted."""

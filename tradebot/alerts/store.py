@@ -215,6 +215,19 @@ class OutboxStore:
                 (back, back, back, channel),
             )
 
+    def hold(self, channel: str, until: int, why: str) -> None:
+        """Hold what waits and is not critical back until a time (UTC ms)."""
+        waits = "channel = ? AND state = 'waiting' AND level != 'critical'"
+        with self._faults():
+            found = self.db.execute(f"SELECT 1 FROM outbox WHERE {waits} LIMIT 1", (channel,))
+            if found.fetchone() is None:
+                return
+        with self.transaction() as db:
+            db.execute(
+                f"UPDATE outbox SET state = 'held', due = ?, last_error = ? WHERE {waits}",
+                (until, why, channel),
+            )
+
     def outgoing(self, ids: Sequence[int]) -> dict[int, Outgoing]:
         """Return what there is to send of these items."""
         marks = ", ".join("?" * len(ids))
