@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kits.outbox_kit import NOON, Desk, ScriptedWay
+from kits.outbox_kit import NOON, Desk, Hands, ScriptedWay
 
-from tradebot.alerts.model import Wishes
+from tradebot.alerts.model import Sighting, Wishes
 from tradebot.alerts.outbox import Item, Past, Rate, Try, Waiting, choose, free_from, wait_after
 from tradebot.core.model.errors import JournalError
 
@@ -286,6 +286,19 @@ def test_what_still_waits_when_quiet_hours_begin_waits_for_their_end(tmp_path: P
     desk.run(3600 + 120, step=60)
     assert sorted(desk.ways[0].seqs()) == [1, 2, alarm]
     assert "2 alerts" in texts(desk)[-1]
+
+
+def test_what_waits_on_a_channel_that_is_configured_no_more_keeps_nobody(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, None, ScriptedWay("telegram", Hands()), ScriptedWay("email", Hands()))
+    desk.ways[1].always = "down"
+    desk.readings.notify("critical", "alarm")
+    desk.turn()
+    assert desk.store.backlog(["telegram", "email"]) == 1
+    desk.ways = desk.ways[:1]
+    desk.restart()
+    desk.readings.seen = Sighting(NOON, None)
+    desk.run(3_700, step=50)
+    assert desk.alerter._over.is_set()
 
 
 # -- any sequence ------------------------------------------------------------------------------------

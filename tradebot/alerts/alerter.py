@@ -325,7 +325,7 @@ class Alerter:
         if now - self._forgot >= FORGET_MS:
             self._store.forget_old(now)
             self._forgot = now
-        if now - self._engine_seen > LINGER_MS and not self._store.backlog():
+        if now - self._engine_seen > LINGER_MS and not self._store.backlog(self._wake):
             self.stop()
 
     # -- while the file fails ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -383,11 +383,9 @@ class OutboxStore:
         with self._faults():
             return [ChannelRow(**dict(row)) for row in self.db.execute(sql)]
 
-    def backlog(self) -> int:
-        """Return how many messages wait, on all channels."""
-        sql = "SELECT count(*) FROM outbox WHERE state IN ('waiting', 'held')"
-        with self._faults():
-            return int(self.db.execute(sql).fetchone()[0])
+    def backlog(self, channels: Collection[str]) -> int:
+        """Return how many messages wait on these channels: on one that is configured no more nothing moves."""
+        return sum(row.waiting + row.held for row in self.channels() if row.channel in channels)
 
 
 def _item(row: sqlite3.Row) -> Item:

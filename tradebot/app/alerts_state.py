@@ -104,7 +104,8 @@ def _word(data_dir: Path, state: AlertsState, wall: int, since: int, pulse: int)
         return "STUCK" if pulse and wall - max(pulse, since) > STUCK_MS else "running"
     if wall - since < STARTING_MS:
         return "starting"
-    needed = lock_owner(data_dir) is not None or any(row.waiting for row in state.channels)
+    waits = any(row.waiting for row in state.channels if row.channel in state.wanted)
+    needed = lock_owner(data_dir) is not None or waits
     return "DOWN" if needed else "idle"
 
 
