@@ -58,7 +58,7 @@ class Alerter:
     """Reads, decides and delivers until there is nothing left to wait for.
 
     ``jitter`` gives a number from 0 to 1; ``anew`` sets a channel
-    up once more, by its name, when it is taken up again after it was stopped: its secret may be another one.
+    up once more, by its name, when somebody asks to try again: its secret may be another one.
     """
 
     def __init__(
@@ -350,11 +350,13 @@ class Alerter:
     # -- delivering --------------------------------------------------------------------------------
 
     async def _deliver(self, outway: Outway) -> None:
-        stopped = ""
+        again = 0
+        with suppress(JournalError):
+            again = self._store.again
         while not self._over.is_set():
             with suppress(JournalError):
-                was, stopped = stopped, self._store.stopped(outway.name)
-                if was and not stopped:
+                before, again = again, self._store.again
+                if again != before:
                     outway = await self._renewed(outway)
             pause = await self.deliver_once(outway)
             if pause > 0:

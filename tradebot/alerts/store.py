@@ -34,6 +34,8 @@ ALERTS_FILE = "alerts.db"
 KEEP_MS = 30 * 24 * 60 * MINUTE
 """How long what is over can be listed."""
 
+AGAIN = "again"
+
 _ITEM = (
     "SELECT id, kind, level, key, created, due, text, seq, source, state, attempts, next_try, silent"
     " FROM outbox WHERE channel = ? AND state IN ('waiting', 'held') ORDER BY id"
@@ -114,6 +116,11 @@ class OutboxStore:
         found = self.get("cursor")
         return None if found is None else int(found)
 
+    @property
+    def again(self) -> int:
+        """How often somebody has asked to try again: each time a secret may be another one."""
+        return int(self.get(AGAIN, 0))
+
     # -- deciding ----------------------------------------------------------------------------------
 
     def decide(
@@ -177,12 +184,6 @@ class OutboxStore:
                 row["not_before"],
                 row["stopped"],
             )
-
-    def stopped(self, channel: str) -> str:
-        """Return why a channel is stopped, "" while it is not."""
-        with self._faults():
-            row = self._channel(channel)
-        return "" if row is None else str(row["stopped"])
 
     def _channel(self, channel: str) -> sqlite3.Row | None:
         found: sqlite3.Row | None = self.db.execute(
@@ -350,6 +351,7 @@ class OutboxStore:
                 f" WHERE 1{where}",
                 given,
             )
+            self.put(AGAIN, self.again + 1)
             count = db.execute(
                 f"SELECT count(*) FROM outbox WHERE state = 'waiting'{where}", given
             ).fetchone()[0]

@@ -32,6 +32,7 @@ from tradebot.app.alert_readings import JournalReadings
 from tradebot.app.control import last_seen, tell_halt, tell_halt_without_latch
 from tradebot.app.phone import JournalAnswers
 from tradebot.app.target import Request, latch, latch_account, may_run
+from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.config.values import is_loopback_host, minutes_of
 from tradebot.core.model.errors import ConfigError, JournalError, TradebotError, UsageError
@@ -186,11 +187,31 @@ class RemoteCommander:
             post_command(path, request.name, request.who, request.reason)
 
 
+async def listen(
+    config: Config, store: OutboxStore, tell: Callable[[Condition], None], pause_s: float = 1.0
+) -> None:
+    """Listen to the phone; where that has ended, begin again when somebody asks for it: the token may be another one."""
+    while True:
+        again = _again(store, 0)
+        phone = phone_of(config, store, tell)
+        if phone is not None:
+            await phone.run()
+        ended = SYSTEM.wall_ms()
+        while again == _again(store, again):
+            await asyncio.sleep(pause_s)
+        passed = {"seconds": (SYSTEM.wall_ms() - ended) // 1000}
+        tell(Condition("commands", ended, over=True, data=passed))
+
+
+def _again(store: OutboxStore, known: int) -> int:
+    with suppress(JournalError):
+        return store.again
+    return known
+
+
 def phone_of(config: Config, store: OutboxStore, tell: Callable[[Condition], None]) -> Phone | None:
-    """Return the phone that may send commands; None where none may, or where there is no token."""
+    """Return the phone that may send commands; None where there is no token."""
     chosen = config.alerts.telegram
-    if not chosen.commands or "telegram" not in config.alerts.channels:
-        return None
     try:
         api = BotApi(settings_of(config, "telegram").secret, chosen.api)
     except TradebotError:  # the channel says why
@@ -226,9 +247,8 @@ def run_alerter(config: Config) -> None:
                 jitter=random.random,
                 anew=lambda name: outway_of(settings_of(config, name)),
             )
-            phone = phone_of(config, store, alerter.tell)
-            if phone is not None:
-                alerter.listen(phone.run)
+            if config.alerts.telegram.commands and "telegram" in config.alerts.channels:
+                alerter.listen(lambda: listen(config, store, alerter.tell))
             asyncio.run(_until_stopped(alerter))
 
 
@@ -242,6 +262,7 @@ async def _until_stopped(alerter: Alerter) -> None:
 __all__ = [
     "RemoteCommander",
     "fingerprint_of",
+    "listen",
     "outway_of",
     "run_alerter",
     "settings_of",

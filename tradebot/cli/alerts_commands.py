@@ -189,7 +189,7 @@ def set_secret(common: Common, channel: str) -> int:
 
 
 def _take_up(config: Config, channel: str) -> None:
-    """Have a channel that was stopped try again; an alerter that runs goes on with the secret it began with."""
+    """Have an alerter that runs take up the new secret, and a channel that was stopped try again."""
     if is_there(config.data_dir()):
         try:
             with OutboxStore(config.data_dir()) as store:
