@@ -89,6 +89,16 @@ def test_a_channel_without_a_secret_keeps_the_others_from_nothing(bot: Bot) -> N
         assert "tradebot alerts set telegram" in told["text"]
 
 
+def test_a_damaged_outbox_keeps_nobody_from_being_told(bot: Bot) -> None:
+    with WebhookReceiver() as hook:
+        hooked(bot, hook)
+        bot.data_dir.mkdir(exist_ok=True)
+        (bot.data_dir / "alerts.db").write_bytes(b"this is no database" * 1000)
+        bot.engine("--symbols", "BTC/USDT")
+        hook.until(lambda: {"started", "notice"} <= {body["kind"] for body in hook.bodies()})
+        assert any("alerts.db.damaged" in body["text"] for body in hook.bodies())
+
+
 def test_a_run_that_is_told_of_loads_no_apprise(bot: Bot) -> None:
     """Under systemd the engine starts no alerter: its unit would take it along."""
     with WebhookReceiver() as hook:

@@ -16,6 +16,7 @@ from kits.outbox_kit import NOON, Desk, Hands, ScriptedWay
 
 from tradebot.alerts.model import Sighting, Wishes
 from tradebot.alerts.outbox import Item, Past, Rate, Try, Waiting, choose, free_from, wait_after
+from tradebot.alerts.store import ALERTS_FILE, DAMAGED, open_or_begin
 from tradebot.core.model.errors import JournalError
 
 
@@ -299,6 +300,25 @@ def test_what_waits_on_a_channel_that_is_configured_no_more_keeps_nobody(tmp_pat
     desk.readings.seen = Sighting(NOON, None)
     desk.run(3_700, step=50)
     assert desk.alerter._over.is_set()
+
+
+@pytest.mark.parametrize("damage", ["no database", "a page", ""])
+def test_a_damaged_file_is_set_aside(desk: Desk, damage: str) -> None:
+    for number in range(200):
+        desk.readings.notify("info", f"news {number} {'x' * 500}")
+    desk.run(2)
+    desk.store.close()
+    file = desk.folder / ALERTS_FILE
+    whole = file.read_bytes()
+    if damage == "a page":
+        file.write_bytes(whole[:4096] + b"x" * 4096 * 8 + whole[4096 * 9 :])
+    elif damage:
+        file.write_bytes(b"this is no database at all" * 1000)
+    store, anew = open_or_begin(desk.folder)
+    with store:
+        assert anew is bool(damage)
+        assert len(store.listed(limit=1_000)) == (0 if damage else 200)
+    assert (desk.folder / DAMAGED).exists() is bool(damage)
 
 
 # -- any sequence ------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from tradebot.alerts.stored import (
     mark_of,
 )
 from tradebot.core.model.errors import JournalError
-from tradebot.disk import private_directory, private_file
+from tradebot.disk import on_disk, private_directory, private_file
 
 ALERTS_FILE = "alerts.db"
 
@@ -399,9 +399,39 @@ def _item(row: sqlite3.Row) -> Item:
     )
 
 
+DAMAGED = f"{ALERTS_FILE}.damaged"
+
+
+def open_or_begin(data_dir: Path) -> tuple[OutboxStore, bool]:
+    """Return the outbox, and whether it was begun anew since the one that was there is damaged: that is set aside.
+
+    Who is to be told cannot wait for its repair. JournalError for one that cannot be used for another reason.
+    """
+    try:
+        store = OutboxStore(data_dir)
+        with store._faults():
+            (found,) = store.db.execute("PRAGMA quick_check(1)").fetchone()
+        if found == "ok":
+            return store, False
+        store.close()
+    except JournalError as error:
+        if not _is_damage(error.__cause__):
+            raise
+    with on_disk(data_dir / ALERTS_FILE):
+        for end in ("-wal", "-shm"):
+            (data_dir / f"{ALERTS_FILE}{end}").unlink(missing_ok=True)
+        (data_dir / ALERTS_FILE).replace(data_dir / DAMAGED)
+    return OutboxStore(data_dir), True
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in codes
+
+
 def is_there(data_dir: Path) -> bool:
     """Whether an outbox was ever made here."""
     return os.path.lexists(data_dir / ALERTS_FILE)
 
 
-__all__ = ["ALERTS_FILE", "OutboxStore", "is_there"]
+__all__ = ["ALERTS_FILE", "DAMAGED", "OutboxStore", "is_there", "open_or_begin"]

@@ -24,7 +24,7 @@ from tradebot.alerts.channels import (
 )
 from tradebot.alerts.model import Condition, Sound, Wishes
 from tradebot.alerts.services import Service
-from tradebot.alerts.store import OutboxStore
+from tradebot.alerts.store import DAMAGED, OutboxStore, open_or_begin
 from tradebot.alerts.telegram import Phone
 from tradebot.alerts.updates import AllowedUser
 from tradebot.alerts.webhook import Webhook
@@ -236,7 +236,8 @@ def run_alerter(config: Config) -> None:
     data_dir = config.data_dir()
     with AlertsLock(data_dir):
         settings = _usable(config)
-        with OutboxStore(data_dir) as store:
+        store, anew = open_or_begin(data_dir)
+        with store:
             for one in settings:
                 store.resettle(one.name, fingerprint_of(one))
             alerter = Alerter(
@@ -247,6 +248,11 @@ def run_alerter(config: Config) -> None:
                 jitter=random.random,
                 anew=lambda name: outway_of(settings_of(config, name)),
             )
+            if anew:
+                why = (
+                    f"what was to be told is begun anew: alerts.db was damaged, it is {DAMAGED} now"
+                )
+                alerter.tell(Condition("notice", SYSTEM.wall_ms(), data={"why": why}))
             if config.alerts.telegram.commands and "telegram" in config.alerts.channels:
                 alerter.listen(lambda: listen(config, store, alerter.tell))
             asyncio.run(_until_stopped(alerter))
