@@ -21,6 +21,7 @@ from kits.webhook_kit import SECRET, WebhookReceiver
 
 from tradebot.app import alerts_beside
 from tradebot.app.alerts_beside import AlertsBeside, command, is_a_service
+from tradebot.app.alerts_state import alerts_state, note_wanted
 from tradebot.config import load_config
 from tradebot.guard.alerts_lock import AlertsLock, alerter_pid
 
@@ -153,6 +154,31 @@ def test_the_engine_starts_it_again_at_most_once_a_minute(
             beside.look()
             clock.sleep(1)
     assert len(begun) == 4
+
+
+def test_an_engine_that_never_worked_changes_nothing_of_who_is_to_be_told(tmp_path: Path) -> None:
+    """A second one on the same directory, with another configuration, is refused before it works."""
+    note_wanted(tmp_path, ["telegram"], 1)
+    config = load_config(None, {"TRADEBOT_CONFIG": ""}, (), {"data.dir": str(tmp_path)})
+    with AlertsBeside(config, lambda: False, env={}):
+        pass
+    assert alerts_state(tmp_path, 1).wanted == ("telegram",)
+    with AlertsBeside(config, lambda: True, env={}):
+        pass
+    assert alerts_state(tmp_path, 1).wanted == ()
+
+
+def test_a_run_that_is_over_at_once_is_told_of_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(alerts_beside, "started", lambda *words: begun.append(words))
+    file = tmp_path / "bot.toml"
+    file.write_text('[alerts]\nchannels=["webhook"]\n[alerts.webhook]\nurl="https://example.org/"')
+    config = load_config(file, {}, (), {"data.dir": str(tmp_path)})
+    with AlertsBeside(config, lambda: True, env={}):
+        pass
+    assert len(begun) == 1
 
 
 def test_what_was_set_by_hand_goes_along(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from tradebot.disk import FILE_MODE
 from tradebot.guard.alerts_lock import alerter_pid
 
 LOOK_S = 2.0
+LAST_S = 2.0
+"""For so long an engine that ends waits for the last look."""
 AGAIN_S = 60.0
 """An alerter that died is started again at most this often."""
 
@@ -48,25 +50,25 @@ class AlertsBeside:
         self._thread = threading.Thread(target=self._watch, name="alerts", daemon=True)
 
     def __enter__(self) -> AlertsBeside:
-        if self._config.alerts.all_channels:
-            self._thread.start()
-        else:
-            note_wanted(self._config.data_dir(), (), self._clock.wall_ms())
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        self._thread.join(LAST_S)  # a run may have been shorter than the time between two looks
 
     def _watch(self) -> None:
-        noted = False
-        while not self._over.wait(0.2 if self._started is None else LOOK_S):
+        """Look after the alerter until the engine has ended; nothing is noted for one that never worked."""
+        noted = over = False
+        while not over:
+            over = self._over.wait(0.2 if self._started is None else LOOK_S)
             if not self._working():
                 continue
+            channels = self._config.alerts.all_channels
             if not noted:
-                channels = self._config.alerts.all_channels
                 note_wanted(self._config.data_dir(), channels, self._clock.wall_ms())
                 noted = True
-            if is_a_service(self._env):
+            if not channels or is_a_service(self._env):
                 return
             self.look()
 
