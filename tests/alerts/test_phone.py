@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from kits.outbox_kit import Hands
 from kits.phone_kit import TOKEN, USER, FakeTelegram
 
 from tradebot.alerts.bot_api import BotApi
@@ -184,6 +185,28 @@ async def test_closing_runs_the_command_and_says_how_it_ends() -> None:
             assert await heard(phone, "nothing remains (exit code 0): closed by the engine")
             await until(lambda: not kept.desk.acts)
     assert world.closed == [f"telegram:{USER}"]
+
+
+async def test_a_code_says_how_long_it_counts_from_when_it_was_asked_for() -> None:
+    """To ask an exchange what is open takes its time, which is part of the code's."""
+    world, kept, clock = World(), Kept(), Hands(SYSTEM.wall_ms())
+
+    class Slow(WorldAnswers):
+        def would_close(self) -> str:
+            clock.sleep(25)
+            return super().would_close()
+
+    with FakeTelegram() as phone:
+        api = BotApi(TOKEN, phone.url)
+        listener = Phone(
+            *(api, AllowedUser(USER, USER), kept, world, Slow(world), world.tell, clock),
+            draw=lambda: CODE,
+        )
+        phone.say("/closeall")
+        await listener.listen_once(0)
+        await listener.idle()
+        assert await heard(phone, f"send {CODE} within 35 s")
+        await api.close()
 
 
 @pytest.mark.parametrize("restart", [False, True])

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from tradebot.alerts.bot_api import BotApi, ConflictError, NoAnswerError, TokenRefusedError
 from tradebot.alerts.desk import (
+    CODE_MS,
     PhoneDesk,
     Preview,
     RemoteAct,
@@ -206,14 +207,18 @@ class Phone:
             case Show(name):
                 await self._say(await asyncio.to_thread(self._answers.answer, name))
             case Preview(code):
-                rows = await asyncio.to_thread(self._answers.would_close)
-                await self._say(
-                    f"{rows}\nTo cancel all orders and close it, send {code} within 60 s"
-                )
+                await self._preview(code)
             case RemoteAct(name="halt"):
                 await self._halt(todo)
             case RemoteAct():
                 await self._close_all(todo)
+
+    async def _preview(self, code: str) -> None:
+        """Say what would be closed, and for how long the code still counts: since it was asked for."""
+        asked = self._clock.monotonic()
+        rows = await asyncio.to_thread(self._answers.would_close)
+        left = int(CODE_MS / 1000 - (self._clock.monotonic() - asked))
+        await self._say(f"{rows}\nTo cancel all orders and close it, send {code} within {left} s")
 
     async def _halt(self, act: RemoteAct) -> None:
         try:
