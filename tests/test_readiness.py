@@ -104,6 +104,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"silent": lambda minute: 40 <= minute < 51, "hours": SPAN},
         "its feed was silent for 11.",
     ),
+    "fees": (
+        {"flags": {"sim.taker_fee": "0.0004", "sim.latency_ms": 0}},
+        "its simulated orders cost less than they would: sim.taker_fee 0.0004, not 0.0005, sim.latency_ms 0, not 250",
+    ),
+    "depth": ({"flags": {"sim.volume_share": "0.2"}}, "its simulated orders cost less than"),
     "age": ({"end": NOW - 31 * DAY_MS}, "it ended 31.0 days ago (at most 30)"),
 }
 

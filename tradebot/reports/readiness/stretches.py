@@ -5,10 +5,12 @@ A stretch is one start of one run, from its first row of provenance to its last,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tradebot.config.model import Sim
 from tradebot.core.model.effects import (
     FillBooked,
     GhostClosed,
@@ -34,6 +36,10 @@ DIFFERENT = ("account", "ledger", "unexplained")
 """Halts that say that account and ledger differ and nobody knows why."""
 
 WEAK = "it was first signed with a key that lay beside the journal"
+SIMULATED = ("paper", "ghost")
+"""Modes whose orders the simulated exchange fills."""
+DEARER = ("maker_fee", "taker_fee", "spread_bps", "impact", "latency_ms")
+"""Settings of the simulated exchange that cost the more the larger they are."""
 DIED = "its process ended without a word"
 
 
@@ -43,6 +49,7 @@ class Stretch:
 
     ``first`` says that nothing was carried into it, ``open`` what was held at its end. ``broke`` is why it broke off, "" where it did not; ``differs`` the
     halt that says that account and ledger differ; ``weak`` that it was first signed with a key beside the journal.
+    ``cheap`` names what its simulated exchange asked less for than it does unless it is told to.
     """
 
     run: str
@@ -57,6 +64,7 @@ class Stretch:
     differs: str = ""
     weak: bool = False
     running: bool = True
+    cheap: tuple[str, ...] = ()
 
     @property
     def begun(self) -> int:
@@ -110,18 +118,22 @@ class _Book:
         self._weak_until = weak_until
         self.stretches: list[Stretch] = []
         self.current: dict[str, Stretch] = {}
+        self._cheap: dict[str, tuple[str, ...]] = {}
 
     def take(self, said: Said) -> None:
         fact = said.fact
         if isinstance(fact, RunBegun):
-            self._begin(Stretch(said.run, fact.mode, fact.venue, fact.nonce))
+            self._cheap[said.run] = cheap = cheap_of(fact.config)
+            self._begin(Stretch(said.run, fact.mode, fact.venue, fact.nonce, cheap=cheap))
             return
         one = self.current.get(said.run)
         if one is None:
             return
         match fact:
-            case RunResumed(nonce):
-                self._begin(Stretch(one.run, one.mode, one.venue, nonce, held=dict(one.held)))
+            case RunResumed(nonce=nonce, config=config):
+                cheap = cheap_of(config) if config else self._cheap[said.run]
+                held = dict(one.held)
+                self._begin(Stretch(one.run, one.mode, one.venue, nonce, held=held, cheap=cheap))
             case RunEnded():
                 one.running, one.broke = False, fact.error or one.broke
             case Provenance():
@@ -167,6 +179,20 @@ def standing_halts(testimony: Testimony, mode: str) -> tuple[str, tuple[str, ...
         elif said.run == run and isinstance(said.fact, Resumed):
             standing.pop(said.fact.reason, None)
     return run, tuple(standing)
+
+
+def cheap_of(config: str) -> tuple[str, ...]:
+    """Return in words what a run's configuration (JSON text) made cheaper on the simulated exchange than it is by itself."""
+    usual = Sim()
+    try:
+        told = Sim.model_validate(json.loads(config)["sim"])
+    except (ValueError, KeyError, TypeError):
+        return ("what its orders cost cannot be read",)
+    lower = [name for name in DEARER if getattr(told, name) < getattr(usual, name)]
+    deeper = ["volume_share"] if told.volume_share > usual.volume_share else []
+    return tuple(
+        f"sim.{name} {getattr(told, name)}, not {getattr(usual, name)}" for name in lower + deeper
+    )
 
 
 # -- what counts --------------------------------------------------------------------------------------
@@ -225,6 +251,8 @@ def _strange(host: str, address: str) -> str:
 def _of_footing(stretch: Stretch, demand: Demand) -> Iterator[str]:
     speeds = sorted({row.speed for row in stretch.rows} - {"1"})
     profiles = sorted({row.profile for row in stretch.rows} - {"live"})
+    if stretch.cheap and stretch.mode in SIMULATED:
+        yield f"its simulated orders cost less than they would: {', '.join(stretch.cheap)}"
     hashes = sorted({row.evidence for row in stretch.rows} - {demand.evidence})
     if speeds:
         yield f"its market ran at speed {', '.join(speeds)}, not at 1"
