@@ -369,6 +369,28 @@ def test_case_and_space_make_no_other_person(name: str, space: str) -> None:
     assert folded(space + name + space) == folded(name) == folded(folded(name))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Jose\u0301 Lo\u0301pez", "Jos\u00e9\u200bL\u00f3pez", "\u202eJos\u00e9 L\u00f3pez", "\uff2aos\u00e9 L\u00f3pez", "Jos\u00e9\u3164L\u00f3pez\ufe0f"],
+)  # fmt: skip
+def test_how_letters_are_composed_and_what_cannot_be_seen_make_no_other_person(name: str) -> None:
+    assert folded(name) == folded("Jos\u00e9 L\u00f3pez")
+    assert not judged(other("Jos\u00e9 L\u00f3pez"), other(name)).ok
+
+
+def test_letters_do_make_another_person() -> None:
+    assert (
+        len(
+            {
+                folded(name)
+                for name in ("\u0930\u093e\u092e", "\u0930\u094b\u092e", "Ren\u00e9", "Rene")
+            }
+        )
+        == 4
+    )
+    assert folded("\u200b\u3164 \u2800") == ""
+
+
 Gate = Callable[[Sorted], GateVerdict]
 
 
