@@ -113,6 +113,8 @@ BAD: dict[str, dict[str, Any]] = {
     "no sentence": {"words": ""},
     "19 characters": {"words": "x" * 19},
     "spaces": {"words": " " * 40},
+    "space between": {"words": "x" + " " * 40 + "x"},
+    "what cannot be seen": {"words": "x" * 19 + "\u200b" * 5},
     "a book": {"words": "x" * 2001},
 }
 

@@ -20,7 +20,7 @@ from tradebot.core.model.money import plain
 from tradebot.core.risk.ceilings import SINCE_SIGNOFF_LOSS
 from tradebot.journal.facts import SignedOff, SignoffRevoked
 from tradebot.journal.rows import Head
-from tradebot.reports.readiness.signoffs import folded
+from tradebot.reports.readiness.signoffs import folded, seen
 
 LEAST_WORDS = 20
 """Characters of the sentence that a signer writes."""
@@ -198,9 +198,10 @@ def _refuse_words(config: Config, signer: Signer) -> None:
     for key, value in (("--name", signer.name), ("--role", signer.role)):
         if not folded(value):
             raise UsageError(f"{key[2:]} is empty", key=key, hint="give the one you go by")
-    if not LEAST_WORDS <= len(signer.words.strip()) <= MOST_WORDS:
+    length = len(seen(signer.words))
+    if not LEAST_WORDS <= length <= MOST_WORDS:
         raise UsageError(
-            f"the sentence has {len(signer.words.strip())} characters: {LEAST_WORDS} to {MOST_WORDS} are needed",
+            f"the sentence has {length} characters: {LEAST_WORDS} to {MOST_WORDS} are needed",
             hint="say in words of your own why this strategy may trade this money",
         )
     for one in questions(config):

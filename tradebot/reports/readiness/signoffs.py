@@ -62,6 +62,11 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", "".join(filter(_is_seen, once)))
 
 
+def seen(text: str) -> str:
+    """Return what can be read of a text, its words one space apart."""
+    return " ".join("".join(filter(_is_seen, word)) for word in text.split()).strip()
+
+
 def _is_seen(letter: str) -> bool:
     marker = 0xFE00 <= ord(letter) <= 0xFE0F or 0x180B <= ord(letter) <= 0x180F
     marker = marker or 0xE0100 <= ord(letter) <= 0xE01EF
