@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kits.evidence_kit import PRODUCTION, SECRET, configure, play
+from kits.evidence_kit import PERIOD, PRODUCTION, SECRET, configure, play
 from kits.paper_kit import Bot
 
 from tradebot.app.readiness import Readiness, judge
-from tradebot.core.model.values import DAY_MS, HOUR_MS
+from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.testimony import read_testimony
 from tradebot.plugins.strategies import load_strategy
@@ -52,7 +52,10 @@ def judged(folder: Path, **flags: Any) -> Readiness:
 def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory whose journal holds a day of paper and ghost that counts."""
     folder = tmp_path_factory.mktemp("day")
-    ending = asyncio.run(play(folder, NOW - HOUR_MS, 24.1))
+    flat = (
+        (NOW - HOUR_MS) // (PERIOD * MINUTE_MS) * PERIOD * MINUTE_MS
+    )  # what a signal began is over
+    ending = asyncio.run(play(folder, flat, 24.1))
     assert (ending.state, ending.error) == ("ended", None)
     return folder
 
@@ -252,4 +255,6 @@ def test_the_strategy_file_replaced_afterwards_counts_for_nothing(
 def test_the_clock_set_back_counts_for_nothing(tmp_path: Path) -> None:
     asyncio.run(play(tmp_path, NOW + DAY_MS, 0.5, modes=("paper",)))
     found = {one.gate: one for one in judged(tmp_path).verdicts}
-    assert found["paper"].left_out[0].reasons == ("it ends in the future",)
+    doubt, future = found["paper"].left_out[0].reasons
+    assert doubt.endswith(": it was set back")
+    assert future == "it ends in the future"
