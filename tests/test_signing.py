@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kits.binance_kit import VenueClockAsOurs
 from kits.evidence_kit import SECRET, configure, play
 from kits.paper_kit import Bot
 
@@ -19,14 +21,16 @@ from tradebot.app.readiness import Readiness, judge
 from tradebot.app.signing import Signer, questions, read_signer, revoke, risk_sources, sign
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError, UsageError
+from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import SignedOff
 from tradebot.journal.rows import Head
 from tradebot.journal.testimony import read_testimony
 from tradebot.journal.verify import verify
 from tradebot.plugins.strategies import load_strategy
+from tradebot.venue.clock import HandClock
 
-NOW = 1_795_000_020_000
+NOW = time.time_ns() // 1_000_000 - HOUR_MS
 WORDS = "I have read every line of its journal and accept the risk."
 
 
@@ -85,6 +89,24 @@ def test_two_people_sign_and_the_gate_passes_until_one_takes_it_back(config: Con
     revoke(config, "Bob", "I have changed my mind")
     assert not reviewers(config)
     assert all(one.lapsed == ("Bob has revoked it",) for one in judged(config).signed)
+
+
+def test_a_sign_off_that_has_lapsed_does_not_stand_again_when_the_clock_is_set_back(
+    config: Config,
+) -> None:
+    for name in ("Ada", "Bob"):
+        sign(config, passing(config), signer(config, name))
+    signed = judged(config).signed[0].signed
+    spec = load_strategy(config.strategy.name, config.strategy_dir(), config.strategy.params)
+
+    def lapsed(days: int) -> tuple[str, ...]:
+        return judge(config, spec, VenueClockAsOurs(HandClock(signed + days * DAY_MS))).signed[0].lapsed  # fmt: skip
+
+    assert lapsed(29) == ()
+    assert lapsed(31) == ("it is 31.0 days old (at most 30)",)
+    asyncio.run(play(config.base_dir, signed + 31 * DAY_MS, 0.05, modes=("paper",)))
+    (reason,) = lapsed(29)
+    assert reason.endswith(": it was set back")
 
 
 def test_a_changed_limit_and_a_changed_file_void_it(config: Config) -> None:

@@ -25,6 +25,7 @@ from tradebot.venue.clock import HandClock
 
 NOW = 1_795_000_020_000
 """2026-11-18T11:47Z: hours away from the blackout."""
+CLOCK = VenueClockAsOurs(HandClock(NOW + HOUR_MS))
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,7 @@ def copy(shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def judged(folder: Path) -> Readiness:
     config = configure(folder)
-    clock = VenueClockAsOurs(HandClock(NOW + HOUR_MS))
-    return judge(config, load_strategy("regular.py:Regular", config.strategy_dir()), clock)
+    return judge(config, load_strategy("regular.py:Regular", config.strategy_dir()), CLOCK)
 
 
 def edit(folder: Path, *statements: str) -> None:
@@ -103,7 +103,7 @@ def test_a_change_without_the_key_closes_every_gate_that_rests_on_the_journal(
 
 def test_a_cut_behind_the_published_head_is_found(copy: Path) -> None:
     row = SignoffRevoked("Ada", "a word on record")
-    head = put_on_record(copy / "data", lambda _: [row], "a test")
+    head = put_on_record(copy / "data", lambda _: [row], "a test", CLOCK)
     assert judged(copy).verdicts[1].ok
     edit(
         copy,

@@ -28,7 +28,13 @@ from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
 from tradebot.reports.readiness.signoffs import Ground, Signature
-from tradebot.reports.readiness.stretches import Demand, doubts_of, standing_halts, stretches_of
+from tradebot.reports.readiness.stretches import (
+    MOST_SKEW_MS,
+    Demand,
+    doubts_of,
+    standing_halts,
+    stretches_of,
+)
 from tradebot.reports.readiness.verdict import GateVerdict, Sorted, sort_out
 
 NO_KEY = "the key that it was written with is gone"
@@ -63,7 +69,8 @@ def judge(
     now, data_dir = clock.wall_ms(), config.data_dir()
     evidence = evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
     told = testimony_of(data_dir)
-    demand = Demand(evidence, now, told.broken, told.weak)
+    doubt = told.broken or set_back(told, clock.wall_ms())
+    demand = Demand(evidence, now, doubt, told.weak)
     stretches = stretches_of(told, alive=is_held(data_dir))
     ghosts, papers = (sort_out(stretches, mode, demand) for mode in ("ghost", "paper"))
     recorded = [
@@ -71,7 +78,7 @@ def judge(
         for one in told.rows
         if isinstance(one.fact, BacktestRecorded) and one.seq > told.weak_until
     ]
-    signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now))
+    signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now, doubt))
     asked = go_through(config, spec) if found is None else found
     verdicts = (
         gates.backtest(recorded, evidence, config.market.symbols, doubts_of(demand)),
@@ -129,9 +136,18 @@ def testimony_of(data_dir: Path) -> Testimony:
         return Testimony(broken=error.message)
 
 
-def ground_of(config: Config, evidence: str, told: Testimony, now: int) -> Ground:
-    """Return what a sign-off must be for to stand."""
-    return Ground(evidence, limits_text(config), now, told.broken, told.weak, told.weak_until)
+def set_back(told: Testimony, now: int) -> str:
+    """Return in words that the clock (UTC ms) was set back behind the chain's rows: no age can be told by it; else ""."""
+    if told.newest <= now + MOST_SKEW_MS:
+        return ""
+    return (
+        f"it has a row of {iso(told.newest)}, and the clock here says {iso(now)}: it was set back"
+    )
+
+
+def ground_of(config: Config, evidence: str, told: Testimony, now: int, doubt: str) -> Ground:
+    """Return what a sign-off must be for to stand; ``doubt`` is why nothing that the journal says is believed."""
+    return Ground(evidence, limits_text(config), now, doubt, told.weak, told.weak_until)
 
 
 def limits_text(config: Config) -> str:

@@ -47,7 +47,7 @@ class Testimony:
     """Rows that evidence is made of, oldest first. ``broken`` says why the chain proves nothing, "" where it does.
 
     ``weak`` is said of the key where it lies beside the journal, ``weak_until`` is the last row first signed with one that
-    did; ``head`` is the chain's end.
+    did; ``head`` is the chain's end, ``newest`` the latest real time (UTC ms) that any row bears.
     """
 
     rows: list[Said] = field(default_factory=list)
@@ -56,6 +56,7 @@ class Testimony:
     weak_until: int = 0
     fingerprint: str = ""
     head: Head = field(default_factory=lambda: Head(0, GENESIS))
+    newest: int = 0
 
 
 def read_testimony(path: Path, key: AuditKey, kinds: frozenset[str] = KINDS) -> Testimony:
@@ -93,6 +94,7 @@ def _read(
         if seq != last + 1 or prev != end or chain(key, content, prev) != digest:
             found.broken = found.broken or f"its row {seq} is not as it was written"
         last, end = seq, digest
+        found.newest = max(found.newest, wall if isinstance(wall, int) else 0)
         if kind in kinds:
             try:
                 yield Said(seq, run, ts, wall, read_fact(kind, body))
