@@ -20,6 +20,7 @@ from tradebot.journal.testimony import read_testimony
 from tradebot.journal.verify import verify
 from tradebot.journal.writer import Journal
 from tradebot.plugins.strategies import load_strategy
+from tradebot.reports.readiness.stretches import WEAK
 
 NOW = 1_795_000_020_000
 NEW = AuditKey(b"n" * 32, "key file")
@@ -76,6 +77,22 @@ def test_what_was_weak_counts_for_nothing_afterwards(
     found = judge(config, load_strategy("regular.py:Regular", config.strategy_dir()))
     ghost = next(one for one in found.verdicts if one.gate == "ghost")
     assert "it was first signed with a key that lay beside the journal" in ghost.left_out[0].reasons
+
+
+@pytest.mark.parametrize("place", ["key file", "keyring"])
+def test_a_weak_key_that_is_put_elsewhere_makes_what_it_signed_no_better(
+    written: tuple[Path, AuditKey], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path, old = written
+    monkeypatch.setattr(
+        AuditKey, "find", lambda *_, **__: AuditKey(old.secret, place)
+    )  # the same key, no longer beside the journal
+    assert read_testimony(path, AuditKey(old.secret, place)).weak is False
+    config = configure(path.parent.parent)
+    found = judge(config, load_strategy("regular.py:Regular", config.strategy_dir()))
+    for gate in found.verdicts:
+        if gate.gate in ("paper", "ghost"):
+            assert WEAK in gate.left_out[0].reasons
 
 
 class Interrupted(Exception):

@@ -263,7 +263,7 @@ async def _runner(
     )
     runner.protect = "" if setup.pending else setup.protect
     runner.processed = setup.processed
-    runner.witness = _witness(setup, runner)
+    runner.witness = _witness(setup, runner, weak_key=journal.weak_key)
     cursor = runner.restore(states)
     if isinstance(runner, QueueRunner):
         if setup.account is not None and setup.modes[0] == "live":
@@ -275,10 +275,11 @@ async def _runner(
     return runner, cursor
 
 
-def _witness(setup: Setup, runner: Runner) -> Witness:
+def _witness(setup: Setup, runner: Runner, *, weak_key: bool) -> Witness:
     config, speed = setup.config, setup.pace.speed
     evidence = evidence_hash(setup.spec, config.strategy.timeframe, setup.source.symbols)
-    footing = Footing("max" if speed is None else f"{speed:g}", config.risk.profile, evidence)
+    pace = "max" if speed is None else f"{speed:g}"
+    footing = Footing(pace, config.risk.profile, evidence, weak_key)
 
     def now() -> int:
         return runner.time.now() if isinstance(runner, QueueRunner) else runner.session.engine.now

@@ -42,11 +42,15 @@ class Connected(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """What a start of a run has in itself: how fast its market goes, its profile, what its evidence binds to."""
+    """What a start of a run has in itself: how fast its market goes, its profile, what its evidence binds to.
+
+    ``weak_key`` says that the key that signs it lies beside the journal.
+    """
 
     speed: str
     profile: str
     evidence: str
+    weak_key: bool = False
 
 
 def p99_of(latencies_ms: Iterable[float]) -> float | None:
@@ -176,4 +180,5 @@ class Witness:
             evidence=self._footing.evidence,
             tick_ms=self._late,
             latency_p99_ms=None if p99 is None else round(p99),
+            weak_key=self._footing.weak_key,
         )

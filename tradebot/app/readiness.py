@@ -76,7 +76,9 @@ def judge(
     recorded = [
         one.fact
         for one in told.rows
-        if isinstance(one.fact, BacktestRecorded) and one.seq > told.weak_until
+        if isinstance(one.fact, BacktestRecorded)
+        and one.seq > told.weak_until
+        and not one.fact.weak_key
     ]
     signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now, doubt))
     asked = go_through(config, spec) if found is None else found

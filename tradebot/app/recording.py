@@ -75,6 +75,8 @@ def backtest_row(
     files: Sequence[Path],
     seen: tuple[LookaheadVerdict, Mapping[str, Decimal]],
     summary: Mapping[str, object],
+    *,
+    weak_key: bool = False,
 ) -> BacktestRecorded:
     """Return the row of a backtest: what it was of, over which data, how it came out, what the check found."""
     verdict, days = seen
@@ -87,6 +89,7 @@ def backtest_row(
         signals=verdict.signals,
         summary=json.dumps(summary, sort_keys=True, default=str),
         version=__version__,
+        weak_key=weak_key,
     )
 
 

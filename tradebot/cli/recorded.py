@@ -10,6 +10,7 @@ from tradebot.app.recording import backtest_row, look_ahead, put_on_record
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result
 from tradebot.config import Config
+from tradebot.journal.audit import AuditKey
 from tradebot.plugins.aside import prints_aside
 from tradebot.plugins.strategies import StrategySpec, load_strategy
 
@@ -26,7 +27,8 @@ def recorded(
             open_data(options.files, options.symbols),
             options.files,
         )
-    row = backtest_row(config, spec, options.files, seen, outcome.summary)
+    weak = AuditKey.load(config.data_dir()).is_weak
+    row = backtest_row(config, spec, options.files, seen, outcome.summary, weak_key=weak)
     head = put_on_record(config.data_dir(), lambda _: [row], "backtest --record")
     found = {
         "evidence": row.evidence,

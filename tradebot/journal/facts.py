@@ -24,6 +24,7 @@ class Provenance:
     the clocks (UTC ms), ``skew_ms`` the most they differed since the last row. ``up_ms`` and ``gap_ms`` are for how long
     since this start the feed spoke, and did not; ``longest_gap_ms`` is the longest such time. ``tick_ms`` is by how
     much the latest look around came too late since the last row, ``latency_p99_ms`` the time from decision to sending.
+    ``weak_key`` says that the chain's key lay beside the journal then: it stays so wherever the key is put later.
     """
 
     nonce: str
@@ -46,6 +47,7 @@ class Provenance:
     evidence: str
     tick_ms: int = 0
     latency_p99_ms: int | None = None
+    weak_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class BacktestRecorded:
     """A backtest that was put on record. ``files`` are names with the sha256 of their contents.
 
     ``spans`` are symbols with the days (as decimal text) that their bars cover. ``findings`` are the look-ahead check's, in
-    words; ``summary`` is the result as JSON text.
+    words; ``summary`` is the result as JSON text; ``weak_key`` as in ``Provenance``.
     """
 
     evidence: str
@@ -64,6 +66,7 @@ class BacktestRecorded:
     signals: int
     summary: str
     version: str
+    weak_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

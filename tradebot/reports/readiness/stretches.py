@@ -138,7 +138,7 @@ class _Book:
                 one.running, one.broke = False, fact.error or one.broke
             case Provenance():
                 one.rows.append(fact)
-                one.weak = one.weak or said.seq <= self._weak_until
+                one.weak = one.weak or fact.weak_key or said.seq <= self._weak_until
             case _:
                 self._book(one, fact)
 
