@@ -151,6 +151,33 @@ def test_an_installed_strategy_is_its_whole_package(
     ]  # the rest is installed, and not its own
 
 
+def test_a_link_beside_the_strategy_is_its_own_wherever_it_leads(folder: Path) -> None:
+    away = folder / "elsewhere" / "site-packages"
+    away.mkdir(parents=True)
+    (folder / "levels.py").rename(away / "anything.py")
+    (folder / "levels.py").symlink_to(away / "anything.py")
+    before = evidence(folder).hash
+    with (away / "anything.py").open("a", encoding="utf-8") as file:
+        file.write("# a word\n")
+    assert evidence(folder).hash != before
+
+
+def test_all_of_a_package_is_all_that_lies_in_it(folder: Path) -> None:
+    (folder / "parts" / "__init__.py").write_text("__all__ = ['un' + 'used']\n", encoding="utf-8")
+    (folder / "levels.py").write_text("from parts import *\nWIDTH = 2\n", encoding="utf-8")
+    before = evidence(folder)
+    assert "module parts.unused" in [part.name for part in before.parts]
+    (folder / "parts" / "unused.py").write_text("X = 2\n", encoding="utf-8")
+    assert evidence(folder).hash != before.hash
+
+
+def test_a_parameter_that_is_kept_out_of_what_is_written_is_a_part(folder: Path) -> None:
+    text = OWN.replace("n: int = 3", "n: int = Field(3, exclude=True)")
+    text = text.replace("import BaseModel", "import BaseModel, Field")
+    (folder / "own.py").write_text(text, encoding="utf-8")
+    assert evidence(folder, n=3).hash != evidence(folder, n=4).hash
+
+
 def test_what_is_not_there_and_leads_out_of_a_package_is_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
     file.write_text(

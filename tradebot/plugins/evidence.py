@@ -11,6 +11,9 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
 import tradebot
 from tradebot.core.model.errors import StrategyError
 from tradebot.core.model.frozen import frozen
@@ -42,7 +45,7 @@ def evidence_of(spec: StrategySpec, timeframe: str, symbols: Iterable[str]) -> E
     parts = (
         *_sources(spec),
         Part("class", spec.cls.__name__),
-        Part("parameters", _canonical(spec.params.model_dump(mode="json"))),
+        Part("parameters", _canonical(_values(spec.params))),
         Part("timeframe", timeframe),
         Part("symbols", ", ".join(sorted(set(symbols)))),
         Part("version", tradebot.__version__),
@@ -58,6 +61,15 @@ def _sources(spec: StrategySpec) -> Iterator[Part]:
         return  # it is among tradebot's own files
     for name, file in modules_of(spec.file, spec.module).items():
         yield Part(f"module {name}", _file_hash(file))
+
+
+def _values(params: BaseModel) -> dict[str, object]:
+    """Return every parameter, also one that its model keeps out of what is written, and of those it was given besides."""
+    values = {name: getattr(params, name) for name in type(params).model_fields}
+    return {
+        name: to_jsonable_python(value, fallback=repr)
+        for name, value in {**values, **(params.model_extra or {})}.items()
+    }
 
 
 def _file_hash(file: Path) -> str:

@@ -7,6 +7,7 @@ when it runs (``importlib``, a data file) cannot be seen.
 from __future__ import annotations
 
 import ast
+import pkgutil
 import site
 import sys
 import sysconfig
@@ -45,18 +46,26 @@ class Search:
     """Where modules are looked for: in the strategy's folder first, as when it is loaded."""
 
     def __init__(self, folder: Path, own: str = "") -> None:
+        self._folder = folder
         self._path = [str(folder), *sys.path]
         self._own = own
         self._others = tuple(_installed_places())
 
     def locate(self, name: str) -> Iterator[tuple[str, Path]]:
-        """Yield name and file of a module and of every package around it, as far as they are the user's own."""
+        """Yield name and file of a module and of every package around it, as far as they are the user's own.
+
+        ``package.*`` is every module that lies in a package.
+        """
         top = name.partition(".")[0]
         if top == PACKAGE:  # all of it is a part of its own
             return
         path: Sequence[str] | None = self._path
         dotted = ""
         for part in name.split("."):
+            if part == "*":
+                for child in pkgutil.iter_modules(path or ()):
+                    yield from self.locate(f"{dotted}.{child.name}")
+                return
             dotted = f"{dotted}.{part}" if dotted else part
             spec = None if path is None else PathFinder.find_spec(dotted, path)
             if spec is None:
@@ -69,10 +78,17 @@ class Search:
     def _is_own(self, top: str, file: Path) -> bool:
         if self._own and top == self._own:
             return True
+        if file.is_relative_to(self._folder):  # a link there is the user's own, wherever it leads
+            beside = file.relative_to(self._folder).parts
+            if not INSTALLED.intersection(beside) and not self._is_installed(file):
+                return True
         there = file.resolve()
         if INSTALLED.intersection(there.parts):
             return False
-        return not any(there.is_relative_to(place) for place in self._others)
+        return not self._is_installed(there)
+
+    def _is_installed(self, file: Path) -> bool:
+        return any(file.is_relative_to(place) for place in self._others)
 
 
 def _installed_places() -> Iterator[Path]:
@@ -94,7 +110,7 @@ def _imports(file: Path, module: str, *, is_package: bool) -> Iterator[str]:
             base = _base(node, module, is_package=is_package)
             if base:
                 yield base
-                yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+                yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 def _base(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
