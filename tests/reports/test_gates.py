@@ -223,6 +223,12 @@ def test_backtest_wants_this_hash_and_a_clean_check() -> None:
     assert gates.backtest([RECORDED], "e", [*both, "XRP/USDT"]).reasons == ("XRP/USDT: 0 days",)
 
 
+@pytest.mark.parametrize(("more", "ok"), [(-1, True), (0, True), (1, False)])
+def test_a_backtest_may_be_thirty_days_old(more: int, ok: bool) -> None:
+    both = ["BTC/USDT", "ETH/USDT"]
+    assert gates.backtest([RECORDED], "e", both, age_ms=30 * DAY_MS + more).ok is ok
+
+
 def test_walls_and_checks() -> None:
     assert gates.walls([]).ok
     assert gates.walls(["live-0001 is halted: user"]).reasons == ("live-0001 is halted: user",)

@@ -73,17 +73,11 @@ def judge(
     demand = Demand(evidence, now, doubt, told.weak)
     stretches = stretches_of(told, alive=is_held(data_dir))
     ghosts, papers = (sort_out(stretches, mode, demand) for mode in ("ghost", "paper"))
-    recorded = [
-        one.fact
-        for one in told.rows
-        if isinstance(one.fact, BacktestRecorded)
-        and one.seq > told.weak_until
-        and not one.fact.weak_key
-    ]
     signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now, doubt))
+    signers = signoffs.reviewers(signed)
     asked = go_through(config, spec) if found is None else found
     verdicts = (
-        gates.backtest(recorded, evidence, config.market.symbols, doubts_of(demand)),
+        _backtest(config, told, demand, is_signed=signers.ok),
         gates.paper(papers, stage=STAGE),
         gates.demo(sort_out(stretches, "live", demand).left_out),
         gates.stability(ghosts, papers),
@@ -92,9 +86,22 @@ def judge(
         gates.drill(),
         *_checked(asked),
         gates.walls(_halts(data_dir, told)),
-        signoffs.reviewers(signed),
+        signers,
     )
     return Readiness(evidence, STAGE, verdicts, tuple(signed), told)
+
+
+def _backtest(config: Config, told: Testimony, demand: Demand, *, is_signed: bool) -> GateVerdict:
+    """Return what the recorded backtests show; under a sign-off that stands their age is nothing."""
+    recorded, age = [], 0
+    for one in told.rows:
+        fact = one.fact
+        if isinstance(fact, BacktestRecorded) and one.seq > told.weak_until and not fact.weak_key:
+            recorded.append(fact)
+            if fact.evidence == demand.evidence:
+                age = 0 if is_signed else demand.now - one.wall
+    doubts = doubts_of(demand)
+    return gates.backtest(recorded, demand.evidence, config.market.symbols, doubts, age)
 
 
 def with_gates(

@@ -13,7 +13,7 @@ from tradebot.core.ghost.quality import wilson
 from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.facts import BacktestRecorded
-from tradebot.reports.readiness.stretches import Stretch
+from tradebot.reports.readiness.stretches import MOST_AGE_MS, Stretch
 from tradebot.reports.readiness.verdict import GateVerdict, LeftOut, Sorted
 
 BACKTEST_DAYS = Decimal(30)
@@ -83,10 +83,11 @@ def backtest(
     evidence: str,
     symbols: Sequence[str],
     doubts: Sequence[str] = (),
+    age_ms: int = 0,
 ) -> GateVerdict:
     """Judge the newest backtest on record with this hash: 30 days of each symbol, look-ahead check clean.
 
-    ``doubts`` are why nothing of the record is believed.
+    ``doubts`` are why nothing of the record is believed; ``age_ms`` is how old that one is, where that matters.
     """
     mine = [] if doubts else [one for one in recorded if one.evidence == evidence]
     reasons = [*doubts] or ["none is on record with this evidence hash"]
@@ -96,6 +97,10 @@ def backtest(
         lacking = [one for one in symbols if days.get(one, ZERO) < BACKTEST_DAYS]
         reasons = [f"{one}: {plain(days.get(one, ZERO))} days" for one in lacking]
         reasons += [f"the look-ahead check says: {text}" for text in mine[-1].findings]
+        if age_ms > MOST_AGE_MS:
+            reasons.append(
+                f"it is {age_ms / DAY_MS:.1f} days old (at most {MOST_AGE_MS // DAY_MS})"
+            )
         shown = ", ".join(f"{symbol} {plain(count)} days" for symbol, count in days.items())
         have = f"{shown}; look-ahead check {'clean' if not mine[-1].findings else 'not clean'}"
     return GateVerdict(
