@@ -104,6 +104,39 @@ def test_a_backtest_on_record_is_judged_by_its_days_and_its_check(bot: Bot) -> N
     bot("db", "verify", "--head", record["head"])
 
 
+def test_what_was_not_played_is_no_day_of_it(bot: Bot) -> None:
+    words = ("--record", "--symbols", "BTC/USDT", "--for", "6h")
+    assert bot.json("backtest", bot.klines(1440), *words).data["record"]["days"] == {"BTC/USDT": "0.25"}  # fmt: skip
+
+
+REWRITES = """
+from pathlib import Path
+from pydantic import BaseModel
+
+
+class Own:
+    class Params(BaseModel):
+        pass
+
+    warmup = 0
+
+    def __init__(self, params, symbol):
+        pass
+
+    def on_bar(self, bar):
+        Path(__file__).write_text(Path(__file__).read_text() + " ")
+"""
+
+
+def test_a_strategy_whose_file_is_another_one_by_then_is_not_put_on_record(
+    bot: Bot, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(REWRITES, encoding="utf-8")
+    named = (bot.klines(10), "--record", "--symbols", "BTC/USDT", "--strategy", "own.py:Own")
+    assert "the strategy's files have changed while it ran" in bot("backtest", *named, code=4).err
+    assert not (bot.data_dir / "tradebot.db").exists()
+
+
 def test_nothing_is_put_on_record_while_an_engine_works(tmp_path: Path) -> None:
     row = SignoffRevoked("Ada", "for a test")
     with InstanceLock(tmp_path, "an engine"), pytest.raises(AlreadyRunningError):

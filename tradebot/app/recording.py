@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 from tradebot import __version__
@@ -15,7 +15,7 @@ from tradebot.app.build import timeframe_of
 from tradebot.app.lookahead import LookaheadVerdict, check_lookahead
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import DataError
+from tradebot.core.model.errors import DataError, RefusedError
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.money import plain
 from tradebot.core.model.values import DAY_MS, Bar
@@ -54,13 +54,17 @@ def put_on_record(
 
 
 def look_ahead(
-    config: Config, load: Callable[[], StrategySpec], feed: FileFeed, files: Sequence[Path]
+    config: Config,
+    load: Callable[[], StrategySpec],
+    feed: FileFeed,
+    steps: Iterator[Sequence[MarketEvent]],
+    files: Sequence[Path],
 ) -> tuple[LookaheadVerdict, dict[str, Decimal]]:
-    """Return what the look-ahead check says of a feed, and by symbol how many days its bars cover."""
+    """Return what the look-ahead check says of a feed's steps, and by symbol how many days their bars cover."""
     bars: Counter[str] = Counter()
 
     def counted() -> Iterator[Sequence[MarketEvent]]:
-        for step in feed.steps():
+        for step in steps:
             bars.update(event.symbol for event in step if isinstance(event, Bar))
             yield step
 
@@ -75,22 +79,35 @@ def backtest_row(
     files: Sequence[Path],
     seen: tuple[LookaheadVerdict, Mapping[str, Decimal]],
     summary: Mapping[str, object],
+    evidence: str,
     *,
     weak_key: bool = False,
 ) -> BacktestRecorded:
-    """Return the row of a backtest: what it was of, over which data, how it came out, what the check found."""
+    """Return the row of a backtest: what it was of, over which data, how it came out, what the check found.
+
+    ``evidence`` is the hash as it was loaded; RefusedError where it is another one by now.
+    """
     verdict, days = seen
+    if evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash != evidence:
+        raise RefusedError(
+            "the strategy's files have changed while it ran: nothing was put on record",
+            hint="leave them alone, and run it again",
+        )
     return BacktestRecorded(
-        evidence=evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash,
+        evidence=evidence,
         strategy=spec.name,
         files=tuple((file.name, file_hash(file)) for file in sorted(files)),
-        spans=tuple((symbol, plain(round(count, 4))) for symbol, count in days.items()),
+        spans=tuple((symbol, plain(_down(count))) for symbol, count in days.items()),
         findings=tuple(finding.text for finding in verdict.findings),
         signals=verdict.signals,
         summary=json.dumps(summary, sort_keys=True, default=str),
         version=__version__,
         weak_key=weak_key,
     )
+
+
+def _down(days: Decimal) -> Decimal:
+    return days.quantize(Decimal("0.0001"), ROUND_DOWN)
 
 
 def file_hash(file: Path) -> str:

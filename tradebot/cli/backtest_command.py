@@ -28,6 +28,7 @@ def backtest(options: RunOptions) -> int:
     """Run a strategy over files, as fast as they can be read; nothing is kept in the journal."""
     config = read_config(options.common, options.flags())
     spec = chosen_strategy(config)
+    evidence = _evidence(config, spec) if options.record else ""
     feed = open_data(options.files, options.symbols)
     notebook = Notebook(equity=options.plot)
     with reporter(options, config, spec, feed.label) as reports:
@@ -39,7 +40,7 @@ def backtest(options: RunOptions) -> int:
         with progress(options) as bar, prints_aside():
             outcome = run_backtest(
                 session,
-                _cut(feed.steps(), options.duration_ms),
+                cut(feed.steps(), options.duration_ms),
                 lambda first, last: Heading(None, "backtest", feed.label, spec.name, first, last),
                 notebook,
                 config.digest(),
@@ -53,8 +54,14 @@ def backtest(options: RunOptions) -> int:
         if options.record and outcome.stopped is None:
             from tradebot.cli.recorded import recorded
 
-            result = recorded(result, outcome, config, spec, options)
+            result = recorded(result, outcome, config, spec, evidence, options)
     return show(result, as_json=options.common.json)
+
+
+def _evidence(config: Config, spec: StrategySpec) -> str:
+    from tradebot.plugins.evidence import evidence_of
+
+    return evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
 
 
 def chosen_strategy(config: Config) -> StrategySpec:
@@ -63,7 +70,7 @@ def chosen_strategy(config: Config) -> StrategySpec:
     return load_strategy(chosen.name, config.strategy_dir(), chosen.params)
 
 
-def _cut(
+def cut(
     steps: Iterator[Sequence[MarketEvent]], duration_ms: int | None
 ) -> Iterator[Sequence[MarketEvent]]:
     """Give the steps of the first ``duration_ms`` of market time, all of them without one."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tradebot.app.backtest import BacktestResult
 from tradebot.app.prices import open_data
 from tradebot.app.recording import backtest_row, look_ahead, put_on_record
+from tradebot.cli.backtest_command import cut
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result
 from tradebot.config import Config
@@ -16,19 +17,26 @@ from tradebot.plugins.strategies import StrategySpec, load_strategy
 
 
 def recorded(
-    result: Result, outcome: BacktestResult, config: Config, spec: StrategySpec, options: RunOptions
+    result: Result,
+    outcome: BacktestResult,
+    config: Config,
+    spec: StrategySpec,
+    evidence: str,
+    options: RunOptions,
 ) -> Result:
-    """Put a backtest on record and say so in its answer."""
+    """Put a backtest on record and say so in its answer; ``evidence`` is the hash as it was loaded."""
     chosen = config.strategy
+    feed = open_data(options.files, options.symbols)
     with prints_aside():
         seen = look_ahead(
             config,
             lambda: load_strategy(chosen.name, config.strategy_dir(), chosen.params),
-            open_data(options.files, options.symbols),
+            feed,
+            cut(feed.steps(), options.duration_ms),
             options.files,
         )
     weak = AuditKey.load(config.data_dir()).is_weak
-    row = backtest_row(config, spec, options.files, seen, outcome.summary, weak_key=weak)
+    row = backtest_row(config, spec, options.files, seen, outcome.summary, evidence, weak_key=weak)
     head = put_on_record(config.data_dir(), lambda _: [row], "backtest --record")
     found = {
         "evidence": row.evidence,
