@@ -37,7 +37,6 @@ REST, STREAM = "fapi.binance.com", "fstream.binance.com"
         (REST, "127.0.0.1", "loopback"),
         (REST, "127.8.8.8", "loopback"),
         (REST, "::1", "loopback"),
-        (REST, "::ffff:127.0.0.1", "private"),
         (REST, "10.0.0.7", "private"),
         (REST, "192.168.1.2", "private"),
         (REST, "169.254.1.1", "private"),
@@ -55,6 +54,12 @@ REST, STREAM = "fapi.binance.com", "fstream.binance.com"
         ("demo.evil.org", "52.84.1.1", "elsewhere"),
         (REST, "", "elsewhere"),
         (REST, "/tmp/socket", "elsewhere"),
+        (REST, "::ffff:127.0.0.1", "loopback"),
+        (REST, "64:ff9b::127.0.0.1", "loopback"),
+        (REST, "2002:7f00:1::", "loopback"),
+        (REST, "2002:a01:203::1", "private"),
+        (REST, "::ffff:52.84.1.1", "production"),
+        (REST, "64:ff9b::52.84.1.1", "production"),
     ],
 )
 def test_where_a_peer_is(host: str, address: str, place: str) -> None:
@@ -171,6 +176,15 @@ class _Transport:
 
     def get_extra_info(self, name: str) -> Any:
         return self._known.get(name)
+
+
+def test_an_address_of_this_end_too_is_this_machine() -> None:
+    """Somebody may give this machine any address there is."""
+    for address in ("52.84.1.1", "2600:9000:2000::1"):
+        own = _Transport(peername=(address, 443), sockname=(address, 50_000))
+        assert peer_of(own).place == "loopback"  # type: ignore[arg-type]
+        other = _Transport(peername=(address, 443), sockname=("10.0.0.7", 50_000))
+        assert peer_of(other).address == address  # type: ignore[arg-type]
 
 
 def test_a_connection_that_is_gone_or_plain_has_no_verified_host() -> None:

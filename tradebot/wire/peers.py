@@ -19,6 +19,8 @@ from tradebot.wire.places import Place, place_of
 
 Kind = Literal["rest", "stream"]
 
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -34,9 +36,13 @@ class Peer:
 
 
 def peer_of(transport: asyncio.BaseTransport) -> Peer:
-    """Return who a connection is with."""
+    """Return who a connection is with; an address that is this end's too is this machine, whatever it is called."""
     name = transport.get_extra_info("peername") or ("",)
-    return Peer(_verified(transport.get_extra_info("ssl_object")), str(name[0]))
+    own = transport.get_extra_info("sockname") or ("",)
+    address = str(name[0])
+    if address and address == str(own[0]):
+        address = LOOPBACK
+    return Peer(_verified(transport.get_extra_info("ssl_object")), address)
 
 
 def _verified(secured: ssl.SSLObject | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
 from tradebot.wire.hosts import DEMO_DOMAINS
@@ -13,10 +13,24 @@ PRODUCTION = frozenset({"fapi.binance.com", "api.binance.com", "fstream.binance.
 """Hosts where Binance's own prices and real money are."""
 
 
+NAT64 = ip_network("64:ff9b::/96")
+
+
+def _carried(text: str) -> IPv4Address | IPv6Address:
+    """Return an address, or the one of version 4 that it carries; ValueError for none."""
+    ip = ip_address(text)
+    if isinstance(ip, IPv4Address):
+        return ip
+    carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+    if ip in NAT64:
+        carried = IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip if carried is None else carried
+
+
 def place_of(host: str, address: str) -> Place:
     """Return where a peer is, by the host that TLS verified and its address; without both nobody knows."""
     try:
-        ip = ip_address(address.partition("%")[0])
+        ip = _carried(address.partition("%")[0])
     except ValueError:
         return "elsewhere"
     if ip.is_loopback:
