@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -107,6 +108,18 @@ def test_a_sign_off_that_has_lapsed_does_not_stand_again_when_the_clock_is_set_b
     asyncio.run(play(config.base_dir, signed + 31 * DAY_MS, 0.05, modes=("paper",)))
     (reason,) = lapsed(29)
     assert reason.endswith(": it was set back")
+
+
+def test_a_copy_from_before_a_sign_off_was_taken_back_is_no_way_round(config: Config) -> None:
+    for name in ("Ada", "Bob"):
+        sign(config, passing(config), signer(config, name))
+    shutil.copytree(config.data_dir(), config.data_dir().with_name("second"))
+    revoke(config, "Ada", "I have changed my mind")
+    copy = configure(config.base_dir, **{"data.dir": str(config.data_dir().with_name("second"))})
+    first, _ = judged(copy).signed
+    (reason,) = first.lapsed
+    assert reason.endswith("and this is a copy")
+    assert not reviewers(copy)
 
 
 def test_a_changed_limit_and_a_changed_file_void_it(config: Config) -> None:

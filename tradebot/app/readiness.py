@@ -156,7 +156,14 @@ def set_back(told: Testimony, now: int) -> str:
 
 def ground_of(config: Config, evidence: str, told: Testimony, now: int, doubt: str) -> Ground:
     """Return what a sign-off must be for to stand; ``doubt`` is why nothing that the journal says is believed."""
-    return Ground(evidence, limits_text(config), now, doubt, told.weak, told.weak_until)
+    return Ground(
+        evidence, limits_text(config), now, doubt, told.weak, told.weak_until, journal_place(config)
+    )
+
+
+def journal_place(config: Config) -> str:
+    """Return where a configuration's journal lies, whatever links lead there."""
+    return str(journal_path(config.data_dir()).resolve())
 
 
 def limits_text(config: Config) -> str:
@@ -221,4 +228,12 @@ def _checked(found: Checklist) -> tuple[GateVerdict, GateVerdict]:
     )
 
 
-__all__ = ["Readiness", "ground_of", "judge", "limits_text", "testimony_of", "with_gates"]
+__all__ = [
+    "Readiness",
+    "ground_of",
+    "journal_place",
+    "judge",
+    "limits_text",
+    "testimony_of",
+    "with_gates",
+]

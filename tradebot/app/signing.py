@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tradebot
-from tradebot.app.readiness import Readiness, limits_text
+from tradebot.app.readiness import Readiness, journal_place, limits_text
 from tradebot.app.recording import put_on_record
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
@@ -191,6 +191,7 @@ def _row(config: Config, found: Readiness, signer: Signer, head: Head) -> Signed
         head=str(head),
         risk_sources=risk_sources(),
         key=found.testimony.fingerprint,
+        place=journal_place(config),
     )
 
 

@@ -74,7 +74,8 @@ class SignedOff:
     """A person has signed. ``words`` is what they wrote, ``confirmed`` what they typed, point by point.
 
     ``risk_sources`` is the sha256 of the risk code they looked at; ``head`` the chain's end before, ``config_hash`` and
-    ``limits`` (JSON text) what was configured; ``loss`` is the approved loss (USDT, decimal text).
+    ``limits`` (JSON text) what was configured; ``loss`` is the approved loss (USDT, decimal text). ``place`` is where the
+    journal lay: a copy of it elsewhere knows nothing of what became of the sign-off here.
     """
 
     name: str
@@ -89,6 +90,7 @@ class SignedOff:
     head: str
     risk_sources: str
     key: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

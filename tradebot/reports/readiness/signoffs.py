@@ -26,7 +26,7 @@ class Ground:
     """What a sign-off must be for to stand: this hash and these limits (JSON text), at ``now`` (UTC ms).
 
     ``broken`` is why the chain proves nothing, "" where it does; ``weak`` says that its key lies beside it,
-    ``weak_until`` is the last row first signed with one that did.
+    ``weak_until`` is the last row first signed with one that did; ``place`` is where the journal lies.
     """
 
     evidence: str
@@ -35,6 +35,7 @@ class Ground:
     broken: str = ""
     weak: bool = False
     weak_until: int = 0
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ def _lapsed(said: Said, fact: SignedOff, rows: Sequence[Said], ground: Ground) -
         yield f"it was for another evidence hash ({fact.evidence[:12]})"
     if fact.limits != ground.limits:
         yield "a limit has changed since"
+    if fact.place != ground.place:
+        yield f"it was signed in {fact.place or 'another place'}, and this is a copy"
     age = ground.now - said.wall
     if age >= MOST_AGE_MS:
         yield f"it is {age / DAY_MS:.1f} days old (at most {MOST_AGE_MS // DAY_MS})"
