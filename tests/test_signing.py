@@ -241,3 +241,15 @@ def test_from_the_installed_command(config: Config) -> None:
     assert shown.data["signoff"][0]["lapsed"] == ["Ada has revoked it"]
     assert shown.data["approved_loss"] == "50"
     assert "drill" in shown.error["message"]
+
+
+def test_a_backup_from_before_a_sign_off_was_taken_back_is_no_way_round(config: Config) -> None:
+    bot = Bot(config.base_dir, config.data_dir(), env={"TRADEBOT_AUDIT_KEY": SECRET})
+    for name in ("Ada", "Bob"):
+        sign(config, passing(config), signer(config, name))
+    bot("db", "backup", config.base_dir / "before.db")
+    revoke(config, "Ada", "I have changed my mind")
+    bot("db", "restore", config.base_dir / "before.db")
+    assert judged(config).testimony.broken == ""
+    first, _ = judged(config).signed
+    assert first.lapsed == ("tradebot db restore has revoked it",)

@@ -20,6 +20,7 @@ from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import FILE_ENVIRONMENT, AuditKey
 from tradebot.journal.backup import backup, restore
 from tradebot.journal.export import export_run
+from tradebot.journal.facts import SignoffRevoked
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rekey import rekey
@@ -127,8 +128,15 @@ def _rekey(options: DbOptions) -> Result:
 
 
 async def _record(path: Path, key: AuditKey, source: Path) -> None:
+    """Note that a backup was put back; who had signed may have taken it back since it was made."""
+    why, wall = f"restored from {source.name}", SYSTEM.wall_ms()
+    with Reader(path) as reader:
+        signed = any(reader.select("SELECT 1 FROM audit WHERE kind = 'SignedOff' LIMIT 1"))
     async with await Journal.open(path, key=key) as journal:
-        await journal.publish_head(f"restored from {source.name}", SYSTEM.wall_ms())
+        if signed:
+            await journal.tell([SignoffRevoked("tradebot db restore", why)], why, wall)
+        else:
+            await journal.publish_head(why, wall)
 
 
 def _export(options: DbOptions) -> Result:
