@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal as D
@@ -11,12 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradebot.core.model.effects import Halted
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.facts import BacktestRecorded, Provenance, SignedOff, SignoffRevoked
+from tradebot.journal.rows import RunBegun
 from tradebot.journal.testimony import Said
+from tradebot.journal.testimony import Testimony as Told
 from tradebot.reports.readiness import gates
 from tradebot.reports.readiness.signoffs import Ground, folded, reviewers, signatures
-from tradebot.reports.readiness.stretches import Demand, Stretch, left_out
+from tradebot.reports.readiness.stretches import (
+    Demand,
+    Stretch,
+    left_out,
+    standing_halts,
+)
 from tradebot.reports.readiness.verdict import GateVerdict, Sorted, sort_out
 
 NOW = 1_795_000_000_000
@@ -238,6 +247,31 @@ def test_walls_and_checks() -> None:
     assert not gates.drill().ok
     assert not gates.parity().ok
     assert gates.parity("").ok
+
+
+def begun(venue: str, url: str = "") -> RunBegun:
+    config = json.dumps({"exchange": {"url": url}})
+    return RunBegun(1, "live", venue, "m", None, config, "c", "s", "h", "n", "i", "0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("after", "stands"),
+    [
+        ([], True),
+        ([begun("demo")], True),
+        ([begun("live", "http://127.0.0.1:80")], True),
+        ([begun("live")], False),
+    ],
+)
+def test_a_run_elsewhere_clears_no_halt(after: list[RunBegun], stands: bool) -> None:
+    facts: list[tuple[str, Any]] = [
+        ("live-1", begun("live")),
+        ("live-1", Halted(1, "day_loss", "", 1)),
+    ]
+    facts += [(f"live-{number}", fact) for number, fact in enumerate(after, 2)]
+    told = Told([Said(seq, run, 0, NOW, fact) for seq, (run, fact) in enumerate(facts, 1)])
+    assert standing_halts(told, "live", "live")[1] == (("day_loss",) if stands else ())
+    assert standing_halts(told, "live", "demo")[1] == ()
 
 
 # -- what counts ------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def judge(
         gates.parity(*_replayed(config, (papers, ghosts))),
         gates.drill(),
         *_checked(asked),
-        gates.walls(_halts(data_dir, told)),
+        gates.walls(_halts(config, told)),
         signers,
     )
     return Readiness(evidence, STAGE, verdicts, tuple(signed), told)
@@ -194,8 +194,9 @@ def _replayed(config: Config, found: Sequence[Sorted]) -> tuple[str, tuple[str, 
     return "", runs
 
 
-def _halts(data_dir: Path, told: Testimony) -> list[str]:
-    run, standing = standing_halts(told, "live")
+def _halts(config: Config, told: Testimony) -> list[str]:
+    exchange, data_dir = config.exchange, config.data_dir()
+    run, standing = standing_halts(told, "live", exchange.environment, exchange.url)
     words = [f"{run} is halted: {reason}" for reason in standing]
     if told.broken:
         words.append(f"nobody can tell: the journal does not verify: {told.broken}")

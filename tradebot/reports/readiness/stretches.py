@@ -168,17 +168,31 @@ class _Book:
                 stretch.trades.pop(trade, None)
 
 
-def standing_halts(testimony: Testimony, mode: str) -> tuple[str, tuple[str, ...]]:
-    """Return the newest run of a mode and the halts that stand in it."""
+def standing_halts(
+    testimony: Testimony, mode: str, venue: str, url: str = ""
+) -> tuple[str, tuple[str, ...]]:
+    """Return the newest run of a mode on an account, and the halts that stand in it.
+
+    The account is that of ``venue``, at ``url`` where it is not the usual place: a run elsewhere clears no halt here.
+    """
     run, standing = "", dict[str, None]()
     for said in testimony.rows:
-        if isinstance(said.fact, RunBegun) and said.fact.mode == mode:
-            run, standing = said.run, {}
+        if isinstance(said.fact, RunBegun):
+            if (said.fact.mode, said.fact.venue, _url_of(said.fact.config)) == (mode, venue, url):
+                run, standing = said.run, {}
         elif said.run == run and isinstance(said.fact, Halted):
             standing[said.fact.reason] = None
         elif said.run == run and isinstance(said.fact, Resumed):
             standing.pop(said.fact.reason, None)
     return run, tuple(standing)
+
+
+def _url_of(config: str) -> str:
+    """Return the address that a run's configuration (JSON text) put in the usual one's place, "" for none."""
+    try:
+        return str(json.loads(config)["exchange"]["url"] or "")
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def cheap_of(config: str) -> tuple[str, ...]:
