@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import py_compile
 import shutil
 import sys
 from pathlib import Path
@@ -176,6 +178,23 @@ def test_a_parameter_that_is_kept_out_of_what_is_written_is_a_part(folder: Path)
     text = text.replace("import BaseModel", "import BaseModel, Field")
     (folder / "own.py").write_text(text, encoding="utf-8")
     assert evidence(folder, n=3).hash != evidence(folder, n=4).hash
+
+
+def test_a_compiled_copy_of_something_else_is_refused(folder: Path) -> None:
+    levels = folder / "levels.py"
+    text, state = levels.read_text(encoding="utf-8"), levels.stat()
+    levels.write_text(text.replace("2", "3"), encoding="utf-8")
+    os.utime(levels, ns=(state.st_atime_ns, state.st_mtime_ns))
+    py_compile.compile(str(levels), doraise=True)
+    levels.write_text(text, encoding="utf-8")
+    os.utime(levels, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(StrategyError, match="compiled copy") as caught:
+        evidence(folder)
+    assert caught.value.hint is not None
+    Path(caught.value.hint.removeprefix("remove ")).unlink()
+    before = evidence(folder).hash
+    py_compile.compile(str(levels), doraise=True)
+    assert evidence(folder).hash == before
 
 
 def test_what_is_not_there_and_leads_out_of_a_package_is_passed_over(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import tradebot
 from tradebot.core.model.errors import StrategyError
 from tradebot.core.model.frozen import frozen
 from tradebot.core.risk import ceilings
+from tradebot.plugins.compiled import refuse_stranger
 from tradebot.plugins.imports import modules_of
 from tradebot.plugins.strategies import StrategySpec
 
@@ -60,6 +61,8 @@ def _sources(spec: StrategySpec) -> Iterator[Part]:
     if spec.module.partition(".")[0] == tradebot.__name__:
         return  # it is among tradebot's own files
     for name, file in modules_of(spec.file, spec.module).items():
+        if file.suffix == ".py":
+            refuse_stranger(file)
         yield Part(f"module {name}", _file_hash(file))
 
 
