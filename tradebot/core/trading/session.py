@@ -115,6 +115,7 @@ class Session:
         self._next_timer = FAR
         self._next_check = 0
         self._next_look = 0
+        self._hour: int | None = None
         self._process = engine.process  # the hot path: bound once, not once a step
         self._on_market = broker.on_market
         self._outside = broker.outside
@@ -139,8 +140,15 @@ class Session:
             self._show_ghosts(self.ghosts, step)
         if told is not step and type(step[0]) is MarkBar:  # no engine is told of those
             self._mark(step)
-        if self.engine.now >= self._next_look:
-            self.wake(self.engine.now + 1)
+        hour = self.engine.next_hour
+        if hour is not self._hour or self._next_timer is not FAR:
+            self._hour = hour
+            self._look(self.engine.now)
+
+    def _look(self, now: int) -> None:
+        """Heed the timers, and once an hour the broker's account, where one of them is due."""
+        if now >= self._next_look:
+            self.wake(now + 1)
             self._check()
 
     def _mark(self, step: Sequence[MarketEvent]) -> None:
