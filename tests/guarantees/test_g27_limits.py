@@ -58,7 +58,7 @@ async def test_during_a_ban_nothing_is_sent_at_all(body: str) -> None:
 
 
 async def settle_but_the_ban(desk: BrokerDesk) -> None:
-    await desk.until(lambda: desk.broker._errands.busy <= {"ban"})
+    await desk.until(lambda: set(desk.broker._errands.busy) <= {"ban"})
 
 
 async def test_weight_and_orders_are_held_back_for_what_closes() -> None:

@@ -143,12 +143,6 @@ class Session:
         hour = self.engine.next_hour
         if hour is not self._hour or self._next_timer is not FAR:
             self._hour = hour
-            self._look(self.engine.now)
-
-    def _look(self, now: int) -> None:
-        """Heed the timers, and once an hour the broker's account, where one of them is due."""
-        if now >= self._next_look:
-            self.wake(now + 1)
             self._check()
 
     def _mark(self, step: Sequence[MarketEvent]) -> None:
@@ -158,7 +152,11 @@ class Session:
                 self.deliver(PriceSeen(self.engine.now, bar.symbol, bar.exact_close))
 
     def _check(self) -> None:
-        """Once an hour, tell the engine what the broker's own account says."""
+        """Heed timers that are due; once an hour, tell the engine what the broker's own account says."""
+        now = self.engine.now
+        if now < self._next_look:
+            return
+        self.wake(now + 1)
         now = self.engine.now
         if now < self._next_check:
             return
