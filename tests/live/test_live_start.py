@@ -32,6 +32,7 @@ def sent(venue: DemoVenue) -> list[str]:
     ]
 
 
+@pytest.mark.full  # in parts it is played always: the disasters begin with the word and go on without it
 def test_a_live_run_from_its_word_to_its_last_stop(tmp_path: Path) -> None:
     """Checked, confirmed, rehearsed, entered at a protected price; killed, it goes on; stopped in order, it asks again."""
     with demo_venue(tmp_path, EARLY) as venue:
