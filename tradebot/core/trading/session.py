@@ -107,6 +107,7 @@ class Session:
         self._judged: list[SignalJudged] = []
         self._latched = latched
         self._clock = clock
+        self._watched = clock is not None or ghosts is not None
         self._arrived = 0.0
         self.latencies_ms: deque[float] = deque(maxlen=LATENCIES)
         self._queue: deque[Event] = deque()
@@ -115,20 +116,17 @@ class Session:
         self._next_timer = FAR
         self._next_check = 0
         self._next_look = 0
-        self._hour: int | None = None
         self._process = engine.process  # the hot path: bound once, not once a step
         self._on_market = broker.on_market
         self._outside = broker.outside
 
     def advance(self, step: Sequence[MarketEvent]) -> None:
         """Play all market events of one moment."""
-        if self.ghosts is not None:
-            self._part(step[0])
+        if self._watched:
+            self._arrive(step[0])
         if self._next_timer is not FAR:  # as ``_aim`` leaves it: comparing two such numbers is dear
             first = step[0]
             self.wake(getattr(first, "open_time", first.at))
-        if self._clock is not None:
-            self._arrived = self._clock()
         told = self._on_market(step)
         for event in told:
             effects = self._process(event)
@@ -140,9 +138,8 @@ class Session:
             self._show_ghosts(self.ghosts, step)
         if told is not step and type(step[0]) is MarkBar:  # no engine is told of those
             self._mark(step)
-        hour = self.engine.next_hour
-        if hour is not self._hour or self._next_timer is not FAR:
-            self._hour = hour
+        if self.engine.now >= self._next_look:
+            self.wake(self.engine.now + 1)
             self._check()
 
     def _mark(self, step: Sequence[MarketEvent]) -> None:
@@ -152,11 +149,7 @@ class Session:
                 self.deliver(PriceSeen(self.engine.now, bar.symbol, bar.exact_close))
 
     def _check(self) -> None:
-        """Heed timers that are due; once an hour, tell the engine what the broker's own account says."""
-        now = self.engine.now
-        if now < self._next_look:
-            return
-        self.wake(now + 1)
+        """Once an hour, tell the engine what the broker's own account says."""
         now = self.engine.now
         if now < self._next_check:
             return
@@ -203,8 +196,12 @@ class Session:
         if self.ghosts is not None:
             self._tell(self.ghosts.finish(self.engine.now))
 
-    def _part(self, first: MarketEvent) -> None:
-        """Put a word between two steps that nobody could tell from one."""
+    def _arrive(self, first: MarketEvent) -> None:
+        """Note when a step came; put a word between two of a ghost's that nobody could tell from one."""
+        if self._clock is not None:
+            self._arrived = self._clock()
+        if self.ghosts is None:
+            return
         key = step_key(first)
         if key == self._step:
             self.deliver(WakeUp(self.engine.now, STEP))
