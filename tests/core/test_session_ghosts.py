@@ -32,10 +32,18 @@ from tradebot.core.trading.session import Session, step_key
 class Haunted(Played):
     """A played story with ghosts: what is noted of them, every batch that is recorded, a stopwatch in steps of 5 ms."""
 
-    def __init__(self, config: Any, *, told: bool = True, sink: bool = True) -> None:
+    def __init__(
+        self,
+        config: Any,
+        *,
+        told: bool = True,
+        sink: bool = True,
+        timed: bool = True,
+        haunted: bool = True,
+    ) -> None:
         self.noted: list[tuple[int, Effect]] = []
         self.recorded: list[Effect] = []
-        self._told, self._sink = told, sink
+        self._told, self._sink, self._timed, self._haunted = told, sink, timed, haunted
         super().__init__(config)
 
     def _new(self) -> Session:
@@ -47,8 +55,8 @@ class Haunted(Played):
             SimulatedBroker(self.exchange, self.config.leverage),
             sink=self._take if self._sink else None,
             record=self.recorded.extend,
-            clock=lambda: next(tick) / 1000,
-            ghosts=Ghosts(D(1000), self.rules, self.config.instruments),
+            clock=(lambda: next(tick) / 1000) if self._timed else None,
+            ghosts=Ghosts(D(1000), self.rules, self.config.instruments) if self._haunted else None,
         )
         if self._told:
             session.note = self._note
@@ -111,14 +119,23 @@ def test_a_signal_that_is_judged_between_two_steps_reaches_the_ghosts_too(story:
 
 
 def test_nobody_need_listen_and_a_session_without_ghosts_has_nothing_to_finish() -> None:
-    silent = Haunted(a_config(), told=False, sink=False)
+    silent = Haunted(a_config(), told=False, sink=False, timed=False)
     silent.say(long(1.9))
     silent.bars(3)
     silent.session.finish()
     assert silent.noted == []
     assert silent.held > 0
+    assert not silent.session.latencies_ms
     plain = Played(a_config())
     plain.session.finish()
+
+
+def test_orders_are_timed_without_ghosts_too() -> None:
+    alone = Haunted(a_config(), haunted=False)
+    alone.say(long(1.9))
+    alone.bar()
+    assert len(alone.session.latencies_ms) == len(alone.placed()) > 0
+    assert alone.session.latencies_ms[0] == pytest.approx(5.0)
 
 
 def test_every_batch_is_recorded_and_every_order_is_timed(story: Haunted) -> None:
