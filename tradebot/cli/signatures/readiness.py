@@ -27,14 +27,8 @@ def gates(
     """
     from tradebot.cli import readiness_commands
 
-    options = RunOptions(
-        common=Common(config, data_dir, as_json, tuple(sets or ())),
-        mode="live",
-        symbols=parse_symbols(symbols),
-        timeframe=timeframe,
-        strategy=strategy,
-        params=tuple(param or ()),
-    )
+    common = Common(config, data_dir, as_json, tuple(sets or ()))
+    options = _asked(common, strategy, symbols, timeframe, param)
     raise typer.Exit(readiness_commands.gates(options))
 
 
@@ -65,13 +59,25 @@ def signoff(
     """
     from tradebot.cli import signoff_command
 
-    run = RunOptions(
-        common=Common(config, data_dir, as_json, tuple(sets or ())),
+    common = Common(config, data_dir, as_json, tuple(sets or ()))
+    run = _asked(common, strategy, symbols, timeframe, param)
+    options = SignoffOptions(run, name, role, text_file, revoke)
+    raise typer.Exit(signoff_command.signoff(options))
+
+
+def _asked(
+    common: Common,
+    strategy: str | None,
+    symbols: str | None,
+    timeframe: str | None,
+    params: list[str] | None,
+) -> RunOptions:
+    """Return the live run that is asked about."""
+    return RunOptions(
+        common=common,
         mode="live",
         symbols=parse_symbols(symbols),
         timeframe=timeframe,
         strategy=strategy,
-        params=tuple(param or ()),
+        params=tuple(params or ()),
     )
-    options = SignoffOptions(run, name, role, text_file, revoke)
-    raise typer.Exit(signoff_command.signoff(options))
