@@ -1,6 +1,6 @@
 """What a live run takes over from the one before it on the same account: from where the approved loss counts, and loss halts.
 
-The approved loss counts from the equity at the account's first live start, until a sign-off sets another. A run that goes on
+The approved loss counts from the equity at the account's first live start; no sign-off sets another yet. A run that goes on
 has it in its state. One that begins takes it over, moved by the money that came in or went out since and is no result;
 and with it every loss limit that was reached and that nobody has resumed: another strategy is no way around it. Nor is another
 data directory: what a run began with is noted beside the key's lock too, for one that finds no journal.
