@@ -70,6 +70,28 @@ class BacktestRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillPlayed:
+    """Disasters were played on a venue of this machine, with this strategy and these limits (JSON text).
+
+    ``scenarios`` are their names with "ok", or with what went wrong; ``scripted`` those in which a strategy of the drill's
+    own gave the signals. ``began`` and ``ended`` are real times (UTC ms), ``table`` is the whole result as JSON text.
+    ``weak_key`` as in ``Provenance``.
+    """
+
+    evidence: str
+    strategy: str
+    version: str
+    config_hash: str
+    limits: str
+    scenarios: Pairs
+    scripted: tuple[str, ...]
+    began: int
+    ended: int
+    table: str
+    weak_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SignedOff:
     """A person has signed. ``words`` is what they wrote, ``confirmed`` what they typed, point by point.
 
@@ -133,13 +155,27 @@ class FillModelled:
 
 
 Told: TypeAlias = (
-    Provenance | BacktestRecorded | SignedOff | SignoffRevoked | Rekeyed | FillModelled
+    Provenance
+    | BacktestRecorded
+    | DrillPlayed
+    | SignedOff
+    | SignoffRevoked
+    | Rekeyed
+    | FillModelled
 )
 """Rows that somebody else than the engine tells of."""
 
 TOLD: Mapping[str, type[Told]] = {
     kind.__name__: kind
-    for kind in (Provenance, BacktestRecorded, SignedOff, SignoffRevoked, Rekeyed, FillModelled)
+    for kind in (
+        Provenance,
+        BacktestRecorded,
+        DrillPlayed,
+        SignedOff,
+        SignoffRevoked,
+        Rekeyed,
+        FillModelled,
+    )
 }
 """Their kinds in the audit chain."""
 
