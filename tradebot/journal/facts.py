@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_args
 
 PeerRows: TypeAlias = tuple[tuple[str, str], ...]
 """Pairs of the host that TLS verified ("" for none) and the peer's address."""
@@ -154,6 +154,36 @@ class FillModelled:
     quote_age_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentOpened:
+    """Something happened that must not be passed over: entries stop until a person has closed it.
+
+    ``id`` counts from 1 in a journal. ``what`` is its kind in a word, ``text`` what was seen; ``at`` is when (real clock, UTC ms).
+    """
+
+    id: int
+    what: str
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentClosed:
+    """A person has looked into an incident; ``text`` is what they found and did."""
+
+    id: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demoted:
+    """Live goes back to stage 1. ``why`` is drift or accuracy, ``text`` says it with the figures."""
+
+    why: str
+    text: str
+
+
 Told: TypeAlias = (
     Provenance
     | BacktestRecorded
@@ -162,21 +192,13 @@ Told: TypeAlias = (
     | SignoffRevoked
     | Rekeyed
     | FillModelled
+    | IncidentOpened
+    | IncidentClosed
+    | Demoted
 )
 """Rows that somebody else than the engine tells of."""
 
-TOLD: Mapping[str, type[Told]] = {
-    kind.__name__: kind
-    for kind in (
-        Provenance,
-        BacktestRecorded,
-        DrillPlayed,
-        SignedOff,
-        SignoffRevoked,
-        Rekeyed,
-        FillModelled,
-    )
-}
+TOLD: Mapping[str, type[Told]] = {kind.__name__: kind for kind in get_args(Told)}
 """Their kinds in the audit chain."""
 
 _T = TypeVar("_T")
