@@ -25,6 +25,7 @@ class Provenance:
     since this start the feed spoke, and did not; ``longest_gap_ms`` is the longest such time. ``tick_ms`` is by how
     much the latest look around came too late since the last row, ``latency_p99_ms`` the time from decision to sending.
     ``weak_key`` says that the chain's key lay beside the journal then: it stays so wherever the key is put later.
+    ``terminal`` says that a person had this start before them, ``stage`` in which live stage it began (0: none binds).
     """
 
     nonce: str
@@ -48,6 +49,8 @@ class Provenance:
     tick_ms: int = 0
     latency_p99_ms: int | None = None
     weak_key: bool = False
+    terminal: bool = False
+    stage: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ class SignedOff:
 
     ``risk_sources`` is the sha256 of the risk code they looked at; ``head`` the chain's end before, ``config_hash`` and
     ``limits`` (JSON text) what was configured; ``loss`` is the approved loss (USDT, decimal text). ``place`` is where the
-    journal lay: a copy of it elsewhere knows nothing of what became of the sign-off here.
+    journal lay: a copy of it elsewhere knows nothing of what became of the sign-off here. ``worth`` is what the approved
+    loss counts from: the live run's equity at that moment less what was brought in (USDT, decimal text; "" without a run).
     """
 
     name: str
@@ -113,6 +117,7 @@ class SignedOff:
     risk_sources: str
     key: str
     place: str = ""
+    worth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,34 @@ class SignoffRevoked:
 
     name: str
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageRaised:
+    """A person has moved live up to ``stage``, in words, for this evidence hash.
+
+    ``cap`` is the position value (USDT, decimal text) they wrote down for a symbol, "" for none; ``place`` as in ``SignedOff``.
+    """
+
+    stage: int
+    name: str
+    words: str
+    evidence: str
+    role: str = ""
+    cap: str = ""
+    head: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A person has looked through the week of a live run that nobody watches; ``words`` is what they wrote of it."""
+
+    name: str
+    words: str
+    evidence: str
+    role: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +223,8 @@ Told: TypeAlias = (
     | DrillPlayed
     | SignedOff
     | SignoffRevoked
+    | StageRaised
+    | Reviewed
     | Rekeyed
     | FillModelled
     | IncidentOpened
