@@ -12,10 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradebot.app.barred import Watcher
 from tradebot.app.build import make_session
 from tradebot.app.drift import drift_watch
 from tradebot.app.heartbeat import Heartbeat
-from tradebot.app.provenance import Connected, Footing, Witness, evidence_hash
+from tradebot.app.provenance import WEAK_KEY, Connected, Footing, Witness, evidence_hash
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
     changed_keys,
@@ -53,11 +54,6 @@ from tradebot.market.feed import ExchangeSource, is_wall
 
 if TYPE_CHECKING:
     from tradebot.app.account import TradedAccount
-
-WEAK_KEY = (
-    "the audit key lies beside the journal: what this run shows counts for nothing before real money"
-    " (set TRADEBOT_AUDIT_KEY or TRADEBOT_AUDIT_KEY_FILE before the first run, or unlock a keyring)"
-)
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the engine works yet."""
@@ -102,11 +98,18 @@ class PaperHost:
 
     def permit(self, protect: str) -> None:
         """Say what a start may do whose checklist was gone through beside it, once it works; safe from any thread."""
+        self._once_it_works(lambda runner: runner.permit(protect))
+
+    def bar(self, who: Watcher, reasons: Sequence[str]) -> None:
+        """Say why a watcher wants no entries, none where it minds none, once it works; safe from any thread."""
+        self._once_it_works(lambda runner: runner.bar(who, reasons))
+
+    def _once_it_works(self, tell: Callable[[QueueRunner], None]) -> None:
         while self._thread.is_alive():
             loop, runner = self._loop, self._runner
             if loop is not None and isinstance(runner, QueueRunner):
                 with suppress(RuntimeError):  # the loop has closed: it is over
-                    loop.call_soon_threadsafe(runner.permit, protect)
+                    loop.call_soon_threadsafe(tell, runner)
                 return
             SYSTEM.sleep(LOOK_S)
 

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from tradebot.app.barred import Watcher
 from tradebot.app.clock import EngineClock
 from tradebot.app.feed_watch import FeedWatch
 from tradebot.app.links import links_of
@@ -117,6 +118,15 @@ class QueueRunner(Runner):
     def permit(self, protect: str) -> None:
         """Let the first run trade, or only protect what is open and then end; to be called on the loop's thread."""
         self._queue.put_nowait(partial(self._permit, protect))
+
+    def bar(self, who: Watcher, reasons: Sequence[str]) -> None:
+        """Take why a watcher wants no entries on the account; to be called on the loop's thread.
+
+        A run whose orders are simulated goes on: no money is at stake.
+        """
+        for run in self.runs:
+            if run.session.broker.outside:
+                self._queue.put_nowait(partial(run.bar, who, tuple(reasons)))
 
     def request_stop(self, why: str) -> None:
         """Ask for an orderly stop; to be called on the loop's thread."""

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradebot.app.barred import Watcher, barred_by
 from tradebot.clock import SYSTEM
 from tradebot.core.model.documents import LinksDocument, SnapshotDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
 from tradebot.core.model.events import (
     Command,
+    EntriesBarred,
     Event,
     FundingRate,
     MarketEvent,
@@ -151,6 +153,13 @@ class Hosted:
         """Deliver a person's wish."""
         now = max(self.time(), self.session.engine.now)
         self.session.deliver(Command(now, number, name, who, reason, review))
+
+    def bar(self, who: Watcher, reasons: Sequence[str]) -> None:
+        """Take why a watcher wants no entries, none where it minds none; the engine hears of what is new only."""
+        engine = self.session.engine
+        merged = barred_by(engine.shared.barred, who, reasons)
+        if merged != engine.shared.barred:
+            self.session.deliver(EntriesBarred(max(self.time(), engine.now), merged))
 
     def refuse(self, number: int, why: str) -> None:
         """Answer a command without carrying it out."""

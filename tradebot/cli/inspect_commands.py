@@ -256,6 +256,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         **_figures(reader, shown),
         "halted": bool(halts),
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
+        "barred": [] if shown is None or shown.risk is None else list(shown.risk.barred),
         "trouble": trouble_of(config.data_dir()),
         "alerts": state_document(alerts := alerts_state(config.data_dir(), wall)),
         "close_all": close_all_of(config.data_dir()),
@@ -268,11 +269,8 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         return Result("status", data)
     dead = dead_words(shown, wall) if data["engine"] == "dead" else ""
     words = "; ".join(rest_words(shown, {}))
-    return Result(
-        "status",
-        data,
-        text=_status_text({**data, "dead": dead, "income": words, "alarm": alerts.words}),
-    )
+    told = {**data, "dead": dead, "income": words, "alarm": alerts.words}
+    return Result("status", data, text=_status_text(told))
 
 
 def _figures(reader: Reader, shown: Snapshot | None) -> Row:
@@ -341,6 +339,8 @@ def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
     yield "open", f"{data['open_positions']} position(s)"
     halts = "; ".join(f"{row['reason']} ({row['detail']})" for row in data["halts"])
     yield "trading", f"HALTED: {halts}" if data["halted"] else "armed"
+    if data["barred"]:
+        yield "entries", f"BARRED: {'; '.join(data['barred'])}"
     if data["income"]:
         yield "income", data["income"]
     if (closed := data["close_all"]) is not None:

@@ -85,7 +85,10 @@ class RiskHalt:
 
 @dataclass(frozen=True, slots=True)
 class RiskView:
-    """Limits, liquidation and refusals (rule to count), why symbols are ``paused``, when entries may be."""
+    """Limits, liquidation and refusals (rule to count), why symbols are ``paused``, when entries may be.
+
+    ``barred`` says why somebody outside the engine wants no entry at all.
+    """
 
     limits: tuple[LimitRow, ...] = ()
     positions: tuple[LiquidationRow, ...] = ()
@@ -93,6 +96,7 @@ class RiskView:
     refusals: Mapping[str, int] = field(default_factory=dict)
     paused: Mapping[str, str] = field(default_factory=dict)
     next_entry: int | None = None
+    barred: tuple[str, ...] = ()
 
     def limit(self, rule: str, symbol: str | None = None) -> LimitRow | None:
         """Return a limit with its use; None if there is none of the name."""
@@ -254,6 +258,7 @@ def _risk(body: Mapping[str, Any]) -> RiskView:
         refusals=dict(body.get("refusals", {})),
         paused=dict(body.get("paused", {})),
         next_entry=None if following is None else of_iso(following),
+        barred=tuple(str(reason) for reason in body.get("barred", ())),
     )
 
 

@@ -105,6 +105,7 @@ def danger_lines(view: View, risk: RiskView | None) -> list[Line]:
     for halt in view.halts:
         since = since_text(halt.since)
         lines.append(((f"■ halted {since} {halt.reason}: {halt.detail}", "down"),))
+    lines += [((f"barred   {reason}", "warn"),) for reason in risk.barred]
     for symbol, why in risk.paused.items():
         lines.append(((f"paused   {symbol}: {why}", "warn"),))
     said = ", ".join(f"{rule.replace('_', ' ')} {count}" for rule, count in risk.refusals.items())
@@ -118,6 +119,8 @@ def _entries(view: View, risk: RiskView) -> list[Line]:
     limits = view.config.get("risk", {}).get(view.config.get("risk", {}).get("profile", ""), {})
     hours = limits.get("blackout_hours", "off")
     said = ", ".join(str(hour) for hour in hours) if isinstance(hours, list) else str(hours)
+    if risk.barred:
+        when = "barred"
     return [
         (("entries   ", "dim"), ("halted" if view.halts else when, "")),
         (("blackout  ", "dim"), (f"hours {said} UTC", "")),

@@ -196,6 +196,7 @@ CASES: list[tuple[str, Order, Decimal | None, dict[str, object], list[str]]] = [
         [],
     ),
     ("paused", an_entry(), D(99_000), {"paused": "its feed is silent"}, ["paused"]),
+    ("barred", an_entry(), D(99_000), {"barred": ("gates: no", "review: due")}, ["barred"]),
     ("an orphan", an_entry(), D(99_000), {"orphans": 1}, ["orphan"]),
     ("clocks apart", an_entry(), D(99_000), {"skew_ms": 1000}, ["clock"]),
     ("clocks close", an_entry(), D(99_000), {"skew_ms": 999}, []),

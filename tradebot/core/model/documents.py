@@ -147,7 +147,10 @@ class HaltDocument(TypedDict):
 
 
 class RiskDocument(TypedDict):
-    """Limits with their use, liquidation per position, halts, refusals by rule, why symbols are paused."""
+    """Limits with their use, liquidation per position, halts, refusals by rule, why symbols are paused.
+
+    ``barred`` says why somebody outside the engine wants no entry at all; missing where nobody minds.
+    """
 
     limits: list[LimitDocument]
     positions: list[LiquidationDocument]
@@ -155,6 +158,7 @@ class RiskDocument(TypedDict):
     refusals: dict[str, int]
     paused: dict[str, str]
     next_entry: str
+    barred: NotRequired[list[str]]
 
 
 class OpenGhostDocument(TypedDict):

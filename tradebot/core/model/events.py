@@ -334,6 +334,17 @@ class VenueNote:
     halt: str = ""
 
 
+@frozen
+class EntriesBarred:
+    """Why no entry may be made, as whoever watches from outside has it now; none: nothing there bars any.
+
+    It holds until the next one, over restarts too. Each reason is ``who: what``, in words.
+    """
+
+    at: int
+    reasons: tuple[str, ...] = ()
+
+
 MarketEvent: TypeAlias = Bar | MarkBar | Quote | FundingRate
 """What a feed yields. MarkBar and FundingRate go to the simulated exchange, not to the engine."""
 
@@ -358,6 +369,7 @@ Other: TypeAlias = (
     | JournalBack
     | Reconnected
     | VenueNote
+    | EntriesBarred
 )
 """Every event that is no price."""
 

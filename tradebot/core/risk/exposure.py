@@ -66,6 +66,7 @@ class Exposure:
         paused: str,
         signal_age_ms: int = 0,
         skew_ms: int = 0,
+        barred: tuple[str, ...] = (),
     ) -> gate.GateContext:
         """Return what the gate may know about the symbol now (UTC ms); ``skew_ms`` is the clocks' as measured."""
         mark, bid, ask = book.touch()
@@ -96,6 +97,7 @@ class Exposure:
             slip=self.slip,
             skew_ms=max(seen - now, skew_ms),
             orphans=self.orphans(book),
+            barred=barred,
         )
 
     def entries_of(self, book: InstrumentState) -> list[TrackedOrder]:

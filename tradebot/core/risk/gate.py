@@ -35,7 +35,7 @@ class GateContext:
     flat; ``margin`` the initial margin in use (USDT); ``last_entry`` the time of the last approved
     entry on any symbol, None before the first. ``leverage`` is the account's. ``rooms`` says of each loss limit
     (rule, what may still be lost, cap); ``open_risk`` is what open positions and entries can still lose at their
-    stops (USDT). ``paused`` says why entries on the symbol wait, "" if they do not.
+    stops (USDT). ``paused`` says why entries on the symbol wait, "" if they do not; ``barred`` why somebody outside wants none.
     """
 
     now: int
@@ -62,6 +62,7 @@ class GateContext:
     skew_ms: int = 0
     orphans: int = 0
     signal_age_ms: int = 0
+    barred: tuple[str, ...] = ()
 
 
 Rule = Callable[[Order, Decimal | None, GateContext], Refusal | None]
@@ -319,6 +320,12 @@ def _paused(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | 
     return Refusal("paused", f"{order.symbol}: {desk.paused}") if desk.paused else None
 
 
+def _barred(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+    if not desk.barred:
+        return None
+    return Refusal("barred", f"entries are barred: {'; '.join(desk.barred)}")
+
+
 def _margin(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
     cap = desk.limits.margin_utilisation_pct
     if cap is None:
@@ -424,6 +431,7 @@ RULES: tuple[Rule, ...] = (
     _timely,
     _clock,
     _paused,
+    _barred,
     _orphans,
 )
 """Every admission rule, in the order in which reasons are listed."""

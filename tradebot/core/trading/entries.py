@@ -105,6 +105,7 @@ class Entries:
             self._pause(book),
             signal_age_ms=shared.now - wish.closed,
             skew_ms=shared.skew_ms,
+            barred=shared.barred,
         )
         price = self._entry_price(book, side)
         qty = size(side, tier_of(wish.confidence), price, plan.stop, desk)

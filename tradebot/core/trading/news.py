@@ -9,6 +9,7 @@ from tradebot.core.model.events import (
     AccountSnapshot,
     Baseline,
     ClockChecked,
+    EntriesBarred,
     FeedStatus,
     JournalBack,
     JournalFailed,
@@ -53,7 +54,8 @@ class News:
         | JournalFailed
         | JournalBack
         | Reconnected
-        | VenueNote,
+        | VenueNote
+        | EntriesBarred,
     ) -> None:
         """Take an event that is no order's and no price."""
         match event:
@@ -82,6 +84,8 @@ class News:
                 self._shared.halt("journal", detail)
             case VenueNote():
                 self._take_note(event)
+            case EntriesBarred(reasons=reasons):
+                self._shared.bar(reasons)
             case _:  # the journal is back
                 self._hear_of_journal("")
 

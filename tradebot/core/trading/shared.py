@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from tradebot.core.trading.caveats import Caveats
 NEVER = -1
 CHECKLIST = "checklist"
 STOPPING = "stopping"
+BARRED = "entries are barred"
 TEN_THOUSAND = Decimal(10_000)
 
 
@@ -43,7 +44,7 @@ class Shared:
 
     ``now`` is the engine's clock (UTC ms). ``flattening`` is why everything is being closed ("" while it is
     not): what an entry in flight still fills is closed too, until trading is armed again. ``paused`` says by
-    symbol why entries wait, ``blocked`` by subject why all of them do; ``unmet`` by halt reason why it cannot be
+    symbol why entries wait, ``blocked`` by subject why all of them do, ``barred`` why somebody outside wants none; ``unmet`` by halt reason why it cannot be
     cleared yet, where that is no matter of orders. ``doubt`` is what is wrong with the journal since this start;
     what the venue did until ``past`` (its time, UTC ms) is in what was taken over of the account, ``FAR`` while
     that has yet to be read and ``NEVER`` where nothing was. ``nonces`` are those of this journal's starts, none where
@@ -52,6 +53,7 @@ class Shared:
     """
 
     __slots__ = (
+        "barred",
         "blocked",
         "books",
         "caveats",
@@ -110,6 +112,7 @@ class Shared:
         self.flattening = ""
         self.paused: dict[str, str] = {}
         self.blocked: dict[str, str] = {}
+        self.barred: tuple[str, ...] = ()
         self.unmet: dict[str, str] = {}
         self.warned: set[str] = set()
         self.caveats = Caveats()
@@ -168,6 +171,18 @@ class Shared:
             self.unmet[CHECKLIST] = why
             self.halt(CHECKLIST, why)
 
+    def bar(self, reasons: tuple[str, ...]) -> None:
+        """Make no entry for these reasons from now on, and say what is new; without any, entries may be made again."""
+        before, self.barred = self.barred, reasons
+        new, over = _lacking(reasons, before), _lacking(before, reasons)
+        if new:
+            self.out.append(Notify(self.now, "warning", f"{BARRED}: {new}"))
+        if over:
+            text = f"entries are not barred any more: {over}"
+            self.out.append(Notify(self.now, "info", text))
+        if reasons:
+            self.cancel_entries(BARRED)
+
     def cancel_entries(
         self, why: str, symbols: Iterable[str] | None = None, *, flat_only: bool = False
     ) -> None:
@@ -199,6 +214,7 @@ class Shared:
             "skew_ms": self.skew_ms,
             "past": self.past,
             "caveats": self.caveats.export_state(),
+            **({"barred": list(self.barred)} if self.barred else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -212,3 +228,8 @@ class Shared:
         self.skew_ms = state["skew_ms"]
         self.past = state.get("past", NEVER)
         self.caveats.restore(state.get("caveats", {}))
+        self.barred = tuple(state.get("barred", ()))
+
+
+def _lacking(some: Sequence[str], others: Sequence[str]) -> str:
+    return "; ".join(one for one in some if one not in others)

@@ -229,7 +229,7 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> SnapshotDocumen
 
 def risk_view(engine: Engine) -> RiskDocument:
     """Return limits with their use, liquidation per position, halts and refusals (JSON values)."""
-    return {
+    seen: RiskDocument = {
         "limits": [
             {
                 "rule": use.rule,
@@ -263,3 +263,6 @@ def risk_view(engine: Engine) -> RiskDocument:
         "paused": dict(engine.shared.paused),
         "next_entry": iso(next_entry(engine)),
     }
+    if engine.shared.barred:
+        seen["barred"] = list(engine.shared.barred)
+    return seen

@@ -16,6 +16,7 @@ from tradebot.reports.monthly.record import Judgement
 from tradebot.reports.monthly.value import LimitUse, RefusalCount
 
 RULES = (
+    ("barred", r"entries are barred"),
     *(("halted", r"trading is halted"), ("blackout", r"no entries in the hour")),
     *(("entry interval", r"last entry was"), ("position value", r"position value|position cap")),
     *(
