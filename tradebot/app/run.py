@@ -30,12 +30,15 @@ from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.journal.facts import Told
-from tradebot.journal.rows import Batch
+from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
 
 if TYPE_CHECKING:
     from tradebot.app.drift import DriftWatch
     from tradebot.app.standstill import Standstill
+
+STALE = ("resume", "stop")
+"""Commands that meant the engine of their time: one that starts later does not carry them out."""
 
 Observer = Callable[[Event, Sequence[Effect]], None]
 
@@ -160,6 +163,16 @@ class Hosted:
         merged = barred_by(engine.shared.barred, who, reasons)
         if merged != engine.shared.barred:
             self.session.deliver(EntriesBarred(max(self.time(), engine.now), merged))
+
+    def staleness(self, row: CommandRow) -> str:
+        """Return why a command that was posted before this engine began is not carried out any more; "" where it is.
+
+        Of a halt and a close-all the HALT row counts, which was written first and goes when somebody resumes.
+        """
+        if row.name in STALE or (row.name == "close-all" and self.standstill is not None):
+            return "its engine ended before it could answer"
+        held = (said for said in self.halt_rows() if said.kind == row.name)
+        return "" if any(said.wall <= row.wall for said in held) else "somebody has resumed since"
 
     def refuse(self, number: int, why: str) -> None:
         """Answer a command without carrying it out."""

@@ -53,9 +53,6 @@ BATCH_EVENTS = 4_000
 
 MEND = "mend it: the command that started this run then starts one with it; `tradebot close-all` closes what is open"
 
-STALE = ("resume", "stop")
-"""Commands that meant the engine of their time: one that starts later does not carry them out."""
-
 BEHIND_S = 1.0
 """Further behind its schedule than this, a run does not rush to catch up."""
 
@@ -309,9 +306,8 @@ class Runner:
             )
 
     def _carry_out(self, run: Hosted, row: CommandRow) -> None:
-        stale = STALE if run.standstill is None else (*STALE, "close-all")
-        if row.name in stale and row.wall < self.born:
-            run.refuse(row.id, "its engine ended before it could answer")
+        if stale := run.staleness(row) if row.wall < self.born else "":
+            run.refuse(row.id, stale)
             return
         still = [one.standstill for one in self.runs if one.standstill is not None]
         if row.name == "resume" and any(one.closing for one in still):  # no run's latch goes then
