@@ -57,6 +57,4 @@ def test_a_halt_while_nothing_runs_holds_until_somebody_resumes(
     done = bot.paper("--for", "5m", "--symbols", "BTC/USDT", "--new")
     assert done.data["summary"]["halts"] == (0 if resumed else 1)
     ((_, _, ok, result),) = answers(bot)
-    assert (ok, result) == (
-        (0, "somebody has resumed since") if resumed else (1, "halted")
-    )
+    assert (ok, result) == ((0, "somebody has resumed since") if resumed else (1, "halted"))

@@ -26,12 +26,14 @@ from tradebot.core.model.effects import (
     Halted,
     Notify,
     OrderChanged,
+    Reconcile,
     Resumed,
     SignalJudged,
     TradeClosed,
 )
 from tradebot.core.model.values import DAY_MS, Fill, OrderStatus, Side
 from tradebot.core.state.halts import HALTS
+from tradebot.journal.facts import Demoted, IncidentClosed, IncidentOpened, Provenance
 from tradebot.journal.projection import Fact
 from tradebot.journal.rows import RunEnded, RunResumed
 
@@ -77,6 +79,13 @@ def note(level: str, text: str) -> Notify:
     return Notify(NOON, level, text)
 
 
+def provenance(skew_ms: int, speed: str = "1") -> Provenance:
+    return Provenance(
+        *("n", "hourly", "live", (), (), (), "BINANCE", speed, "live", NOON, NOON),
+        *(skew_ms, 3_600_000, 0, 0, 0, "1.0", "e"),
+    )
+
+
 FACTS: tuple[Fact, ...] = (
     begun(),
     RunResumed("x9"),
@@ -105,11 +114,24 @@ FACTS: tuple[Fact, ...] = (
     note("warning", "day loss: $20.10 of $25 (80%)"),
     note("warning", "BTC/USDT is silent. no message for 5 s"),
     note("info", "BTC/USDT is back."),
-    note("warning", "clock: the exchange's time could not be read"),
+    note("warning", "clock: the exchange's may be 1400 ms off ours; entries need under 1000 ms"),
+    note("info", "clock: the exchange's is known to 40 ms again"),
+    note("warning", "private stream: not connected: no route"),
+    Reconcile("reconnected (the connection ended)"),
+    Reconcile("reconnected (the ban is over)"),
+    Reconcile("every 30 s"),
     note("warning", "banned: for 60 s"),
-    note("warning", "drift: fills cost 0.09 % more than the model"),
+    Demoted("drift", "fills cost 0.09 % more than the model (at most 0.05 %) over 30 fills"),
+    Demoted("accuracy", "signals were right in 43 % (at least 50 %) over 60 of them"),
+    IncidentOpened(3, "unexplained", "the exchange said 'NEWS'", NOON),
+    IncidentClosed(3, "sarah", "a new event of theirs, of no matter"),
+    provenance(skew_ms=3400),
+    provenance(skew_ms=3500),
+    provenance(skew_ms=12),
+    provenance(skew_ms=9_000_000, speed="60"),
     note("warning", "the exchange has changed the rules of BTC/USDT: tick"),
     note("warning", "the equity at the start of the day or week is not known."),
+    note("warning", "the account could not be read for 60 s: nothing is entered"),
     note("info", "the account can be read again"),
     note("info", "fees are reckoned with at 0.02 % / 0.05 % (maker / taker)"),
     SIGNAL,
@@ -147,7 +169,8 @@ CONDITIONS = (
     condition("engine_dead", pid=4711, seconds=240, over=True),
     condition("engine_hung", pid=4711, seconds=14),
     condition("engine_hung", seconds=30, over=True),
-    condition("halt", file="HALT"),
+    condition("halt", file="HALT", by="telegram:42: going to bed"),
+    condition("halt", file="HALT", since=NOON + MINUTE),
     condition("disk_full", free_bytes=20_480),
     condition("journal", why="database or disk is full"),
     condition("journal", over=True, seconds=600),

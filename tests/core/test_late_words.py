@@ -1176,6 +1176,27 @@ def test_clocks_that_differ_block_entries() -> None:
     assert "our clock and the exchange's may be 1100 ms apart" in story.refusals()
 
 
+def test_clocks_that_begin_and_cease_to_differ_are_told_once_each() -> None:
+    story = Bare(a_config())
+    said = []
+    for error in (400, 1000, 60_000, 999, 5):
+        effects = story.tell(ClockChecked(story.now, 0, error))
+        said.append([(e.level, e.text) for e in effects if isinstance(e, Notify)])
+    assert said == [
+        [],
+        [("warning", "clock: the exchange's may be 1000 ms off ours; entries need under 1000 ms")],
+        [],
+        [("info", "clock: the exchange's is known to 999 ms again")],
+        [],
+    ]
+
+
+def test_clocks_that_may_differ_are_nothing_to_tell_of() -> None:
+    story = Bare(a_config(limits=replace(LIVE, max_skew_ms=None)))
+    effects = story.tell(ClockChecked(story.now, 0, 60_000))
+    assert not [effect for effect in effects if isinstance(effect, Notify)]
+
+
 def test_an_entry_that_a_ban_leaves_without_a_word_counts_until_its_end_is_known() -> None:
     """Nothing can be asked meanwhile: however long that is, it may fill."""
     story = Bare(a_config())

@@ -28,6 +28,8 @@ DO: Mapping[str, str] = {
     "banned": "nothing: what is open rests on its stops until the ban ends",
     "order_unknown": "nothing: it is looked up, and counts as open until then; tradebot orders",
     "drift": "tradebot slippage compares fills with the model",
+    "demoted": "tradebot gates says what stage 2 needs again",
+    "incident": "tradebot incidents shows it and how it is closed; no entry is made until then",
     "channel": "tradebot alerts status says why; tradebot alerts test tries it",
     "changed": "if you did not mean to, tradebot config show --origin says where it comes from",
     "month": "tradebot report shows it",

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tradebot.alerts.advice import advice
+from tradebot.alerts.draft import Draft
 from tradebot.alerts.model import Condition, Scene
-from tradebot.alerts.rows import Draft
 from tradebot.core.model.spoken import dead_since, duration
 
 UNDONE = ("left something", "broken off", "cannot be told")
@@ -58,8 +58,9 @@ def _hung(condition: Condition) -> str:
     return f"ENGINE HUNG: no sign of life for {_seconds(condition)}s"
 
 
-def _halt(_: Condition) -> str:
-    return "HALTED: the HALT file was set while no engine runs; the next one starts halted"
+def _halt(condition: Condition) -> str:
+    who = condition.data.get("by") or "the HALT file"
+    return f"HALTED by {who}, while no engine runs; the next one starts halted"
 
 
 def _disk(condition: Condition) -> str:

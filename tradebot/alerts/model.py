@@ -50,6 +50,8 @@ KINDS: Mapping[str, Level] = {
     "banned": "warning",
     "order_unknown": "warning",
     "drift": "warning",
+    "demoted": "warning",
+    "incident": "warning",
     "channel": "warning",
     "resume": "warning",
     "changed": "warning",
@@ -207,7 +209,7 @@ class Sighting:
     """What is to be seen beside the audit trail at one moment (``wall``, UTC ms).
 
     ``scenes``: the runs that are not over, the newest first. ``trouble``: what an engine that cannot write its journal
-    says of it. ``free_bytes`` None where the disk cannot be asked; ``side_rows`` protective orders in the side file;
+    says of it; ``halt_words`` who has set the HALT file and why. ``free_bytes`` None where the disk cannot be asked; ``side_rows`` protective orders in the side file;
     ``closing`` the newest close-all of an account as ``status --json`` has it. ``busy``: no engine, but a command such as a
     close-all works on the journal. ``reports`` are the pages of whole months.
     """
@@ -216,6 +218,7 @@ class Sighting:
     owner: OwnerSeen | None
     scenes: Sequence[Scene] = ()
     halted: bool = False
+    halt_words: str = ""
     trouble: str = ""
     free_bytes: int | None = None
     side_rows: int = 0

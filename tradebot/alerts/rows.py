@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import Any
+from collections.abc import Mapping
 
 from tradebot.alerts.advice import advice, halt_advice
 from tradebot.alerts.days import count_trade, day_words, note_equity, note_transfer
+from tradebot.alerts.draft import Draft
 from tradebot.alerts.model import AuditRow, Memory, Scene, Wishes
+from tradebot.alerts.notices import begun, ended, noticed, reconnected
 from tradebot.core.model.effects import (
     AccountCompared,
     CashBooked,
@@ -21,13 +21,14 @@ from tradebot.core.model.effects import (
     Halted,
     Notify,
     OrderChanged,
+    Reconcile,
     Resumed,
     SignalJudged,
     TradeClosed,
 )
-from tradebot.core.model.frozen import frozen
 from tradebot.core.model.money import plain
-from tradebot.core.model.spoken import duration, said
+from tradebot.core.model.spoken import duration, said, unwatched
+from tradebot.core.model.times import iso
 from tradebot.core.model.values import OrderStatus
 
 BY_COMMAND = "x"
@@ -50,40 +51,13 @@ HALT_KINDS: Mapping[str, str] = {
 }
 """Halt reasons that have a kind of their own; all others are ``halt``."""
 
-NOTICES: Sequence[tuple[str, str, str]] = (
-    ("critical", r"liquidation risk", "liquidation_risk"),
-    ("critical", r"\bloss: \$", "loss_limit"),
-    ("critical", r"two reads did not show the stop", "no_stop"),
-    ("critical", r"\bstop\b", "stop_rejected"),
-    ("", r"-201[45]\b|API-key", "key_refused"),
-    ("critical", r"", "alarm"),
-    ("warning", r"\bloss: \$.*\((?:[89]\d|\d{3})%\)", "loss_near"),
-    ("warning", r"\bloss: \$", "note"),
-    ("warning", r" is silent\b|^private stream", "feed"),
-    ("warning", r"^clock\b", "clock"),
-    ("warning", r"\bbanned\b", "banned"),
-    ("warning", r"^drift\b", "drift"),
-    ("warning", r"^close-all ", "close_all_note"),
-    ("warning", r"", "notice"),
-    ("info", r" is back\b|can be read again", "recovered"),
-    ("", r"", "note"),
-)
-"""Level, what is in the text, kind: the first that fits says what kind of alert a notice is."""
+SKEWED_MS = 2_000
+"""From here on a stretch of a run is no evidence: its market's clock and ours were too far apart."""
 
+SET_CLOCK = "set this machine's clock (NTP); tradebot doctor shows it"
 
-@frozen
-class Draft:
-    """What is to be told: kind, the first line, what distinguishes it from others of its kind, what to do.
-
-    ``tag`` tells apart what comes from one row; ``data`` are further facts in JSON types.
-    """
-
-    kind: str
-    head: str
-    about: str = ""
-    do: str = ""
-    tag: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+TIMED = ("demo", "live", "local")
+"""Where prices come from that bear an exchange's time, at its own speed."""
 
 
 def drafts_of(row: AuditRow, scene: Scene, wishes: Wishes, memory: Memory) -> list[Draft]:
@@ -91,18 +65,20 @@ def drafts_of(row: AuditRow, scene: Scene, wishes: Wishes, memory: Memory) -> li
     fact = row.fact
     match fact:
         case Halted():
-            return _halted(fact, memory)
+            return _halted(fact, row, memory)
         case Resumed():
             return [Draft("resume", _line(fact), fact.reason)]
         case Notify():
-            return _notice(fact, row, memory)
+            return noticed(fact, row, memory)
+        case Reconcile():
+            return reconnected(fact, row, memory)
         case FillBooked():
             return _filled(fact, scene, memory)
         case TradeClosed():
             count_trade(memory, fact)
             return [] if scene.mode == "ghost" else [_closed(fact)]
         case SignalJudged():
-            return _signal(fact, memory)
+            return _signal(fact, row, memory)
         case GhostClosed():
             return [Draft("ghost", _line(fact), str(fact.signal))]
         case OrderChanged():
@@ -116,7 +92,7 @@ def drafts_of(row: AuditRow, scene: Scene, wishes: Wishes, memory: Memory) -> li
             if fact.why == "day" and scene.simulated:  # its days are not those of the wall clock
                 words = day_words(memory, fact.at - 1, scene, wishes)
                 return [Draft("day", words)] if words else []
-    return _life(row, memory)
+    return _life(row, scene, memory)
 
 
 def _line(effect: Effect) -> str:
@@ -124,36 +100,26 @@ def _line(effect: Effect) -> str:
     return " ".join(" ".join(said(effect) or ()).split())
 
 
-def _halted(halted: Halted, memory: Memory) -> list[Draft]:
+def _halted(halted: Halted, row: AuditRow, memory: Memory) -> list[Draft]:
     if halted.reason == "user" and ": close-all, " in halted.detail:
         memory["closing"] = halted.detail.partition(":")[0]
         head = f"CLOSE-ALL begun: {halted.detail}"
         return [Draft("close_all", head, "begun", advice("close_all", ""))]
     kind = HALT_KINDS.get(halted.reason, "halt")
-    return [Draft(kind, _line(halted), f"halt:{halted.reason}", halt_advice(halted.reason))]
+    halt = Draft(kind, _line(halted), f"halt:{halted.reason}", halt_advice(halted.reason))
+    return [halt, *_ban(halted, row, memory)] if halted.reason == "ban" else [halt]
 
 
-def _notice(notice: Notify, row: AuditRow, memory: Memory) -> list[Draft]:
-    if notice.text.startswith("HALT "):  # its own row has said it
+def _ban(halted: Halted, row: AuditRow, memory: Memory) -> list[Draft]:
+    """Say until when an exchange has banned us, which is no more than a warning; the halt it leads to has its own row."""
+    begun("ban", row, memory)
+    found = re.search(r"\bfor (\d+) s$", halted.detail)
+    if found is None:
         return []
-    fits = (
-        kind
-        for level, words, kind in NOTICES
-        if level in ("", notice.level) and re.search(words, notice.text)
-    )
-    kind = next(fits)
-    if kind == "close_all_note":  # what its own file has told already
-        return []
-    text, about = notice.text, re.sub(r"[\d.,$%+-]+", "", notice.text)[:80]
-    silent: dict[str, int] = memory.setdefault("silent", {})
-    if kind == "feed":
-        silent[text.partition(" is silent")[0]] = row.wall
-    elif kind == "recovered":
-        name, found, rest = text.partition(" is back")
-        since = silent.pop(name, None)
-        if found and since is not None:
-            text = f"{name} is back after {duration((row.wall - since) // 1000)}{rest}"
-    return [Draft(kind, text, about)]
+    seconds = int(found[1])
+    until = iso((halted.at // 1000 + seconds) * 1000)[11:19]
+    text = f"the exchange has banned us until {until}Z (for {duration(seconds)})"
+    return [Draft("banned", text, "ban", tag="ban")]
 
 
 def _filled(booked: FillBooked, scene: Scene, memory: Memory) -> list[Draft]:
@@ -172,21 +138,30 @@ def _closed(trade: TradeClosed) -> Draft:
     return Draft("exit", head, f"{trade.symbol}:{trade.id}")
 
 
-def _signal(signal: SignalJudged, memory: Memory) -> list[Draft]:
+def _signal(signal: SignalJudged, row: AuditRow, memory: Memory) -> list[Draft]:
     if signal.verdict == "approved":
         memory.setdefault("why", {})[signal.symbol] = signal.reason[:200]
-        memory.pop("skewed", None)
     line = _line(signal)
     if not line:
         return []
-    if signal.verdict != "refused":
-        return [Draft("signal", line, signal.symbol)]
-    drafts = [Draft("refusal", line, signal.symbol)]
-    skew = [text for text in signal.refusals if text.startswith("our clock")]
-    if skew and not memory.get("skewed"):
-        memory["skewed"] = True
-        drafts.append(Draft("clock", skew[0], tag="clock"))
+    if signal.verdict == "refused":
+        skew = [text for text in signal.refusals if text.startswith("our clock")]
+        return [Draft("refusal", line, signal.symbol), *_skewed(skew, row, memory)]
+    drafts = [Draft("signal", line, signal.symbol)]
+    if signal.verdict == "approved" and (after := ended("clock", row, memory)):
+        drafts.append(
+            Draft("recovered", f"clock: entries are made again after {after}", "clock", tag="clock")
+        )
     return drafts
+
+
+def _skewed(skew: list[str], row: AuditRow, memory: Memory) -> list[Draft]:
+    """Say once that entries are refused for the clocks, where the engine has not told of them already."""
+    return (
+        [Draft("clock", skew[0], "clock", tag="clock")]
+        if skew and begun("clock", row, memory)
+        else []
+    )
 
 
 def _order(change: OrderChanged, row: AuditRow, memory: Memory) -> list[Draft]:
@@ -221,7 +196,7 @@ def _compared(compared: AccountCompared, row: AuditRow, memory: Memory) -> list[
 # -- the life of a run ----------------------------------------------------------------------------
 
 
-def _life(row: AuditRow, memory: Memory) -> list[Draft]:
+def _life(row: AuditRow, scene: Scene, memory: Memory) -> list[Draft]:
     if row.kind == "RunBegun":
         memory["command"] = False
         names = (row.body.get("strategy"), row.body.get("market"), row.body.get("version"))
@@ -232,15 +207,49 @@ def _life(row: AuditRow, memory: Memory) -> list[Draft]:
         memory["command"] = str(row.body.get("nonce", "")).startswith(BY_COMMAND)
         return [] if memory["command"] else [Draft("started", f"GOES ON {row.run}", row.run)]
     if row.kind == "RunEnded" and not memory.get("command"):
-        return [_ended(row)]
-    return []
+        return [_ended(row, scene)]
+    return _judged(row, memory)
 
 
-def _ended(row: AuditRow) -> Draft:
+def _judged(row: AuditRow, memory: Memory) -> list[Draft]:
+    """Tell of what others than the engine found out: an incident, drift, clocks that were apart."""
+    its = {name: str(row.body.get(name, "")) for name in ("why", "text", "what", "name", "id")}
+    match row.kind:
+        case "Demoted":
+            kind = "drift" if its["why"] == "drift" else "demoted"
+            return [Draft(kind, f"DEMOTED to stage 1: {its['text']}", its["why"])]
+        case "IncidentOpened":
+            text = f"INCIDENT {its['id']} ({its['what']}): {its['text']}"
+            return [Draft("incident", text, its["id"])]
+        case "IncidentClosed":
+            text = f"incident {its['id']} was closed by {its['name']}: {its['text']}"
+            return [Draft("note", text, its["id"])]
+        case "Provenance":
+            return _apart(row, memory)
+        case _:
+            return []
+
+
+def _apart(row: AuditRow, memory: Memory) -> list[Draft]:
+    """Say that the exchange's clock and ours were far apart since the last look, and when they are not any more."""
+    body = row.body
+    if body.get("environment") not in TIMED or str(body.get("speed")) != "1":
+        return []  # a market that goes faster has no clock of ours
+    skew = int(body.get("skew_ms") or 0)
+    if skew > SKEWED_MS:
+        text = f"clock: the exchange's was up to {skew / 1000:.1f} s off ours"
+        text += f"; over {SKEWED_MS / 1000:g} s the run is no evidence"
+        return [Draft("clock", text, "apart", SET_CLOCK)] if begun("apart", row, memory) else []
+    after = ended("apart", row, memory)
+    text = f"clock: the exchange's and ours agree again after {after}"
+    return [Draft("recovered", text, "apart")] if after else []
+
+
+def _ended(row: AuditRow, scene: Scene) -> Draft:
     if row.body.get("error") == KILLED:  # who looked has told of it when it happened
         return Draft("notice", f"{row.run} was left by an engine that died", row.run)
     if row.body.get("error"):
-        head = f"STOPPED BY AN ERROR: {row.body['error']}"
+        head = f"STOPPED BY AN ERROR{unwatched(len(scene.positions))}: {row.body['error']}"
         return Draft("engine_dead", head, row.run)
     word = "ENDED" if row.body.get("state") == "ended" else "STOPPED"
     return Draft("ended", f"{word} {row.run}{_result(row.body.get('summary'))}", row.run)

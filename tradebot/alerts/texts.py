@@ -15,16 +15,17 @@ from typing import Any
 from tradebot.alerts.advice import advice
 from tradebot.alerts.conditions import draft_of
 from tradebot.alerts.days import day_words
+from tradebot.alerts.draft import Draft
 from tradebot.alerts.frame import framed
 from tradebot.alerts.model import KINDS, Alert, AuditRow, Condition, Memory, Scene, Wishes
-from tradebot.alerts.rows import Draft, drafts_of
+from tradebot.alerts.rows import drafts_of
 from tradebot.core.model.values import DAY_MS, MINUTE_MS
 
 MOST_CHANGES = 6
 """Changed keys of a configuration that are named."""
 
 SAYS_NOTHING = frozenset(
-    ("Place", "Cancel", "WakeAt", "LookUp", "ReadBack", "Reconcile", "Countdown", "Command")
+    ("Place", "Cancel", "WakeAt", "LookUp", "ReadBack", "Countdown", "Command")
 )
 """Audit rows of which nobody is told, or that others tell of."""
 

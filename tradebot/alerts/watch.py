@@ -142,7 +142,9 @@ def _halted(seen: Sighting) -> Found:
     if not seen.halted:
         return {}
     scene = next(iter(seen.scenes), None)
-    return {"halt": (Condition("halt", seen.wall, data={"file": "HALT"}), scene)}
+    return {
+        "halt": (Condition("halt", seen.wall, data={"file": "HALT", "by": seen.halt_words}), scene)
+    }
 
 
 def _over(

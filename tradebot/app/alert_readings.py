@@ -14,7 +14,7 @@ from tradebot.app.status import close_all_of
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.times import iso
-from tradebot.guard.latch import halt_present
+from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import lock_holder, lock_owner
 from tradebot.guard.notice import read_notice
 from tradebot.journal.paths import REPORTS, journal_path
@@ -89,6 +89,7 @@ class JournalReadings:
             owner=seen,
             scenes=self._scenes(),
             halted=halt_present(self._data_dir),
+            halt_words=_halted_by(self._data_dir),
             trouble="" if notice is None else f"since {iso(notice.since)} {notice.text}",
             free_bytes=free,
             side_rows=side,
@@ -104,6 +105,16 @@ class JournalReadings:
             running = [run for run in runs if run.state == "running"] or runs[:1]
             return [_scene(reader, run) for run in running]
         return ()
+
+
+def _halted_by(data_dir: Path) -> str:
+    """Return who has set the HALT file and why; "" where nobody has, or where it does not say."""
+    with suppress(OSError, ValueError):
+        rows = read_halts(data_dir)
+        if rows:
+            what = ", close-all" if rows[-1].kind == "close-all" else ""
+            return f"{rows[-1].who}{what}: {rows[-1].reason}"
+    return ""
 
 
 def _reports(data_dir: Path) -> Sequence[str]:

@@ -165,6 +165,8 @@ class AlertsOn(Section):
     banned: SoundChoice = ""
     order_unknown: SoundChoice = ""
     drift: SoundChoice = ""
+    demoted: SoundChoice = ""
+    incident: SoundChoice = ""
     channel: SoundChoice = ""
     resume: SoundChoice = ""
     changed: SoundChoice = ""

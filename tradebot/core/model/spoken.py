@@ -97,8 +97,12 @@ def dead_since(beat: int | None, positions: int, wall: int) -> str:
         return "DEAD"
     since = iso(beat)
     moment = since[11:16] if wall - beat < DAY_MS else since[:16].replace("T", " ")
-    what = f", {positions} position{'' if positions == 1 else 's'} unwatched" if positions else ""
-    return f"DEAD since {moment}Z{what}"
+    return f"DEAD since {moment}Z{unwatched(positions)}"
+
+
+def unwatched(positions: int) -> str:
+    """Return how many positions nobody watches, behind a comma; "" where none is open."""
+    return f", {positions} position{'' if positions == 1 else 's'} unwatched" if positions else ""
 
 
 def _signal(signal: SignalJudged) -> Saying | None:
@@ -132,5 +136,6 @@ __all__ = [
     "ghost_line",
     "price",
     "said",
+    "unwatched",
     "would",
 ]

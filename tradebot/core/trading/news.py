@@ -71,10 +71,8 @@ class News:
                 self._rules.take(event)
             case Baseline():
                 self._setting.take_baseline(event)
-            case ClockChecked(
-                error_ms=error
-            ):  # the offset itself is corrected wherever a time leaves
-                self._shared.skew_ms = error
+            case ClockChecked(error_ms=error):
+                self._take_clock(error)
             case Reconnected(detail=detail):
                 self._shared.table.look_up_unsettled()
                 self._exits.hurry()
@@ -111,6 +109,22 @@ class News:
             self._shared.unmet["journal"] = detail
         else:
             self._shared.unmet.pop("journal", None)
+
+    def _take_clock(self, error_ms: int) -> None:
+        """Say when entries begin to wait for the clocks, and when not any more.
+
+        The offset itself matters nowhere: it is corrected wherever a time leaves.
+        """
+        shared = self._shared
+        before, shared.skew_ms = shared.skew_ms, error_ms
+        most = shared.limits.max_skew_ms
+        if most is None or (before < most) is (error_ms < most):
+            return
+        level, text = "info", f"is known to {error_ms} ms again"
+        if error_ms >= most:
+            level = "warning"
+            text = f"may be {error_ms} ms off ours; entries need under {most} ms"
+        shared.out.append(Notify(shared.now, level, f"clock: the exchange's {text}"))
 
     def _take_note(self, event: VenueNote) -> None:
         """Tell a person, or halt where it means that: then nothing is known to be as it seems."""
