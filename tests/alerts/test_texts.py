@@ -33,7 +33,7 @@ from tradebot.core.model.effects import (
 )
 from tradebot.core.model.values import DAY_MS, Fill, OrderStatus, Side
 from tradebot.core.state.halts import HALTS
-from tradebot.journal.facts import Demoted, IncidentClosed, IncidentOpened, Provenance
+from tradebot.journal.facts import Demoted, IncidentClosed, IncidentOpened, Provenance, StageRaised
 from tradebot.journal.projection import Fact
 from tradebot.journal.rows import RunEnded, RunResumed
 
@@ -125,6 +125,7 @@ FACTS: tuple[Fact, ...] = (
     Demoted("accuracy", "signals were right in 43 % (at least 50 %) over 60 of them"),
     IncidentOpened(3, "unexplained", "the exchange said 'NEWS'", NOON),
     IncidentClosed(3, "sarah", "a new event of theirs, of no matter"),
+    StageRaised(2, "sarah", "a month of nothing strange", "e1"),
     provenance(skew_ms=3400),
     provenance(skew_ms=3500),
     provenance(skew_ms=12),

@@ -224,6 +224,9 @@ def _judged(row: AuditRow, memory: Memory) -> list[Draft]:
         case "IncidentClosed":
             text = f"incident {its['id']} was closed by {its['name']}: {its['text']}"
             return [Draft("note", text, its["id"])]
+        case "StageRaised":
+            stage, words = row.body.get("stage"), row.body.get("words")
+            return [Draft("note", f"STAGE {stage} from now on, by {its['name']}: {words}", "stage")]
         case "Provenance":
             return _apart(row, memory)
         case _:
