@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from tradebot.core.model.effects import Halted
 from tradebot.core.model.values import DAY_MS, HOUR_MS
-from tradebot.journal.facts import BacktestRecorded, Provenance, SignedOff, SignoffRevoked
+from tradebot.journal.facts import (
+    BacktestRecorded,
+    DrillPlayed,
+    Provenance,
+    SignedOff,
+    SignoffRevoked,
+)
 from tradebot.journal.rows import RunBegun
 from tradebot.journal.testimony import Said
 from tradebot.journal.testimony import Testimony as Told
@@ -238,13 +244,51 @@ def test_a_backtest_may_be_thirty_days_old(more: int, ok: bool) -> None:
     assert gates.backtest([RECORDED], "e", both, age_ms=30 * DAY_MS + more).ok is ok
 
 
+WANTED = ("crash", "ban")
+BOTH_OK = (("crash", "ok"), ("ban", "ok"))
+
+
+def drilled(*rows: tuple[int, tuple[tuple[str, str], ...]], **parts: Any) -> GateVerdict:
+    """Return what the gate says of drills: each when it was played, before now, and how each scenario went."""
+    one = DrillPlayed("e", "s", "1", "c", "{}", (), (), 0, 0, "[]")
+    played = [(NOW - ago, replace(one, scenarios=rest, **parts)) for ago, rest in rows]
+    return gates.drill(played, WANTED, "e", "1", NOW)
+
+
+@pytest.mark.parametrize(("more", "ok"), [(-1, True), (0, True), (1, False)])
+def test_a_drill_may_be_seven_days_old(more: int, ok: bool) -> None:
+    found = drilled((7 * DAY_MS + more, BOTH_OK))
+    assert found.ok is ok
+    assert ok or found.reasons == ("played more than 7 days ago: crash, ban",)
+
+
+def test_a_drill_wants_every_scenario_of_this_version_and_hash() -> None:
+    assert drilled((0, BOTH_OK)).ok
+    assert drilled().reasons == ("none is on record with this version and evidence hash",)
+    assert not drilled((0, BOTH_OK), evidence="other").ok
+    assert not drilled((0, BOTH_OK), version="2").ok
+    assert drilled((0, BOTH_OK[:1])).reasons == ("not played: ban",)
+    assert drilled((0, (("crash", "ok"), ("ban", "naked for 9 s")))).reasons == (
+        "ban: naked for 9 s",
+    )
+    doubted = gates.drill([], WANTED, "e", "1", NOW, ("the journal does not verify: x",))
+    assert doubted.reasons == ("the journal does not verify: x",)
+
+
+def test_the_newest_play_of_each_scenario_counts() -> None:
+    failed = (("ban", "it entered"),)
+    assert drilled((9, (("crash", "ok"), ("ban", "it entered"))), (5, BOTH_OK[1:])).ok
+    assert drilled((9, BOTH_OK), (5, failed)).reasons == ("ban: it entered",)
+    old = drilled((8 * DAY_MS, BOTH_OK), (5, BOTH_OK[1:]))
+    assert old.reasons == ("played more than 7 days ago: crash",)
+
+
 def test_walls_and_checks() -> None:
     assert gates.walls([]).ok
     assert gates.walls(["live-0001 is halted: user"]).reasons == ("live-0001 is halted: user",)
     assert gates.checked("keys", "x", [], "y").ok
     failed = gates.checked("keys", "x", [("key rights", "it can withdraw")], "y")
     assert (failed.ok, failed.reasons) == (False, ("key rights: it can withdraw",))
-    assert not gates.drill().ok
     assert not gates.parity().ok
     assert gates.parity("").ok
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tradebot import __version__
 from tradebot.app.checklist import GATES, Checklist, go_through, real_money
 from tradebot.app.finding import Row
 from tradebot.clock import SYSTEM, Clock
@@ -21,7 +22,7 @@ from tradebot.core.risk.ceilings import STAGE
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import is_held
 from tradebot.journal.audit import AuditKey
-from tradebot.journal.facts import BacktestRecorded
+from tradebot.journal.facts import BacktestRecorded, DrillPlayed
 from tradebot.journal.paths import journal_path
 from tradebot.journal.testimony import Testimony, read_testimony
 from tradebot.plugins.evidence import evidence_of
@@ -83,7 +84,7 @@ def judge(
         gates.stability(ghosts, papers),
         gates.ghost(ghosts, stage=STAGE),
         gates.parity(*_replayed(config, (papers, ghosts))),
-        gates.drill(),
+        _drill(told, demand),
         *_checked(asked),
         gates.walls(_halts(config, told)),
         signers,
@@ -102,6 +103,20 @@ def _backtest(config: Config, told: Testimony, demand: Demand, *, is_signed: boo
                 age = 0 if is_signed else demand.now - one.wall
     doubts = doubts_of(demand)
     return gates.backtest(recorded, demand.evidence, config.market.symbols, doubts, age)
+
+
+def _drill(told: Testimony, demand: Demand) -> GateVerdict:
+    """Return what the recorded drills show: rows first signed with a key that was not weak."""
+    from tradebot.app.drill.table import (
+        NAMES,
+    )  # it knows how each is played: only where it is asked
+
+    played = [
+        (min(one.wall, one.fact.ended), one.fact)
+        for one in told.rows
+        if isinstance(one.fact, DrillPlayed) and one.seq > told.weak_until and not one.fact.weak_key
+    ]
+    return gates.drill(played, NAMES, demand.evidence, __version__, demand.now, doubts_of(demand))
 
 
 def with_gates(

@@ -45,7 +45,7 @@ from tradebot.cli.signatures.inspect import (
 )
 from tradebot.cli.signatures.keys import keys_remove, keys_set, keys_show
 from tradebot.cli.signatures.live import live
-from tradebot.cli.signatures.readiness import gates, signoff
+from tradebot.cli.signatures.readiness import drill, gates, signoff
 from tradebot.cli.signatures.report import report
 from tradebot.cli.signatures.setup import (
     config_check,
@@ -196,6 +196,7 @@ def close_all(
     )
 
 
+app.command(rich_help_panel=CONTROL)(drill)
 app.command(rich_help_panel=CONTROL)(signoff)
 for command in (strategies, init, doctor, lookahead):
     app.command(rich_help_panel=SET_UP)(command)

@@ -108,6 +108,15 @@ class LiveOptions:
 
 
 @frozen
+class DrillOptions:
+    """``drill``: the run that is drilled; one ``scenario`` or all (None); ``keep`` its directory."""
+
+    run: RunOptions
+    scenario: str | None = None
+    keep: bool = False
+
+
+@frozen
 class SignoffOptions:
     """``signoff``: who signs with which words, in a file; ``revoke`` takes every sign-off back."""
 

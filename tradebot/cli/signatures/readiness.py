@@ -1,4 +1,4 @@
-"""Signatures of what comes before real money: ``gates`` and ``signoff``."""
+"""Signatures of what comes before real money: ``gates``, ``drill`` and ``signoff``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tradebot.cli import arguments as arg
-from tradebot.cli.options import Common, RunOptions, SignoffOptions, parse_symbols
+from tradebot.cli.options import Common, DrillOptions, RunOptions, SignoffOptions, parse_symbols
 
 
 def gates(
@@ -30,6 +30,33 @@ def gates(
     common = Common(config, data_dir, as_json, tuple(sets or ()))
     options = _asked(common, strategy, symbols, timeframe, param)
     raise typer.Exit(readiness_commands.gates(options))
+
+
+def drill(
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", metavar="NAME", help="Play this one only.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the directory that it is played in.")
+    ] = False,
+    strategy: arg.StrategyName = None,
+    symbols: arg.Symbols = None,
+    timeframe: arg.Timeframe = None,
+    param: arg.Params = None,
+    sets: arg.Sets = None,
+    config: arg.ConfigFile = None,
+    data_dir: arg.DataDir = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Play disasters with your own configuration on an exchange of this machine, and see what the bot does.
+
+    It touches no account and no network. Exit code 4 where one of them failed.
+    """
+    from tradebot.cli import drill_command
+
+    common = Common(config, data_dir, as_json, tuple(sets or ()))
+    run = _asked(common, strategy, symbols, timeframe, param)
+    raise typer.Exit(drill_command.drill(DrillOptions(run, scenario, keep)))
 
 
 def signoff(

@@ -5,14 +5,14 @@ Bounds are constants. Of several stretches the one that comes nearest is told of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tradebot.core.ghost.quality import wilson
 from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.model.values import DAY_MS, HOUR_MS
-from tradebot.journal.facts import BacktestRecorded
+from tradebot.journal.facts import BacktestRecorded, DrillPlayed
 from tradebot.reports.readiness.stretches import MOST_AGE_MS, Stretch
 from tradebot.reports.readiness.verdict import GateVerdict, LeftOut, Sorted
 
@@ -25,6 +25,11 @@ GHOST_MS = 24 * HOUR_MS
 GHOST_SIGNALS, GHOST_SIGNALS_STAGE_3 = 100, 200
 ACCURACY_PCT = 55
 TICK_MS = 1000
+DRILL_MS = 7 * DAY_MS
+DRILL_S = 600
+"""Seconds that a whole drill takes, about."""
+PASSED = "ok"
+"""What the row of a drill says of a scenario in which everything held."""
 SIGNERS = 2
 UNATTENDED = 3
 """The stage in which nobody looks on."""
@@ -231,12 +236,59 @@ def walls(halts: Sequence[str]) -> GateVerdict:
     )
 
 
-def drill() -> GateVerdict:
-    """Judge the drill: there is no way to have one on record yet."""
-    reason = "no drill on record"
-    return GateVerdict(
-        "drill", False, "every disaster played, at most 7 days ago", reason, (reason,)
+def drill(
+    played: Sequence[tuple[int, DrillPlayed]],
+    wanted: Sequence[str],
+    evidence: str,
+    version: str,
+    now: int,
+    doubts: Sequence[str] = (),
+) -> GateVerdict:
+    """Judge the drill: of every scenario the newest play of this version and hash must be ok, and 7 days old at most.
+
+    ``played`` are the rows with the time (UTC ms) at which each was played, oldest first; ``wanted`` the scenarios' names.
+    """
+    mine = (
+        []
+        if doubts
+        else [(at, one) for at, one in played if (one.evidence, one.version) == (evidence, version)]
     )
+    newest: dict[str, tuple[int, str]] = {}
+    for at, one in mine:
+        newest |= {name: (at, said) for name, said in one.scenarios}
+    passed = [name for name in wanted if name in newest and newest[name][1] == PASSED]
+    fresh = [name for name in passed if now - newest[name][0] <= DRILL_MS]
+    reasons = [*doubts]
+    if not doubts and not mine:
+        reasons = ["none is on record with this version and evidence hash"]
+    elif not doubts:
+        reasons += _of_drill(wanted, newest, passed, fresh)
+    return GateVerdict(
+        "drill",
+        not reasons,
+        f"each of {len(wanted)} disasters played and passed with this version and hash, at most {_span(DRILL_MS)} ago",
+        f"{len(played)} on record, {len(mine)} with this version and hash; {len(fresh)} of {len(wanted)} passed lately",
+        tuple(reasons),
+        todo="tradebot drill" if reasons else "",
+        wait_s=DRILL_S if reasons else 0,
+    )
+
+
+def _of_drill(
+    wanted: Sequence[str],
+    newest: Mapping[str, tuple[int, str]],
+    passed: Sequence[str],
+    fresh: Sequence[str],
+) -> Iterator[str]:
+    lacking = [name for name in wanted if name not in newest]
+    if lacking:
+        yield f"not played: {', '.join(lacking)}"
+    yield from (
+        f"{name}: {newest[name][1]}" for name in wanted if name in newest and name not in passed
+    )
+    old = [name for name in passed if name not in fresh]
+    if old:
+        yield f"played more than {_span(DRILL_MS)} ago: {', '.join(old)}"
 
 
 def parity(problem: str = "nothing has been replayed", runs: tuple[str, ...] = ()) -> GateVerdict:
