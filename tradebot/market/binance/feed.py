@@ -18,8 +18,14 @@ from tradebot.core.model.values import Bar, Quote
 from tradebot.core.strategy.resample import timeframe_name
 from tradebot.market.binance.backoff import Backoff
 from tradebot.market.binance.catching import catch_up
-from tradebot.market.binance.following import Following
-from tradebot.market.binance.messages import Kline, MarkPrice, StrangeError, read_message
+from tradebot.market.binance.following import Following, RawTouch
+from tradebot.market.binance.messages import (
+    Kline,
+    MarkPrice,
+    StrangeError,
+    read_message,
+    touched,
+)
 from tradebot.market.binance.rest import Rest
 from tradebot.market.binance.silence import SILENT_MS, Silence
 from tradebot.market.binance.streams import Stream
@@ -77,6 +83,7 @@ class BinanceFeed:
             for symbol, last in start.bars.items()
         }
         self._symbols = {venue_symbol(symbol): symbol for symbol in self.followed}
+        self._touched = {wired: self.followed[symbol] for wired, symbol in self._symbols.items()}
         self._silence = Silence(self.followed, STREAMS, self._now())
         self._polled: dict[tuple[str, str], int] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -133,7 +140,24 @@ class BinanceFeed:
     # -- what the streams say --------------------------------------------------------------------------
 
     def _hear(self, text: str) -> None:
-        """Take a stream's message."""
+        """Take a stream's message. Of the touches that come within a second only the newest is ever read."""
+        now, found = self._now(), touched(text)
+        if found is None or (one := self._touched.get(found[0])) is None:
+            self._take(text, now)
+            return
+        if one.unread is None or one.unread.order < found[1]:
+            one.unread = RawTouch(found[1], text, now)
+        if now >= one.prices.due:
+            self._read_touch(one)
+
+    def _read_touch(self, one: Following) -> None:
+        """Read the newest touch of a symbol, if that is still to be done."""
+        if one.unread is not None:
+            unread, one.unread = one.unread, None
+            self._take(unread.text, unread.heard)
+
+    def _take(self, text: str, now: int) -> None:
+        """Read a message that was heard at a moment of our own clock (ms)."""
         try:
             message = read_message(text, self._symbols, self._interval)
         except StrangeError as error:
@@ -141,7 +165,7 @@ class BinanceFeed:
             return
         if message is None:
             return
-        one, now = self.followed[message.symbol], self._now()
+        one = self.followed[message.symbol]
         match message:
             case Kline(bar=bar, closed=closed):
                 self._speaks(one, KLINE, now)
@@ -151,6 +175,7 @@ class BinanceFeed:
                     one.bars.see_open(bar.open_time)
             case MarkPrice():
                 self._speaks(one, MARK, now)
+                self._read_touch(one)
                 one.see_due(message)
                 self._price(one, one.prices.see_mark(message, now))
             case _:
@@ -178,6 +203,7 @@ class BinanceFeed:
         """Hand prices on that waited for bars."""
         if one.held_since is not None:
             one.held_since = None
+            self._read_touch(one)
             self._price(one, one.prices.newest(self._now()))
 
     def _release(self, one: Following, bars: Sequence[Bar]) -> None:
@@ -214,6 +240,8 @@ class BinanceFeed:
 
     def look(self) -> None:
         """Find what is silent, missing or due, and see to it."""
+        for one in self.followed.values():
+            self._read_touch(one)
         now = self._now()
         self._check_time()
         self._tell_silence(self._silence.check(now))
@@ -279,6 +307,7 @@ class BinanceFeed:
     async def _poll(self, one: Following) -> None:
         """Read a symbol's price where its streams do not tell it."""
         mark = await self._rest.mark(one.symbol)
+        self._read_touch(one)
         touch = await self._rest.touch(one.symbol, one.prices.next_order)
         now = self._now()
         one.see_due(mark)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from tradebot.core.model.events import FundingRate
 from tradebot.core.model.values import MINUTE_MS, Bar, MarkBar
@@ -18,10 +19,19 @@ PATIENT_MS = 60_000
 """Time between two questions for a rate that is not there yet; and after a minute of that."""
 
 
+class RawTouch(NamedTuple):
+    """A touch as it arrived. ``order`` grows with every change, ``heard`` is when, by our own clock (ms)."""
+
+    order: int
+    text: str
+    heard: int
+
+
 class Following:
     """One symbol. ``last`` is the open time of its newest bar, ``funded`` the time of its newest funding (UTC ms).
 
-    ``pending`` and ``rates`` wait to go out; ``held_since`` is since when prices wait for them.
+    ``pending`` and ``rates`` wait to go out; ``held_since`` is since when prices wait for them. ``unread`` is the newest
+    touch while nobody needed to know what it says.
     """
 
     def __init__(
@@ -39,6 +49,7 @@ class Following:
         self.unsure = True
         self.held_since: int | None = None
         self.failures = 0
+        self.unread: RawTouch | None = None
 
     def see_due(self, mark: MarkPrice) -> None:
         """Note when the next funding is due: the first one that is not known yet."""
