@@ -58,7 +58,7 @@ _PLACES: Mapping[str, Sequence[str]] = {
             "database",
         ),
         *("lock", "key lock", "halt", "disk", "clock", "audit key", "strategy", "fsync"),
-        *("exchange", "connection", "exchange clock"),
+        *("exchange", "exchange clock"),
     ),
     "key": ("key", "key rights"),
     "account": (
