@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,15 @@ def test_the_races_of_a_live_run_are_run() -> None:
     for race in ("mark_to_exit", "fill_to_stop"):
         assert data[race]["ours"]["p99_ms"] >= data[race]["ours"]["p50_ms"] > 0
         assert data[race]["raw_ccxt"]["p50_ms"] > 0
+
+
+@pytest.mark.skipif(not os.environ.get("TRADEBOT_FULL"), reason="takes seconds: TRADEBOT_FULL=1")
+def test_every_channel_takes_what_is_halted() -> None:
+    data = bench("alerts.py", "--runs", "1")
+    assert data["halts"] == 1
+    assert {name: one["count"] for name, one in data["latency"].items()} == {
+        "telegram": 1,
+        "email": 1,
+        "webhook": 1,
+    }
+    assert data["memory"]["alerter_mb"] > 0

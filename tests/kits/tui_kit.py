@@ -12,6 +12,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from tradebot.alerts.store import OutboxStore
+from tradebot.app.alerts_state import note_wanted
 from tradebot.app.host import Setup, opened
 from tradebot.app.runner import Pace, Runner
 from tradebot.config import Config, load_config
@@ -203,3 +205,28 @@ def _links(body: dict[str, Any], wall: int) -> dict[str, Any]:
             "resting": [],
         },
     }
+
+
+FAILING = """
+UPDATE channels SET delivered = {now} - 42000;
+UPDATE channels SET stopped = 'answered 401: Unauthorized', failures = 1, failing_since = {now} - 600000
+    WHERE channel = 'telegram';
+UPDATE channels SET error = 'answered 450: mailbox busy, try again later', failures = 3,
+    failing_since = {now} - 120000 WHERE channel = 'email';
+INSERT INTO outbox (channel, source, kind, level, key, text, data, run, mode, market, file, created, due, silent, state)
+    VALUES ('telegram', 'a', 'entry', 'info', '', '', '{{}}', '', '', '', '', {now}, {now}, 0, 'waiting'),
+    ('telegram', 'b', 'feed', 'warning', '', '', '{{}}', '', '', '', '', {now}, {now}, 0, 'held'),
+    ('telegram', 'c', 'halt', 'critical', '', '', '{{}}', '', '', '', '', {now}, {now}, 0, 'expired');
+"""
+"""One channel is stopped, one fails, and a critical alert was taken by nobody."""
+
+
+def tell_badly(data_dir: Path) -> None:
+    """Make an outbox whose channels do badly, as of ``NOW``."""
+    names = ("telegram", "email", "webhook")
+    note_wanted(data_dir, names, NOW - 3_000_000)
+    with OutboxStore(data_dir) as store:
+        for name in names:
+            store.resettle(name, "settings")
+        store.put("pulse", {"wall": NOW})
+        store.db.executescript(FAILING.format(now=NOW))

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.tui_kit import NOW, loaded, make_app, page, screen_text, status
+from kits.tui_kit import NOW, loaded, make_app, page, screen_text, status, tell_badly
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from tradebot.guard.alerts_lock import AlertsLock
 from tradebot.guard.latch import halt_present
 from tradebot.journal.view import HaltEvent
 from tradebot.tui.app import BROKEN, TradebotApp, keys_markdown
@@ -61,6 +62,16 @@ def test_view(snap_compare: Compare, data_dir: Path, key: str, size: tuple[int, 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_live(snap_compare: Compare, live_dir: Path, size: tuple[int, int]) -> None:
     assert snap_compare(make_app(live_dir), terminal_size=size, run_before=pressing())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_bot_with_alerts_that_fail(
+    snap_compare: Compare, data_dir: Path, size: tuple[int, int]
+) -> None:
+    tell_badly(data_dir)
+    with AlertsLock(data_dir):
+        app = make_app(data_dir)
+        assert snap_compare(app, terminal_size=size, run_before=pressing("6"))
 
 
 @pytest.mark.parametrize("name", ["trade", "close_all"])

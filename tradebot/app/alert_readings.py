@@ -30,6 +30,10 @@ EXCHANGES = ("BINANCE ", "LOOPBACK ", "DEMO LOOPBACK ")
 """How the label of a market begins that is no simulated one, and no file."""
 
 
+LATELY_MS = 60_000
+"""For so long an engine has just ended."""
+
+
 class JournalReadings:
     """Reads a data directory. The journal is opened anew for each look: it may have been put back from a copy."""
 
@@ -51,10 +55,16 @@ class JournalReadings:
             ]
 
     def newest_start(self) -> int:
-        """Return the number of the row before the newest start of an engine that works; else that of the newest row."""
+        """Return the number of the row before the newest start of an engine that works, or has just ended.
+
+        Else that of the newest row: what is long over is told nobody. A run as fast as it goes can be over before an
+        alerter that was started for it has begun.
+        """
         with Reader(self._path) as reader:
-            started = newest_start(reader)
-            return started - 1 if lock_owner(self._data_dir) and started else newest_row(reader)
+            started, newest = newest_start(reader), newest_row(reader)
+            ended = sum(row.wall for row in rows_behind(reader, newest - 1, 1))
+            lately = self._clock.wall_ms() - ended < LATELY_MS
+            return started - 1 if started and (lately or lock_owner(self._data_dir)) else newest
 
     def scene(self, run: str) -> Scene | None:
         """Return how a run stands; None for one that the journal does not know."""

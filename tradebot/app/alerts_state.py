@@ -64,6 +64,14 @@ class AlertsState:
         return "ALERTS STOPPED" if self.stopped else ""
 
     @property
+    def headline(self) -> str:
+        """How the alerter does, for where each channel has a line of its own; "" where nobody is to be told anything."""
+        if self.word == "off":
+            return ""
+        waiting = f"{self.waiting} waiting" if self.waiting else ""
+        return ", ".join(part for part in (self.alarm or self.word, waiting, self.why) if part)
+
+    @property
     def words(self) -> str:
         """How alerts do, in a line; "" where nobody is to be told anything."""
         if self.word == "off":
@@ -73,7 +81,7 @@ class AlertsState:
             *(f"{row.channel}: {row.stopped}" for row in self.stopped),
         ]
         if self.expired_critical:
-            parts.append(f"{self.expired_critical} critical ones were taken by nobody")
+            parts.append(f"{self.expired_critical} critical taken by nobody")
         parts.append(f"{self.waiting} waiting" if self.waiting else "")
         failing = [row.channel for row in self.channels if row.failures and not row.stopped]
         parts += [f"{', '.join(failing)} failing" if failing else "", self.why]
@@ -155,7 +163,7 @@ def channel_words(row: ChannelRow) -> str:
 
 
 def _time(at: int | None) -> str:
-    return "never" if at is None else f"{iso(at - at % 1000)[:16].replace('T', ' ')}Z"
+    return "never" if at is None else f"{iso(at - at % 1000)[5:16].replace('T', ' ')}Z"
 
 
 def channel_document(row: ChannelRow) -> dict[str, object]:

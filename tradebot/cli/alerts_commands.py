@@ -223,7 +223,7 @@ def _channels(config: Config, channel: str | None) -> tuple[str, ...]:
     if channel is not None and channel not in known:
         raise UsageError(
             f"the channel {channel} is not configured",
-            hint=meant(channel, known, f"configured: {', '.join(known)}", like=0),
+            hint=meant(channel, known, f"configured: {', '.join(known)}"),
         )
     return known if channel is None else (channel,)
 
@@ -233,5 +233,5 @@ def _nameable(config: Config, channel: str) -> None:
     if channel not in known and not is_service_name(channel):
         raise UsageError(
             f"there is no channel {channel!r}",
-            hint=meant(channel, known, f"one of {', '.join(known)}", like=0),
+            hint=meant(channel, known, f"one of {', '.join(known)}"),
         )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tradebot.alerts.stored import ChannelRow
 from tradebot.app.alerts_state import channel_words
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.strategy.resample import timeframe_ms
@@ -23,6 +24,9 @@ from tradebot.tui.lines import Lines
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line
 from tradebot.tui.tables import RUNS, ListedRun
+
+SCROLLBAR = 2
+"""Columns that are taken from the text where it is longer than its place."""
 
 WORDS = {"running": "", "hung": "alarm", "dead": "alarm", "stopped": "warn"}
 """The paint of how the engine is."""
@@ -61,7 +65,7 @@ class BotPage(Page):
         """Fill both."""
         board = self.query_one("#engine", Lines)
         board.border_title = "Bot"
-        board.show(engine_lines(view, board.size.width or 78))
+        board.show(engine_lines(view, (board.size.width or 80) - SCROLLBAR))
         shown = (view.runs, view.engine, view.running)
         if shown != self._shown:
             self._shown, self._rows = shown, run_rows(view)
@@ -148,11 +152,16 @@ def _alerts(view: View, width: int) -> list[Line]:
     state = view.alerts
     if state.word == "off":
         return []
-    lines = wrapped("alerts", state.words, width, "alarm" if state.alarm else "")
-    for row in state.channels:
-        paint = "alarm" if row.stopped or row.expired_critical else "warn" if row.failures else ""
+    lines = wrapped("alerts", state.headline, width, "alarm" if state.alarm else "")
+    for row in sorted(state.channels, key=_health):
+        paint = ("alarm", "warn", "")[_health(row)]
         lines += wrapped(row.channel[:9], channel_words(row), width, paint)
     return lines
+
+
+def _health(row: ChannelRow) -> int:
+    """Return how well a channel is: what is wrong comes first, for where room is short."""
+    return 0 if row.stopped or row.expired_critical else 1 if row.failures else 2
 
 
 def ages(view: View) -> str:
