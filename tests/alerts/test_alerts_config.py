@@ -75,6 +75,8 @@ def test_a_secret_in_the_configuration_is_told_where_it_belongs() -> None:
 def test_addresses_are_not_repeated(tmp_path: Path) -> None:
     for text in (
         '[alerts.webhook]\nurl = "http://example.org/planted"',
+        '[alerts.webhook]\nurl = "https://example.org/x?a=b&access_token=planted"',
+        '[alerts.webhook]\nurl = "https://me:planted@example.org/x"',
         '[alerts.more]\nurls = ["slack://planted"]',
     ):
         error = refused(tmp_path, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,32 @@ async def test_mail_goes_out_shut_and_a_wrong_password_stops_it(
             wrong = Service(ChannelSettings("email", given, "another-pw"))
             assert isinstance(await wrong.send(message()), Broken)
     assert not [line for line in said if "planted-pw" in line]
+
+
+async def test_a_month_s_report_goes_along(tmp_path: Path) -> None:
+    page = tmp_path / "2026-10-live.html"
+    page.write_text("<p>a month</p>")
+    alert = replace(message().alerts[0], file=str(page))
+    sent = Message("the month's report is ready: 2026-10 #17", [alert])
+    with FakeTelegram() as phone, FakeMailServer(tmp_path) as mail:
+        settings = ChannelSettings("telegram", {"chat_id": str(USER), "api": phone.url}, TOKEN)
+        assert await Service(settings).send(sent) == Delivered()
+        given: dict[str, object] = {"host": "127.0.0.1", "port": mail.port, "security": "none"}
+        given |= {"from": "me@example.org", "to": ("me@example.org",)}
+        assert await Service(ChannelSettings("email", given)).send(sent) == Delivered()
+        assert any("report is ready" in text for text in phone.texts())
+        assert page.name in [one.fields.get("document") for one in phone.sent]
+        (taken,) = mail.taken
+        assert taken.attachments == (page.name,)
+        assert "report is ready" in taken.text
+
+
+async def test_a_report_that_is_gone_keeps_nothing_from_being_told(tmp_path: Path) -> None:
+    alert = replace(message().alerts[0], file=str(tmp_path / "gone.html"))
+    with FakeTelegram() as phone:
+        settings = ChannelSettings("telegram", {"chat_id": str(USER), "api": phone.url}, TOKEN)
+        assert await Service(settings).send(Message("ready #17", [alert])) == Delivered()
+        assert phone.texts() == ["ready #17"]
 
 
 @pytest.mark.parametrize("fate", ["ok", "302", "401", "429", "500", "closed"])

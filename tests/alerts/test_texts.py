@@ -287,7 +287,18 @@ def test_a_months_report_is_told_once_and_attached() -> None:
     assert found == []
     [(month, scene)], memory = watched(replace(seen, reports=(*seen.reports, page)), memory, NOON)
     assert told_of(month, scene, WISHES).file == page
+    assert told_of(month, scene, replace(WISHES, amounts=False)).file == ""  # it is full of money
     assert watched(replace(seen, reports=(*seen.reports, page)), memory, NOON)[0] == []
+
+
+def test_the_day_is_summed_up_when_it_is_wished() -> None:
+    story = Story(LIVE, replace(WISHES, summary_at=7 * 60 + 30))
+    start = NOON // DAY_MS * DAY_MS
+    story.tell(EquityPoint(start, D(1000), D(1000), D(0), "day"))
+    morning = start + DAY_MS + 450 * MINUTE
+    assert told_at(morning - 1, [LIVE], story.wishes, story.memory)[0] == []
+    [alert], _ = told_at(morning, [LIVE], story.wishes, story.memory)
+    assert alert.text.startswith("2026-11-27: ")
 
 
 def test_a_command_that_closes_is_no_engine_that_runs_again() -> None:

@@ -186,7 +186,7 @@ def _alert(
         run, where = scene.run, (scene.mode, scene.market, scene.simulated)
     key = f"{draft.kind}:{run}:{draft.about}"
     told = data if wishes.amounts else {name: data[name] for name in MONEYLESS if name in data}
-    file = str(draft.data.get("file") or "")
+    file = str(draft.data.get("file") or "") if wishes.amounts else ""  # there is money in it
     return Alert(
         *(seq, source, draft.kind, KINDS[draft.kind], key, text, time, told, run, *where, file)
     )

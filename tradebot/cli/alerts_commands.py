@@ -155,6 +155,7 @@ def retry(common: Common, channel: str | None) -> int:
 def mute(common: Common, time: str) -> int:
     """Mute warnings and info for a while, on record in the outbox."""
     config = read_config(common)
+    _channels(config, None)
     span = 0 if time.strip() in ("0", "off") else parse_duration(time) or 0
     until = SYSTEM.wall_ms() + span if span else 0
     with OutboxStore(config.data_dir()) as store, store.transaction():

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from tradebot.config.lines import key_lines, line_of
 from tradebot.config.model import Config, written
 from tradebot.config.origin import DEFAULT, Origin
-from tradebot.config.values import Text
+from tradebot.config.values import SECRET, Text
 from tradebot.core.model.errors import ConfigError
 from tradebot.core.model.frozen import frozen
 from tradebot.core.model.spelling import nearest, question
@@ -29,8 +29,6 @@ PREFIX = "TRADEBOT_"
 PARAMS = "strategy.params"
 DATA_DIR = "TRADEBOT_DATA_DIR"
 """Shorthand for ``TRADEBOT_DATA__DIR``, and stronger."""
-
-_SECRET = re.compile(r"secret|token|password|passphrase|api_?key|private", re.IGNORECASE)
 
 
 @frozen
@@ -194,7 +192,7 @@ def _unknown(key: str, item: Given) -> ConfigError | None:
         return None
     if key in SECTIONS:
         return _problem(key, item.origin, "is a section, not a key", f"its keys: {_keys_of(key)}")
-    if _SECRET.search(key):
+    if SECRET.search(key):
         return _problem(key, item.origin, "unknown key", _secret_hint(key))
     close = _nearest_key(key)
     what = "section" if isinstance(item.value, dict) else "key"

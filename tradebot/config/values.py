@@ -7,12 +7,13 @@ file, types are meant.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tradebot.core.model.money import plain
 from tradebot.core.model.spelling import nearest, question
@@ -27,6 +28,9 @@ DECIMALS = 12
 
 DEAREST_FEE = Decimal("0.01")
 """A larger fraction is taken for percent by mistake."""
+
+SECRET = re.compile(r"secret|token|password|passphrase|api_?key|private", re.IGNORECASE)
+"""What is in a name of something that must not stand in a configuration."""
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
@@ -253,6 +257,12 @@ def https_or_loopback(value: object) -> str:
         return ""
     if "@" in parts.netloc:
         raise ValueError("must be an address without a user or a password")
+    names = [name for name, _ in parse_qsl(parts.query) if SECRET.search(name)]
+    if names:
+        raise ValueError(
+            f"holds a secret ({names[0][:20]}): requests are signed without one; an address that needs it is a"
+            " further service ([alerts.more]), kept with `tradebot alerts set NAME`"
+        )
     plain_http = parts.scheme == "http" and is_loopback_host(host)
     if not host or not (parts.scheme == "https" or plain_http):
         raise ValueError("must begin with https:// (http:// only for this machine)")
