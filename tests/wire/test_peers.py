@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from kits.wire_kit import connected
 
-from tradebot.wire import client
+from tradebot.wire import client, endpoints, peers
+from tradebot.wire.budget import Need
+from tradebot.wire.client import passing
 from tradebot.wire.endpoints import TIME
 from tradebot.wire.hosts import Hosts
 from tradebot.wire.peers import Peer, peer_of
@@ -65,6 +67,34 @@ REST, STREAM = "fapi.binance.com", "fstream.binance.com"
 def test_where_a_peer_is(host: str, address: str, place: str) -> None:
     assert place_of(host, address) == place
     assert Peer(host, address).place == place
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "passes"),
+    [
+        ("", "127.0.0.1", True),
+        ("demo-fapi.binance.com", "52.84.1.1", True),
+        ("", "52.84.1.1", False),
+        ("fapi.binance.com", "52.84.1.1", False),
+        ("", "10.0.0.7", False),
+        ("", "", False),
+    ],
+)
+async def test_what_changes_an_account_goes_where_it_was_meant_to_or_nowhere(
+    monkeypatch: pytest.MonkeyPatch, host: str, address: str, passes: bool
+) -> None:
+    monkeypatch.setattr(peers, "peer_of", lambda _: Peer(host, address))
+    leverage = {"symbol": "BTCUSDT", "leverage": "1"}
+    async with connected() as line:
+        await line.wire.measure()
+        assert bool(line.wire.astray) is not passes
+        for hold in (None, lambda _: ""):
+            line.wire.hold = hold
+            with passing():
+                done = await line.wire.ask(endpoints.SET_LEVERAGE, leverage, Need.PROTECTIVE)
+            assert (done.left, bool(done.withheld)) == (passes, not passes)
+        assert (await line.wire.ask(endpoints.ACCOUNT, {})).ok  # it may be looked at
+        assert len(line.asked("POST", "/fapi/v1/leverage")) == (2 if passes else 0)
 
 
 async def test_a_venue_on_this_machine_is_that() -> None:

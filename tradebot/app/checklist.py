@@ -58,7 +58,7 @@ _PLACES: Mapping[str, Sequence[str]] = {
             "database",
         ),
         *("lock", "key lock", "halt", "disk", "clock", "audit key", "strategy", "fsync"),
-        *("exchange", "exchange clock"),
+        *("exchange", "connection", "exchange clock"),
     ),
     "key": ("key", "key rights"),
     "account": (

@@ -16,6 +16,7 @@ from tradebot.core.model.errors import ExchangeError, TradebotError
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import plain
 from tradebot.guard.keys import NAMES, Account
+from tradebot.wire.places import ASTRAY_HINT
 
 if TYPE_CHECKING:
     from tradebot.app.account import Access
@@ -93,6 +94,8 @@ def _reached(wire: Wire) -> Iterator[Row]:
     from tradebot.market.binance.source import place_of
 
     yield Row("exchange", "ok", f"{place_of(wire.hosts)} answers at {wire.hosts.rest}")
+    if wire.astray:
+        yield Row("connection", "fail", f"{wire.astray}: not what is configured", ASTRAY_HINT)
     offset, error = wire.time.offset_ms, wire.time.error_ms
     direction = "ahead of" if offset >= 0 else "behind"
     text = f"{abs(offset):,} ms {direction} ours, ± {error:,} ms"

@@ -64,9 +64,17 @@ class Readiness:
 
 
 def judge(
-    config: Config, spec: StrategySpec, clock: Clock = SYSTEM, found: Checklist | None = None
+    config: Config,
+    spec: StrategySpec,
+    clock: Clock = SYSTEM,
+    found: Checklist | None = None,
+    *,
+    is_replayed: bool = True,
 ) -> Readiness:
-    """Return what every gate says now; ``found`` is the checklist where it has been gone through."""
+    """Return what every gate says now; ``found`` is the checklist where it has been gone through.
+
+    What counts is played again for *parity* only where ``is_replayed`` says so: that takes long.
+    """
     now, data_dir = clock.wall_ms(), config.data_dir()
     evidence = evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
     told = testimony_of(data_dir)
@@ -83,7 +91,7 @@ def judge(
         gates.demo(sort_out(stretches, "live", demand).left_out),
         gates.stability(ghosts, papers),
         gates.ghost(ghosts, stage=STAGE),
-        gates.parity(*_replayed(config, (papers, ghosts))),
+        gates.parity(*_replayed(config, (papers, ghosts))) if is_replayed else gates.parity(),
         _drill(told, demand),
         *_checked(asked),
         gates.walls(_halts(config, told)),
@@ -129,7 +137,7 @@ def with_gates(
     judged = judge(config, spec, found=found)
     mine = [one for one in judged.verdicts if one.gate in GATES]
     failing = [one.gate for one in mine if not one.ok]
-    if enforced or real_money(config):
+    if do_gates_bind(config, enforced=enforced):
         rows = [_line(one) for one in mine]
     elif failing:
         where = "LOOPBACK" if config.exchange.url else config.exchange.environment.upper()
@@ -138,6 +146,11 @@ def with_gates(
     else:
         rows = [Row("gates", "ok", "every gate passes")]
     return replace(found, rows=(*found.rows, *rows))
+
+
+def do_gates_bind(config: Config, *, enforced: bool = False) -> bool:
+    """Whether a live run must pass every gate: with real money, and where a person wants it so."""
+    return enforced or real_money(config)
 
 
 def _line(one: GateVerdict) -> Row:

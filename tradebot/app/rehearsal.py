@@ -23,7 +23,7 @@ from tradebot.broker import parameters, rows
 from tradebot.broker.figures import MALFORMED
 from tradebot.broker.outcomes import Fate, judge_order
 from tradebot.clock import SYSTEM, Clock
-from tradebot.core.model.errors import ExchangeError
+from tradebot.core.model.errors import ExchangeError, RefusedError
 from tradebot.core.model.money import exact, floor_to, plain
 from tradebot.core.model.values import Instrument, Order, OrderType, Purpose, Side
 from tradebot.guard.latch import halt_present, read_halts
@@ -32,6 +32,7 @@ from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import RECV_WINDOW_MS, Wire
 from tradebot.wire.endpoints import Endpoint
+from tradebot.wire.places import ASTRAY_HINT
 from tradebot.wire.public import venue_symbol
 
 FAR_AWAY = Decimal("0.5")
@@ -81,6 +82,8 @@ def rehearse(
             wire.hold = partial(_hold, latches)
             try:
                 await wire.measure()
+                if wire.astray:
+                    return Rehearsed((Row("connection", "fail", wire.astray, ASTRAY_HINT),))
                 found = [await _set(wire, symbol, leverage) for symbol in sorted(instruments)]
                 first = instruments[min(instruments)]
                 if any(row.status == "fail" for row in found):
@@ -107,6 +110,8 @@ def cancel_left_stop(access: Access, latches: Sequence[Path], clock: Clock = SYS
         async with access.wire(clock) as wire:
             wire.hold = partial(_hold, latches)
             await wire.measure()
+            if wire.astray:
+                raise RefusedError(wire.astray, hint=ASTRAY_HINT)
             await _cancel_left(wire, left, clock)
 
     asyncio.run(play())

@@ -27,7 +27,7 @@ from tradebot.broker.user_events import UNEXPLAINED, Follow, UserEvents
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.documents import LinksDocument
 from tradebot.core.model.effects import LookUp
-from tradebot.core.model.errors import ExchangeError
+from tradebot.core.model.errors import ExchangeError, RefusedError
 from tradebot.core.model.events import (
     AccountRead,
     ClockChecked,
@@ -44,6 +44,7 @@ from tradebot.wire.budget import Need
 from tradebot.wire.client import LATE, Wire
 from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.peers import Kind
+from tradebot.wire.places import ASTRAY_HINT
 from tradebot.wire.public import venue_symbol
 from tradebot.wire.venue_time import VenueTime
 
@@ -102,7 +103,7 @@ class BinanceBroker:
         try:
             await self._begin()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._wire.keep_time(self._tell_time))
+                group.create_task(self._wire.keep_time(self._tell_time, self._rest))
                 group.create_task(self._stream.listen())
                 group.create_task(self._rules.keep())
         finally:
@@ -119,6 +120,12 @@ class BinanceBroker:
         self._reader.begin()
         self._errands.ready.set()
         self._spawn("settings", self._set_up())
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, as long as what is sent goes where it is meant to; RefusedError where it does not."""
+        if self._wire.astray:
+            raise RefusedError(self._wire.astray, hint=ASTRAY_HINT)
+        await asyncio.sleep(seconds)
 
     async def _end(self) -> None:
         self._ends.set()

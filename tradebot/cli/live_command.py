@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tradebot.app.account import Access, TradedAccount
+from tradebot.app.barred import Watcher
 from tradebot.app.checklist import (
     GATES,
     Checklist,
@@ -32,7 +33,8 @@ from tradebot.app.live import (
 )
 from tradebot.app.ours import Ours, read_ours
 from tradebot.app.permission import Terms, issue_token, may_go_on
-from tradebot.app.readiness import with_gates
+from tradebot.app.readiness import do_gates_bind, with_gates
+from tradebot.app.recompute import GateWatch, ask_child
 from tradebot.app.rehearsal import cancel_left_stop, rehearse
 from tradebot.app.runner import Pace
 from tradebot.app.units import alerts_unit, units
@@ -326,7 +328,9 @@ class LiveRun:
 
     def _host(self, setup: Setup, signals: Signals) -> int:
         run = self.options.run
-        beside = self._check_beside if setup.pending else self._tell_ready
+        beside = self._tell_ready if setup.protect else self._stand_by
+        if setup.pending:
+            beside = self._check_beside
         ending = host_run(setup, run, signals, beside)
         self.supervisor.stopping()
         if setup.protect and isinstance(ending.error, ExchangeError) and not signals.caught:
@@ -340,15 +344,31 @@ class LiveRun:
                 return
         self.supervisor.ready()
 
+    def _stand_by(self, host: PaperHost) -> None:
+        """Do what goes on beside a run that may trade."""
+        self._tell_ready(host)
+        self._watch_gates(host)
+
+    def _watch_gates(self, host: PaperHost) -> None:
+        """Every gate that binds has just passed: see that they go on doing so as long as the run lives."""
+        host.bar(Watcher.GATES, ())
+        if do_gates_bind(self.config, enforced=self.options.enforce_gates):
+            GateWatch(partial(ask_child, self.config), partial(host.bar, Watcher.GATES)).watch(
+                host.wait
+            )
+
     def _check_beside(self, host: PaperHost) -> None:
         """Go through the checklist while the engine protects, and tell it what it may do; a failure is that it may not trade."""
         self._tell_ready(host)
         try:
-            self._check_and_permit(host)
+            may_trade = self._check_and_permit(host)
         except Exception as error:  # of whatever kind: what is open goes on being protected
             host.permit(f"its checklist failed: {type(error).__name__}: {error}")
+            return
+        if may_trade:
+            self._watch_gates(host)
 
-    def _check_and_permit(self, host: PaperHost) -> None:
+    def _check_and_permit(self, host: PaperHost) -> bool:
         while True:
             found = go_through(self.config, self.spec, self.ours)
             if not found.is_away:
@@ -360,3 +380,4 @@ class LiveRun:
             for line in (*told(found, sys.stderr), *allowed_lines(allowed, found)):
                 say(line)
         host.permit(allowed.protect)
+        return not allowed.protect

@@ -173,6 +173,15 @@ class Wire:
         return "" if self._api_key is None else self._api_key.fingerprint
 
     @property
+    def astray(self) -> str:
+        """Whom a connection is with that was to be with this machine or Demo Trading, in words; "" while that is so."""
+        found = self.peers.stranger
+        if found is None or not self.hosts.practice:
+            return ""
+        who = f"{found.host} at {found.address}" if found.host else found.address
+        return f"{self.hosts.rest} leads to {who or 'nobody knows where'}"
+
+    @property
     def banned_s(self) -> float:
         """Seconds for which nothing may be sent or connected: the exchange has banned this address; else 0."""
         return max(0.0, (self.budget.banned_until - self.time.now()) / 1000)
@@ -233,11 +242,14 @@ class Wire:
             self._noted.note(self.banned_until or 0)
 
     def _checks(self, endpoint: Endpoint, check: Check | None) -> Check | None:
-        """Return what is asked right before a request leaves: the wire's own hold first."""
-        hold = self.hold
-        if hold is None or _PASSES.get():
-            return check
-        return lambda: hold(endpoint) or ("" if check is None else check())
+        """Return what is asked right before a request leaves: the wire's own hold first.
+
+        What may change something leaves only to where the configuration says it goes.
+        """
+        hold = None if _PASSES.get() else self.hold
+        if endpoint.method == "GET":
+            return check if hold is None else lambda: hold(endpoint) or _said(check)
+        return lambda: self.astray or ("" if hold is None else hold(endpoint)) or _said(check)
 
     async def repeat(
         self,
@@ -327,6 +339,10 @@ class Wire:
             raise Withheld("the exchange has banned this address meanwhile")
         _let_pass(ticket)
         ticket.left = True
+
+
+def _said(check: Check | None) -> str:
+    return "" if check is None else check()
 
 
 async def _refuse_redirect(

@@ -34,6 +34,11 @@ class Hosts:
         """Whether it is this machine."""
         return is_loopback(self.rest)
 
+    @property
+    def practice(self) -> bool:
+        """Whether there is no real money: this machine, or Demo Trading."""
+        return self.loopback or self.environment == "demo"
+
     def stream_url(self, category: Literal["public", "market", "private"]) -> str:
         """Return the address of a raw stream: public for books and trades, market for klines and marks.
 

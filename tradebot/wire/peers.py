@@ -15,7 +15,7 @@ from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from tradebot.wire.places import Place, place_of
+from tradebot.wire.places import PRACTICE, Place, place_of
 
 Kind = Literal["rest", "stream"]
 
@@ -55,14 +55,21 @@ def _verified(secured: ssl.SSLObject | None) -> str:
 
 
 class Peers:
-    """The peers that a client has been connected to since it began: of each kind every place, with its newest address."""
+    """The peers that a client has been connected to since it began: of each kind every place, with its newest address.
+
+    ``stranger`` is the first that is neither this machine nor Demo Trading; None while there was none.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[tuple[Kind, str, Place], Peer] = {}
+        self.stranger: Peer | None = None
 
     def see(self, kind: Kind, peer: Peer) -> None:
         """Note a connection."""
-        self._seen[kind, peer.host, peer.place] = peer
+        place = peer.place
+        self._seen[kind, peer.host, place] = peer
+        if self.stranger is None and place not in PRACTICE:
+            self.stranger = peer
 
     def rows(self, kind: Kind) -> tuple[tuple[str, str], ...]:
         """Return host and address of whom connections of a kind were with, in the order of host and place."""

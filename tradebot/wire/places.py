@@ -13,6 +13,11 @@ PRODUCTION = frozenset({"fapi.binance.com", "api.binance.com", "fstream.binance.
 """Hosts where Binance's own prices and real money are."""
 
 
+PRACTICE: tuple[Place, ...] = ("loopback", "demo")
+"""Where no real money can be."""
+
+ASTRAY_HINT = "see what the name resolves to: nothing that changes an account is sent there"
+
 NAT64 = ip_network("64:ff9b::/96")
 
 

@@ -1,0 +1,153 @@
+"""The gates once more while live trades: at what pace, by whom, and what is made of an answer that fails to come."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from kits.evidence_kit import SECRET, configure
+
+from tradebot.app import recompute
+from tradebot.app.recompute import AGAIN_S, HOUR_S, HOURLY, UNKNOWN, GateWatch, ask_child
+
+
+def watched(answers: Sequence[Sequence[str] | None]) -> tuple[list[float], list[Sequence[str]]]:
+    """Have a watch get these answers, one after the other, and the run end then; return its pauses and what it told."""
+    pauses: list[float] = []
+    told: list[Sequence[str]] = []
+    left = list(answers)
+
+    def over(seconds: float) -> bool:
+        pauses.append(seconds)
+        return not left
+
+    GateWatch(lambda _: left.pop(0), told.append).watch(over)
+    return pauses, told
+
+
+def test_it_is_hourly_and_sooner_while_a_gate_is_lost() -> None:
+    pauses, told = watched([(), ("walls: no",), ("walls: no",), (), ()])
+    assert pauses == [HOUR_S, HOUR_S, AGAIN_S, AGAIN_S, HOUR_S, HOUR_S]
+    assert told == [(), ("walls: no",), ("walls: no",), (), ()]
+
+
+def test_nothing_is_told_of_a_run_that_has_ended_meanwhile() -> None:
+    assert watched([(), None])[1] == [()]
+
+
+class Hasty:
+    """A clock that moves on by half a minute whenever somebody looks."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def monotonic(self) -> float:
+        self.time += 30
+        return self.time
+
+    def wall_ms(self) -> int:
+        return 0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing sleeps here")
+
+
+def child(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", f"import sys; sys.stdin.buffer.read(); {code}")
+
+
+def going_on(_: float) -> bool:
+    return False
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRADEBOT_AUDIT_KEY", SECRET)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("print('[]')", ()),
+        ("""print('["walls: no"]')""", ("walls: no",)),
+        ("print('[1]')", (f"{UNKNOWN}: whoever works it out ended with 0",)),
+        ("print('{')", (f"{UNKNOWN}: whoever works it out ended with 0",)),
+        ("sys.exit(3)", (f"{UNKNOWN}: whoever works it out ended with 3",)),
+        ("print('[]'); sys.exit('no')", (f"{UNKNOWN}: whoever works it out ended with 1 no",)),
+    ],
+)
+def test_what_is_no_answer_counts_as_not_known(
+    folder: Path, code: str, said: tuple[str, ...]
+) -> None:
+    assert ask_child(configure(folder), going_on, command=child(code)) == said
+
+
+def test_an_answer_that_does_not_come_counts_as_not_known_and_leaves_no_process(
+    folder: Path,
+) -> None:
+    note = folder / "pid"
+    code = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+
+    class Slow(Hasty):
+        def monotonic(self) -> float:
+            return self.time
+
+    clock = Slow()
+
+    def over(_: float) -> bool:
+        if note.exists() and note.read_text():  # it has begun: now a long time passes
+            clock.time += 1000
+        return False
+
+    said = ask_child(configure(folder), over, clock, child(code))
+    assert said == (f"{UNKNOWN}: no answer within 60 s",)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def test_a_run_that_ends_waits_for_nobody(folder: Path) -> None:
+    said = ask_child(
+        configure(folder), lambda _: True, command=child("import time; time.sleep(600)")
+    )
+    assert said is None
+    missing = ask_child(configure(folder), going_on, command=(str(folder / "nobody"),))
+    assert missing == (f"{UNKNOWN}: No such file or directory",)
+
+
+def test_the_child_gives_way_to_the_engine(folder: Path) -> None:
+    code = (
+        "import os; from tradebot.app import recompute as r;"
+        "r.lost_gates = lambda config: [f'{os.getpriority(os.PRIO_PROCESS, 0)} {config.strategy.name}'];"
+        "r.main()"
+    )
+    words = (sys.executable, "-c", code)
+    said = ask_child(configure(folder), going_on, command=words)
+    assert said == ("19 regular.py:Regular",)
+
+
+def test_it_judges_what_can_be_lost_and_nothing_that_is_asked_at_a_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real child, on a directory that has shown nothing."""
+    config = configure(folder)
+    said = ask_child(config, going_on)
+    assert said is not None
+    names = [one.partition(":")[0] for one in said]
+    assert names == [name for name in HOURLY if name != "walls"]
+    assert "paper: no run counts yet" in said
+    monkeypatch.setattr(recompute, "SECOND_LOOK_S", 0)
+    answers = [["account: half of it is on record"], []]
+    monkeypatch.setattr(recompute, "_look", lambda _: answers.pop(0))
+    assert recompute.lost_gates(config) == []
+    assert answers == []
+
+
+def test_the_strategy_file_as_it_is_now_is_what_is_judged(folder: Path) -> None:
+    config = configure(folder)
+    (folder / "regular.py").write_text("import nothing_of_that_name\n")
+    (said,) = ask_child(config, going_on) or ()
+    assert said.startswith(f"{UNKNOWN}: the strategy's file does not import")
