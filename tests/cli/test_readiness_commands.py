@@ -74,7 +74,9 @@ def test_real_money_is_refused_with_every_failing_gate_at_once(bot: Bot) -> None
     done = bot.json("live", "--set", "exchange.environment=live", code=4)
     lines = {row["check"]: row for row in done.data["checks"] if row["place"] == "gates"}
     failing = [name for name, row in lines.items() if row["status"] == "fail"]
-    assert failing == [name for name in GATES if name not in ("keys", "account", "walls")]
+    gates = [name for name in GATES if name not in ("keys", "account", "walls")]
+    assert failing == [*gates, "supervision"]  # it was started without a terminal
+    assert lines["stage"]["detail"].startswith("stage 1: $50 a symbol, 1 position; stage 2 needs 3")
     assert all(name in done.error["message"] for name in failing)
     assert lines["walls"]["status"] == "ok"
 
@@ -87,7 +89,8 @@ def test_on_this_machine_the_gates_are_told_and_bind_where_they_are_to(bot: Bot)
     assert row["detail"].startswith("LOOPBACK: with real money they would refuse: backtest, paper")
     bound = bot.json("live", "--check", "--enforce-gates", *place, code=4).data["checks"]
     lines = {row["check"]: row["status"] for row in bound if row["place"] == "gates"}
-    assert [name for name, status in lines.items() if status == "ok"] == ["walls"]
+    assert [name for name, status in lines.items() if status == "ok"] == ["stage", "walls"]
+    assert lines["supervision"] == "warn"
     assert lines["paper"] == lines["reviewers"] == "fail"
 
 

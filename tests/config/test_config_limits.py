@@ -21,6 +21,8 @@ from tradebot.core.risk.limits import UNBOUND, Limits
 
 LIVE = Limits.live()
 RULES = tuple(item.name for item in fields(Limits))
+STAGE_2 = "position_value_stage_2"
+"""Binds in stages 2 and 3 only, in place of ``position_value``."""
 
 money = st.decimals("0.01", 3000, places=2)
 percent = st.decimals("0.5", 100, places=1)
@@ -28,6 +30,7 @@ some_hours = st.lists(st.integers(0, 23), unique=True)
 some_symbols = st.lists(st.sampled_from(ceilings.SYMBOLS), min_size=1, unique=True)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "position_value": money,
+    "position_value_stage_2": money,
     "leverage": st.integers(1, 5),
     "trade_loss": money,
     "day_loss": money,
@@ -73,7 +76,7 @@ documents = st.fixed_dictionaries(
                     optional={
                         name: value | off
                         for name, value in VALUES.items()
-                        if not name.startswith("liquidation")
+                        if name in RULES and not name.startswith("liquidation")
                     },
                 ),
             },
@@ -140,6 +143,7 @@ def test_no_variable_set_or_flag_widens_a_ceiling(rule: str, data: st.DataObject
 
 LOOSER = {
     "position_value": 51,
+    "position_value_stage_2": 100.01,
     "leverage": 2,
     "trade_loss": 5.01,
     "day_loss": 26,
@@ -169,8 +173,9 @@ def test_a_looser_rule_names_the_ceiling(rule: str, tmp_path: Path) -> None:
 
 def test_every_rule_is_in_both_tables() -> None:
     config = load_config(None, {})
-    for table in (config.risk.paper, config.risk.live):
-        assert tuple(type(table).model_fields) == RULES
+    assert tuple(type(config.risk.paper).model_fields) == RULES
+    live = [name for name in type(config.risk.live).model_fields if name != STAGE_2]
+    assert tuple(live) == RULES
 
 
 def test_tighter_rules_hold() -> None:
@@ -233,6 +238,7 @@ some_limits = st.builds(
         if name in ("symbols", "blackout_hours", "stop_required")
         else value | st.none()
         for name, value in VALUES.items()
+        if name in RULES
     },
 )
 
@@ -252,3 +258,54 @@ def test_looser_than_itself_never(limits: Limits) -> None:
     switched_off = replace(limits, day_loss=None)
     expected = () if limits.day_loss is None else ("day_loss",)
     assert switched_off.looser_than(limits) == expected
+
+
+# -- stages -----------------------------------------------------------------------------------------
+
+CAPS = {1: (Decimal(50), 1), 2: (Decimal(100), 2), 3: (Decimal(100), 2)}
+
+
+def staged(stage: int, written: str | None = None, **rules: Any) -> Limits:
+    flags = {"risk.profile": "live", **{f"risk.live.{key}": value for key, value in rules.items()}}
+    cap = None if written is None else Decimal(written)
+    return load_config(None, {}, (), flags).in_stage(stage, cap).limits()
+
+
+@pytest.mark.parametrize("stage", CAPS)
+def test_the_caps_of_a_stage(stage: int) -> None:
+    limits = staged(stage)
+    assert (limits.position_value, limits.max_positions) == CAPS[stage]
+    assert replace(limits, position_value=LIVE.position_value, max_positions=2) == replace(
+        LIVE, symbols=limits.symbols
+    )
+
+
+def test_without_a_stage_all_is_as_it_was() -> None:
+    assert load_config(None, {}, (), {"risk.profile": "live"}).limits().max_positions == 2
+    config = load_config(None, {})
+    assert (config.stage, config.in_stage(2).stage, config.stage) == (0, 2, 0)
+    assert config.in_stage(2).digest() == config.digest()
+    assert config.in_stage(2).limits() == config.limits()  # the paper profile has no stages
+
+
+def test_a_key_binds_in_its_own_stages_only() -> None:
+    assert staged(1, position_value=20, position_value_stage_2=70).position_value == 20
+    assert staged(2, position_value=20, position_value_stage_2=70).position_value == 70
+    assert staged(3, "60", position_value_stage_2=70).position_value == 60
+    assert staged(3, "80", position_value_stage_2=70).position_value == 70
+    assert staged(2, max_positions=1).max_positions == 1
+
+
+@given(live_rules, st.sampled_from(sorted(CAPS)), st.none() | money)
+def test_no_file_widens_a_stage(rules: dict[str, Any], stage: int, written: Decimal | None) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "bot.toml"
+        file.write_text(tomli_w.dumps({"risk": {"profile": "live", "live": rules}}))
+        try:
+            limits = load_config(file, {}).in_stage(stage, written).limits()
+        except ConfigError:
+            return
+    value, count = CAPS[stage]
+    assert limits.looser_than(replace(LIVE, position_value=value, max_positions=count)) == ()
+    assert stage == 1 or written is None or limits.position_value is not None
+    assert stage == 1 or written is None or (limits.position_value or 0) <= written

@@ -57,8 +57,7 @@ def make_session(
 
     Raises ConfigError for a symbol the bot does not know and a timeframe that cannot be built.
     """
-    instruments = instruments or pick_instruments(config, symbols)
-    limits = config.limits(symbols)
+    instruments, limits = instruments or pick_instruments(config, symbols), config.limits(symbols)
     engine = Engine(
         EngineConfig(
             symbols=tuple(sorted(symbols)),
@@ -77,11 +76,12 @@ def make_session(
             outside=broker is not None,
             drops_stops=drops_stops,
             unproved=unproved,
+            stage=config.stage,
         ),
         make_strategy,
     )
-    rules = sim_rules(config, limits.leverage or 1)
-    broker = broker or _simulated(rules, instruments, ghost=ghost)
+    if broker is None:
+        broker = _simulated(sim_rules(config, limits.leverage or 1), instruments, ghost=ghost)
     ghosts = make_ghosts(config, engine.config) if ghost else None
     return Session(
         engine, broker, sink=sink, record=record, latched=latched, clock=clock, ghosts=ghosts

@@ -13,7 +13,6 @@ from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import ExchangeError, RefusedError, TradebotError
 from tradebot.core.model.values import HOUR_MS
-from tradebot.core.risk.ceilings import STAGE
 from tradebot.guard.account_lock import AccountLock
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.paths import journal_path
@@ -107,7 +106,6 @@ def too_many_restarts(config: Config, ours: Ours) -> str:
 __all__ = [
     "MODES",
     "PENDING",
-    "STAGE",
     "Ask",
     "Permit",
     "permit",

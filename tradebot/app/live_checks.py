@@ -20,7 +20,6 @@ from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.risk import ceilings
-from tradebot.core.risk.ceilings import STAGE
 from tradebot.core.trading.reconcile import Whose, whose_is
 from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import halt_present, read_halts
@@ -135,7 +134,7 @@ def _sync_once(where: Path, clock: Clock) -> float:
 
 def margin(config: Config, picture: AccountPicture) -> Iterator[Row]:
     """Judge equity and free margin by what the stage may have open at once (USDT)."""
-    limits = config.risk.live.limits()
+    limits = config.live_limits()
     cap, count = limits.position_value or ZERO, limits.max_positions or 0
     usdt = next((one for one in picture.balances if one.asset == "USDT"), None)
     wallet, open_pnl, free = (
@@ -145,7 +144,7 @@ def margin(config: Config, picture: AccountPicture) -> Iterator[Row]:
     with exact():
         needed = cap * count
         equity, fees = wallet + open_pnl, needed * taker * FEES
-    stage = f"stage {STAGE}: {count} positions of ${plain(cap)}"
+    stage = f"stage {config.stage or 1}: {count} positions of ${plain(cap)}"
     text = (
         f"{plain(equity)} USDT; {stage} take ${plain(needed)} of margin, and half of it must stay"
     )

@@ -18,7 +18,6 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS
-from tradebot.core.risk.ceilings import STAGE
 from tradebot.disk import private_directory, replace_durably
 from tradebot.journal.rows import EXIT_CODE, RunRow
 
@@ -34,17 +33,17 @@ AGAIN = "`tradebot live --check` prints a token: it holds 10 minutes, for one st
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a person agrees to: this configuration and strategy, on the account of this key, at this stage."""
+    """What a person agrees to: this configuration and strategy, on the account of this key, at this stage (0: none binds)."""
 
     config: str
     strategy: str
     account: str
-    stage: int = STAGE
+    stage: int = 0
 
     @classmethod
     def of(cls, config: Config, strategy_hash: str, fingerprint: str) -> Terms:
         """Return the terms of a start."""
-        return cls(config.digest(), strategy_hash, fingerprint)
+        return cls(config.digest(), strategy_hash, fingerprint, config.stage)
 
     def __str__(self) -> str:
         return f"{self.config}:{self.strategy}:{self.account}:{self.stage}"

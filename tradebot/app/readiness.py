@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tradebot import __version__
 from tradebot.app.checklist import GATES, Checklist, go_through, real_money
 from tradebot.app.finding import Row
+from tradebot.app.stages import stage_lines
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.times import iso
-from tradebot.core.risk.ceilings import STAGE
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import is_held
 from tradebot.journal.audit import AuditKey
@@ -29,6 +29,7 @@ from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
 from tradebot.reports.readiness.signoffs import Ground, Signature
+from tradebot.reports.readiness.stages import LiveStage, stage_of
 from tradebot.reports.readiness.stretches import (
     MOST_SKEW_MS,
     Demand,
@@ -45,13 +46,17 @@ HERE = ("terminal",)
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What all gates say. ``evidence`` is the hash they ask for, ``signed`` all sign-offs on record."""
+    """What all gates say. ``evidence`` is the hash they ask for, ``signed`` all sign-offs on record.
+
+    ``stage`` is the one they were asked for, ``standing`` the one that live is in.
+    """
 
     evidence: str
     stage: int
     verdicts: tuple[GateVerdict, ...]
     signed: tuple[Signature, ...]
     testimony: Testimony
+    standing: LiveStage = field(default_factory=LiveStage)
 
     @property
     def failing(self) -> list[GateVerdict]:
@@ -70,34 +75,52 @@ def judge(
     found: Checklist | None = None,
     *,
     is_replayed: bool = True,
+    raising: int = 0,
 ) -> Readiness:
     """Return what every gate says now; ``found`` is the checklist where it has been gone through.
 
-    What counts is played again for *parity* only where ``is_replayed`` says so: that takes long.
+    What counts is played again for *parity* only where ``is_replayed`` says so: that takes long. ``raising`` is the stage
+    that a person wants to move up to: then they are asked as for a first sign-off, and for that stage; 0 for none.
     """
-    now, data_dir = clock.wall_ms(), config.data_dir()
-    evidence = evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
-    told = testimony_of(data_dir)
-    doubt = told.broken or set_back(told, clock.wall_ms())
+    data_dir, told = config.data_dir(), testimony_of(config.data_dir())
+    ground = ground_now(config, spec, told, clock)
+    evidence, now, doubt = ground.evidence, ground.now, ground.broken
+    standing = stage_of(told.rows, ground, config.risk.live.trade_loss)
+    stage = max(standing.stage, raising)
     demand = Demand(evidence, now, doubt, told.weak)
     stretches = stretches_of(told, alive=is_held(data_dir))
     ghosts, papers = (sort_out(stretches, mode, demand) for mode in ("ghost", "paper"))
-    signed = signoffs.signatures(told.rows, ground_of(config, evidence, told, now, doubt))
+    signed = signoffs.signatures(told.rows, ground)
     signers = signoffs.reviewers(signed)
     asked = go_through(config, spec) if found is None else found
     verdicts = (
-        _backtest(config, told, demand, is_signed=signers.ok),
-        gates.paper(papers, stage=STAGE),
+        _backtest(config, told, demand, is_signed=signers.ok and not raising),
+        gates.paper(papers, stage=stage),
         gates.demo(sort_out(stretches, "live", demand).left_out),
         gates.stability(ghosts, papers),
-        gates.ghost(ghosts, stage=STAGE),
+        gates.ghost(ghosts, stage=stage),
         gates.parity(*_replayed(config, (papers, ghosts))) if is_replayed else gates.parity(),
         _drill(told, demand),
         *_checked(asked),
         gates.walls(_halts(config, told)),
         signers,
     )
-    return Readiness(evidence, STAGE, verdicts, tuple(signed), told)
+    return Readiness(evidence, stage, verdicts, tuple(signed), told, standing)
+
+
+def standing_now(config: Config, spec: StrategySpec, clock: Clock = SYSTEM) -> LiveStage:
+    """Return the stage that live is in now, by the journal alone."""
+    told = testimony_of(config.data_dir())
+    return stage_of(told.rows, ground_now(config, spec, told, clock), config.risk.live.trade_loss)
+
+
+def ground_now(
+    config: Config, spec: StrategySpec, told: Testimony, clock: Clock = SYSTEM
+) -> Ground:
+    """Return what a person's word must be for to stand now."""
+    now = clock.wall_ms()
+    evidence = evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
+    return ground_of(config, evidence, told, now, told.broken or set_back(told, now))
 
 
 def _backtest(config: Config, told: Testimony, demand: Demand, *, is_signed: bool) -> GateVerdict:
@@ -128,20 +151,28 @@ def _drill(told: Testimony, demand: Demand) -> GateVerdict:
 
 
 def with_gates(
-    config: Config, spec: StrategySpec, found: Checklist, *, enforced: bool = False
+    config: Config,
+    spec: StrategySpec,
+    found: Checklist,
+    *,
+    enforced: bool = False,
+    attended: bool | None = None,
 ) -> Checklist:
     """Return a checklist with what the gates say: lines that forbid a start where they bind, else one line to note.
 
-    They bind where money is real, and where a person wants it so (``enforced``).
+    They bind where money is real, and where a person wants it so (``enforced``); so does the stage. ``attended`` says
+    whether a person has the start before them, None where nothing is to be started.
     """
     judged = judge(config, spec, found=found)
     mine = [one for one in judged.verdicts if one.gate in GATES]
     failing = [one.gate for one in mine if not one.ok]
     if do_gates_bind(config, enforced=enforced):
         rows = [_line(one) for one in mine]
+        rows += stage_lines(config, judged.standing, attended, SYSTEM.wall_ms())
     elif failing:
         where = "LOOPBACK" if config.exchange.url else config.exchange.environment.upper()
         text = f"{where}: with real money they would refuse: {', '.join(failing)}"
+        text += f"; stage {judged.standing.stage} would bind"
         rows = [Row("gates", "warn", text, "tradebot gates says why; --enforce-gates applies them")]
     else:
         rows = [Row("gates", "ok", "every gate passes")]

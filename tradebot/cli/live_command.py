@@ -23,7 +23,6 @@ from tradebot.app.host import PaperHost, Setup
 from tradebot.app.live import (
     MODES,
     PENDING,
-    STAGE,
     Ask,
     Permit,
     permit,
@@ -33,7 +32,7 @@ from tradebot.app.live import (
 )
 from tradebot.app.ours import Ours, read_ours
 from tradebot.app.permission import Terms, issue_token, may_go_on
-from tradebot.app.readiness import do_gates_bind, with_gates
+from tradebot.app.readiness import do_gates_bind, standing_now, with_gates
 from tradebot.app.recompute import GateWatch, ask_child
 from tradebot.app.rehearsal import cancel_left_stop, rehearse
 from tradebot.app.runner import Pace
@@ -77,6 +76,7 @@ from tradebot.guard.instance import instance_id
 from tradebot.guard.registry import state_dir
 from tradebot.market.feed import ExchangeSource, Prices
 from tradebot.plugins.strategies import StrategySpec
+from tradebot.reports.readiness.stages import UNATTENDED
 from tradebot.wire.reply import UNASKED
 
 AGAIN_S = 5.0
@@ -93,6 +93,9 @@ def live(options: LiveOptions) -> int:
     spec = chosen_strategy(config)
     if options.print_unit:
         return _print_unit(options, config)
+    if do_gates_bind(config, enforced=options.enforce_gates):
+        standing = standing_now(config, spec)
+        config = config.in_stage(standing.stage, standing.cap)
     if options.check:
         return _check(options, config, spec)
     with Signals() as signals:
@@ -147,14 +150,16 @@ def _refuse_symbols(ours: Ours, config: Config) -> None:
 
 
 def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
-    found = _with_gates(options, config, spec, go_through_patiently(config, spec, say))
+    asked = go_through_patiently(config, spec, say)
+    found = with_gates(config, spec, asked, enforced=options.enforce_gates)
     token = None
-    if not found.failed:
+    if not found.failed and not is_for_terminals(config):
         terms = Terms.of(config, spec.hash, need_access(config).fingerprint)
         token = issue_token(config.data_dir(), terms)
     data: dict[str, Any] = {
         "checks": found.document(),
-        "stage": STAGE,
+        "stage": config.stage or 1,
+        "terminal_only": is_for_terminals(config),
         "account": config.exchange.environment,
         "symbols": list(config.market.symbols),
         "strategy": config.strategy.name,
@@ -168,10 +173,16 @@ def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
     return show(Result("live", data, text=text, error=error), as_json=options.run.common.json)
 
 
+def is_for_terminals(config: Config) -> bool:
+    """Whether a start needs a person before it: in every stage that binds, but the last."""
+    return 0 < config.stage < UNATTENDED
+
+
 def _with_gates(
     options: LiveOptions, config: Config, spec: StrategySpec, found: Checklist
 ) -> Checklist:
-    return with_gates(config, spec, found, enforced=options.enforce_gates)
+    attended = has_screen(options.run)
+    return with_gates(config, spec, found, enforced=options.enforce_gates, attended=attended)
 
 
 def _print_unit(options: LiveOptions, config: Config) -> int:
@@ -194,10 +205,10 @@ def _unearned(options: LiveOptions, config: Config, spec: StrategySpec) -> int |
     """
     if not real_money(config) or read_ours(config.data_dir(), "live").open_here():
         return None
-    found = with_gates(config, spec, go_through(config, spec))
+    found = _with_gates(options, config, spec, go_through(config, spec))
     for line in told(found, sys.stderr):
         say(line)
-    failing = [row.check for row in found.failed if row.check in GATES]
+    failing = [row.check for row in found.failed if row.check in (*GATES, "supervision")]
     if not failing:
         return None
     hint = "tradebot gates says what each needs and what to do next"

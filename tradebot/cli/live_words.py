@@ -13,7 +13,7 @@ import typer
 
 from tradebot.app.checklist import Checklist
 from tradebot.app.finding import Row
-from tradebot.app.live import STAGE, Permit
+from tradebot.app.live import Permit
 from tradebot.app.permission import TOKEN_MS, WORD
 from tradebot.cli.findings import wrapped
 from tradebot.cli.streams import say
@@ -85,7 +85,7 @@ def allowed_lines(allowed: Permit, found: Checklist) -> Iterator[str]:
 
 def limits_of(config: Config) -> dict[str, str]:
     """Return the live limits as texts, by their keys."""
-    limits = config.risk.live.limits()
+    limits = config.live_limits()
     given = {name: getattr(limits, name) for name in LIMITS}
     return {k: plain(v) if isinstance(v, Decimal) else str(v) for k, v in given.items()}
 
@@ -100,7 +100,9 @@ def ask_word(config: Config, found: Checklist) -> None:
     """Show what is at stake, and want the word typed; RefusedError for any other."""
     limits, equity = limits_of(config), equity_at_risk(found)
     say("")
-    say(f"LIVE: real orders on the {config.exchange.environment} account, stage {STAGE}")
+    say(
+        f"LIVE: real orders on the {config.exchange.environment} account, stage {config.stage or 1}"
+    )
     say(f"  {'symbols':<18} {', '.join(config.market.symbols)} with {config.strategy.name}")
     at_risk = f"{plain(equity)} USDT; a day may take {limits['day_loss']} of it, a week {limits['week_loss']}"
     say(f"  {'equity at risk':<18} {at_risk}")

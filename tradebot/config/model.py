@@ -48,6 +48,11 @@ from tradebot.wire.hosts import DEMO
 TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 PAPER = Limits.paper()
 LIVE = Limits.live()
+LIVE_CEILINGS: Mapping[str, Any] = {
+    **{item.name: getattr(LIVE, item.name) for item in fields(Limits)},
+    "position_value_stage_2": ceilings.POSITION_VALUE_STAGE_TWO,
+}
+"""What no key of ``[risk.live]`` can be looser than."""
 OFF = "off"
 
 MONEY = number(0, above=True)
@@ -165,9 +170,10 @@ class PaperRules(Section):
 
 
 class LiveRules(Section):
-    """``[risk.live]``: at most the ceilings, never off."""
+    """``[risk.live]``: at most the ceilings, never off; ``position_value_stage_2`` binds in stages 2 and 3."""
 
     position_value: Money = ceilings.POSITION_VALUE
+    position_value_stage_2: Money = ceilings.POSITION_VALUE_STAGE_TWO
     leverage: Annotated[int, BeforeValidator(LEVERAGE)] = ceilings.LEVERAGE
     trade_loss: Money = ceilings.TRADE_LOSS
     day_loss: Money = ceilings.DAY_LOSS
@@ -195,7 +201,7 @@ class LiveRules(Section):
     @classmethod
     def _within_ceiling(cls, value: Any, info: ValidationInfo) -> Any:
         rule = str(info.field_name)
-        ceiling = getattr(LIVE, rule)
+        ceiling = LIVE_CEILINGS[rule]
         if is_looser(rule, value, ceiling):
             got, most = written(value), written(ceiling)
             raise ValueError(f"{got} is looser than the ceiling of {most} (live can only tighten)")
@@ -210,6 +216,17 @@ class LiveRules(Section):
         """Return the rules as the gate takes them, once more held to the ceilings."""
         values = {item.name: getattr(self, item.name) for item in fields(Limits)}
         return Limits(**values).tightened(LIVE)
+
+    def in_stage(self, stage: int, written: Decimal | None = None) -> Limits:
+        """Return the rules of a live stage (from 1); ``written`` is the cap (USDT) its signers wrote down, None for none."""
+        if stage == 1:
+            return self.limits().in_stage(stage)
+        cap = (
+            self.position_value_stage_2
+            if written is None
+            else min(self.position_value_stage_2, written)
+        )
+        return self.limits().in_stage(stage, cap)
 
 
 def _check_liquidation(alert: Decimal | None, close: Decimal | None) -> None:
@@ -294,6 +311,13 @@ class Config(Section):
 
     _file: Path | None = PrivateAttr(default=None)
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+    _stage: int = PrivateAttr(default=0)
+    _written: Decimal | None = PrivateAttr(default=None)
+
+    @property
+    def stage(self) -> int:
+        """The live stage whose rules hold, 0 where none binds: it comes from the journal, never from a file."""
+        return self._stage
 
     @property
     def file(self) -> Path | None:
@@ -327,10 +351,22 @@ class Config(Section):
         copy._file, copy._origins = file, dict(origins)
         return copy
 
+    def in_stage(self, stage: int, written: Decimal | None = None) -> Self:
+        """Return the same values, live held to the rules of a stage; ``written`` is the cap its signers wrote down (USDT)."""
+        copy = self.model_copy()
+        copy._stage, copy._written = stage, written
+        return copy
+
+    def live_limits(self) -> Limits:
+        """Return the rules of ``[risk.live]``, those of the stage where one binds."""
+        if self._stage:
+            return self.risk.live.in_stage(self._stage, self._written)
+        return self.risk.live.limits()
+
     def limits(self, symbols: Iterable[str] | None = None) -> Limits:
         """Return the rules of the chosen profile; ``symbols`` are what a bench run trades."""
         if self.risk.profile == "live":
-            return self.risk.live.limits()
+            return self.live_limits()
         if self.risk.profile == "bench":
             return Limits.bench(self.market.symbols if symbols is None else symbols)
         return self.risk.paper.limits()

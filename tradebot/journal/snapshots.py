@@ -205,6 +205,7 @@ class Snapshot:
     income_rests: Mapping[str, Decimal] = field(default_factory=dict)
     fill_rests: Mapping[str, Decimal] = field(default_factory=dict)
     brought: Decimal = Decimal(0)
+    stage: int = 0
     day_base: Decimal | None = None
 
     @property
@@ -233,6 +234,7 @@ def snapshot_of(run: str, wall: int, body: Mapping[str, Any]) -> Snapshot:
         "risk": _risk(body["risk"]) if "risk" in body else None,
         "ghosts": tuple(row_of(OpenGhost, row) for row in body.get("ghosts", ())),
         "links": _links(body["links"]) if "links" in body else None,
+        "stage": body.get("stage", 0),
         "brought": body.get("brought", "0"),  # older snapshots have neither
         "day_base": body.get("day_base"),
         **{

@@ -7,7 +7,6 @@ from decimal import Decimal
 from textual.app import ComposeResult
 
 from tradebot.core.model.money import exact, quotient_at_8
-from tradebot.core.risk.ceilings import STAGE
 from tradebot.journal.snapshots import AccountSeen, LimitRow
 from tradebot.tui.detail import TradeDetail
 from tradebot.tui.feed import View
@@ -82,7 +81,7 @@ def _money(view: View) -> Line:
     name = "" if run is None else run.id
     stage: tuple[Span, ...] = ()
     if run is not None and run.mode == "live":
-        stage = _pair("stage", str(STAGE), "word")
+        stage = _pair("stage", str(1 if shown is None or not shown.stage else shown.stage), "word")
     if shown is None:
         return (
             *_pair("run", name),

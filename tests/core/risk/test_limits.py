@@ -101,3 +101,12 @@ def test_what_tighter_limits_let_through_wider_ones_do_too(
         assert isinstance(loose, Approved)
     if halted:
         assert not isinstance(loose, Approved)
+
+
+def test_a_stage_holds_value_and_count_and_nothing_else() -> None:
+    live = Limits.live()
+    for stage, value, count in ((1, 50, 1), (2, 100, 2), (3, 100, 2)):
+        limits = live.in_stage(stage)
+        assert (limits.position_value, limits.max_positions) == (Decimal(value), count)
+        assert replace(limits, position_value=live.position_value, max_positions=2) == live
+        assert live.in_stage(stage, Decimal(7)).position_value == 7

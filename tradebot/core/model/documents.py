@@ -224,7 +224,7 @@ class SnapshotDocument(TypedDict):
     """What readers see of a running engine; ``at`` is market time (UTC ms), ``speed`` a number or "max".
 
     ``brought`` is what came in and is no result, less what went out (transfers, rebates), ``day_base`` the equity at 00:00
-    UTC, or at a later start, moved with that. ``income_rests`` is by day what the exchange's income says beyond the ledger, where that is a cent or more, ``fill_rests`` by
+    UTC, or at a later start, moved with that. ``stage`` is live's, missing where none binds. ``income_rests`` is by day what the exchange's income says beyond the ledger, where that is a cent or more, ``fill_rests`` by
     fill (``SYMBOL:trade id``), where it is more than rounding.
     """
 
@@ -247,5 +247,6 @@ class SnapshotDocument(TypedDict):
     positions: list[PositionDocument]
     ghosts: NotRequired[list[OpenGhostDocument]]
     links: NotRequired[LinksDocument]
+    stage: NotRequired[int]
     income_rests: NotRequired[dict[str, str]]
     fill_rests: NotRequired[dict[str, str]]

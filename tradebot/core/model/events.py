@@ -345,6 +345,32 @@ class EntriesBarred:
     reasons: tuple[str, ...] = ()
 
 
+@frozen
+class StageLowered:
+    """Live went down to ``stage`` inside a run: what a symbol's position may be worth (USDT) and how many may be open is less
+    from now on, until the next start, which is told its own stage.
+    """
+
+    at: int
+    stage: int
+    position_value: Decimal
+    max_positions: int
+    why: str
+
+
+@frozen
+class SignedAnew:
+    """A new sign-off is complete: the approved loss counts from ``worth`` (USDT), and from what was brought in besides.
+
+    ``signoff`` names it, ``who`` has signed last.
+    """
+
+    at: int
+    signoff: str
+    worth: Decimal
+    who: str
+
+
 MarketEvent: TypeAlias = Bar | MarkBar | Quote | FundingRate
 """What a feed yields. MarkBar and FundingRate go to the simulated exchange, not to the engine."""
 
@@ -370,6 +396,8 @@ Other: TypeAlias = (
     | Reconnected
     | VenueNote
     | EntriesBarred
+    | StageLowered
+    | SignedAnew
 )
 """Every event that is no price."""
 

@@ -15,8 +15,11 @@ POSITION_VALUE: Final = Decimal(50)
 POSITION_VALUE_STAGE_TWO: Final = Decimal(100)
 """USDT: the same from the second live stage on."""
 
-STAGE: Final = 1
-"""The stage of every live run, until sign-offs raise it."""
+STAGES: Final = (1, 2, 3)
+"""Live's stages: supervised, on a terminal, unattended."""
+
+POSITIONS_BY_STAGE: Final = (1, 2, 2)
+"""Symbols with a position or an entry on its way, stage by stage."""
 
 LEVERAGE: Final = 1
 """Times: isolated margin, one-way mode."""

@@ -58,6 +58,10 @@ class Exposure:
         """Reckon with other fees from now on."""
         self._fees = fees
 
+    def set_limits(self, limits: Limits) -> None:
+        """Hold entries to other limits from now on."""
+        self._limits = limits
+
     def desk(
         self,
         book: InstrumentState,

@@ -107,6 +107,22 @@ class Limits:
             stop_required=False,
         )
 
+    def in_stage(self, stage: int, cap: Decimal | None = None) -> Limits:
+        """Return the rules as a live stage (from 1) has them; ``cap`` is what else holds a symbol's value (USDT).
+
+        From stage 2 on that value is not these rules' own: ``cap`` is then what was configured for it.
+        """
+        value = self.position_value
+        if stage > 1:
+            value = ceilings.POSITION_VALUE_STAGE_TWO
+        return replace(
+            self,
+            position_value=tighter("position_value", value, cap),
+            max_positions=tighter(
+                "max_positions", self.max_positions, ceilings.POSITIONS_BY_STAGE[stage - 1]
+            ),
+        )
+
     def tightened(self, other: Limits) -> Limits:
         """Return the tighter of both, rule by rule: never wider than either."""
         names = (item.name for item in fields(Limits))

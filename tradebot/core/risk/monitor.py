@@ -34,11 +34,15 @@ class Reached:
 
 
 class Monitor:
-    """The ladders of a run. ``signoff_equity`` is the equity at the sign-off (USDT), None without one."""
+    """The ladders of a run. ``signoff_equity`` is the equity at the sign-off (USDT), None without one.
+
+    ``approved`` names the sign-off that the approved loss counts from, "" for the account's first start.
+    """
 
     __slots__ = (
         "_fee",
         "_limits",
+        "approved",
         "day",
         "day_start",
         "floor",
@@ -65,6 +69,7 @@ class Monitor:
         self.signoff = LossLimit(
             "signoff_loss", cap, start if signoff_equity is None else signoff_equity
         )
+        self.approved = ""
         self.day_start = 0
         self.week_start = 0
         self.floor: Decimal | None = None
@@ -128,6 +133,12 @@ class Monitor:
             self.week.shift(week - self.week.base)
             self._aim()
         return fits
+
+    def count_anew(self, signoff: str, base: Decimal) -> None:
+        """Count the approved loss from a new sign-off on: from this equity (USDT)."""
+        self.approved = signoff
+        self.signoff.reset(base)
+        self._aim()
 
     def inherit(self, reached: Reached) -> None:
         """Count a limit as used up that was reached before the run began, while its period goes on."""
@@ -227,6 +238,7 @@ class Monitor:
         return {
             "ladders": [ladder.export_state() for ladder in self.ladders],
             "starts": [self.day_start, self.week_start],
+            **({"approved": self.approved} if self.approved else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -234,6 +246,7 @@ class Monitor:
         for ladder, values in zip(self.ladders, state["ladders"], strict=True):
             ladder.restore(values)
         self.day_start, self.week_start = state["starts"]
+        self.approved = state.get("approved", "")
         self._aim()
 
 

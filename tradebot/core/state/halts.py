@@ -89,6 +89,7 @@ HALTS: Mapping[str, HaltReason] = {
             "it was started to protect what is open",
             until="this start may only protect: mend what is named, and start again",
         ),
+        HaltReason("unsupervised", "nobody answered while a start had to be watched"),
         HaltReason("restarts", "it broke off and was started again three times within an hour"),
         HaltReason("unexplained", "the exchange said something that nobody here understands"),
         HaltReason("ban", "the exchange has banned this address for a time"),

@@ -11,7 +11,7 @@ from tradebot.core.trading.shared import STOPPING, Shared
 
 
 class Commands:
-    """Carries out commands: halt, resume, close-all, stop; and, of nobody but the start, protect and allow."""
+    """Carries out commands: halt, resume, close-all, stop; and, of nobody but the start, protect, allow and unsupervised."""
 
     def __init__(self, shared: Shared, exits: Exits) -> None:
         self._shared = shared
@@ -33,6 +33,9 @@ class Commands:
                 shared.cancel_entries("stop")
                 shared.out.append(StopRun(shared.now, f"{command.who}: {command.reason}"))
                 result, ok = "stopping", True
+            case "unsupervised" if not command.id:
+                shared.halt("unsupervised", command.reason)
+                result, ok = "halted", True
             case "protect" | "allow" if not command.id:
                 shared.only_protect(command.reason if command.name == "protect" else "")
                 result, ok = command.name, True

@@ -25,6 +25,8 @@ from tradebot.core.model.events import (
     Other,
     PriceSeen,
     RunStarted,
+    SignedAnew,
+    StageLowered,
     WakeUp,
     is_acknowledgement,
 )
@@ -43,6 +45,7 @@ from tradebot.core.strategy.resample import Resampler
 from tradebot.core.trading.account_setting import AccountSetting
 from tradebot.core.trading.accounts import Accounts
 from tradebot.core.trading.answers import Answers
+from tradebot.core.trading.approval import Approval
 from tradebot.core.trading.cash_lines import CashLines
 from tradebot.core.trading.commands import Commands
 from tradebot.core.trading.corrections import Corrections
@@ -69,7 +72,7 @@ class EngineConfig:
     quotes come beside the bars: then they, not the bars, are the price. ``leverage`` is the account's.
     ``auto_resume`` clears a loss halt when its day (week) is over; ``signoff_equity`` is the equity at the sign-off, None without one.
     ``reached`` are the loss limits that an earlier run of the account reached and nobody has resumed.
-    ``outside`` says that the broker is outside the process: its answers come late, twice, out of order or never;
+    ``stage`` is the live stage whose limits these are, 0 where none binds. ``outside`` says that the broker is outside the process: its answers come late, twice, out of order or never;
     ``drops_stops`` that it is known to lose stops it has accepted, ``unproved`` that nobody has seen one stand there.
     """
 
@@ -89,6 +92,7 @@ class EngineConfig:
     outside: bool = False
     drops_stops: bool = False
     unproved: bool = False
+    stage: int = 0
 
 
 class Engine:
@@ -113,7 +117,7 @@ class Engine:
             self.watch,
             outside=config.outside,
         )
-        shared.unproved = config.unproved
+        shared.unproved, shared.stage = config.unproved, config.stage
         self.halts, self.table = shared.halts, shared.table
         self.exits = Exits(shared)
         self.protection = Protection(shared, self.exits, drops_stops=config.drops_stops)
@@ -128,6 +132,7 @@ class Engine:
         corrections = Corrections(shared, self.exits, self.protection, self.answers)
         self.accounts = Accounts(shared, self.exits, self.answers, self.cash, corrections)
         self.commands = Commands(shared, self.exits)
+        self.approval = Approval(shared, self.reactions, self.commands)
         self.rules = TradingRules(shared, self.exits)
         setting = AccountSetting(shared, self.reactions)
         self.news = News(shared, self.exits, self.accounts, setting, self.rules)
@@ -221,6 +226,8 @@ class Engine:
                 self.shared.out.extend(self.reactions.take_lows())
             case RunStarted():
                 self._on_start(event)
+            case StageLowered() | SignedAnew():
+                self.approval.take(event)
             case AccountRead():
                 self.news.take(event)
                 self.reactions.take_margins(event)
@@ -378,6 +385,7 @@ class Engine:
             self._away = False
             shared.wake_at("gap", event.at + MINUTE_MS)
         self.started = True
+        shared.hold_to(self.config.limits, self.config.stage)
         shared.paused.clear()  # the feeds of this start have yet to fall silent
         shared.blocked.pop(STOPPING, None)
         self.entries.heed_blackout(event.at)

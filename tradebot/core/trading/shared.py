@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -48,7 +49,8 @@ class Shared:
     cleared yet, where that is no matter of orders. ``doubt`` is what is wrong with the journal since this start;
     what the venue did until ``past`` (its time, UTC ms) is in what was taken over of the account, ``FAR`` while
     that has yet to be read and ``NEVER`` where nothing was. ``nonces`` are those of this journal's starts, none where
-    they were not told; ``fees`` those reckoned with, ``least`` the configured ones. ``unproved`` says that nobody has seen
+    they were not told; ``fees`` those reckoned with, ``least`` the configured ones. ``stage`` is live's, 0 where none binds;
+    ``lowered`` is why it is less than this start was told, "" where it is not. ``unproved`` says that nobody has seen
     a stop stand on this account: entries are the smallest until one does.
     """
 
@@ -66,6 +68,7 @@ class Shared:
         "instance",
         "least",
         "limits",
+        "lowered",
         "nonces",
         "now",
         "out",
@@ -74,6 +77,7 @@ class Shared:
         "paused",
         "portfolio",
         "skew_ms",
+        "stage",
         "table",
         "unmet",
         "unproved",
@@ -120,12 +124,19 @@ class Shared:
         self.doubt = ""
         self.past = NEVER
         self.unproved = False
+        self.stage = 0
+        self.lowered = ""
 
     def set_fees(self, fees: Fees) -> None:
         """Reckon with other fees from now on."""
         self.fees = fees
         self.exposure.set_fees(fees)
         self.watch.set_fee(fees.taker)
+
+    def hold_to(self, limits: Limits, stage: int, lowered: str = "") -> None:
+        """Hold entries to the limits of a stage from now on; ``lowered`` is why that is less than this start was told."""
+        self.limits, self.stage, self.lowered = limits, stage, lowered
+        self.exposure.set_limits(limits)
 
     def position(self, book: InstrumentState) -> Decimal:
         """Return what is held of a symbol: booked, and announced by the venue (signed base units)."""
@@ -215,6 +226,7 @@ class Shared:
             "past": self.past,
             "caveats": self.caveats.export_state(),
             **({"barred": list(self.barred)} if self.barred else {}),
+            **({"lowered": self._lowered_state()} if self.lowered else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -229,6 +241,14 @@ class Shared:
         self.past = state.get("past", NEVER)
         self.caveats.restore(state.get("caveats", {}))
         self.barred = tuple(state.get("barred", ()))
+        if lowered := state.get("lowered"):
+            value, count, stage, why = lowered
+            caps = replace(self.limits, position_value=Decimal(value), max_positions=count)
+            self.hold_to(caps, stage, why)
+
+    def _lowered_state(self) -> list[Any]:
+        limits = self.limits
+        return [str(limits.position_value), limits.max_positions, self.stage, self.lowered]
 
 
 def _lacking(some: Sequence[str], others: Sequence[str]) -> str:

@@ -220,6 +220,8 @@ def snapshot(engine: Engine, label: str, speed: float | None) -> SnapshotDocumen
         },
         "positions": position_rows(engine),
     }
+    if engine.shared.stage:
+        seen["stage"] = engine.shared.stage
     if rests := engine.cash.rests():
         seen["income_rests"] = {iso(day * DAY_MS)[:10]: plain(rest) for day, rest in rests.items()}
     if odd := engine.cash.fill_rests():

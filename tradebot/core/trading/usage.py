@@ -48,7 +48,7 @@ class PositionDanger:
 
 def uses(engine: Engine) -> Iterator[Use]:
     """Yield every limit with what is used of it now."""
-    limits, exposure, watch = engine.config.limits, engine.shared.exposure, engine.watch
+    limits, exposure, watch = engine.shared.limits, engine.shared.exposure, engine.watch
     equity = engine.equity()
     for book in engine.books.values():
         qty = abs(book.holding.qty)

@@ -6,7 +6,7 @@ A stretch is one start of one run, from its first row of provenance to its last,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -49,6 +49,7 @@ class Stretch:
 
     ``first`` says that nothing was carried into it, ``open`` what was held at its end. ``broke`` is why it broke off, "" where it did not; ``differs`` the
     halt that says that account and ledger differ; ``weak`` that it was first signed with a key beside the journal.
+    ``closes`` are the rows of its trades, by id.
     ``cheap`` names what its simulated exchange asked less for than it does unless it is told to.
     """
 
@@ -58,6 +59,7 @@ class Stretch:
     nonce: str
     rows: list[Provenance] = field(default_factory=list)
     trades: dict[int, Decimal] = field(default_factory=dict)
+    closes: dict[int, Said] = field(default_factory=dict)
     outcomes: dict[int, Decimal] = field(default_factory=dict)
     held: dict[str, Decimal] = field(default_factory=dict)
     broke: str = ""
@@ -102,7 +104,7 @@ class Demand:
 
 def stretches_of(testimony: Testimony, *, alive: bool) -> list[Stretch]:
     """Return all stretches that have a row of provenance, oldest first; ``alive`` says whether an engine works now."""
-    book = _Book(testimony.weak_until)
+    book = Book(testimony.weak_until)
     for said in testimony.rows:
         book.take(said)
     for stretch in book.current.values():
@@ -111,8 +113,8 @@ def stretches_of(testimony: Testimony, *, alive: bool) -> list[Stretch]:
     return [stretch for stretch in book.stretches if stretch.rows]
 
 
-class _Book:
-    """Puts rows where they belong: to the start of their run that was the current one."""
+class Book:
+    """Puts rows where they belong, one after the other: to the start of their run that was the current one."""
 
     def __init__(self, weak_until: int) -> None:
         self._weak_until = weak_until
@@ -121,6 +123,7 @@ class _Book:
         self._cheap: dict[str, tuple[str, ...]] = {}
 
     def take(self, said: Said) -> None:
+        """Put the next row where it belongs."""
         fact = said.fact
         if isinstance(fact, RunBegun):
             self._cheap[said.run] = cheap = cheap_of(fact.config)
@@ -140,17 +143,18 @@ class _Book:
                 one.rows.append(fact)
                 one.weak = one.weak or fact.weak_key or said.seq <= self._weak_until
             case _:
-                self._book(one, fact)
+                self._book(one, said)
 
     def _begin(self, stretch: Stretch) -> None:
         self.stretches.append(stretch)
         self.current[stretch.run] = stretch
 
-    def _book(self, one: Stretch, fact: object) -> None:
+    def _book(self, one: Stretch, said: Said) -> None:
+        fact = said.fact
         match fact:
             case TradeClosed():
                 self._forget(one.run, fact.id)
-                one.trades[fact.id] = fact.pnl
+                one.trades[fact.id], one.closes[fact.id] = fact.pnl, said
             case TradeReopened():
                 self._forget(one.run, fact.id)
             case GhostClosed() if fact.entry_time is not None:
@@ -166,6 +170,7 @@ class _Book:
         for stretch in self.stretches:
             if stretch.run == run:
                 stretch.trades.pop(trade, None)
+                stretch.closes.pop(trade, None)
 
 
 def standing_halts(
@@ -291,6 +296,12 @@ def _of_time(stretch: Stretch, demand: Demand) -> Iterator[str]:
         yield "it ends in the future"
     if stretch.differs:
         yield f"account and ledger differed in it ({stretch.differs})"
+
+
+def trades_on_production(rows: Sequence[Provenance]) -> bool:
+    """Whether orders went to Binance's production in every row, by the connection itself."""
+    peers = [peer for row in rows for peer in row.orders]
+    return all(row.orders for row in rows) and all(_is_production(*peer) for peer in peers)
 
 
 def is_connected_to_demo(rows: list[Provenance]) -> bool:
