@@ -292,3 +292,39 @@ def test_a_full_disk_under_journal_and_outbox_is_told(bot: Bot, tmp_path: Path) 
         pid = alerter_pid(bot.data_dir)
         assert pid
         os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not os.environ.get("TRADEBOT_FULL"), reason="takes seconds: TRADEBOT_FULL=1")
+@pytest.mark.parametrize("known", [True, False], ids=["an outbox", "none yet"])
+def test_an_alerter_that_starts_on_a_full_disk_tells_from_memory(
+    bot: Bot, tmp_path: Path, known: bool
+) -> None:
+    with small_disk(tmp_path / "disk") as disk, WebhookReceiver() as hook:
+        bot.data_dir = disk.path / "data"
+        hooked(bot, hook)
+        bot.env["INVOCATION_ID"] = "x"  # the engine starts no alerter
+        engine = bot.engine("--symbols", "BTC/USDT")
+        if known:
+            first = bot.start("alerts", "run")
+            hook.until(lambda: "started" in [body["kind"] for body in hook.bodies()])
+            first.kill()
+            first.wait(30)
+        disk.fill()
+        bot.start("alerts", "run")
+        hook.until(lambda: "disk_full" in [body["kind"] for body in hook.bodies()])
+        told = next(body for body in hook.bodies() if body["kind"] == "disk_full")
+        assert told["text"].endswith("#unrecorded")
+        engine.kill()
+        engine.wait(30)
+        hook.until(lambda: "engine_dead" in [body["kind"] for body in hook.bodies()])
+        disk.empty()
+
+        def entered() -> bool:
+            rows = bot.json("alerts", "list").data["alerts"]
+            return {"disk_full", "engine_dead"} <= {
+                row["kind"] for row in rows if row["state"] == "sent"
+            }
+
+        bot.until(entered)
+        kinds = [body["kind"] for body in hook.bodies()]
+        assert kinds.count("disk_full") == kinds.count("engine_dead") == kinds.count("started") == 1

@@ -39,7 +39,7 @@ from tradebot.alerts.outbox import (
     wait_after,
 )
 from tradebot.alerts.store import OutboxStore
-from tradebot.alerts.watch import watched
+from tradebot.alerts.watch import taken_up, watched
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
 
@@ -88,23 +88,21 @@ class Alerter:
         self._engine_seen = now
         self._unreadable_since: int | None = None
         self._pulsed = self._forgot = self._muted = self._muted_at = 0
-        state = store.get("memory", {})
-        self._told: Memory = state.get("told", {})
-        self._watch: Memory = state.get("watch", {})
-        self._kept = state
-        self._cursor = store.cursor
-        self._mark = str(store.get("mark", ""))
+        self._told: Memory = {}
+        self._watch: Memory = {}
+        self._kept: Memory = {}
+        self._cursor: int | None = None
+        self._mark = ""
+        self.take_up()
 
-    def _begin(self) -> None:
-        """Note the row to go on behind; at the very first start that is the newest engine's own start.
-
-        JournalError while there is no journal, or none that can be read.
-        """
-        if self._cursor is None:
-            first = self._readings.newest_start()
-            with self._store.transaction():
-                self._store.put("cursor", first)
-            self._cursor = first
+    def take_up(self) -> None:
+        """Go on from what the file remembers; what was seen before it could be read stands beside that."""
+        self._kept = self._store.get("memory", {})
+        self._told = self._kept.get("told", {})
+        self._watch = taken_up(self._watch, self._kept.get("watch", {}))
+        known = self._store.cursor
+        if known is not None:
+            self._cursor, self._mark = known, str(self._store.get("mark", ""))
 
     # -- running -----------------------------------------------------------------------------------
 
@@ -160,6 +158,7 @@ class Alerter:
         """Take the next batch of what is new into the outbox; return whether there is more."""
         now, more = self._clock.wall_ms(), False
         try:
+            self._store.ready()
             if self._loose is not None:
                 self._enter_loose(self._loose)
             more = self._take_rows()
@@ -175,23 +174,30 @@ class Alerter:
 
     def _take_rows(self) -> bool:
         """Decide on the next rows; return whether there may be more."""
+        begins = self._cursor is None
         rows = self._rows()
         if not rows:
+            if begins and self._cursor is not None:  # from now on nothing is passed over
+                self._keep([], None, self._told, self._watch, {})
             return False
         decided, memory = self._decided(rows, self._told)
         delivered = {} if self._loose is None else self._loose.delivered
         self._keep(decided, rows[-1], memory, self._watch, delivered)
         return len(rows) == BATCH
 
-    def _rows(self, loose: int | None = None) -> Sequence[AuditRow]:
-        """Return the next rows, behind the cursor or behind what was read without recording it."""
+    def _rows(self, loose: Loose | None = None) -> Sequence[AuditRow]:
+        """Return the next rows, behind the cursor or behind what was read without recording it.
+
+        At the very first start it stands before the newest engine's own start.
+        """
         try:
-            self._begin()
+            if self._cursor is None:
+                self._cursor = self._readings.newest_start()
             if loose is None:
                 self._find_place()
-            cursor = self._cursor if loose is None else loose
-            assert cursor is not None
-            rows = self._readings.rows(cursor, BATCH)
+            elif loose.cursor is None:
+                loose.cursor = self._cursor
+            rows = self._readings.rows(self._cursor if loose is None else loose.cursor or 0, BATCH)
         except JournalError:
             if self._unreadable_since is None:
                 self._unreadable_since = self._clock.wall_ms()
@@ -311,7 +317,9 @@ class Alerter:
     ) -> None:
         """Keep what was decided, up to the ``last`` row, with what has to be remembered."""
         state = {"told": told, "watch": watch}
-        place = None if last is None else (last.seq, last.mark)
+        place = None if self._cursor is None else (self._cursor, self._mark)
+        if last is not None:
+            place = (last.seq, last.mark)
         self._store.decide(decided, place, state, self._clock.wall_ms(), delivered)
         self._kept, self._told, self._watch = state, told, watch
         if last is not None:
@@ -333,9 +341,12 @@ class Alerter:
     def _take_loose(self, now: int) -> None:
         """Look at what is new without writing: critical alerts go out from memory."""
         if self._loose is None:
-            self._loose = Loose(self._cursor or 0, self._told)
+            self._loose = Loose(self._cursor, self._told)
+            with suppress(JournalError):
+                for outway in self._outways:
+                    self._loose.take_waiting(self._store, outway.name)
         loose = self._loose
-        while self._cursor is not None and (rows := self._rows(loose.cursor)):
+        while rows := self._rows(loose):
             decided, loose.told = self._decided(rows, loose.told)
             loose.add(alert for alert, _ in decided)
             loose.cursor = rows[-1].seq
@@ -378,7 +389,7 @@ class Alerter:
     async def deliver_once(self, outway: Outway) -> float:
         """Do the next thing for a channel; return for how many seconds there is nothing more to do."""
         if self._loose is not None:
-            return await self._deliver_loose(outway, self._loose)
+            return await self._loose.deliver(outway, self._clock)
         now = self._clock.wall_ms()
         try:
             self._note_late(outway.name)
@@ -434,17 +445,6 @@ class Alerter:
             until = now + wait_after(count, self._jitter(), answer.retry_after)
             asked = until if answer.retry_after else 0
             self._store.note_failed(outway.name, going, answer.why, now, until, asked)
-
-    async def _deliver_loose(self, outway: Outway, loose: Loose) -> float:
-        """Send the next critical alert that could not be recorded."""
-        now = self._clock.wall_ms()
-        alert = loose.next_for(outway.name, now)
-        if alert is None:
-            return 1.0
-        answer = await answer_of(outway, loose.message_of(alert))
-        if isinstance(answer, Delivered):
-            loose.delivered[outway.name, alert.source] = self._clock.wall_ms()
-        return 1.0 / max(1, outway.rate.second)
 
 
 __all__ = ["Alerter"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tradebot.alerts.channels import Message
+from tradebot.alerts.channels import Delivered, Message, Outway, answer_of
 from tradebot.alerts.model import Alert, Memory
 from tradebot.alerts.outbox import MINUTE, shortened
+from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import Outgoing, mark_of
+from tradebot.clock import Clock
 
 UNRECORDED = "#unrecorded"
 AGAIN_MS = 10 * MINUTE
@@ -19,16 +21,27 @@ MOST = 1_000
 
 @dataclass(slots=True)
 class Loose:
-    """How far the audit trail was read without recording it, and what of it is critical.
+    """How far the audit trail was read without recording it (None: not at all yet), and what of it is critical.
 
-    ``delivered`` has when each (channel, source) was taken (UTC ms).
+    ``delivered`` has when each (channel, source) was taken (UTC ms); ``only`` the channels of what is on record already and
+    waits for some of them.
     """
 
-    cursor: int
+    cursor: int | None
     told: Memory
     found: dict[str, Alert] = field(default_factory=dict)
     delivered: dict[tuple[str, str], int] = field(default_factory=dict)
     tried: dict[tuple[str, str], int] = field(default_factory=dict)
+    only: dict[str, set[str]] = field(default_factory=dict)
+
+    def take_waiting(self, store: OutboxStore, channel: str) -> None:
+        """Keep what is critical and waits for a channel: what became of it cannot be recorded either."""
+        items = [item.id for item in store.items(channel) if item.critical]
+        for one in store.outgoing(items).values() if items else ():
+            where = (one.run, one.mode, one.market)
+            known = (one.kind, one.level, "", one.text, one.created, one.data)
+            self.found.setdefault(one.source, Alert(one.seq, one.source, *known, *where))
+            self.only.setdefault(one.source, set()).add(channel)
 
     @property
     def alerts(self) -> list[Alert]:
@@ -49,6 +62,8 @@ class Loose:
             where = (channel, source)
             if where in self.delivered or self._is_soon(where, now):
                 continue
+            if channel not in self.only.get(source, (channel,)):
+                continue
             self.tried[where] = now
             return alert
         return None
@@ -57,6 +72,16 @@ class Loose:
         """Whether it was tried just now; a try ahead of ``now`` is one by a clock that was set back since."""
         tried = self.tried.get(where)
         return tried is not None and tried <= now < tried + AGAIN_MS
+
+    async def deliver(self, outway: Outway, clock: Clock) -> float:
+        """Send a channel the next one; return for how many seconds there is nothing more to do."""
+        alert = self.next_for(outway.name, clock.wall_ms())
+        if alert is None:
+            return 1.0
+        answer = await answer_of(outway, self.message_of(alert))
+        if isinstance(answer, Delivered):
+            self.delivered[outway.name, alert.source] = clock.wall_ms()
+        return 1.0 / max(1, outway.rate.second)
 
     def message_of(self, alert: Alert) -> Message:
         """Return what goes out, marked as not recorded."""

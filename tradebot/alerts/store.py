@@ -27,7 +27,7 @@ from tradebot.alerts.stored import (
     mark_of,
 )
 from tradebot.core.model.errors import JournalError
-from tradebot.disk import on_disk, private_directory, private_file
+from tradebot.disk import private_directory, private_file
 
 ALERTS_FILE = "alerts.db"
 
@@ -61,6 +61,9 @@ class OutboxStore:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = FULL")
         self.db.executescript(SCHEMA)
+
+    def ready(self) -> None:
+        """Raise JournalError while the file could not be opened yet."""
 
     def close(self) -> None:
         """Close the file."""
@@ -134,7 +137,8 @@ class OutboxStore:
         """Enter each channel's decision on each alert, with cursor and memory, in one transaction.
 
         ``place`` is the last row that was decided on, by its number and its mark; None where it stays.
-        ``delivered`` has when (channel, source) went out already while the file could not be written. What is critical,
+        ``delivered`` has when (channel, source) went out already while the file could not be written: that is entered,
+        and what had waited in the file before is noted as taken. What is critical,
         or no audit row, is tried from ``now`` on for its whole time, however late it was seen.
         """
         with self.transaction() as db:
@@ -142,6 +146,11 @@ class OutboxStore:
                 for channel, decision in decisions.items():
                     at = (delivered or {}).get((channel, alert.source))
                     db.execute(INSERT, columns_of(alert, channel, decision, now, at))
+            db.executemany(
+                "UPDATE outbox SET state = 'sent', sent = ? WHERE channel = ? AND source = ?"
+                " AND state = 'waiting'",
+                [(at, *where) for where, at in (delivered or {}).items()],
+            )
             self.put("memory", memory)
             if place is not None:
                 self.put("cursor", place[0])
@@ -399,39 +408,9 @@ def _item(row: sqlite3.Row) -> Item:
     )
 
 
-DAMAGED = f"{ALERTS_FILE}.damaged"
-
-
-def open_or_begin(data_dir: Path) -> tuple[OutboxStore, bool]:
-    """Return the outbox, and whether it was begun anew since the one that was there is damaged: that is set aside.
-
-    Who is to be told cannot wait for its repair. JournalError for one that cannot be used for another reason.
-    """
-    try:
-        store = OutboxStore(data_dir)
-        with store._faults():
-            (found,) = store.db.execute("PRAGMA quick_check(1)").fetchone()
-        if found == "ok":
-            return store, False
-        store.close()
-    except JournalError as error:
-        if not _is_damage(error.__cause__):
-            raise
-    with on_disk(data_dir / ALERTS_FILE):
-        for end in ("-wal", "-shm"):
-            (data_dir / f"{ALERTS_FILE}{end}").unlink(missing_ok=True)
-        (data_dir / ALERTS_FILE).replace(data_dir / DAMAGED)
-    return OutboxStore(data_dir), True
-
-
-def _is_damage(error: BaseException | None) -> bool:
-    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in codes
-
-
 def is_there(data_dir: Path) -> bool:
     """Whether an outbox was ever made here."""
     return os.path.lexists(data_dir / ALERTS_FILE)
 
 
-__all__ = ["ALERTS_FILE", "DAMAGED", "OutboxStore", "is_there", "open_or_begin"]
+__all__ = ["ALERTS_FILE", "OutboxStore", "is_there"]

@@ -63,6 +63,16 @@ def watched(
     return told + told_closing, {**memory, **remembered}
 
 
+def taken_up(seen: Memory, kept: Memory) -> Memory:
+    """Return what to remember where something was ``seen`` before what was ``kept`` could be read.
+
+    What stood then and stands no more is over, which has yet to be told; a page of a month that came meanwhile too.
+    """
+    standing = {**kept.get("standing", {}), **seen.get("standing", {})}
+    reports = {"reports": kept["reports"]} if "reports" in kept else {}
+    return {**kept, **seen, **({"standing": standing} if standing else {}), **reports}
+
+
 Found = dict[str, tuple[Condition, Scene | None]]
 
 
@@ -188,4 +198,4 @@ def _closing(seen: Sighting, memory: Memory) -> tuple[Any, list[tuple[Condition,
     return now, [(Condition("close_all", seen.wall, data=seen.closing), scene)]
 
 
-__all__ = ["watched"]
+__all__ = ["taken_up", "watched"]

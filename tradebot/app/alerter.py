@@ -23,8 +23,9 @@ from tradebot.alerts.channels import (
     Outway,
 )
 from tradebot.alerts.model import Condition, Sound, Wishes
+from tradebot.alerts.opening import DAMAGED, open_or_stand_in
 from tradebot.alerts.services import Service
-from tradebot.alerts.store import DAMAGED, OutboxStore, open_or_begin
+from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.telegram import Phone
 from tradebot.alerts.updates import AllowedUser
 from tradebot.alerts.webhook import Webhook
@@ -236,10 +237,19 @@ def run_alerter(config: Config) -> None:
     data_dir = config.data_dir()
     with AlertsLock(data_dir):
         settings = _usable(config)
-        store, anew = open_or_begin(data_dir)
-        with store:
+
+        def opened(anew: bool) -> None:
             for one in settings:
                 store.resettle(one.name, fingerprint_of(one))
+            alerter.take_up()
+            if anew:
+                why = (
+                    f"what was to be told is begun anew: alerts.db was damaged, it is {DAMAGED} now"
+                )
+                alerter.tell(Condition("notice", SYSTEM.wall_ms(), data={"why": why}))
+
+        store, anew = open_or_stand_in(data_dir, opened)
+        with store:
             alerter = Alerter(
                 JournalReadings(data_dir),
                 store,
@@ -248,11 +258,8 @@ def run_alerter(config: Config) -> None:
                 jitter=random.random,
                 anew=lambda name: outway_of(settings_of(config, name)),
             )
-            if anew:
-                why = (
-                    f"what was to be told is begun anew: alerts.db was damaged, it is {DAMAGED} now"
-                )
-                alerter.tell(Condition("notice", SYSTEM.wall_ms(), data={"why": why}))
+            if anew is not None:
+                opened(anew)
             if config.alerts.telegram.commands and "telegram" in config.alerts.channels:
                 alerter.listen(lambda: listen(config, store, alerter.tell))
             asyncio.run(_until_stopped(alerter))
