@@ -125,3 +125,12 @@ def test_a_close_all_is_told_at_each_stage() -> None:
     for closing in more:
         eye.look(2, closing=closing)
     assert eye.told == [("close_all", False)] * 2
+
+
+def test_an_engine_that_stands_still_does_not_hang() -> None:
+    """It was started again while a close-all stands: it sends nothing and writes nothing before a resume."""
+    eye = Eye()
+    eye.look(5)
+    eye.beats = False
+    assert eye.look(300, owner=OwnerSeen(8, "boot/2"), waits=True) == []
+    assert eye.look(200, waits=False) == [("engine_hung", False)]

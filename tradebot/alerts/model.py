@@ -211,7 +211,8 @@ class Sighting:
     ``scenes``: the runs that are not over, the newest first. ``trouble``: what an engine that cannot write its journal
     says of it; ``halt_words`` who has set the HALT file and why. ``free_bytes`` None where the disk cannot be asked; ``side_rows`` protective orders in the side file;
     ``closing`` the newest close-all of an account as ``status --json`` has it. ``busy``: no engine, but a command such as a
-    close-all works on the journal. ``reports`` are the pages of whole months.
+    close-all works on the journal. ``reports`` are the pages of whole months. ``waits``: the engine sends and writes
+    nothing before a resume.
     """
 
     wall: int
@@ -225,6 +226,7 @@ class Sighting:
     closing: Mapping[str, Any] | None = None
     busy: bool = False
     reports: Sequence[str] = ()
+    waits: bool = False
 
 
 class Readings(Protocol):

@@ -105,7 +105,7 @@ def _dead(seen: Sighting) -> Found:
 def _is_silent(seen: Sighting, owner: Any, now: int) -> Scene | None:
     """Return the run whose engine lives and has written nothing for too long."""
     running = _running(seen.scenes)
-    if owner is None or not running:
+    if owner is None or not running or seen.waits:
         return None
     newest = max(running, key=lambda scene: scene.beat or 0)
     beat = newest.beat or 0

@@ -16,7 +16,7 @@ from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import lock_holder, lock_owner
-from tradebot.guard.notice import read_notice
+from tradebot.guard.notice import Notice, read_notice
 from tradebot.journal.paths import REPORTS, journal_path
 from tradebot.journal.projection import read_fact
 from tradebot.journal.reader import Reader
@@ -100,7 +100,8 @@ class JournalReadings:
             scenes=self._scenes(),
             halted=halt_present(self._data_dir),
             halt_words=_halted_by(self._data_dir),
-            trouble="" if notice is None else f"since {iso(notice.since)} {notice.text}",
+            trouble=_trouble(notice),
+            waits=owner is not None and notice is not None and notice.kind == "waits",
             free_bytes=free,
             side_rows=side,
             closing=closing,
@@ -125,6 +126,13 @@ def _halted_by(data_dir: Path) -> str:
             what = ", close-all" if rows[-1].kind == "close-all" else ""
             return f"{rows[-1].who}{what}: {rows[-1].reason}"
     return ""
+
+
+def _trouble(notice: Notice | None) -> str:
+    """Return what an engine says that cannot write its journal; "" where it says nothing, or something else."""
+    if notice is None or notice.kind != "journal":
+        return ""
+    return f"since {iso(notice.since)} {notice.text}"
 
 
 def _reports(data_dir: Path) -> Sequence[str]:

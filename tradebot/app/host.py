@@ -69,6 +69,7 @@ class PaperHost:
         self._runner: Runner | None = None
         self._stop_why = ""
         self._kept = False
+        self._stands = threading.Event()
         self._ending: Ending | None = None
         self._error: BaseException | None = None
         self._heartbeat = Heartbeat(self._tell_hung, clock=setup.clock)
@@ -161,14 +162,16 @@ class PaperHost:
         from tradebot.app.alerts_beside import AlertsBeside
 
         try:
-            with self._heartbeat, AlertsBeside(self._setup.config, lambda: self.working):
+            beside = AlertsBeside(self._setup.config, lambda: self.working or self._stands.is_set())
+            with self._heartbeat, beside:
                 self._ending = asyncio.run(self._main())
         except BaseException as error:  # handed to the main thread by result()
             self._error = error
 
     async def _main(self) -> Ending:
         self._loop = asyncio.get_running_loop()
-        async with opened(self._setup, self._heartbeat, lambda: self._stop_why) as (runner, cursor):
+        begun = opened(self._setup, self._heartbeat, lambda: self._stop_why, self._stands.set)
+        async with begun as (runner, cursor):
             self._runner = runner
             if self._stop_why:
                 runner.request_stop(self._stop_why)
@@ -179,11 +182,14 @@ class PaperHost:
 
 @asynccontextmanager
 async def opened(
-    setup: Setup, heartbeat: Heartbeat | None = None, stopping: Callable[[], str] = lambda: ""
+    setup: Setup,
+    heartbeat: Heartbeat | None = None,
+    stopping: Callable[[], str] = lambda: "",
+    stands: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[tuple[Runner, Cursor | None]]:
     """Take the lock, open the journal, choose the run; yield its runner and the source's cursor.
 
-    ``stopping`` says why a start that waits for a resume is to be given up, "" while it is not.
+    ``stopping`` says why a start that waits for a resume (``stands`` hears of it) is to be given up, "" while it is not.
     """
     data_dir = setup.config.data_dir()
     account = setup.account
@@ -219,7 +225,9 @@ async def opened(
                 run = "" if previous[0] is None else previous[0].id
                 latches = setup.latches(setup.modes[0])
                 still = stand_still(account, latches, run, setup.said, setup.clock)
-                waited = await still.wait_for_resume(data_dir, journal, beats.beat, stopping)
+                waited = await still.wait_for_resume(
+                    data_dir, journal, beats.beat, stopping, stands
+                )
             async with account or nullcontext():
                 runner, cursor = await _runner(setup, journal, path, data_dir, previous, beats)
                 runner.born, runner.waited = born, waited

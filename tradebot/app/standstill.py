@@ -168,8 +168,9 @@ class Standstill:
         journal: Journal,
         beat: Callable[[], None],
         stopping: Callable[[], str],
+        stands: Callable[[], None] = lambda: None,
     ) -> int:
-        """While a close-all stands say so, and wait; a resume that is asked for meanwhile takes its row away.
+        """While a close-all stands say so (``stands``), and wait; a resume that is asked for meanwhile takes its row away.
 
         Return until when it waited (real clock, UTC ms), 0 where none stood. RefusedError when ``stopping`` says why it is to be given up.
         """
@@ -179,8 +180,9 @@ class Standstill:
                 if said is not None:  # somebody asks once more: what waits here need not be ended
                     await self._diary.note("waits")
                 said = row
+                stands()
                 self._told(standing_words(row))
-                write_notice(data_dir, standing_words(row), self._clock)
+                write_notice(data_dir, standing_words(row), self._clock, "waits")
             if why := stopping():
                 raise RefusedError(f"{HELD}; nothing was begun ({why})", hint=RESUME)
             for asked in await journal.pending_commands(0):

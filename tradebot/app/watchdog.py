@@ -35,7 +35,7 @@ def end_hung(data_dir: Path, hung_s: float, leave: Callable[[int], NoReturn] = o
         print(f"{text}; its stops stay at the exchange", file=sys.stderr, flush=True)  # noqa: T201
         faulthandler.dump_traceback(all_threads=True)
     _dump(data_dir, text)
-    write_notice(data_dir, f"{text}; {data_dir / DUMP_FILE} says where it hung")
+    write_notice(data_dir, f"{text}; {data_dir / DUMP_FILE} says where it hung", kind="hung")
     leave(EXIT_CODE)
 
 

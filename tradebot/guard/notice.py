@@ -1,4 +1,4 @@
-"""What an engine that cannot write its journal has to say: a small file that other faces read.
+"""What an engine has to say that cannot write its journal, or has not begun to: a small file that other faces read.
 
 The journal itself is how faces hear of everything else; when that is what fails, this is left.
 """
@@ -9,12 +9,16 @@ import contextlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.text import cleaned
 from tradebot.disk import replace_durably
 
 NOTICE_FILE = "tradebot.notice"
+
+NoticeKind: TypeAlias = Literal["journal", "hung", "waits"]
+"""The journal takes nothing; it made no progress and was ended; it sends nothing before a resume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +27,26 @@ class Notice:
 
     text: str
     since: int
+    kind: NoticeKind = "journal"
 
 
-def write_notice(data_dir: Path, text: str, clock: Clock = SYSTEM) -> None:
+def write_notice(
+    data_dir: Path, text: str, clock: Clock = SYSTEM, kind: NoticeKind = "journal"
+) -> None:
     """Leave a notice; where even that cannot be written there is none."""
     with contextlib.suppress(OSError):
-        replace_durably(data_dir / NOTICE_FILE, json.dumps(asdict(Notice(text, clock.wall_ms()))))
+        notice = Notice(text, clock.wall_ms(), kind)
+        replace_durably(data_dir / NOTICE_FILE, json.dumps(asdict(notice)))
 
 
 def read_notice(data_dir: Path) -> Notice | None:
     """Return the notice of the engine that runs, or of one that died of it; None without one."""
     try:
         found = cleaned(json.loads((data_dir / NOTICE_FILE).read_text(encoding="utf-8")))
-        return Notice(str(found["text"]), int(found["since"]))
-    except (OSError, ValueError, TypeError, KeyError):
+        kind = found.get("kind")
+        known: NoticeKind = kind if kind in ("hung", "waits") else "journal"
+        return Notice(str(found["text"]), int(found["since"]), known)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
