@@ -20,6 +20,7 @@ from tradebot.app.provenance import WEAK_KEY, Connected, Footing, Witness, evide
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
     changed_keys,
+    check_account,
     import_diary,
     import_side,
     last_bar,
@@ -37,7 +38,7 @@ from tradebot.app.setup import Setup
 from tradebot.app.start_rows import gone_on, new_run
 from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
-from tradebot.core.model.errors import JournalError, TradebotError, UsageError
+from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.money import ZERO
 from tradebot.core.risk.monitor import Reached
 from tradebot.core.trading.session import Session
@@ -386,7 +387,8 @@ async def _take_up(setup: Setup, journal: Journal, path: Path, start: _Beginning
     try:
         await journal.vouch(run)
         start.state = load_state(path, run, start.session)
-        _check_account(setup, run, start.state)
+        key = None if setup.account is None else setup.account.access.fingerprint
+        check_account(run, start.state, key)
         if start.state is not None and start.session.broker.outside:
             try_tail(path, run, _session(setup, start.mode), start.state)
     except JournalError as error:
@@ -395,18 +397,6 @@ async def _take_up(setup: Setup, journal: Journal, path: Path, start: _Beginning
         start.previous = start.state = None
         return [error.message]
     return []
-
-
-def _check_account(setup: Setup, run: str, state: StateRow | None) -> None:
-    """Raise UsageError for a run that was begun with another key: it would look for its orders in vain."""
-    if setup.account is None or state is None:
-        return
-    before, now = state.body["session"].get("account"), setup.account.access.fingerprint
-    if before not in (None, "", now):
-        raise UsageError(
-            f"{run} trades the account of another key (its fingerprint is {before})",
-            hint="use that key to go on with it, or --new to start a run on this key's account",
-        )
 
 
 async def _first_session(setup: Setup, account: TradedAccount, mode: str) -> Session:

@@ -96,6 +96,21 @@ def load_state(path: Path, run: str, session: Session) -> StateRow | None:
     return state
 
 
+def check_account(run: str, state: StateRow | None, fingerprint: str | None) -> None:
+    """Raise UsageError for a run that was begun with another key: it would look for its orders in vain.
+
+    ``fingerprint`` is the key's that is used now, None where no account is traded.
+    """
+    if fingerprint is None or state is None:
+        return
+    before = state.body["session"].get("account")
+    if before not in (None, "", fingerprint):
+        raise UsageError(
+            f"{run} trades the account of another key (its fingerprint is {before})",
+            hint="use that key to go on with it, or --new to start a run on this key's account",
+        )
+
+
 def warm_all(path: Path, run: str, session: Session, heartbeat: Heartbeat) -> None:
     """Feed the strategies every bar the run has seen, from the same first one."""
     with Reader(path) as reader, exact():
