@@ -45,8 +45,20 @@ def verdict(it: LiveScene) -> str:
     return str(_judged(it)[before])
 
 
+def close_incidents(it: LiveScene) -> None:
+    """Close every open incident, as a person does who has looked into it."""
+    words = "I have looked into it: the account is as it should be, and it is known why"
+    for row in it.bot.json("incidents").data["incidents"]:
+        if row["state"] == "open":
+            it.bot.json("incidents", "close", str(row["id"]), "--name", "Ada", "--text", words)
+
+
 def trades_again(it: LiveScene) -> bool:
-    """Whether one of the next three signals is an entry: one may come too soon after the entry before it."""
+    """Whether one of the next three signals is an entry: one may come too soon after the entry before it.
+
+    What was recorded of the disaster is closed first: until then there is none.
+    """
+    close_incidents(it)
     return any("approved" in verdict(it) for _ in range(3))
 
 
@@ -67,6 +79,7 @@ __all__ = [
     "OTHER",
     "SYMBOLS",
     "LiveScene",
+    "close_incidents",
     "end",
     "held_scene",
     "trades_again",

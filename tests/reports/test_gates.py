@@ -25,7 +25,8 @@ from tradebot.journal.rows import RunBegun
 from tradebot.journal.testimony import Said
 from tradebot.journal.testimony import Testimony as Told
 from tradebot.reports.readiness import gates
-from tradebot.reports.readiness.signoffs import Ground, folded, reviewers, signatures
+from tradebot.reports.readiness.signoffs import Ground, reviewers, signatures
+from tradebot.reports.readiness.spelled import folded
 from tradebot.reports.readiness.stretches import (
     Demand,
     Stretch,

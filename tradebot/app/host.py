@@ -8,15 +8,14 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradebot.app.barred import Watcher
-from tradebot.app.build import make_session
-from tradebot.app.drift import drift_watch
 from tradebot.app.heartbeat import Heartbeat
-from tradebot.app.provenance import WEAK_KEY, Connected, Footing, Witness, evidence_hash
+from tradebot.app.hosting import hosted_run, session_of, witness_of
+from tradebot.app.incidents import incidents_in
+from tradebot.app.provenance import WEAK_KEY, Connected
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
     changed_keys,
@@ -39,11 +38,8 @@ from tradebot.app.start_rows import gone_on, new_run
 from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError
-from tradebot.core.model.money import ZERO
-from tradebot.core.risk.monitor import Reached
 from tradebot.core.trading.session import Session
 from tradebot.guard.instance import instance_id
-from tradebot.guard.latch import halt_present
 from tradebot.guard.lock import InstanceLock, Traded
 from tradebot.guard.notice import clear_notice
 from tradebot.journal.audit import AuditKey
@@ -51,7 +47,7 @@ from tradebot.journal.paths import journal_path
 from tradebot.journal.rows import RunRow, StateRow
 from tradebot.journal.writer import Journal
 from tradebot.market.cursor import Cursor
-from tradebot.market.feed import ExchangeSource, is_wall
+from tradebot.market.feed import is_wall
 
 if TYPE_CHECKING:
     from tradebot.app.account import TradedAccount
@@ -237,12 +233,16 @@ async def opened(
 
 @dataclass(slots=True)
 class _Beginning:
-    """A run about to be hosted: its mode, the run that goes on (None: a new one), and its session."""
+    """A run about to be hosted: its mode, the run that goes on (None: a new one), and its session.
+
+    ``aside`` says what the side file had of it.
+    """
 
     mode: str
     previous: RunRow | None
     session: Session
     state: StateRow | None = None
+    aside: str = ""
     words: list[str] = field(default_factory=list)
 
 
@@ -261,11 +261,11 @@ async def _runner(
     words: list[str] = []
     for mode, before in reversed(list(zip(setup.modes, previous, strict=True))):
         # the first mode is begun last: it is the newest run then, which is what people are shown
-        start = _Beginning(mode, before, _session(setup, mode))
+        start = _Beginning(mode, before, session_of(setup, mode))
         identity = await _begin(setup, journal, path, data_dir, start, heartbeat)
         beside = mode != setup.modes[0]
         starts.insert(0, start)
-        hosted.insert(0, _hosted(setup, identity, start.session, beside=beside))
+        hosted.insert(0, hosted_run(setup, identity, start.session, beside=beside))
         words = start.words + words
         states.insert(0, None if start.state is None else start.state.body)
     wall = is_wall(setup.source)
@@ -275,44 +275,21 @@ async def _runner(
     )
     runner.protect = "" if setup.pending else setup.protect
     runner.processed = setup.processed
-    runner.witness = _witness(setup, runner, weak_key=journal.weak_key)
+    runner.witness = witness_of(setup, runner, weak_key=journal.weak_key)
     cursor = runner.restore(states)
+    incidents = incidents_in(path, setup.clock)
     if isinstance(runner, QueueRunner):
         if setup.account is not None and setup.modes[0] == "live":
             runner.on_stop = setup.config.live.on_stop
         _prepare(runner, path, [start.state for start in starts])
+    for run, start in zip(hosted, starts, strict=True):
+        run.incidents = incidents
+        if start.aside:
+            run.incident("side_file", start.aside)
     if setup.said is not None:
         for line in words:
             setup.said(line)
     return runner, cursor
-
-
-def _witness(setup: Setup, runner: Runner, *, weak_key: bool) -> Witness:
-    config, speed = setup.config, setup.pace.speed
-    evidence = evidence_hash(setup.spec, config.strategy.timeframe, setup.source.symbols)
-    pace = "max" if speed is None else f"{speed:g}"
-    footing = Footing(pace, config.risk.profile, evidence, weak_key)
-
-    def now() -> int:
-        return runner.time.now() if isinstance(runner, QueueRunner) else runner.session.engine.now
-
-    return Witness(runner.runs, setup.source, footing, now, setup.clock)
-
-
-def _hosted(setup: Setup, identity: Identity, session: Session, *, beside: bool) -> Hosted:
-    trades = setup.account is not None and session.broker.outside
-    hosted = Hosted(
-        identity,
-        session,
-        setup.observe,
-        beside=beside,
-        latches=setup.latches(identity.mode),
-        account=setup.venue if trades else None,
-        standstill=setup.account.standstill if setup.account is not None and trades else None,
-    )
-    if session.broker.outside:
-        hosted.drift = drift_watch(setup.config, session.engine)
-    return hosted
 
 
 def _prepare(runner: QueueRunner, path: Path, states: Sequence[StateRow | None]) -> None:
@@ -357,7 +334,9 @@ async def _begin(
         await journal.resume_run(
             run, gone_on(setup, previous, start.state, start.session, nonce), setup.clock.wall_ms()
         )
-        start.words += await import_side(journal, path, run, setup.clock.wall_ms())
+        aside = await import_side(journal, path, run, setup.clock.wall_ms())
+        start.words += aside
+        start.aside = "; ".join(aside)
     if setup.account is not None and start.session.broker.outside:
         start.words += await import_diary(
             journal, run, setup.latches(start.mode), setup.clock.wall_ms()
@@ -390,7 +369,7 @@ async def _take_up(setup: Setup, journal: Journal, path: Path, start: _Beginning
         key = None if setup.account is None else setup.account.access.fingerprint
         check_account(run, start.state, key)
         if start.state is not None and start.session.broker.outside:
-            try_tail(path, run, _session(setup, start.mode), start.state)
+            try_tail(path, run, session_of(setup, start.mode), start.state)
     except JournalError as error:
         if not start.session.broker.outside:
             raise
@@ -408,38 +387,10 @@ async def _first_session(setup: Setup, account: TradedAccount, mode: str) -> Ses
 
     wallet = await account.read_wallet()
     if mode != "live":
-        return _session(setup, mode, wallet, wallet)
+        return session_of(setup, mode, wallet, wallet)
     data_dir, protect = setup.config.data_dir(), bool(setup.protect)
     first, reached = await counted_from(account, data_dir, wallet, protect=protect)
-    return _session(setup, mode, wallet, first, reached)
-
-
-def _session(
-    setup: Setup,
-    mode: str,
-    start_equity: Decimal | None = None,
-    first: Decimal | None = None,
-    reached: tuple[Reached, ...] = (),
-) -> Session:
-    """Return a mode's session; ``first`` is what a live run's approved loss counts from, for one that begins."""
-    latches = setup.latches(mode)
-    return make_session(
-        setup.config,
-        setup.spec.build,
-        setup.source.symbols,
-        setup.source.interval,
-        quotes=setup.source.quotes,
-        latched=lambda: any(map(halt_present, latches)),
-        clock=setup.clock.monotonic,
-        ghost=mode == "ghost",
-        broker=setup.broker if mode == setup.modes[0] else None,
-        instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
-        start_equity=start_equity,
-        reached=reached,
-        signoff_equity=(first or ZERO) if mode == "live" else None,
-        drops_stops=setup.venue == "demo",
-        unproved=setup.unproved and mode == setup.modes[0],
-    )
+    return session_of(setup, mode, wallet, first, reached)
 
 
 __all__ = ["PaperHost", "Setup", "opened"]

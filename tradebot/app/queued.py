@@ -18,12 +18,13 @@ from typing import Any, cast
 
 from tradebot.app.barred import Watcher
 from tradebot.app.clock import EngineClock
+from tradebot.app.ending import State
 from tradebot.app.feed_watch import FeedWatch
 from tradebot.app.links import links_of
 from tradebot.app.outside import OutsideBroker, meant_error
 from tradebot.app.record import RETRY_S
 from tradebot.app.run import Hosted
-from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner, State
+from tradebot.app.runner import COMMIT_S, IDLE_COMMIT_S, POLL_S, Runner
 from tradebot.app.sender import Sender
 from tradebot.app.settle import OnStop, Settling, let_go
 from tradebot.app.stamps import stamped_now, told_now
@@ -283,6 +284,7 @@ class QueueRunner(Runner):
         now = self.time.now()
         for run in self.runs:
             run.session.wake(now + 1)
+            run.heed_incidents()
         if now >= self._watch.next_check:
             self._tell_all(self._watch.check(now))
 

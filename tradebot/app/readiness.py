@@ -28,6 +28,7 @@ from tradebot.journal.testimony import Testimony, read_testimony
 from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
+from tradebot.reports.readiness.incidents import WAY_OUT, open_incidents
 from tradebot.reports.readiness.signoffs import Ground, Signature
 from tradebot.reports.readiness.stages import LiveStage, stage_of
 from tradebot.reports.readiness.stretches import (
@@ -102,7 +103,7 @@ def judge(
         gates.parity(*_replayed(config, (papers, ghosts))) if is_replayed else gates.parity(),
         _drill(told, demand),
         *_checked(asked),
-        gates.walls(_halts(config, told)),
+        gates.walls(_halts(config, told), open_incidents(told.rows)),
         signers,
     )
     return Readiness(evidence, stage, verdicts, tuple(signed), told, standing)
@@ -166,7 +167,8 @@ def with_gates(
     judged = judge(config, spec, found=found)
     mine = [one for one in judged.verdicts if one.gate in GATES]
     failing = [one.gate for one in mine if not one.ok]
-    if do_gates_bind(config, enforced=enforced):
+    bind = do_gates_bind(config, enforced=enforced)
+    if bind:
         rows = [_line(one) for one in mine]
         rows += stage_lines(config, judged.standing, attended, SYSTEM.wall_ms())
     elif failing:
@@ -176,6 +178,8 @@ def with_gates(
         rows = [Row("gates", "warn", text, "tradebot gates says why; --enforce-gates applies them")]
     else:
         rows = [Row("gates", "ok", "every gate passes")]
+    if not bind and (opened := open_incidents(judged.testimony.rows)):
+        rows.append(Row("walls", "fail", "; ".join(map(str, opened)), WAY_OUT))
     return replace(found, rows=(*found.rows, *rows))
 
 

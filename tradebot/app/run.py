@@ -14,6 +14,7 @@ from tradebot.app.barred import Watcher, barred_by
 from tradebot.clock import SYSTEM
 from tradebot.core.model.documents import LinksDocument, SnapshotDocument, SummaryDocument
 from tradebot.core.model.effects import CommandDone, Effect
+from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.events import (
     Command,
     EntriesBarred,
@@ -32,9 +33,12 @@ from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.journal.facts import Told
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
+from tradebot.reports.readiness.incidents import closed_words
 
 if TYPE_CHECKING:
     from tradebot.app.drift import DriftWatch
+    from tradebot.app.incident_watch import IncidentWatch
+    from tradebot.app.incidents import Incidents
     from tradebot.app.standstill import Standstill
 
 STALE = ("resume", "stop")
@@ -95,6 +99,8 @@ class Hosted:
         self.effects: list[tuple[int, Effect]] = []
         self.facts: list[tuple[int, Told]] = []
         self.drift: DriftWatch | None = None
+        self.watch: IncidentWatch | None = None
+        self.incidents: Incidents | None = None
         self._observe = observe
         self._beside = beside
         self.time: Callable[[], int] = lambda: session.engine.now
@@ -117,6 +123,9 @@ class Hosted:
         self.events.append(event)
         if self.drift is not None:
             self.facts.extend((event.at, told) for told in self.drift.take(event, effects))
+        if self.watch is not None:
+            for seen in self.watch.take(event, effects):
+                self.incident(seen.what, seen.text)
         if effects:
             at = event.at
             self.effects.extend((at, effect) for effect in effects)
@@ -173,6 +182,39 @@ class Hosted:
             return "its engine ended before it could answer"
         held = (said for said in self.halt_rows() if said.kind == row.name)
         return "" if any(said.wall <= row.wall for said in held) else "somebody has resumed since"
+
+    def incident(self, what: str, text: str, at: int | None = None) -> None:
+        """Put an incident on record that was seen now, or ``at`` (real clock, UTC ms); only a live run has any."""
+        if self.watch is not None and self.incidents is not None:
+            row = self.incidents.begin(self.identity.run, what, text, at)
+            self.facts.append((max(self.time(), self.session.engine.now), row))
+
+    def find_incidents(self, data_dir: Path) -> None:
+        """Put on record what files tell of that no engine could write when it happened."""
+        if self.watch is not None and self.incidents is not None:
+            for trace in self.incidents.new_traces(data_dir, self.latches):
+                self.incident(trace.what, trace.text, trace.at)
+
+    def heed_incidents(self) -> None:
+        """Tell the engine of a live run which incidents bar entries, where that has changed."""
+        if self.watch is not None and self.incidents is not None and self.incidents.fresh:
+            self.incidents.fresh = False
+            self.bar(Watcher.INCIDENTS, self.incidents.reasons)
+
+    def close_incident(self, command: CommandRow) -> None:
+        """Take a person's word on an incident, and answer the command."""
+        if self.incidents is None:
+            self.refuse(command.id, "this engine knows of no incidents")
+            return
+        try:
+            number = int(command.review) if command.review.isdecimal() else 0
+            row = self.incidents.close(number, command.who, command.reason)
+        except TradebotError as error:
+            self.refuse(command.id, error.message)
+            return
+        now = self.session.engine.now
+        self.facts.append((now, row))
+        self.effects.append((now, CommandDone(now, command.id, True, closed_words(row))))
 
     def refuse(self, number: int, why: str) -> None:
         """Answer a command without carrying it out."""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from tradebot.app.ending import Ending, State, as_failed, end_of
 from tradebot.app.faults import stop_error
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.month_end import MonthEnd
@@ -22,15 +23,15 @@ from tradebot.app.provenance import Witness
 from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
 from tradebot.clock import SYSTEM, Clock
-from tradebot.core.model.documents import PositionDocument, SummaryDocument
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.model.money import exact
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, run_warnings
 from tradebot.guard.latch import HaltRow, clear_halt, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
+from tradebot.journal.commands import CLOSE_INCIDENT
 from tradebot.journal.identity import FileWatch
-from tradebot.journal.rows import EXIT_CODE, Batch, CommandRow, RunEnd
+from tradebot.journal.rows import Batch, CommandRow
 from tradebot.journal.writer import Journal
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import Prices, Source, Step, step_time
@@ -56,8 +57,6 @@ MEND = "mend it: the command that started this run then starts one with it; `tra
 BEHIND_S = 1.0
 """Further behind its schedule than this, a run does not rush to catch up."""
 
-State = Literal["ended", "interrupted"]
-
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -69,25 +68,6 @@ class Pace:
 
     speed: float | None
     for_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run stopped: ``ended`` for good, or ``interrupted`` and to be continued.
-
-    ``began`` says whether this start played anything at all, ``warnings`` is what its strategies lacked, ``beside`` are the
-    endings of the runs that were hosted beside it.
-    """
-
-    state: State
-    why: str
-    error: TradebotError | None
-    summary: SummaryDocument
-    positions: list[PositionDocument]
-    hashes: dict[str, str]
-    began: bool = True
-    warnings: Sequence[str] = ()
-    beside: tuple[Ending, ...] = ()
 
 
 class Runner:
@@ -277,9 +257,14 @@ class Runner:
         if self.witness is not None:
             self.witness.look()
         self._look_at_journal()
+        for run in self.runs:
+            run.find_incidents(self._data_dir)
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
+            if row.name == CLOSE_INCIDENT:
+                self.runs[0].close_incident(row)
+                continue
             asked = [run for run in self.runs if row.run in (None, run.identity.run)]
             for run in asked:
                 self._carry_out(run, row)
@@ -414,31 +399,16 @@ class Runner:
             await self._commit(END_PATIENCE_S)
         except JournalError as failure:
             # what could not be written did not happen: the next start goes on from the last commit
-            endings, written = [_failed(ending, failure) for ending in endings], False
+            endings, written = [as_failed(ending, failure) for ending in endings], False
         # the first run is written last: it is the newest then, which is what people are shown
         pairs = list(zip(self.runs, endings, strict=True))
-        ends = [_end_of(run, ending, written) for run, ending in reversed(pairs)]
+        ends = [end_of(run, ending, written) for run, ending in reversed(pairs)]
         try:
             await self.journal.end_runs(ends, self._clock.wall_ms())
         except JournalError as failure:  # then the next start finds the runs dead, and says so
-            endings = [_failed(ending, failure) for ending in endings]
+            endings = [as_failed(ending, failure) for ending in endings]
         first, *others = endings
         return replace(first, beside=tuple(others))
-
-
-def _end_of(run: Hosted, ending: Ending, written: bool) -> RunEnd:
-    stored: dict[str, Any] | None = {**ending.summary, "hashes": ending.hashes} if written else None
-    if stored is not None and run.account is not None:
-        stored[EXIT_CODE] = 0 if ending.error is None else ending.error.exit_code
-    text = None if ending.error is None else str(ending.error)
-    return RunEnd(run.identity.run, ending.state, text, stored)
-
-
-def _failed(ending: Ending, failure: JournalError) -> Ending:
-    """Return the ending of a run whose journal could not be written; the first error counts."""
-    if ending.error is not None:
-        return ending
-    return replace(ending, state="interrupted", why=failure.message, error=failure)
 
 
 __all__ = ["Ending", "Hosted", "Identity", "Observer", "Pace", "Runner", "shape", "wall_ms"]

@@ -138,6 +138,8 @@ class Sender:
         now, wall, run = self._run.session.engine.now, self._clock.wall_ms(), self._run.identity.run
         for place in places:
             self._told(f"{run}: not in the journal, sent all the same: {place.approved.order}")
+        names = ", ".join(place.approved.order.id for place in places)
+        self._run.incident("side_file", f"sent without being in the journal: {names}")
         rows = [SideRow(run, now, wall, place) for place in places]
         with contextlib.suppress(OSError, TimeoutError):
             work = asyncio.to_thread(append_side, self._side_file, rows)

@@ -20,7 +20,7 @@ from tradebot.core.model.money import plain
 from tradebot.core.risk.ceilings import SINCE_SIGNOFF_LOSS
 from tradebot.journal.facts import SignedOff, SignoffRevoked
 from tradebot.journal.rows import Head
-from tradebot.reports.readiness.signoffs import folded, seen
+from tradebot.reports.readiness.spelled import folded, seen
 
 LEAST_WORDS = 20
 """Characters of the sentence that a signer writes."""

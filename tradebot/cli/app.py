@@ -29,6 +29,7 @@ from tradebot.cli.signatures.alerts import (
 )
 from tradebot.cli.signatures.download import download
 from tradebot.cli.signatures.flight import db_export, replay, slippage
+from tradebot.cli.signatures.incidents import incidents_app
 from tradebot.cli.signatures.inspect import (
     compare,
     equity,
@@ -198,6 +199,7 @@ def close_all(
 
 app.command(rich_help_panel=CONTROL)(drill)
 app.command(rich_help_panel=CONTROL)(signoff)
+app.add_typer(incidents_app, name="incidents", rich_help_panel=CONTROL)
 for command in (strategies, init, doctor, lookahead):
     app.command(rich_help_panel=SET_UP)(command)
 config_app.command("show")(config_show)

@@ -24,9 +24,12 @@ from tradebot.app.target import (
 from tradebot.app.whereabouts import Whereabouts, complaint, find
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import Result, show
+from tradebot.cli.person import legible
+from tradebot.cli.streams import say
 from tradebot.core.model.errors import (
     ConfigError,
     JournalError,
+    LeftoverError,
     UsageError,
 )
 from tradebot.guard.lock import lock_owner
@@ -37,8 +40,24 @@ if TYPE_CHECKING:
 
 def control(options: ControlOptions) -> int:
     """Answer a control command; returns the exit code."""
-    result = _resume(options) if options.action == "resume" else _kill(options)
-    return show(result, as_json=options.common.json)
+    try:
+        result = _resume(options) if options.action == "resume" else _kill(options)
+    except LeftoverError:
+        _record_incidents(options)
+        raise
+    code = show(result, as_json=options.common.json)
+    if isinstance(result.error, LeftoverError):
+        _record_incidents(options)
+    return code
+
+
+def _record_incidents(options: ControlOptions) -> None:
+    """Put on record what a close-all left open, where no engine does it; whoever asked has the answer by then."""
+    from tradebot.app.incidents import record_traces
+
+    place = find(options.common.data_dir, options.common.config, os.environ)
+    for row in record_traces(place.dirs[0], _fingerprints(place)):
+        say(f"incident {row.id} is open, {row.what}: {row.text}")
 
 
 def _kill(options: ControlOptions) -> Result:
@@ -159,13 +178,8 @@ def _request(options: ControlOptions, place: Whereabouts) -> Request:
         place.url,
         place.demo,
     )
-    reason = _legible(options.reason) or ("close-all" if options.action == "close-all" else "")
+    reason = legible(options.reason) or ("close-all" if options.action == "close-all" else "")
     return Request(options.action, options.who, reason, target, _review(options))
-
-
-def _legible(text: str) -> str:
-    """Return an argument without the bytes that are no text in this locale: no database takes them."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _review(options: ControlOptions) -> str:

@@ -128,6 +128,16 @@ class SignoffOptions:
 
 
 @frozen
+class IncidentOptions:
+    """``incidents``: ``close`` is the number of the one that ``name`` closes with ``text``; None lists all."""
+
+    common: Common
+    close: int | None = None
+    name: str = ""
+    text: str = ""
+
+
+@frozen
 class InspectOptions:
     """``status``, ``positions``, ``orders``, ``trades``, ``signals``, ``runs`` and the other tables.
 

@@ -11,3 +11,8 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a user id without a name, as in containers
         return "unknown"
+
+
+def legible(text: str) -> str:
+    """Return an argument without the bytes that are no text in this locale: no database takes them."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -13,7 +13,10 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.rows import CommandRow
 from tradebot.journal.schema import transaction
 
-NAMES = ("halt", "resume", "close-all", "stop")
+CLOSE_INCIDENT = "close-incident"
+"""Its review is the incident's number, who and reason are the person's name and words."""
+
+NAMES = ("halt", "resume", "close-all", "stop", CLOSE_INCIDENT)
 _BUSY_S = 5.0
 _POLL_S = 0.05
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.facts import TOLD, Rekeyed
 from tradebot.journal.faults import faults
 from tradebot.journal.noted import read_noted
 from tradebot.journal.projection import Fact, read_fact
-from tradebot.journal.reader import open_readonly
+from tradebot.journal.reader import Reader, open_readonly
 from tradebot.journal.rows import Head
 from tradebot.journal.seal import check_head, contains, holds
 
@@ -27,6 +28,9 @@ KINDS = frozenset(
     }
 )
 """The kinds of rows that evidence is made of."""
+
+_OF_KINDS = """SELECT seq, run, ts, wall, kind, body FROM audit
+    WHERE run IN (SELECT id FROM runs UNION SELECT '') AND kind IN ({}) ORDER BY seq"""
 
 _ROWS = "SELECT seq, run, ts, wall, kind, body, prev, hash FROM audit ORDER BY seq"
 
@@ -57,6 +61,17 @@ class Testimony:
     fingerprint: str = ""
     head: Head = field(default_factory=lambda: Head(0, GENESIS))
     newest: int = 0
+
+
+def read_said(reader: Reader, kinds: Sequence[str]) -> Iterator[Said]:
+    """Yield the rows of some kinds, oldest first, without a look at the chain; JournalError for one that cannot be read."""
+    marks = ", ".join("?" * len(kinds))
+    for seq, run, ts, wall, kind, body in reader.select(_OF_KINDS.format(marks), *kinds):
+        try:
+            yield Said(seq, run, ts, wall, read_fact(kind, body))
+        except (ValueError, TypeError, ArithmeticError) as error:
+            text = f"row {seq} of the audit chain cannot be read: {error}"
+            raise JournalError(text, hint="tradebot db verify", file=str(reader.path)) from error
 
 
 def read_testimony(path: Path, key: AuditKey, kinds: frozenset[str] = KINDS) -> Testimony:

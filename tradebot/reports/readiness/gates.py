@@ -13,6 +13,8 @@ from tradebot.core.ghost.quality import wilson
 from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.facts import BacktestRecorded, DrillPlayed
+from tradebot.reports.readiness.incidents import WAY_OUT as CLOSING
+from tradebot.reports.readiness.incidents import Incident
 from tradebot.reports.readiness.stretches import MOST_AGE_MS, Stretch
 from tradebot.reports.readiness.verdict import GateVerdict, LeftOut, Sorted
 
@@ -223,15 +225,17 @@ def _ghost_words(stretch: Stretch) -> str:
     )
 
 
-def walls(halts: Sequence[str]) -> GateVerdict:
-    """Judge the walls: no halt stands. Incidents are not recorded yet."""
+def walls(halts: Sequence[str], incidents: Sequence[Incident] = ()) -> GateVerdict:
+    """Judge the walls: no halt stands, and no incident is open."""
+    reasons = (*halts, *map(str, incidents))
+    todo = "" if not halts else "tradebot risk says why; tradebot resume --reason TEXT"
     return GateVerdict(
         "walls",
-        not halts,
-        "no halt stands",
-        f"{len(halts)} standing" if halts else "none stands",
-        tuple(halts),
-        todo="" if not halts else "tradebot risk says why; tradebot resume --reason TEXT",
+        not reasons,
+        "no halt stands, no incident is open",
+        f"{len(halts)} standing, {len(incidents)} open" if reasons else "none stands, none is open",
+        reasons,
+        todo=CLOSING if incidents else todo,
         wait_s=0,
     )
 

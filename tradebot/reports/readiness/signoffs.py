@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tradebot.core.model.effects import Halted
 from tradebot.core.model.values import DAY_MS
-from tradebot.journal.facts import SignedOff, SignoffRevoked
+from tradebot.journal.facts import IncidentOpened, SignedOff, SignoffRevoked
 from tradebot.journal.testimony import Said
 from tradebot.reports.readiness.gates import SIGNERS
+from tradebot.reports.readiness.spelled import folded
 from tradebot.reports.readiness.stretches import WEAK
 from tradebot.reports.readiness.verdict import GateVerdict, LeftOut
 
@@ -53,27 +53,6 @@ class Signature:
         return self.signed + MOST_AGE_MS
 
 
-UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Characters without a picture that are of no category of such: joiners, fillers, the empty Braille cell."""
-
-
-def folded(name: str) -> str:
-    """Return a name as it is compared: case, space, how letters are composed and what cannot be seen make no other person."""
-    once = unicodedata.normalize("NFKD", name).casefold()
-    return unicodedata.normalize("NFKC", "".join(filter(_is_seen, once)))
-
-
-def seen(text: str) -> str:
-    """Return what can be read of a text, its words one space apart."""
-    return " ".join("".join(filter(_is_seen, word)) for word in text.split()).strip()
-
-
-def _is_seen(letter: str) -> bool:
-    marker = 0xFE00 <= ord(letter) <= 0xFE0F or 0x180B <= ord(letter) <= 0x180F
-    marker = marker or 0xE0100 <= ord(letter) <= 0xE01EF
-    return unicodedata.category(letter)[0] not in "CZ" and letter not in UNSEEN and not marker
-
-
 def signatures(rows: Sequence[Said], ground: Ground) -> list[Signature]:
     """Return all sign-offs, oldest first, each with every reason why it has lapsed."""
     return [
@@ -107,6 +86,8 @@ def _lapsed(said: Said, fact: SignedOff, rows: Sequence[Said], ground: Ground) -
                 yield f"{later.fact.name} has revoked it"
             elif isinstance(later.fact, Halted) and later.fact.reason == LOST:
                 yield "the approved loss was reached"
+            elif isinstance(later.fact, IncidentOpened):
+                yield f"an incident was recorded since ({later.fact.id}, {later.fact.what})"
 
 
 def reviewers(signed: Sequence[Signature]) -> GateVerdict:

@@ -1,0 +1,82 @@
+"""One run as its host sees it: its session, who looks at it, and what is put on record of its start."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradebot.app.build import make_session
+from tradebot.app.drift import drift_watch
+from tradebot.app.incident_watch import IncidentWatch
+from tradebot.app.provenance import Footing, Witness, evidence_hash
+from tradebot.app.queued import QueueRunner
+from tradebot.app.run import Hosted, Identity
+from tradebot.app.runner import Runner
+from tradebot.app.setup import Setup
+from tradebot.core.model.money import ZERO
+from tradebot.core.risk.monitor import Reached
+from tradebot.core.trading.session import Session
+from tradebot.guard.latch import halt_present
+from tradebot.market.feed import ExchangeSource
+
+
+def witness_of(setup: Setup, runner: Runner, *, weak_key: bool) -> Witness:
+    """Return who writes the rows of this start."""
+    config, speed = setup.config, setup.pace.speed
+    evidence = evidence_hash(setup.spec, config.strategy.timeframe, setup.source.symbols)
+    pace = "max" if speed is None else f"{speed:g}"
+    footing = Footing(pace, config.risk.profile, evidence, weak_key)
+
+    def now() -> int:
+        return runner.time.now() if isinstance(runner, QueueRunner) else runner.session.engine.now
+
+    return Witness(runner.runs, setup.source, footing, now, setup.clock)
+
+
+def hosted_run(setup: Setup, identity: Identity, session: Session, *, beside: bool) -> Hosted:
+    """Return a run with who looks at it; one ``beside`` another has its words for hypothetical trades only."""
+    trades = setup.account is not None and session.broker.outside
+    hosted = Hosted(
+        identity,
+        session,
+        setup.observe,
+        beside=beside,
+        latches=setup.latches(identity.mode),
+        account=setup.venue if trades else None,
+        standstill=setup.account.standstill if setup.account is not None and trades else None,
+    )
+    if session.broker.outside:
+        hosted.drift = drift_watch(setup.config, session.engine)
+        if identity.mode == "live":
+            hosted.watch = IncidentWatch(session.engine)
+    return hosted
+
+
+def session_of(
+    setup: Setup,
+    mode: str,
+    start_equity: Decimal | None = None,
+    first: Decimal | None = None,
+    reached: tuple[Reached, ...] = (),
+) -> Session:
+    """Return a mode's session; ``first`` is what a live run's approved loss counts from, for one that begins."""
+    latches = setup.latches(mode)
+    return make_session(
+        setup.config,
+        setup.spec.build,
+        setup.source.symbols,
+        setup.source.interval,
+        quotes=setup.source.quotes,
+        latched=lambda: any(map(halt_present, latches)),
+        clock=setup.clock.monotonic,
+        ghost=mode == "ghost",
+        broker=setup.broker if mode == setup.modes[0] else None,
+        instruments=setup.source.instruments if isinstance(setup.source, ExchangeSource) else None,
+        start_equity=start_equity,
+        reached=reached,
+        signoff_equity=(first or ZERO) if mode == "live" else None,
+        drops_stops=setup.venue == "demo",
+        unproved=setup.unproved and mode == setup.modes[0],
+    )
+
+
+__all__ = ["hosted_run", "session_of", "witness_of"]
