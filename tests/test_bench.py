@@ -123,3 +123,9 @@ def test_every_channel_takes_what_is_halted() -> None:
         "webhook": 1,
     }
     assert data["memory"]["alerter_mb"] > 0
+
+
+def test_the_drift_of_a_fill_is_measured_beside_the_fill_alone() -> None:
+    data = bench("drift.py", "--fills", "20", "--runs", "1")
+    assert data["fills"] == 20
+    assert data["us_per_fill"]["with"] > data["us_per_fill"]["without"] > 0

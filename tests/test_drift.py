@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
+from tradebot.app.demotion import DriftGuard
 from tradebot.app.drift import DriftWatch, against_us
-from tradebot.core.model.effects import FillBooked
+from tradebot.core.model.effects import FillBooked, GhostClosed
 from tradebot.core.model.events import Filled, WakeUp
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import exact
@@ -24,7 +25,7 @@ from tradebot.core.model.values import (
     TimeInForce,
 )
 from tradebot.core.simulated import SimExchange, SimRules
-from tradebot.journal.facts import FillModelled
+from tradebot.journal.facts import Demoted, FillModelled
 from tradebot.reports.drift import drift_verdict
 
 D = Decimal
@@ -106,6 +107,59 @@ def test_one_that_fills_as_modelled_is_none_in_a_thousand() -> None:
         found = list(alarms(market(11, 1000, 0)))
     assert len(found) >= 1000
     assert not any(found)
+
+
+def demoted(fills: Iterable[FillModelled], *told: str) -> list[tuple[int, Demoted]]:
+    """Return the demotions of a guard, each with the number of fills until then."""
+    found: list[tuple[int, Demoted]] = []
+    seen: list[FillModelled] = []
+    guard = DriftGuard(D(5), D(50), told=told, demote=lambda row: found.append((len(seen), row)))
+    for fill in fills:
+        seen.append(fill)
+        guard.fill(fill)
+    return found
+
+
+def test_the_guard_demotes_once_at_the_twentieth_fill_and_never_without_drift() -> None:
+    with exact():
+        for seed in range(5):
+            ((number, row),) = demoted(market(seed, 60, 8))
+            assert (number, row.why) == (20, "drift")
+            assert "the last 20 fills were worse than modelled by a median of" in row.text
+        assert demoted(market(12, 1000, 0)) == []
+        assert demoted(market(0, 60, 8), "drift") == []
+
+
+def test_it_demotes_anew_when_it_was_well_in_between_or_the_stage_was_raised() -> None:
+    with exact():
+        bad, good = list(market(1, 25, 8)), list(market(2, 40, 0))
+        assert len(demoted([*bad, *good, *bad])) == 2
+        found: list[Demoted] = []
+        guard = DriftGuard(D(5), D(50), bps=[D(9)] * 20, told=["drift"], demote=found.append)
+        guard.fill(bad[0])
+        assert found == []
+        guard.rearm()
+        guard.fill(bad[1])
+        assert [row.why for row in found] == ["drift"]
+
+
+def closed(pnl: str, *, filled: bool = True) -> GhostClosed:
+    return GhostClosed(1, T0, ETH, "stop", entry_time=T0 if filled else None, pnl=D(pnl))
+
+
+def test_signals_beside_it_demote_below_half_of_a_hundred() -> None:
+    found: list[Demoted] = []
+    guard = DriftGuard(D(5), D(50), demote=found.append)
+    right, wrong = closed("1"), closed("0")
+    guard.outcomes([right] * 50 + [wrong] * 50 + [closed("-1", filled=False)] * 20)
+    assert found == []
+    guard.outcomes([wrong])  # the oldest right one is out
+    (row,) = found
+    assert row == Demoted(
+        "accuracy", "49 of the last 100 signals beside it were profitable, fewer than 50"
+    )
+    guard.outcomes([wrong] * 10)
+    assert found == [row]
 
 
 def test_the_difference_is_signed_against_us() -> None:

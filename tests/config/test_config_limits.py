@@ -309,3 +309,23 @@ def test_no_file_widens_a_stage(rules: dict[str, Any], stage: int, written: Deci
     assert limits.looser_than(replace(LIVE, position_value=value, max_positions=count)) == ()
     assert stage == 1 or written is None or limits.position_value is not None
     assert stage == 1 or written is None or (limits.position_value or 0) <= written
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "ok"),
+    [
+        ("live.drift_bps", "5", True),
+        ("live.drift_bps", "5.01", False),
+        ("live.drift_bps", "2", True),
+        ("live.ghost_accuracy_pct", "50", True),
+        ("live.ghost_accuracy_pct", "49.9", False),
+        ("live.ghost_accuracy_pct", "60", True),
+    ],
+)
+def test_what_demotes_live_can_only_be_tightened(key: str, value: str, ok: bool) -> None:
+    if ok:
+        config = load_config(None, {}, (), {key: value})
+        assert str(getattr(config.live, key.removeprefix("live."))) == value
+        return
+    with pytest.raises(ConfigError, match=f"{value} is looser than .* \\(live can only tighten\\)"):
+        load_config(None, {}, (), {key: value})

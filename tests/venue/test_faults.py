@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -537,6 +538,18 @@ async def test_stops_need_a_position_and_algo_take_blocks() -> None:
         assert (await desk.raw.send("POST", ORDER, SELL))[1]["code"] == -4118
         await desk.raw.send("DELETE", "/fapi/v1/algoOrder", "clientAlgoId=stop1")
         assert (await desk.raw.send("POST", ORDER, SELL))[0] == 200
+
+
+async def test_fills_are_worse_than_the_book_that_is_shown() -> None:
+    async with faulty({"do": "fills_worse", "bps": 8}) as desk:
+        desk.clock.advance(1000)
+        quote = desk.venue.market.board("BTC/USDT").quote
+        assert quote is not None
+        await desk.raw.send("POST", ORDER, BUY)
+        await desk.raw.send("POST", ORDER, SELL)
+        bought, sold = (Decimal(row["price"]) for row in desk.venue.ledger.of("fill"))
+        assert 8 <= (bought / quote.exact_ask - 1) * 10_000 < Decimal("8.1")
+        assert 8 <= (1 - sold / quote.exact_bid) * 10_000 < Decimal("8.1")
 
 
 # The account, and the venue's own requests

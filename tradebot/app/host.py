@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.app.barred import Watcher
 from tradebot.app.heartbeat import Heartbeat
-from tradebot.app.hosting import hosted_run, session_of, witness_of
+from tradebot.app.hosting import guard_runs, hosted_run, session_of, witness_of
 from tradebot.app.incidents import incidents_in
 from tradebot.app.provenance import WEAK_KEY, Connected
 from tradebot.app.queued import QueueRunner
@@ -286,6 +286,7 @@ async def _runner(
         run.incidents = incidents
         if start.aside:
             run.incident("side_file", start.aside)
+    guard_runs(setup, path, hosted)
     if setup.said is not None:
         for line in words:
             setup.said(line)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from tradebot.app.build import make_session
+from tradebot.app.demotion import DriftGuard
 from tradebot.app.drift import drift_watch
 from tradebot.app.incident_watch import IncidentWatch
 from tradebot.app.provenance import Footing, Witness, evidence_hash
@@ -16,7 +19,9 @@ from tradebot.core.model.money import ZERO
 from tradebot.core.risk.monitor import Reached
 from tradebot.core.trading.session import Session
 from tradebot.guard.latch import halt_present
+from tradebot.journal.reader import Reader
 from tradebot.market.feed import ExchangeSource
+from tradebot.reports.drift import demoted_for, ghost_outcomes, live_bps
 
 
 def witness_of(setup: Setup, runner: Runner, *, weak_key: bool) -> Witness:
@@ -79,4 +84,24 @@ def session_of(
     )
 
 
-__all__ = ["hosted_run", "session_of", "witness_of"]
+def guard_runs(setup: Setup, path: Path, runs: Sequence[Hosted]) -> None:
+    """Have a live run's fills, and the ghost beside it, judged; those of earlier starts count too."""
+    live = next((run for run in runs if run.watch is not None), None)
+    if live is None:
+        return
+    beside = next((run for run in runs if run.identity.mode == "ghost"), None)
+    choice = setup.config.live
+    with Reader(path) as reader:
+        guard = DriftGuard(
+            *(choice.drift_bps, choice.ghost_accuracy_pct),
+            live_bps(reader, setup.venue),
+            [] if beside is None else ghost_outcomes(reader, beside.identity.run),
+            demoted_for(reader),
+            live.demote,
+        )
+    for run in (live, beside):
+        if run is not None:
+            run.guard = guard
+
+
+__all__ = ["guard_runs", "hosted_run", "session_of", "witness_of"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tradebot.app.barred import Watcher, barred_by
 from tradebot.clock import SYSTEM
 from tradebot.core.model.documents import LinksDocument, SnapshotDocument, SummaryDocument
-from tradebot.core.model.effects import CommandDone, Effect
+from tradebot.core.model.effects import CommandDone, Effect, Notify
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.events import (
     Command,
@@ -30,12 +30,13 @@ from tradebot.core.model.values import MarkBar
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
-from tradebot.journal.facts import Told
+from tradebot.journal.facts import Demoted, Told
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
 from tradebot.reports.readiness.incidents import closed_words
 
 if TYPE_CHECKING:
+    from tradebot.app.demotion import DriftGuard
     from tradebot.app.drift import DriftWatch
     from tradebot.app.incident_watch import IncidentWatch
     from tradebot.app.incidents import Incidents
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 STALE = ("resume", "stop")
 """Commands that meant the engine of their time: one that starts later does not carry them out."""
+
+DEMOTED = "live goes back to stage 1"
 
 Observer = Callable[[Event, Sequence[Effect]], None]
 
@@ -99,6 +102,7 @@ class Hosted:
         self.effects: list[tuple[int, Effect]] = []
         self.facts: list[tuple[int, Told]] = []
         self.drift: DriftWatch | None = None
+        self.guard: DriftGuard | None = None
         self.watch: IncidentWatch | None = None
         self.incidents: Incidents | None = None
         self._observe = observe
@@ -122,7 +126,10 @@ class Hosted:
         """Note an event and its effects (the session's sink)."""
         self.events.append(event)
         if self.drift is not None:
-            self.facts.extend((event.at, told) for told in self.drift.take(event, effects))
+            for told in self.drift.take(event, effects):
+                self.facts.append((event.at, told))
+                if self.guard is not None:
+                    self.guard.fill(told)
         if self.watch is not None:
             for seen in self.watch.take(event, effects):
                 self.incident(seen.what, seen.text)
@@ -139,6 +146,8 @@ class Hosted:
     def note(self, at: int, effects: Sequence[Effect]) -> None:
         """Note what became of hypothetical trades: effects of no event of the engine's."""
         self.effects.extend((at, effect) for effect in effects)
+        if self.guard is not None:
+            self.guard.outcomes(effects)
         if self._observe is not None:
             self._observe(WakeUp(at, "ghosts"), effects)
 
@@ -182,6 +191,13 @@ class Hosted:
             return "its engine ended before it could answer"
         held = (said for said in self.halt_rows() if said.kind == row.name)
         return "" if any(said.wall <= row.wall for said in held) else "somebody has resumed since"
+
+    def demote(self, row: Demoted) -> None:
+        """Put on record that live goes back to stage 1, and say it."""
+        now = max(self.time(), self.session.engine.now)
+        self.facts.append((now, row))
+        if self._observe is not None:  # it is told, and no effect of the engine's
+            self._observe(WakeUp(now, row.why), [Notify(now, "warning", f"{DEMOTED}: {row.text}")])
 
     def incident(self, what: str, text: str, at: int | None = None) -> None:
         """Put an incident on record that was seen now, or ``at`` (real clock, UTC ms); only a live run has any."""

@@ -20,6 +20,8 @@ from tradebot.reports.drift import (
     DriftVerdict,
     SlippageRow,
     drift_verdict,
+    ghost_beside,
+    ghost_outcomes,
     modelled_fills,
     slippage_rows,
 )
@@ -36,14 +38,17 @@ def slippage(options: SlippageOptions) -> int:
     """Show what a run's fills were beside the model; returns the exit code."""
     if options.common.json and str(options.csv) == "-":
         raise UsageError("--csv - and --json both want stdout", hint="name a file for the CSV")
-    with Reader(database(read_config(options.common))) as reader:
+    config = read_config(options.common)
+    with Reader(database(config)) as reader:
         run = _run(reader, options.run)
         fills = modelled_fills(reader, run.id)
+        beside = ghost_beside(reader, run)
+        signals = [] if beside is None else ghost_outcomes(reader, beside.id)
     if options.csv is not None:
         return show(_written(options, run, fills), as_json=options.common.json)
     rows = slippage_rows(fills)
     known = [Decimal(fill.bps) for fill in fills if fill.bps]
-    verdict = drift_verdict(known, ())
+    verdict = drift_verdict(known, signals, config.live.drift_bps, config.live.ghost_accuracy_pct)
     data = {
         "run": run.id,
         "fills": len(fills),

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from tradebot.config.alerts import Alerts
+from tradebot.config.live import Live
 from tradebot.config.origin import DEFAULT, Origin
 from tradebot.config.section import Flag, Section, Word, Words
 from tradebot.config.values import (
@@ -266,15 +267,6 @@ class Exchange(Section):
     def demo(self) -> tuple[str, str]:
         """The hosts of Demo Trading: for requests and for streams."""
         return self.demo_rest, self.demo_stream
-
-
-class Live(Section):
-    """``[live]``: real money needs this as well as everything else."""
-
-    enabled: Flag = False
-    on_stop: Annotated[Literal["keep", "flatten"], BeforeValidator(choice("keep", "flatten"))] = (
-        "keep"
-    )
 
 
 class ReportChoice(Section):

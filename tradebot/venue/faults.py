@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,8 @@ class Faults:
             case "act":
                 rest = {name: value for name, value in words.items() if name != "act"}
                 venue.acts.do(str(words["act"]), **rest)
+            case "fills_worse":
+                venue.desk.worse_bps = Decimal(str(words["bps"]))
             case "skew":
                 venue.clock.jump(int(words["ms"]))
             case "listen_key_dies":

@@ -102,6 +102,9 @@ KINDS: dict[str, FaultKind] = {
         MOMENT, "refuse reduce-only stops without a position", {"on": True}
     ),
     "algo_take_blocks": FaultKind(MOMENT, "untriggered takes count for -4118", {"on": True}),
+    "fills_worse": FaultKind(
+        MOMENT, "fill worse than the book shows, by basis points of it", {"bps": REQUIRED}
+    ),
     "skew": FaultKind(MOMENT, "set the venue's clock wrong by so much", {"ms": REQUIRED}),
     "disconnect_all": FaultKind(
         MOMENT, "end connections of a category (all without one)", {"category": "", "code": 1006}

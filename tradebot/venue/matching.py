@@ -39,6 +39,7 @@ from tradebot.venue.translation import (
     side_of,
     simulated_order,
     take_cut,
+    worse_quote,
 )
 
 _LEG_MONEY = Decimal("1e12")
@@ -94,6 +95,7 @@ class Desk:
         self.befalls: Callable[[VenueOrder], bool] | None = None
         """Asked of every order before it is matched; True where it is taken care of (faults)."""
         self._forced = 0
+        self.worse_bps = ZERO
 
     # Orders
 
@@ -213,7 +215,10 @@ class Desk:
     # Market
 
     def on_quote(self, quote: Quote) -> None:
-        """Let the exchanges meet a quote."""
+        """Let the exchanges meet a quote, or one that is worse by what a fault says."""
+        if self.worse_bps:
+            tick = self._market.listings.instruments[quote.symbol].tick
+            quote = worse_quote(quote, self.worse_bps, tick)
         with exact():
             events = list(self.exchange.step((quote,)))
         if len(events) > 1:

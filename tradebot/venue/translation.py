@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tradebot.core.model.events import Event, OrderUpdate
-from tradebot.core.model.money import ZERO, quotient_at_8
-from tradebot.core.model.values import Order, OrderType, Side, TimeInForce
+from tradebot.core.model.money import ZERO, ceil_to, floor_to, quotient_at_8
+from tradebot.core.model.values import Order, OrderType, Quote, Side, TimeInForce
 from tradebot.venue.errors import VenueError
 from tradebot.venue.holdings import VenueHolding
 from tradebot.venue.orders import VenueOrder, VenueTrade
@@ -122,3 +122,12 @@ def fill_row(order: VenueOrder, trade: VenueTrade) -> dict[str, object]:
         "maker": trade.maker,
         "position_side": trade.position_side,
     }
+
+
+def worse_quote(quote: Quote, bps: Decimal, tick: Decimal) -> Quote:
+    """Return a quote whose touch is so many basis points worse for whoever takes it; its mark stays."""
+    away = bps / 10_000
+    bid = floor_to(quote.exact_bid * (1 - away), tick)
+    ask = ceil_to(quote.exact_ask * (1 + away), tick)
+    text = (str(bid), str(ask), *quote.text[2:])
+    return Quote(quote.symbol, quote.exchange_time, quote.at, text, quote.mark)

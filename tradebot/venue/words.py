@@ -90,6 +90,7 @@ def _check_category(name: str, value: Any) -> None:
 _BY_NAME: dict[str, Callable[[str, Any], None]] = {
     **dict.fromkeys(_TIMES, check_number),
     **dict.fromkeys(_FLAGS, _check_flag),
+    "bps": check_number,
     "share": check_share,
     "copies": lambda name, value: check_number(name, value, whole=True, least=1),
     "status": _check_status,

@@ -21,6 +21,12 @@ STAGES: Final = (1, 2, 3)
 POSITIONS_BY_STAGE: Final = (1, 2, 2)
 """Symbols with a position or an entry on its way, stage by stage."""
 
+DRIFT_BPS: Final = Decimal(5)
+"""Basis points: a median of the last 20 live fills that much worse than modelled is drift; more demotes."""
+
+GHOST_ACCURACY_PCT: Final = Decimal(50)
+"""Percent: of the last 100 signals beside live so many must be profitable; fewer demotes."""
+
 LEVERAGE: Final = 1
 """Times: isolated margin, one-way mode."""
 
