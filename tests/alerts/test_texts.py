@@ -291,6 +291,19 @@ def test_a_months_report_is_told_once_and_attached() -> None:
     assert watched(replace(seen, reports=(*seen.reports, page)), memory, NOON)[0] == []
 
 
+def test_a_run_that_goes_on_with_another_configuration_is_told_so() -> None:
+    story = Story()
+    story.tell(begun())
+    kinds = [[alert.kind for alert in story.tell(RunResumed("n2"))]]
+    other = '{"risk": {"profile": "paper"}, "strategy": {"name": "ema_cross"}}'
+    resumed = story.tell(RunResumed("n3", config=other))
+    kinds += [[alert.kind for alert in resumed], [a.kind for a in story.tell(RunResumed("x4"))]]
+    back = story.tell(RunResumed("n5"))
+    assert kinds == [["started"], ["started", "changed"], []]
+    assert "risk.profile live -> paper" in resumed[1].text
+    assert "risk.profile paper -> live" in back[1].text
+
+
 def test_the_day_is_summed_up_when_it_is_wished() -> None:
     story = Story(LIVE, replace(WISHES, summary_at=7 * 60 + 30))
     start = NOON // DAY_MS * DAY_MS

@@ -52,7 +52,7 @@ def told(row: AuditRow, scene: Scene, wishes: Wishes, memory: Memory) -> tuple[l
         return [], memory
     memory = copy.deepcopy(memory)
     own: Memory = memory.setdefault("runs", {}).setdefault(row.run, {})
-    drafts = [*drafts_of(row, scene, wishes, own), *_changed(row, memory)]
+    drafts = [*drafts_of(row, scene, wishes, own), *_changed(row, scene, memory, own)]
     if row.kind == "RunEnded" and row.body.get("state") == "ended":  # it is never continued
         del memory["runs"][row.run]
     alerts = []
@@ -116,15 +116,14 @@ def _flat(scene: Scene, own: Memory) -> Iterator[tuple[object, Draft]]:
     yield beat, Draft("close_all", f"CLOSE-ALL by {who}: nothing is left", "flat")
 
 
-def _changed(row: AuditRow, memory: Memory) -> list[Draft]:
-    """Say where a run begins with another strategy or configuration than the last one of its mode."""
-    if row.kind != "RunBegun":
+def _changed(row: AuditRow, scene: Scene, memory: Memory, own: Memory) -> list[Draft]:
+    """Say where a run begins, or goes on, with another strategy or configuration than the last start of its mode."""
+    now = _start(row, own)
+    if now is None:
         return []
-    mode = str(row.body.get("mode", ""))
-    now = {name: str(row.body.get(name, "")) for name in ("strategy", "strategy_hash", "config")}
     starts: dict[str, dict[str, str]] = memory.setdefault("starts", {})
-    before = starts.get(mode)
-    starts[mode] = now
+    before = starts.get(scene.mode)
+    starts[scene.mode] = now
     if before is None:
         return []
     words = []
@@ -134,8 +133,19 @@ def _changed(row: AuditRow, memory: Memory) -> list[Draft]:
     words += _differences(before["config"], now["config"])
     if not words:
         return []
-    head = f"changed since the last {mode} run: {'; '.join(words)}"
-    return [Draft("changed", head, mode, advice("changed", mode), "changed")]
+    head = f"changed since the last {scene.mode} start: {'; '.join(words)}"
+    return [Draft("changed", head, scene.mode, advice("changed", scene.mode), "changed")]
+
+
+def _start(row: AuditRow, own: Memory) -> dict[str, str] | None:
+    """Return what an engine was started with; None where a row is no start, or where that is not known."""
+    if row.kind == "RunBegun":
+        names = ("strategy", "strategy_hash", "config")
+        own["start"] = {name: str(row.body.get(name, "")) for name in names}
+    elif row.kind != "RunResumed" or own.get("command") or "start" not in own:
+        return None
+    begun: dict[str, str] = own["start"]
+    return {**begun, "config": str(row.body.get("config") or begun["config"])}
 
 
 def _differences(before: str, now: str) -> list[str]:
