@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -26,7 +27,7 @@ from tradebot.journal.snapshots import PositionRow, Snapshot
 from tradebot.journal.status import day_pnl, midnight
 from tradebot.journal.tail import newest_row, newest_start, rows_behind
 
-EXCHANGES = ("BINANCE ", "LOOPBACK ", "DEMO LOOPBACK ")
+EXCHANGES = re.compile(r"(BINANCE (USD-M|DEMO)|(DEMO )?LOOPBACK \S+) \(")
 """How the label of a market begins that is no simulated one, and no file."""
 
 
@@ -159,7 +160,7 @@ def _body(text: str) -> dict[str, object]:
 
 def _scene(reader: Reader, run: RunRow) -> Scene:
     shown = reader.snapshot(run.id)
-    simulated = not run.market.startswith(EXCHANGES)
+    simulated = EXCHANGES.match(run.market) is None
     known = {"run": run.id, "mode": run.mode, "market": run.market, "simulated": simulated}
     began = run.resumed or run.started
     if shown is None:
