@@ -65,8 +65,10 @@ def noticed(notice: Notify, row: AuditRow, memory: Memory) -> list[Draft]:
     if kind == "close_all_note":  # what its own file has told already
         return []
     text, about = notice.text, re.sub(r"[\d.,$%+-]+", "", notice.text)[:80]
+    if kind == "key_refused":
+        text = f"KEY REFUSED by the exchange: {text}"
     if notice.level == "warning":
-        _note_begin(text, row, memory)
+        _note_begin(notice.text, row, memory)
     elif kind == "recovered":
         text = _with_length(text, row, memory)
     return [Draft(kind, text, about)]

@@ -102,8 +102,9 @@ def _line(effect: Effect) -> str:
 
 def _halted(halted: Halted, row: AuditRow, memory: Memory) -> list[Draft]:
     if halted.reason == "user" and ": close-all, " in halted.detail:
-        memory["closing"] = halted.detail.partition(":")[0]
-        head = f"CLOSE-ALL begun: {halted.detail}"
+        who, _, why = halted.detail.partition(": close-all, ")
+        memory["closing"] = who
+        head = f"CLOSE-ALL begun by {who}: {why}"
         return [Draft("close_all", head, "begun", advice("close_all", ""))]
     kind = HALT_KINDS.get(halted.reason, "halt")
     halt = Draft(kind, _line(halted), f"halt:{halted.reason}", halt_advice(halted.reason))
