@@ -36,3 +36,7 @@ def test_ban_with_position(tmp_path: Path) -> None:
         assert trades_again(it)
         end(it)
         it.agree()
+        assert f"HALTED ban: banned: for {SECONDS} s" in it.told("halt")
+        (warned,) = it.told("banned")
+        assert "the exchange has banned us until " in warned
+        assert any("the ban is over" in text for text in it.told("recovered"))

@@ -35,3 +35,5 @@ def test_stream_silent_with_position(tmp_path: Path) -> None:
         assert trades_again(it)
         end(it)
         it.agree()
+        assert any(" is silent" in text for text in it.told("feed"))
+        assert any(" is back after " in text for text in it.told("recovered"))

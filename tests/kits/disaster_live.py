@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import urlopen
 
@@ -22,7 +23,9 @@ from kits.disaster_kit import Scene
 from kits.disaster_oracle import Oracle, Rules
 from kits.hour_kit import Party, compare
 from kits.live_run_kit import live_bot, start_live
+from kits.outbox_kit import Onlooker
 from kits.paper_kit import LONG, Done
+from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.times import of_iso
 from tradebot.journal.reader import Reader
@@ -172,6 +175,14 @@ class LiveScene(Scene):
         """Fills, fees, results and funding of the journal must be the venue's."""
         found = compare(Party("live", self.bot.data_dir, self.bot.started[-1]), self.venue)
         assert not found, "\n".join(found)
+
+    def told(self, kind: str) -> list[str]:
+        """Return the first lines of the alerts of a kind that an alerter would have sent of this run."""
+        with TemporaryDirectory() as folder:
+            onlooker = Onlooker(self.bot.data_dir, Path(folder), SYSTEM.wall_ms())
+            said = onlooker.first_lines()
+            onlooker.store.close()
+        return [text for one, text in said if one == kind]
 
     def is_over(self) -> bool:
         """Whether everything that was opened is closed, and nothing rests."""

@@ -198,6 +198,13 @@ class Onlooker:
         asyncio.run(self._deliver())
         return [alert.kind for message in self.way.taken() for alert in message.alerts]
 
+    def first_lines(self) -> list[tuple[str, str]]:
+        """Read all there is; return kind and first line of what every row leads to."""
+        while self.alerter.look():
+            pass
+        rows = self.store.listed(limit=100_000)
+        return [(row.kind, row.text.partition("\n")[0]) for row in rows]
+
     async def _deliver(self) -> None:
         while await self.alerter.deliver_once(self.way) == 0:
             pass
