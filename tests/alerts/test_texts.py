@@ -304,6 +304,25 @@ def test_a_run_that_goes_on_with_another_configuration_is_told_so() -> None:
     assert "risk.profile paper -> live" in back[1].text
 
 
+def test_a_feed_that_fell_silent_as_a_whole_comes_back_symbol_by_symbol() -> None:
+    story = Story()
+
+    def heads(level: str, text: str, minute: int) -> list[str]:
+        told = story.tell(note(level, text), NOON + minute * MINUTE)
+        return [alert.text.partition("\n")[0] for alert in told]
+
+    assert heads("warning", "the feed is silent. no markPrice for 5 s", 0)
+    assert heads("info", "BTC/USDT is back. markPrice speaks", 4) == [
+        "BTC/USDT is back after 4m00s. markPrice speaks"
+    ]
+    assert heads("info", "ETH/USDT is back.", 5) == ["ETH/USDT is back after 5m00s."]
+    assert heads("warning", "ETH/USDT is silent. no kline for 5 s", 10)
+    assert heads("info", "ETH/USDT is back.", 11) == ["ETH/USDT is back after 1m00s."]
+    assert heads("warning", "the feed is silent. no markPrice for 5 s", 20)
+    assert heads("info", "the feed is back.", 22) == ["the feed is back after 2m00s."]
+    assert heads("info", "BTC/USDT is back.", 30) == ["BTC/USDT is back."]
+
+
 def test_the_day_is_summed_up_when_it_is_wished() -> None:
     story = Story(LIVE, replace(WISHES, summary_at=7 * 60 + 30))
     start = NOON // DAY_MS * DAY_MS

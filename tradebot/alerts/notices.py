@@ -44,6 +44,9 @@ ENDS: Sequence[tuple[str, str, str]] = (
 )
 """How its end is told, what it is known by, and how that is said with its length."""
 
+WHOLE = "the feed"
+"""What falls silent where all of it does: it comes back symbol by symbol."""
+
 BAN_OVER = "the ban is over"
 RECONNECTED = "reconnected"
 
@@ -100,9 +103,19 @@ def ended(name: str, row: AuditRow, memory: Memory) -> str:
     return "" if since is None else duration(max(0, row.wall - since) // 1000)
 
 
+def _of_whole(text: str, row: AuditRow, memory: Memory) -> str:
+    """Return for how long all of the feed was silent, where a symbol of it is back; "" where it was not."""
+    since = memory.get("since", {}).get(WHOLE)
+    if since is None or " is back" not in text:
+        return ""
+    return duration(max(0, row.wall - since) // 1000)
+
+
 def _note_begin(text: str, row: AuditRow, memory: Memory) -> None:
     for words, name in BEGINS:
         if found := re.search(words, text):
+            if found.expand(name) == WHOLE:
+                ended(WHOLE, row, memory)
             begun(found.expand(name), row, memory)
 
 
@@ -110,7 +123,7 @@ def _with_length(text: str, row: AuditRow, memory: Memory) -> str:
     """Return how it is said that something is over, with for how long it was so where that is known."""
     for words, name, longer in ENDS:
         if found := re.search(words, text):
-            after = ended(found.expand(name), row, memory)
+            after = ended(found.expand(name), row, memory) or _of_whole(found[0], row, memory)
             return found.expand(longer).format(after=after).strip() if after else text
     return text
 
