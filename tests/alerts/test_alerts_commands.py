@@ -65,6 +65,10 @@ def test_before_anything_was_told(bot: Bot) -> None:
     assert "configured: webhook" in error["hint"]
     error = bot.json("alerts", "mute", "soon", code=2).error
     assert "soon" in error["message"]
+    for words in (("mute", "2h"), ("retry",), ("test",)):
+        error = bot.json("alerts", *words, code=2, TRADEBOT_ALERTS__CHANNELS="[]").error
+        assert error["message"] == "no channel is configured"
+    assert not bot.data_dir.exists()
 
 
 def test_what_is_refused_is_listed_as_failed_and_arrives_after_a_retry(
