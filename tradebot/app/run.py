@@ -30,7 +30,7 @@ from tradebot.core.model.values import MarkBar
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
-from tradebot.journal.facts import Demoted, Told
+from tradebot.journal.facts import Demoted, StageRaised, Told
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
 from tradebot.reports.readiness.incidents import closed_words
@@ -248,6 +248,8 @@ class Hosted:
         with_state: bool = True,
     ) -> Batch:
         """Return everything since the last batch, with the state to go on from; begin the next one."""
+        if self.guard is not None and any(type(fact) is StageRaised for _, fact in self.facts):
+            self.guard.rearm()
         seen = view(self.session, label, speed)
         if self.links is not None:
             seen["links"] = self.links()
