@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import pytest
 from kits.paper_kit import ROOT, Bot, Done
-from kits.tui_kit import loaded, make_app, screen_text, status
+from kits.tui_kit import loaded, make_app, screen_text, status, tell_badly
 from kits.webhook_kit import SECRET, WebhookReceiver
 
+from tradebot.__main__ import main
+from tradebot.alerts.store import OutboxStore
 from tradebot.app.alerts_state import STARTING_MS, WANTED_FILE
 from tradebot.clock import SYSTEM
-from tradebot.guard.alerts_lock import alerter_pid
+from tradebot.guard.alerts_lock import AlertsLock, alerter_pid
 
 
 @pytest.fixture
@@ -111,6 +114,25 @@ def test_what_is_muted_is_told_nobody_but_a_halt_is(bot: Bot, hook: WebhookRecei
     assert bot.json("alerts", "mute", "0").data == {"muted_until": None}
     bot("resume", "--reason", "awake")
     hook.until(lambda: "resume" in kinds(hook))
+
+
+def test_a_critical_alert_that_nobody_took_is_said_by_every_face(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot.env |= {"INVOCATION_ID": "a-service"}
+    bot.paper("--for", "5m", "--symbols", "BTC/USDT")
+    tell_badly(bot.data_dir)
+    with OutboxStore(bot.data_dir) as store, AlertsLock(bot.data_dir):
+        store.put("pulse", {"wall": SYSTEM.wall_ms()})
+        assert bot.status()["alerts"]["channels"][1]["expired_critical"] == 1
+        assert "ALERTS EXPIRED (1)" in bot("alerts", "status").out
+        checks = bot.json("doctor", "--offline", code=1).data["doctor"]
+        assert any("1 critical alert expired" in row["detail"] for row in checks)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        main(["status", "--data-dir", str(bot.data_dir)])
+        shown = capsys.readouterr().out
+    assert re.search(r"\x1b\[1;31mALERTS EXPIRED \(1\)", shown), shown
 
 
 def piped(bot: Bot, tmp_path: Path, *words: str, given: str = "") -> Done:

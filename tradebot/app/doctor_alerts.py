@@ -46,7 +46,8 @@ def check_alerts(config: Config) -> Iterator[Row]:
         why = f": {state.why}" if state.why else ""
         yield Row(CHECK, "fail", f"{state.alarm}{why}", "tradebot alerts run")
     if state.expired_critical:
-        text = f"{state.expired_critical} critical alerts were taken by nobody and have expired"
+        plural = "" if state.expired_critical == 1 else "s"
+        text = f"{state.expired_critical} critical alert{plural} expired: nobody took what was told"
         yield Row(CHECK, "fail", text, "tradebot alerts list --failed; tradebot alerts retry")
 
 

@@ -96,7 +96,7 @@ def _status_lines(state: AlertsState, configured: list[str]) -> Iterator[str]:
         return
     process = f", process {state.pid}" if state.pid else ""
     why = f": {state.why}" if state.why else ""
-    yield f"alerter    {state.word}{process}{why}"
+    yield f"alerter    {state.alarm or state.word}{process}{why}"
     if state.muted_until:
         yield f"muted      warnings and info until {iso(state.muted_until)}"
     for row in state.channels:

@@ -306,7 +306,8 @@ def _status_text(data: Row) -> str:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _status_lines(data):
-        table.add_row(name, Text(value))
+        grave = name == "alerts" and value.startswith("ALERTS")
+        table.add_row(name, Text(value, style="bold red" if grave else ""))
     return tables.rendered(table)
 
 
