@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kits.outbox_kit import NOON, Desk, Hands, ScriptedWay
+from kits.outbox_kit import NOON, SCENE, Desk, Hands, ScriptedWay
 
 from tradebot.alerts.model import Sighting, Wishes
 from tradebot.alerts.opening import DAMAGED, open_or_begin
@@ -288,6 +288,31 @@ def test_what_still_waits_when_quiet_hours_begin_waits_for_their_end(tmp_path: P
     desk.run(3600 + 120, step=60)
     assert sorted(desk.ways[0].seqs()) == [1, 2, alarm]
     assert "2 alerts" in texts(desk)[-1]
+
+
+def test_it_ends_an_hour_after_the_last_engine_and_not_before_all_is_delivered(desk: Desk) -> None:
+    over = desk.alerter._over
+    desk.turn()
+    desk.readings.seen = Sighting(NOON, None, (SCENE,))  # it is gone without an end: critical
+    desk.ways[0].always = "down"
+    desk.turn()
+    desk.clock.sleep(3_700)
+    desk.turn()
+    assert not over.is_set()
+    desk.ways[0].always = "ok"
+    desk.run(700, 10)
+    assert [message.alerts[0].kind for message in desk.ways[0].taken()] == ["engine_dead"]
+    assert over.is_set()
+
+
+def test_it_stays_while_an_engine_works_and_for_an_hour_behind_it(desk: Desk) -> None:
+    over = desk.alerter._over
+    desk.run(7_200, 60)
+    desk.readings.seen = Sighting(NOON, None)
+    desk.run(3_540, 60)
+    assert not over.is_set()
+    desk.run(180, 60)
+    assert over.is_set()
 
 
 def test_what_waits_on_a_channel_that_is_configured_no_more_keeps_nobody(tmp_path: Path) -> None:
