@@ -66,6 +66,8 @@ def test_before_anything_was_told(bot: Bot) -> None:
     error = bot.json("alerts", "retry", "telegramm", code=2).error
     assert "not configured" in error["message"]
     assert "configured: webhook" in error["hint"]
+    assert "not configured" in bot.json("alerts", "list", "email", code=2).error["message"]
+    assert told(bot, "webhook") == []
     error = bot.json("alerts", "mute", "soon", code=2).error
     assert "soon" in error["message"]
     for words in (("mute", "2h"), ("retry",), ("test",)):

@@ -107,9 +107,13 @@ def listed(common: Common, channel: str | None, *, failed: bool, limit: int) -> 
     """List what was told, newest last."""
     config = read_config(common)
     rows: list[OutboxRow] = []
+    known = set(config.alerts.all_channels)
     if is_there(config.data_dir()):
         with OutboxStore(config.data_dir(), readonly=True) as store:
+            known |= {row.channel for row in store.channels()}  # what was told stays to be seen
             rows = store.listed(failed=failed, channel=channel, limit=limit)
+    if channel is not None and channel not in known:
+        _channels(config, channel)
     data = [_document(row) for row in rows]
     none = "nothing failed" if failed else "nothing was told yet"
     text = "\n".join(_line(row) for row in rows) or none
