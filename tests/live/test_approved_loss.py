@@ -133,7 +133,7 @@ async def test_a_start_that_protects_does_not_wait_for_the_income(
     runs = [("live", "live", "abc", "960.5", "signoff_loss")]
     monkeypatch.setattr(approved_loss, "Reader", lambda _: Shelf(*runs))
     begun: list[Any] = []
-    monkeypatch.setattr(host, "_session", lambda *words: begun.append(words[2:]))
+    monkeypatch.setattr(host, "session_of", lambda *words: begun.append(words[2:]))
     config = SimpleNamespace(data_dir=lambda: tmp_path)
     setup: Any = SimpleNamespace(config=config, protect=protect)
     account: Any = Account(tmp_path / "key")
@@ -147,7 +147,7 @@ async def test_another_directory_is_no_way_around_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     begun: list[Any] = []
-    monkeypatch.setattr(host, "_session", lambda *words: begun.append(words[2:]))
+    monkeypatch.setattr(host, "session_of", lambda *words: begun.append(words[2:]))
 
     async def begin(name: str, wallet: int, protect: str = "", mode: str = "live") -> list[int]:
         config = SimpleNamespace(data_dir=lambda: tmp_path / name)

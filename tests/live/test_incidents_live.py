@@ -36,3 +36,6 @@ def test_no_start_until_a_person_has_closed_it(tmp_path: Path) -> None:
         assert wall["hint"] == "tradebot incidents close ID --text TEXT"
         bot.json("incidents", "close", "1", "--text", WORDS, "--name", "Ada")
         assert "walls" not in failed(check(bot, "--strategy", own, code=None))
+        replayed = bot.json("replay", "live-0001").data["replay"]
+        assert replayed["equal"] is True
+        assert bot.log("EntriesBarred") == 1
