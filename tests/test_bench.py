@@ -113,7 +113,15 @@ def test_the_races_of_a_live_run_are_run() -> None:
         assert data[race]["raw_ccxt"]["p50_ms"] > 0
 
 
-@pytest.mark.skipif(not os.environ.get("TRADEBOT_FULL"), reason="takes seconds: TRADEBOT_FULL=1")
+@pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")
+def test_the_races_are_run_beside_the_screens() -> None:
+    data = bench("live_screens.py", "--rounds", "4", "--runs", "1")
+    for place in ("without_screens", "with_screens"):
+        for race in ("mark_to_exit", "fill_to_stop"):
+            assert data[place][race]["p99_ms"] >= data[place][race]["p50_ms"] > 0
+
+
+@pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")
 def test_every_channel_takes_what_is_halted() -> None:
     data = bench("alerts.py", "--runs", "1")
     assert data["halts"] == 1

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -36,12 +36,11 @@ SETTLE_S = 4.0
 class Screen:
     """A command with screens on a pty, which is read so that it never waits for us."""
 
-    def __init__(self, *command: str | Path, rows: int = 40, columns: int = 120) -> None:
-        words = tradebot(*command)
+    def __init__(self, words: Sequence[str], rows: int = 40, columns: int = 120) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", LINES=str(rows), COLUMNS=str(columns))
-            os.execv(words[0], words)
+            os.execv(words[0], list(words))
 
     def watch(self, seconds: float) -> None:
         """Read what it draws for some seconds."""
@@ -125,7 +124,7 @@ def together(seconds: float, speed: str) -> dict[str, float]:
     """Return the engine's commit intervals when the screen is in its own process, as ``paper`` has it."""
     say("engine and screen in one process")
     with tempfile.TemporaryDirectory() as name:
-        screen = Screen("paper", "--speed", speed, "--data-dir", name)
+        screen = Screen(tradebot("paper", "--speed", speed, "--data-dir", name))
         try:
             screen.watch(SETTLE_S)
             return quantiles(beats(Path(name), seconds, screen))
@@ -142,7 +141,7 @@ def measured(minutes: float, speed: str) -> dict[str, Any]:
             say("the engine alone")
             alone = quantiles(beats(data_dir, seconds, None))
             cpu = cpu_s(process.pid)
-            screen = Screen("tui", "--data-dir", data_dir)
+            screen = Screen(tradebot("tui", "--data-dir", data_dir))
             try:
                 screen.watch(SETTLE_S)
                 say("the engine watched")
