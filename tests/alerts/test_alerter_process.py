@@ -197,7 +197,7 @@ def test_what_was_set_by_hand_goes_along(tmp_path: Path) -> None:
     assert not is_a_service({})
 
 
-@pytest.mark.skipif(not os.environ.get("TRADEBOT_FULL"), reason="takes seconds: TRADEBOT_FULL=1")
+@pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")
 def test_planted_secrets_are_nowhere(bot: Bot, tmp_path: Path) -> None:
     """Promise 28 extended: token, password, signing secret and a service's address, at log level DEBUG too."""
     bot.env["TRADEBOT_SECRET_OWN_URL"] = "json://user:planted-in-url@127.0.0.1:1/x"
@@ -269,7 +269,7 @@ def test_a_secret_is_kept_by_the_keyring_from_stdin(bot: Bot, tmp_path: Path) ->
     assert json.loads((tmp_path / "keyring.json").read_text()) == {}
 
 
-@pytest.mark.skipif(not os.environ.get("TRADEBOT_FULL"), reason="takes seconds: TRADEBOT_FULL=1")
+@pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")
 def test_a_full_disk_under_journal_and_outbox_is_told(bot: Bot, tmp_path: Path) -> None:
     """Neither can be written: what is critical goes out from memory, and is entered when there is room."""
     with small_disk(tmp_path / "disk") as disk, WebhookReceiver() as hook:
