@@ -51,6 +51,7 @@ from tradebot.market.feed import is_wall
 
 if TYPE_CHECKING:
     from tradebot.app.account import TradedAccount
+    from tradebot.app.supervision import Supervision
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the engine works yet."""
@@ -116,6 +117,11 @@ class PaperHost:
         """The account at an exchange that it trades; None where all orders are simulated."""
         account = self._setup.account
         return None if account is None else account.access.traded
+
+    @property
+    def supervision(self) -> Supervision | None:
+        """What asks whether somebody is there; None where nobody has to be."""
+        return self._setup.supervision
 
     @property
     def still(self) -> float:

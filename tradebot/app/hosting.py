@@ -29,7 +29,9 @@ def witness_of(setup: Setup, runner: Runner, *, weak_key: bool) -> Witness:
     config, speed = setup.config, setup.pace.speed
     evidence = evidence_hash(setup.spec, config.strategy.timeframe, setup.source.symbols)
     pace = "max" if speed is None else f"{speed:g}"
-    footing = Footing(pace, config.risk.profile, evidence, weak_key)
+    footing = Footing(
+        *(pace, config.risk.profile, evidence, weak_key), setup.terminal, config.stage
+    )
 
     def now() -> int:
         return runner.time.now() if isinstance(runner, QueueRunner) else runner.session.engine.now
@@ -53,6 +55,8 @@ def hosted_run(setup: Setup, identity: Identity, session: Session, *, beside: bo
         hosted.drift = drift_watch(setup.config, session.engine)
         if identity.mode == "live":
             hosted.watch = IncidentWatch(session.engine)
+            hosted.lowest = setup.config.risk.live.in_stage(1)
+            hosted.supervision = setup.supervision
     return hosted
 
 

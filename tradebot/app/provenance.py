@@ -55,13 +55,16 @@ class Connected(Protocol):
 class Footing:
     """What a start of a run has in itself: how fast its market goes, its profile, what its evidence binds to.
 
-    ``weak_key`` says that the key that signs it lies beside the journal.
+    ``weak_key`` says that the key that signs it lies beside the journal, ``terminal`` that a person has it before them;
+    ``stage`` is live's, 0 where none binds.
     """
 
     speed: str
     profile: str
     evidence: str
     weak_key: bool = False
+    terminal: bool = False
+    stage: int = 0
 
 
 def p99_of(latencies_ms: Iterable[float]) -> float | None:
@@ -192,4 +195,6 @@ class Witness:
             tick_ms=self._late,
             latency_p99_ms=None if p99 is None else round(p99),
             weak_key=self._footing.weak_key,
+            terminal=self._footing.terminal,
+            stage=self._footing.stage,
         )

@@ -22,6 +22,7 @@ from tradebot.core.model.events import (
     FundingRate,
     MarketEvent,
     RunStarted,
+    StageLowered,
     VenueNote,
     WakeUp,
 )
@@ -34,6 +35,7 @@ from tradebot.journal.facts import Demoted, StageRaised, Told
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
 from tradebot.reports.readiness.incidents import closed_words
+from tradebot.reports.readiness.stages import demotes
 
 if TYPE_CHECKING:
     from tradebot.app.demotion import DriftGuard
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from tradebot.app.incident_watch import IncidentWatch
     from tradebot.app.incidents import Incidents
     from tradebot.app.standstill import Standstill
+    from tradebot.app.supervision import Supervision
+    from tradebot.core.risk.limits import Limits
 
 STALE = ("resume", "stop")
 """Commands that meant the engine of their time: one that starts later does not carry them out."""
@@ -76,7 +80,8 @@ class Hosted:
 
     Of a run ``beside`` another it sees what becomes of hypothetical trades only: the rest is the same. ``latches``
     are the directories whose HALT file stops its entries, ``links`` tells how its connections stand, ``account`` is the one it trades (demo or live), None
-    for a simulated one; ``standstill`` is what a close-all means to that.
+    for a simulated one; ``standstill`` is what a close-all means to that. A live run has
+    a ``supervision`` where somebody has to be there, and the ``lowest`` limits, which a demotion holds it to.
     """
 
     def __init__(
@@ -105,6 +110,9 @@ class Hosted:
         self.guard: DriftGuard | None = None
         self.watch: IncidentWatch | None = None
         self.incidents: Incidents | None = None
+        self.supervision: Supervision | None = None
+        self.lowest: Limits | None = None
+        self._down = ""
         self._observe = observe
         self._beside = beside
         self.time: Callable[[], int] = lambda: session.engine.now
@@ -217,6 +225,28 @@ class Hosted:
             self.incidents.fresh = False
             self.bar(Watcher.INCIDENTS, self.incidents.reasons)
 
+    def look_after(self) -> None:
+        """Do what is due beside the engine: see that somebody is there, and take a stage down; a few times a second."""
+        if self.supervision is not None:
+            self.supervision.look(self)
+        self._note_demotion()
+        engine, lowest = self.session.engine, self.lowest
+        if not self._down or lowest is None or engine.shared.stage < 2:
+            return
+        now = max(self.time(), engine.now)
+        assert lowest.position_value is not None
+        assert lowest.max_positions is not None
+        self.session.deliver(
+            StageLowered(now, 1, lowest.position_value, lowest.max_positions, self._down)
+        )
+        self._down = ""
+
+    def _note_demotion(self) -> None:
+        """Note why the run goes down a stage, by what is about to go on record."""
+        for _, fact in self.facts:
+            if why := demotes(fact):
+                self._down = why
+
     def close_incident(self, command: CommandRow) -> None:
         """Take a person's word on an incident, and answer the command."""
         if self.incidents is None:
@@ -250,6 +280,7 @@ class Hosted:
         """Return everything since the last batch, with the state to go on from; begin the next one."""
         if self.guard is not None and any(type(fact) is StageRaised for _, fact in self.facts):
             self.guard.rearm()
+        self._note_demotion()
         seen = view(self.session, label, speed)
         if self.links is not None:
             seen["links"] = self.links()

@@ -259,6 +259,7 @@ class Runner:
         self._look_at_journal()
         for run in self.runs:
             run.find_incidents(self._data_dir)
+            run.look_after()
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id

@@ -16,6 +16,7 @@ from tradebot.plugins.strategies import StrategySpec
 
 if TYPE_CHECKING:
     from tradebot.app.account import TradedAccount
+    from tradebot.app.supervision import Supervision
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Setup:
     ``account`` is the account that this broker trades, where it is one at an exchange. ``protect`` says why its run may
     only protect what is open, ``pending`` that this may change once its checklist was gone through, ``restarts`` that it was started again too often to trade; ``unproved`` that no stop could be
     rehearsed on the account. ``watchdog`` is told, in a thread of its own, of an engine that works and hangs (seconds);
-    ``processed`` of every step of the market that was played.
+    ``processed`` of every step of the market that was played. ``terminal`` says that a person has this start before them,
+    ``supervision`` asks them, where that has to be, whether they are there.
     """
 
     config: Config
@@ -51,6 +53,8 @@ class Setup:
     pending: bool = False
     watchdog: Callable[[float], None] | None = None
     processed: Callable[[], None] | None = None
+    terminal: bool = False
+    supervision: Supervision | None = None
     clock: Clock = SYSTEM
 
     @property

@@ -36,6 +36,7 @@ from tradebot.app.readiness import do_gates_bind, standing_now, with_gates
 from tradebot.app.recompute import GateWatch, ask_child
 from tradebot.app.rehearsal import cancel_left_stop, rehearse
 from tradebot.app.runner import Pace
+from tradebot.app.supervision import Supervision
 from tradebot.app.units import alerts_unit, units
 from tradebot.app.watchdog import Supervisor, end_hung
 from tradebot.cli.backtest_command import chosen_strategy
@@ -76,7 +77,7 @@ from tradebot.guard.instance import instance_id
 from tradebot.guard.registry import state_dir
 from tradebot.market.feed import ExchangeSource, Prices
 from tradebot.plugins.strategies import StrategySpec
-from tradebot.reports.readiness.stages import UNATTENDED
+from tradebot.reports.readiness.stages import SUPERVISED, UNATTENDED
 from tradebot.wire.reply import UNASKED
 
 AGAIN_S = 5.0
@@ -333,6 +334,8 @@ class LiveRun:
             pending=pending,
             watchdog=partial(end_hung, self.config.data_dir()),
             processed=self.supervisor.alive,
+            terminal=has_screen(run),
+            supervision=Supervision() if self.config.stage == SUPERVISED else None,
             restarts=too_many_restarts(self.config, self.ours) if again else "",
             unproved=unproved,
         )

@@ -121,6 +121,7 @@ def run_with_screen(
         listen=signals.listen,
         hung=lambda: host.hung,
         patience_s=None if watchdog is None else WATCHDOG_S,
+        supervision=host.supervision,
     )
     left = show(setting, config.data_dir() / LOG_FILE)
     signals.listen(partial(stop_or_keep, host, signals))

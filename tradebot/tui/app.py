@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.screen import ModalScreen, Screen
 
 from tradebot.app import control
@@ -35,14 +36,15 @@ from tradebot.tui.page import LIVE, PAPER, TABS, Page, front
 from tradebot.tui.painted import Line
 from tradebot.tui.paper import PaperPage
 from tradebot.tui.plots import PlotPage
+from tradebot.tui.presence import Presence
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.report import ReportPage
 from tradebot.tui.risk import RiskPage
-from tradebot.tui.setting import ANSWER_S, AtStake, Exit, Setting
+from tradebot.tui.setting import ANSWER_S, Exit, Setting
 from tradebot.tui.signals import SignalsPage
+from tradebot.tui.starting import LiveStart
 from tradebot.tui.terminal import Outlet, TerminalDriver, alone
 from tradebot.tui.theme import LABEL, THEME
-from tradebot.tui.word import AskWord
 
 LOOK_S = 0.5
 """Seconds between two looks at the journal."""
@@ -51,8 +53,6 @@ SAID_S = 10.0
 """Seconds for which the outcome of a kill key stays in the banner."""
 
 BROKEN = "this view cannot be drawn"
-
-CHECKING = "Going through live's checklist; nothing is started yet."
 
 FIRST = "reading the journal"
 """What is said until the first look is done."""
@@ -121,8 +121,9 @@ class TradebotApp(App[Exit]):
         self.doing = ""
         self._wake = asyncio.Event()
         self.kill_keys = KillKeys(self)
+        self.presence = Presence(setting.supervision)
+        self.live_start = LiveStart(self)
         self._stopping = False
-        self._checking = False
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the colour of labels, for every theme: one that has none of its own would be white."""
@@ -226,8 +227,18 @@ class TradebotApp(App[Exit]):
         """Fill a view that has just come to the front."""
         self.paint()
 
+    async def on_event(self, event: Event) -> None:
+        """Take a key for an answer while it is asked whether somebody is there."""
+        typing = bool(self.screen_stack) and isinstance(self.screen, ModalScreen)
+        if isinstance(event, Key) and self.presence.takes(event, typing=typing):
+            self.paint()
+        else:
+            await super().on_event(event)
+
     def _said(self) -> str:
-        """Return what the banner says of the kill keys, else of how this process's engine ended."""
+        """Return what the banner asks, or says of the kill keys, else of how this process's engine ended."""
+        if asked := self.presence.asks():
+            return f"{asked}  {self.doing}".strip()
         if self.doing or self.setting.ended is None:
             return self.doing
         ended = self.setting.ended()
@@ -292,7 +303,7 @@ class TradebotApp(App[Exit]):
         if reason is not None:
             request = Request("resume", self.setting.who, reason.text, review=reason.review)
             asked = asyncio.to_thread(control.resume, self.data_dir, request, ANSWER_S)
-            self.run_worker(self._answer("RESUME", asked), group="control")
+            self.run_worker(self.answer("RESUME", asked), group="control")
 
     def action_stop(self) -> None:
         """Ask, then stop the engine in order."""
@@ -315,11 +326,11 @@ class TradebotApp(App[Exit]):
         request = Request("stop", self.setting.who, "stopped on the screen")
         path = journal_path(self.data_dir)
         try:
-            await self._answer("STOP", asyncio.to_thread(control.ask, path, request, ANSWER_S))
+            await self.answer("STOP", asyncio.to_thread(control.ask, path, request, ANSWER_S))
         finally:
             self._stopping = False
 
-    async def _answer(self, what: str, asked: Any) -> None:
+    async def answer(self, what: str, asked: Any) -> None:
         """Say what came of a command."""
         try:
             said = await asked
@@ -340,12 +351,12 @@ class TradebotApp(App[Exit]):
         run = self.view.run
         if run is not None and run.mode == "live":
             self.action_start_live()
-        elif self._may_start(self.setting.start):
+        elif self.may_start(self.setting.start):
             assert self.setting.start is not None
             self.feed.pin(None)
-            self.run_worker(self._answer("START", asyncio.to_thread(self.setting.start)))
+            self.run_worker(self.answer("START", asyncio.to_thread(self.setting.start)))
 
-    def _may_start(self, start: object) -> bool:
+    def may_start(self, start: object) -> bool:
         """Whether an engine may be started here; says why not."""
         if self.view.live:
             self.notify("An engine runs already.")
@@ -357,40 +368,7 @@ class TradebotApp(App[Exit]):
 
     def action_start_live(self) -> None:
         """Go through the checklist, show what is at stake, and start with real money if the word is typed."""
-        check = self.setting.check_live
-        if self._may_start(check) and check is not None and not self._checking:
-            self._checking = True
-            self.say(CHECKING, stay=True)
-            self.run_worker(self._check_live(check))
-
-    async def _check_live(self, check: Callable[[], AtStake]) -> None:
-        try:
-            stake = await asyncio.to_thread(check)
-        except TradebotError as error:
-            hint = f"\n{error.hint}" if error.hint else ""
-            text = f"{error.message}{hint}\n`tradebot live --check` has every line."
-            self.notify(text, title="LIVE: nothing was started", severity="error", timeout=15)
-            return
-        finally:
-            self._checking = False
-            self.unsay(CHECKING)
-        if stake.open:  # protected at once, as on the command line; only trading needs a word
-            self._begin_live("")
-        elif self.is_running:
-            self.push_screen(AskWord(stake), partial(self._worded, stake))
-
-    def _worded(self, stake: AtStake, yes: bool | None) -> None:
-        if yes:
-            self._begin_live(stake.token)
-        else:
-            text = f"The word is {stake.word}, in capitals."
-            self.notify(text, title="LIVE: nothing was started", severity="warning")
-
-    def _begin_live(self, token: str) -> None:
-        start = self.setting.start_live
-        if start is not None:
-            self.feed.pin(None)
-            self.run_worker(self._answer("LIVE", asyncio.to_thread(start, token)))
+        self.live_start.begin()
 
     # -- leaving ------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from tradebot.app.supervision import Supervision
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 
@@ -52,7 +53,8 @@ class Setting:
     one that only goes forward. ``ended`` says in words how the engine of this process ended, None while it
     runs; it is itself None where the engine is another process, ``hung`` for how many seconds it has made no
     progress, and ``patience_s`` after how many of them the screen is left (None: never). ``start`` starts an engine beside this one, ``start_live`` one with real orders, by the token of
-    ``check_live``, which goes through the checklist. ``listen`` takes who is to be told of signals.
+    ``check_live``, which goes through the checklist. ``listen`` takes who is to be told of signals. ``supervision`` asks whether
+    somebody is there, where the engine of this process has to be watched.
     """
 
     config: Config
@@ -67,3 +69,4 @@ class Setting:
     hung: Callable[[], float] | None = None
     patience_s: float | None = None
     listen: Callable[[Callable[[int], None]], None] | None = None
+    supervision: Supervision | None = None

@@ -123,7 +123,7 @@ class _Climb:
                 self._raise(said, said.fact)
             case Reviewed() if self._is_mine(said, said.fact):
                 self._now = replace(self._now, reviewed=said.wall)
-            case fact if why := _demotes(fact):
+            case fact if why := demotes(fact):
                 self._now = LiveStage(down=f"{iso(said.wall)}: {why}")
                 self._begun = (said.seq, said.wall)
             case _:
@@ -219,7 +219,7 @@ TO_STAGE_2 = f"{TRADES} successful trades: closed, their stop in place within 5 
 TO_STAGE_3 = f"a whole week in stage 2, Monday to Monday UTC, with {WEEK_TRADES} trades and PnL > 0 after costs"
 
 
-def _demotes(fact: object) -> str:
+def demotes(fact: object) -> str:
     """Return why a row brings live down to stage 1, "" where it does not."""
     match fact:
         case IncidentOpened():
@@ -259,4 +259,4 @@ def written_cap(text: str) -> Decimal:
     return cap if known else ceilings.POSITION_VALUE
 
 
-__all__ = ["MOST_UNREVIEWED_MS", "LiveStage", "Week", "stage_of", "written_cap"]
+__all__ = ["MOST_UNREVIEWED_MS", "LiveStage", "Week", "demotes", "stage_of", "written_cap"]
