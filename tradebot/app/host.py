@@ -35,6 +35,7 @@ from tradebot.app.resume import (
 from tradebot.app.runner import Ending, Hosted, Identity, Runner
 from tradebot.app.setup import Setup
 from tradebot.app.start_rows import gone_on, new_run
+from tradebot.app.statements import Statements
 from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError
@@ -281,6 +282,7 @@ async def _runner(
     )
     runner.protect = "" if setup.pending else setup.protect
     runner.processed = setup.processed
+    runner.statements = Statements(setup.config, path, hosted, setup.clock.wall_ms())
     runner.witness = witness_of(setup, runner, weak_key=journal.weak_key)
     cursor = runner.restore(states)
     incidents = incidents_in(path, setup.clock)

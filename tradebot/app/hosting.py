@@ -56,7 +56,8 @@ def hosted_run(setup: Setup, identity: Identity, session: Session, *, beside: bo
         if identity.mode == "live":
             hosted.watch = IncidentWatch(session.engine)
             hosted.lowest = setup.config.risk.live.in_stage(1)
-            hosted.supervision = setup.supervision
+            hosted.supervision, hosted.standing = setup.supervision, setup.standing
+            hosted.terminal, hosted.wall = setup.terminal, setup.clock.wall_ms
     return hosted
 
 

@@ -6,7 +6,8 @@ A runner hosts several of these on one source; what they decide is committed in 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from tradebot.core.model.events import (
     FundingRate,
     MarketEvent,
     RunStarted,
+    SignedAnew,
     StageLowered,
     VenueNote,
     WakeUp,
@@ -32,10 +34,11 @@ from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.journal.facts import Demoted, StageRaised, Told
+from tradebot.journal.facts import Demoted, SignedOff, Told
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
 from tradebot.reports.readiness.incidents import closed_words
-from tradebot.reports.readiness.stages import demotes
+from tradebot.reports.readiness.stages import LiveStage, demotes
 
 if TYPE_CHECKING:
     from tradebot.app.demotion import DriftGuard
@@ -112,7 +115,12 @@ class Hosted:
         self.incidents: Incidents | None = None
         self.supervision: Supervision | None = None
         self.lowest: Limits | None = None
+        self.terminal = False
+        self.standing: LiveStage | None = None
+        self.wall: Callable[[], int] = wall_ms
         self._down = ""
+        self._looked = False
+        self._unreviewed: bool | None = None
         self._observe = observe
         self._beside = beside
         self.time: Callable[[], int] = lambda: session.engine.now
@@ -229,17 +237,45 @@ class Hosted:
         """Do what is due beside the engine: see that somebody is there, and take a stage down; a few times a second."""
         if self.supervision is not None:
             self.supervision.look(self)
-        self._note_demotion()
-        engine, lowest = self.session.engine, self.lowest
-        if not self._down or lowest is None or engine.shared.stage < 2:
+        if self.lowest is None or not self.session.engine.started:
             return
-        now = max(self.time(), engine.now)
+        if not self._looked:
+            self._looked = True
+            self.bar(Watcher.SUPERVISION, ())
+        self._note_demotion()
+        if self._down and self.session.engine.shared.stage > 1:
+            self._lower(self.lowest)
+        self._see_review()
+
+    def _lower(self, lowest: Limits) -> None:
+        """Go down to stage 1: its caps at once, and no entry where nobody is before it."""
         assert lowest.position_value is not None
         assert lowest.max_positions is not None
-        self.session.deliver(
-            StageLowered(now, 1, lowest.position_value, lowest.max_positions, self._down)
-        )
-        self._down = ""
+        now = max(self.time(), self.session.engine.now)
+        caps = (lowest.position_value, lowest.max_positions)
+        self.session.deliver(StageLowered(now, 1, *caps, self._down))
+        if not self.terminal:
+            self.bar(Watcher.SUPERVISION, ("stage 1 trades on a terminal only: start it there",))
+        self._down, self.standing = "", None
+
+    def _see_review(self) -> None:
+        """Bar entries in stage 3 where its weeks are not reviewed."""
+        standing, wall = self.standing, self.wall()
+        overdue = standing is not None and standing.is_overdue(wall)
+        said = [standing.review_words(wall)] if standing is not None and overdue else []
+        if bool(said) is not self._unreviewed:
+            self.bar(Watcher.REVIEW, said)
+            self._unreviewed = bool(said)
+
+    def reviewed(self) -> None:
+        """Take note that the week has been reviewed just now."""
+        if self.standing is not None:
+            self.standing = replace(self.standing, reviewed=self.wall())
+
+    def sign_anew(self, row: SignedOff) -> None:
+        """Have the approved loss count from a sign-off that is complete with this row; it is in the engine before any price."""
+        now = max(self.time(), self.session.engine.now)
+        self.session.deliver(SignedAnew(now, row.head, Decimal(row.worth), row.name))
 
     def _note_demotion(self) -> None:
         """Note why the run goes down a stage, by what is about to go on record."""

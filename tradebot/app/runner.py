@@ -22,6 +22,7 @@ from tradebot.app.month_end import MonthEnd
 from tradebot.app.provenance import Witness
 from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
+from tradebot.app.statements import Statements
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.model.money import exact
@@ -29,7 +30,7 @@ from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, run_warnings
 from tradebot.guard.latch import HaltRow, clear_halt, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
-from tradebot.journal.commands import CLOSE_INCIDENT
+from tradebot.journal.commands import CLOSE_INCIDENT, STATE
 from tradebot.journal.identity import FileWatch
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.journal.writer import Journal
@@ -111,6 +112,7 @@ class Runner:
         self._anchor: tuple[float, int] | None = None
         self._months = MonthEnd(data_dir, self._say)
         self.witness: Witness | None = None
+        self.statements: Statements | None = None
 
     @property
     def identity(self) -> Identity:
@@ -263,6 +265,9 @@ class Runner:
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
+            if row.name == STATE and self.statements is not None:
+                self.statements.take(row)
+                continue
             if row.name == CLOSE_INCIDENT:
                 self.runs[0].close_incident(row)
                 continue

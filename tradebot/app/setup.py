@@ -13,6 +13,7 @@ from tradebot.config import Config
 from tradebot.core.trading.broker import Broker
 from tradebot.market.feed import Prices
 from tradebot.plugins.strategies import StrategySpec
+from tradebot.reports.readiness.stages import LiveStage
 
 if TYPE_CHECKING:
     from tradebot.app.account import TradedAccount
@@ -31,7 +32,7 @@ class Setup:
     only protect what is open, ``pending`` that this may change once its checklist was gone through, ``restarts`` that it was started again too often to trade; ``unproved`` that no stop could be
     rehearsed on the account. ``watchdog`` is told, in a thread of its own, of an engine that works and hangs (seconds);
     ``processed`` of every step of the market that was played. ``terminal`` says that a person has this start before them,
-    ``supervision`` asks them, where that has to be, whether they are there.
+    ``supervision`` asks them, where that has to be, whether they are there; ``standing`` is live's stage where one binds.
     """
 
     config: Config
@@ -55,6 +56,7 @@ class Setup:
     processed: Callable[[], None] | None = None
     terminal: bool = False
     supervision: Supervision | None = None
+    standing: LiveStage | None = None
     clock: Clock = SYSTEM
 
     @property

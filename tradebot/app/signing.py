@@ -6,7 +6,7 @@ It can be signed only while every gate passes that can be judged before a start;
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,14 +145,7 @@ def sign(
 
     Raises UsageError for words that will not do, RefusedError where nobody can sign or that person has signed already.
     """
-    refuse_unready(found)
-    _refuse_words(config, signer)
-    standing = {folded(one.fact.name): one.fact.name for one in found.signed if not one.lapsed}
-    if folded(signer.name) in standing:
-        raise RefusedError(
-            f"{standing[folded(signer.name)]} has signed already: another person has to",
-            hint="case and space make no other person",
-        )
+    check_signer(config, found, signer)
     made: list[SignedOff] = []
 
     def make(head: Head) -> Sequence[SignedOff]:
@@ -161,23 +154,29 @@ def sign(
                 "the journal has changed since the gates were judged",
                 hint="sign once no run writes to it",
             )
-        made.append(_row(config, found, signer, head))
+        made.append(signed_row(config, found, signer, head))
         return made
 
-    return _written(config, make, made, clock)
-
-
-def _written(
-    config: Config,
-    make: Callable[[Head], Sequence[SignedOff]],
-    made: list[SignedOff],
-    clock: Clock,
-) -> tuple[SignedOff, Head]:
     head = put_on_record(config.data_dir(), make, "signoff", clock)
     return made[0], head
 
 
-def _row(config: Config, found: Readiness, signer: Signer, head: Head) -> SignedOff:
+def check_signer(config: Config, found: Readiness, signer: Signer) -> None:
+    """Raise UsageError for words that will not do, RefusedError where nobody can sign or that person has signed already."""
+    refuse_unready(found)
+    _refuse_words(config, signer)
+    standing = {folded(one.fact.name): one.fact.name for one in found.signed if not one.lapsed}
+    if folded(signer.name) in standing:
+        raise RefusedError(
+            f"{standing[folded(signer.name)]} has signed already: another person has to",
+            hint="case and space make no other person",
+        )
+
+
+def signed_row(
+    config: Config, found: Readiness, signer: Signer, head: Head, worth: str = ""
+) -> SignedOff:
+    """Return the row of a sign-off; ``worth`` is what the approved loss counts from with it (USDT, decimal text)."""
     return SignedOff(
         name=signer.name.strip(),
         role=signer.role.strip(),
@@ -192,6 +191,7 @@ def _row(config: Config, found: Readiness, signer: Signer, head: Head) -> Signed
         risk_sources=risk_sources(),
         key=found.testimony.fingerprint,
         place=journal_place(config),
+        worth=worth,
     )
 
 

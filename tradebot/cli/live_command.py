@@ -77,7 +77,7 @@ from tradebot.guard.instance import instance_id
 from tradebot.guard.registry import state_dir
 from tradebot.market.feed import ExchangeSource, Prices
 from tradebot.plugins.strategies import StrategySpec
-from tradebot.reports.readiness.stages import SUPERVISED, UNATTENDED
+from tradebot.reports.readiness.stages import SUPERVISED, UNATTENDED, LiveStage
 from tradebot.wire.reply import UNASKED
 
 AGAIN_S = 5.0
@@ -94,6 +94,7 @@ def live(options: LiveOptions) -> int:
     spec = chosen_strategy(config)
     if options.print_unit:
         return _print_unit(options, config)
+    standing = None
     if do_gates_bind(config, enforced=options.enforce_gates):
         standing = standing_now(config, spec)
         config = config.in_stage(standing.stage, standing.cap)
@@ -101,7 +102,7 @@ def live(options: LiveOptions) -> int:
         return _check(options, config, spec)
     with Signals() as signals:
         try:
-            return _start(options, config, spec, signals)
+            return _start(options, config, spec, signals, standing)
         except HungError as error:
             leave_at_once(fail("live", error, as_json=options.run.common.json))
 
@@ -218,7 +219,13 @@ def _unearned(options: LiveOptions, config: Config, spec: StrategySpec) -> int |
     return show(Result("live", data, text="", error=error), as_json=options.run.common.json)
 
 
-def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Signals) -> int:
+def _start(
+    options: LiveOptions,
+    config: Config,
+    spec: StrategySpec,
+    signals: Signals,
+    standing: LiveStage | None,
+) -> int:
     """Protect what is open, or check and ask; then run. Return the exit code."""
     if (refused := _unearned(options, config, spec)) is not None:
         return refused
@@ -227,7 +234,7 @@ def _start(options: LiveOptions, config: Config, spec: StrategySpec, signals: Si
     ours = read_ours(config.data_dir(), access.environment)
     _refuse_symbols(ours, config)
     terms = Terms.of(config, spec.hash, access.fingerprint)
-    run = LiveRun(options, config, spec, access, ours, terms, Supervisor(os.environ))
+    run = LiveRun(options, config, spec, access, ours, terms, Supervisor(os.environ), standing)
     if ours.open_here():
         return run.protect_first(signals)
     run.cancel_left()
@@ -253,7 +260,9 @@ def _asker(options: LiveOptions, config: Config, found: Checklist) -> Ask | None
 
 @dataclass(frozen=True, slots=True)
 class LiveRun:
-    """A live run about to begin: options, configuration, strategy, account, what is open of ours, and the terms."""
+    """A live run about to begin: options, configuration, strategy, account, what is open of ours, the terms, and the stage
+    where one binds.
+    """
 
     options: LiveOptions
     config: Config
@@ -262,6 +271,7 @@ class LiveRun:
     ours: Ours
     terms: Terms
     supervisor: Supervisor
+    standing: LiveStage | None
 
     @property
     def latches(self) -> tuple[Path, Path]:
@@ -335,6 +345,7 @@ class LiveRun:
             watchdog=partial(end_hung, self.config.data_dir()),
             processed=self.supervisor.alive,
             terminal=has_screen(run),
+            standing=self.standing,
             supervision=Supervision() if self.config.stage == SUPERVISED else None,
             restarts=too_many_restarts(self.config, self.ours) if again else "",
             unproved=unproved,

@@ -118,13 +118,19 @@ class DrillOptions:
 
 @frozen
 class SignoffOptions:
-    """``signoff``: who signs with which words, in a file; ``revoke`` takes every sign-off back."""
+    """``signoff``: who signs with which words, in a file; ``revoke`` takes every sign-off back.
+
+    ``stage`` is the one to move up to, ``cap`` (USDT) what stage 3 is held to; ``review`` says that a week was looked through.
+    """
 
     run: RunOptions
     name: str | None = None
     role: str | None = None
     text_file: Path | None = None
     revoke: bool = False
+    stage: int | None = None
+    cap: str = ""
+    review: bool = False
 
 
 @frozen

@@ -10,14 +10,14 @@ from tradebot.app.readiness import Readiness, judge, limits_text
 from tradebot.app.signing import (
     RISKS,
     Signer,
+    check_signer,
     questions,
     read_signer,
     read_text,
     refuse_unready,
-    revoke,
     risk_sources,
-    sign,
 )
+from tradebot.app.stating import Kind, Statement, check_stage, state
 from tradebot.cli.backtest_command import chosen_strategy
 from tradebot.cli.options import SignoffOptions
 from tradebot.cli.output import Result, show
@@ -28,6 +28,7 @@ from tradebot.core.model.errors import RefusedError, TradebotError, UsageError
 from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
 from tradebot.core.risk.ceilings import SINCE_SIGNOFF_LOSS
+from tradebot.journal.rows import Head
 from tradebot.reports.readiness.signoffs import Signature
 
 NEEDED = 2
@@ -37,8 +38,11 @@ def signoff(options: SignoffOptions) -> int:
     """Show what is to be signed, and take the word of whoever signs or revokes; return the exit code."""
     run = options.run
     config = read_config(run.common, run.flags())
-    if options.revoke:
-        return _revoke(options, config)
+    _refuse_both(options)
+    if options.stage is not None:
+        check_stage(options.stage)
+    if options.revoke or options.review or options.stage is not None:
+        return _state(options, config)
     found = judge(config, chosen_strategy(config))
     if options.name is not None or options.text_file is not None:
         return _sign_once(options, config, found)
@@ -48,16 +52,39 @@ def signoff(options: SignoffOptions) -> int:
     return _show(options, config, found, error)
 
 
-def _revoke(options: SignoffOptions, config: Config) -> int:
+def _refuse_both(options: SignoffOptions) -> None:
+    given = [
+        key
+        for key, value in (
+            ("--revoke", options.revoke),
+            ("--review", options.review),
+            ("--stage", options.stage is not None),
+        )
+        if value
+    ]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} do not go together", key=given[1], hint="one of them")  # fmt: skip
+    if options.cap and options.stage is None:
+        raise UsageError("a cap is written down for stage 3", key="--cap", hint="--stage 3 --cap USDT")  # fmt: skip
+
+
+def _state(options: SignoffOptions, config: Config) -> int:
+    """Move live up a stage, have its week reviewed, or take every sign-off back; return the exit code."""
+    kind: Kind = "revoke" if options.revoke else "review" if options.review else "raise"
+    word = {"revoke": "--revoke", "review": "--review", "raise": f"--stage {options.stage}"}[kind]
     if options.name is None:
-        raise UsageError("who revokes it is not said", key="--name", hint="--name NAME --revoke")
+        raise UsageError(f"who says it is not said: {word}", key="--name", hint=f"--name NAME {word}")  # fmt: skip
+    if options.text_file is None and not options.revoke:
+        raise UsageError(f"{word} wants words", key="--text-file", hint=f"{word} --name NAME --text-file FILE")  # fmt: skip
     words = "" if options.text_file is None else read_text(options.text_file)
-    head = str(revoke(config, options.name, words))
-    text = f"every sign-off is revoked. Head of the journal, to be kept elsewhere: {head}"
-    return show(
-        Result("signoff", {"revoked": True, "head": head}, text=text),
-        as_json=options.run.common.json,
+    stated = Statement(
+        kind, options.name, options.role or "", words, stage=options.stage or 0, cap=options.cap
     )
+    spec = None if options.revoke else chosen_strategy(config)
+    text, head = state(config, spec, stated)
+    data = {"stated": kind, "revoked": options.revoke, "stage": options.stage, "head": str(head)}
+    text = f"{text}. Head of the journal, to be kept elsewhere: {head}"
+    return show(Result("signoff", data, text=text), as_json=options.run.common.json)
 
 
 def _sign_once(options: SignoffOptions, config: Config, found: Readiness) -> int:
@@ -73,10 +100,20 @@ def _sign_once(options: SignoffOptions, config: Config, found: Readiness) -> int
     assert options.role is not None
     assert options.text_file is not None
     signer = read_signer(options.name, options.role, read_text(options.text_file))
-    row, head = sign(config, found, signer)
-    data = {"signed": row.name, "evidence": row.evidence, "stage": row.stage, "head": str(head)}
-    text = f"signed by {row.name} ({row.role}). Head of the journal, to be kept elsewhere: {head}"
+    said, head = _signed(config, found, signer)
+    data = {"signed": signer.name.strip(), "evidence": found.evidence, "stage": found.stage}
+    data["head"] = str(head)
+    text = f"{said}. Head of the journal, to be kept elsewhere: {head}"
     return show(Result("signoff", data, text=text), as_json=options.run.common.json)
+
+
+def _signed(config: Config, found: Readiness, signer: Signer) -> tuple[str, Head | None]:
+    """Put a signature on record, for what was shown; return what is said of it and the chain's head."""
+    check_signer(config, found, signer)
+    words = (signer.name, signer.role, signer.words, signer.answers)
+    limits = limits_text(config)
+    stated = Statement("sign", *words, evidence=found.evidence, limits=limits)
+    return state(config, chosen_strategy(config), stated)
 
 
 def _ask_both(options: SignoffOptions, config: Config, found: Readiness) -> int:
@@ -84,8 +121,8 @@ def _ask_both(options: SignoffOptions, config: Config, found: Readiness) -> int:
     for line in _lines(config, found):
         say(line)
     for _ in range(NEEDED - len({one.fact.name for one in found.signed if not one.lapsed})):
-        row, head = sign(config, found, _asked(config))
-        say(f"signed by {row.name}. Head of the journal, to be kept elsewhere: {head}")
+        said, head = _signed(config, found, _asked(config))
+        say(f"{said}. Head of the journal, to be kept elsewhere: {head}")
         found = judge(config, chosen_strategy(config))
     return _show(options, config, found, None)
 

@@ -16,7 +16,10 @@ from tradebot.journal.schema import transaction
 CLOSE_INCIDENT = "close-incident"
 """Its review is the incident's number, who and reason are the person's name and words."""
 
-NAMES = ("halt", "resume", "close-all", "stop", CLOSE_INCIDENT)
+STATE = "state"
+"""Its review is the statement as JSON text, who and reason are the person's name and its kind."""
+
+NAMES = ("halt", "resume", "close-all", "stop", CLOSE_INCIDENT, STATE)
 _BUSY_S = 5.0
 _POLL_S = 0.05
 

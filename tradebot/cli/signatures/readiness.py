@@ -71,6 +71,15 @@ def signoff(
     revoke: Annotated[
         bool, typer.Option("--revoke", help="Take every standing sign-off back.")
     ] = False,
+    stage: Annotated[
+        int | None, typer.Option("--stage", metavar="N", help="Move live up to stage 2 or 3.")
+    ] = None,
+    cap: Annotated[
+        str, typer.Option("--cap", metavar="USDT", help="What stage 3 is held to (default 50).")
+    ] = "",
+    review: Annotated[
+        bool, typer.Option("--review", help="Stage 3: the week was looked through.")
+    ] = False,
     strategy: arg.StrategyName = None,
     symbols: arg.Symbols = None,
     timeframe: arg.Timeframe = None,
@@ -88,7 +97,7 @@ def signoff(
 
     common = Common(config, data_dir, as_json, tuple(sets or ()))
     run = _asked(common, strategy, symbols, timeframe, param)
-    options = SignoffOptions(run, name, role, text_file, revoke)
+    options = SignoffOptions(run, name, role, text_file, revoke, stage, cap, review)
     raise typer.Exit(signoff_command.signoff(options))
 
 

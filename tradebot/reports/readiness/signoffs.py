@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tradebot.core.model.effects import Halted
@@ -88,6 +88,26 @@ def _lapsed(said: Said, fact: SignedOff, rows: Sequence[Said], ground: Ground) -
                 yield "the approved loss was reached"
             elif isinstance(later.fact, IncidentOpened):
                 yield f"an incident was recorded since ({later.fact.id}, {later.fact.what})"
+
+
+def approval_after(signed: Iterable[SignedOff], approved: str = "") -> SignedOff | None:
+    """Return the newest row that completed a sign-off since the one ``approved`` (its head): of two people who both signed anew.
+
+    ``signed`` are the rows that stand, oldest first; a third signature makes no other sign-off of the two before it.
+    """
+    since, newest = _seq(approved), None
+    pending: dict[str, SignedOff] = {}
+    for fact in signed:
+        if _seq(fact.head) > since:
+            pending[folded(fact.name)] = fact
+        if len(pending) == SIGNERS:
+            newest, pending = fact, {}
+    return newest
+
+
+def _seq(head: str) -> int:
+    number = head.partition(":")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def reviewers(signed: Sequence[Signature]) -> GateVerdict:

@@ -1,0 +1,104 @@
+"""What people state while an engine holds the journal: judged in a process of its own, and put on record by the engine.
+
+Nothing of what a sign-off stands on may have changed between the judgement and its row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from tradebot.app.run import Hosted
+from tradebot.app.stating import Judged, Statement, ask_child, changed
+from tradebot.config import Config
+from tradebot.core.model.effects import CommandDone, Halted
+from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.money import plain
+from tradebot.journal.facts import (
+    Demoted,
+    IncidentOpened,
+    Reviewed,
+    SignedOff,
+    SignoffRevoked,
+    StageRaised,
+)
+from tradebot.journal.reader import Reader
+from tradebot.journal.rows import CommandRow
+from tradebot.journal.testimony import read_said
+
+_CHANGES = (SignedOff, SignoffRevoked, StageRaised, IncidentOpened, Demoted, Halted)
+_KINDS = tuple(kind.__name__ for kind in _CHANGES)
+
+
+class Statements:
+    """Takes statements for the runs of an engine, one after the other; ``path`` is its journal."""
+
+    def __init__(self, config: Config, path: Path, runs: Sequence[Hosted], born: int) -> None:
+        self._config = config
+        self._path = path
+        self._runs = runs
+        self._born = born
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
+
+    def take(self, row: CommandRow) -> None:
+        """Begin to judge a statement; its answer comes when that is done. To be called inside the loop."""
+        if row.wall < self._born:
+            self._runs[0].refuse(row.id, "its engine ended before it could answer")
+            return
+        task = asyncio.get_running_loop().create_task(self._judge(row))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _judge(self, row: CommandRow) -> None:
+        run = self._runs[0]
+        async with self._turn:
+            try:
+                stated = Statement.read(row.review)
+                worth, approved = worth_of(run)
+                done = await asyncio.to_thread(ask_child, self._config, stated, worth, approved)
+                if not isinstance(done.row, SignoffRevoked):
+                    await asyncio.to_thread(self._refuse_changed, done)
+                    self._refuse_waiting()
+                self._put(run, row, done, worth)
+            except TradebotError as error:
+                run.refuse(row.id, error.message)
+            except Exception as error:  # whatever it is, the run goes on, and nothing is signed
+                run.refuse(row.id, f"it cannot be judged: {type(error).__name__}: {error}")
+
+    def _refuse_changed(self, done: Judged) -> None:
+        """Raise RefusedError where the journal got a row since that the judgement would have to know of."""
+        with Reader(self._path) as reader:
+            if any(said.seq > done.head.seq for said in read_said(reader, _KINDS)):
+                raise changed()
+
+    def _refuse_waiting(self) -> None:
+        """The same of what waits for the next commit."""
+        for run in self._runs:
+            waiting = [fact for _, fact in (*run.facts, *run.effects)]
+            if any(isinstance(fact, _CHANGES) for fact in waiting):
+                raise changed()
+
+    def _put(self, run: Hosted, row: CommandRow, done: Judged, worth: str) -> None:
+        now = max(run.time(), run.session.engine.now)
+        run.facts.append((now, done.row))
+        run.effects.append((now, CommandDone(now, row.id, True, done.text)))
+        if isinstance(done.row, Reviewed):
+            run.reviewed()
+        if isinstance(done.row, SignedOff) and done.completes and worth:
+            run.sign_anew(done.row)
+
+
+def worth_of(run: Hosted) -> tuple[str, str]:
+    """Return what the approved loss would count from now (USDT, decimal text), and the sign-off that it counts from.
+
+    "" of a run that has no approved loss.
+    """
+    engine = run.session.engine
+    if run.identity.mode != "live":
+        return "", ""
+    return plain(engine.equity() - engine.portfolio.brought), engine.watch.approved
+
+
+__all__ = ["Statements", "worth_of"]
