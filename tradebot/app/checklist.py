@@ -75,7 +75,7 @@ _PLACES: Mapping[str, Sequence[str]] = {
     ),
     "symbols": ("symbol", "symbols", "leverage", "auto margin", "foreign orders", "feed"),
     "state": ("journal", "reconcile", "unknown orders", "side file", "baselines"),
-    "gates": ("gates", "stage", "supervision", "review", *GATES),
+    "gates": ("gates", "stage", "supervision", "review", "approved loss", *GATES),
 }
 _PLACE_OF = {check: place for place, checks in _PLACES.items() for check in checks}
 CHECKS = tuple(_PLACE_OF)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ from tradebot.guard.instance import instance_id
 from tradebot.guard.lock import InstanceLock, Traded
 from tradebot.guard.notice import clear_notice
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.facts import SignedOff
 from tradebot.journal.paths import journal_path
 from tradebot.journal.rows import RunRow, StateRow
 from tradebot.journal.writer import Journal
@@ -362,7 +364,23 @@ async def _begin(
         nonces=(PROBE, *last_nonces(path)) if start.session.broker.outside else (),
         protect=setup.protect if start.session.broker.outside else "",
         restarts=setup.restarts if start.session.broker.outside else "",
+        approval=_approval(setup, start.mode, _approved_in(start.state)),
     )
+
+
+def _approved_in(state: StateRow | None) -> str:
+    """Return the sign-off that a state's approved loss counts from."""
+    watch = {} if state is None else state.body["session"]["engine"]["watch"]
+    return str(watch.get("approved", ""))
+
+
+def _approval(setup: Setup, mode: str, approved: str) -> SignedOff | None:
+    """Return the sign-off of a live run that was completed since the one it counts from."""
+    if setup.account is None or mode != "live":
+        return None
+    from tradebot.app.approved_anew import new_approval
+
+    return new_approval(setup.config, setup.spec, approved, setup.clock)
 
 
 async def _take_up(setup: Setup, journal: Journal, path: Path, start: _Beginning) -> list[str]:
@@ -398,7 +416,9 @@ async def _first_session(setup: Setup, account: TradedAccount, mode: str) -> Ses
     if mode != "live":
         return session_of(setup, mode, wallet, wallet)
     data_dir, protect = setup.config.data_dir(), bool(setup.protect)
-    first, reached = await counted_from(account, data_dir, wallet, protect=protect)
+    first, reached = await counted_from(
+        *(account, data_dir, wallet), protect=protect, find=partial(_approval, setup, mode)
+    )
     return session_of(setup, mode, wallet, first, reached)
 
 

@@ -18,6 +18,7 @@ from tradebot.app.stages import stage_lines
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import is_held
@@ -180,7 +181,20 @@ def with_gates(
         rows = [Row("gates", "ok", "every gate passes")]
     if not bind and (opened := open_incidents(judged.testimony.rows)):
         rows.append(Row("walls", "fail", "; ".join(map(str, opened)), WAY_OUT))
+    rows += _approved(config, judged)
     return replace(found, rows=(*found.rows, *rows))
+
+
+def _approved(config: Config, judged: Readiness) -> list[Row]:
+    """Return the line that forbids a start whose approved loss is used up, until two people have signed anew; else none."""
+    exchange = config.exchange
+    _, standing = standing_halts(judged.testimony, "live", exchange.environment, exchange.url)
+    signed = next(one.ok for one in judged.verdicts if one.gate == "reviewers")
+    if signoffs.LOST not in standing or signed:
+        return []
+    lost = plain(config.risk.live.since_signoff_loss)
+    text = f"the approved loss of ${lost} is used up: no start until two people have signed anew"
+    return [Row("approved loss", "fail", text, "tradebot signoff")]
 
 
 def do_gates_bind(config: Config, *, enforced: bool = False) -> bool:
@@ -260,7 +274,8 @@ def _replayed(config: Config, found: Sequence[Sorted]) -> tuple[str, tuple[str, 
 def _halts(config: Config, told: Testimony) -> list[str]:
     exchange, data_dir = config.exchange, config.data_dir()
     run, standing = standing_halts(told, "live", exchange.environment, exchange.url)
-    words = [f"{run} is halted: {reason}" for reason in standing]
+    others = (reason for reason in standing if reason != signoffs.LOST)  # a new sign-off ends it
+    words = [f"{run} is halted: {reason}" for reason in others]
     if told.broken:
         words.append(f"nobody can tell: the journal does not verify: {told.broken}")
     if halt_present(data_dir):

@@ -62,7 +62,7 @@ class Identity:
     """Who runs: the run, its strategy in words, and what goes into ``RunStarted``.
 
     ``doubt`` says what is wrong with the journal that an account's run starts on, ``nonces`` are those of its starts.
-    ``protect`` and ``restarts`` are why it makes no entry.
+    ``protect`` and ``restarts`` are why it makes no entry, ``approval`` is a new sign-off, which the approved loss counts from.
     """
 
     run: str
@@ -76,6 +76,7 @@ class Identity:
     nonces: tuple[str, ...] = ()
     protect: str = ""
     restarts: str = ""
+    approval: SignedOff | None = None
 
 
 class Hosted:
@@ -181,6 +182,8 @@ class Hosted:
                 protect=who.protect,
             )
         )
+        if who.approval is not None:
+            self.sign_anew(who.approval)
         if who.restarts:
             self.session.deliver(
                 VenueNote(self.session.engine.now, "live", who.restarts, "restarts")
@@ -273,9 +276,18 @@ class Hosted:
             self.standing = replace(self.standing, reviewed=self.wall())
 
     def sign_anew(self, row: SignedOff) -> None:
-        """Have the approved loss count from a sign-off that is complete with this row; it is in the engine before any price."""
-        now = max(self.time(), self.session.engine.now)
-        self.session.deliver(SignedAnew(now, row.head, Decimal(row.worth), row.name))
+        """Have the approved loss count from a sign-off that is complete with this row.
+
+        At its own start a run that begins counts already from what is right.
+        """
+        engine = self.session.engine
+        worth = engine.watch.signoff.base - engine.portfolio.brought
+        if row.worth and (self.identity.resumed or self.identity.approval is not row):
+            worth = Decimal(row.worth)
+        elif self.identity.resumed:
+            worth = max(worth, engine.equity() - engine.portfolio.brought)
+        now = max(self.time(), engine.now)
+        self.session.deliver(SignedAnew(now, row.head, worth, row.name))
 
     def _note_demotion(self) -> None:
         """Note why the run goes down a stage, by what is about to go on record."""

@@ -140,6 +140,7 @@ def sign(
     found: Readiness,
     signer: Signer,
     clock: Clock = SYSTEM,
+    worth: str = "",
 ) -> tuple[SignedOff, Head]:
     """Put a person's word on record; return the row and the chain's head to be kept elsewhere.
 
@@ -154,7 +155,7 @@ def sign(
                 "the journal has changed since the gates were judged",
                 hint="sign once no run writes to it",
             )
-        made.append(signed_row(config, found, signer, head))
+        made.append(signed_row(config, found, signer, head, worth))
         return made
 
     head = put_on_record(config.data_dir(), make, "signoff", clock)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from tradebot.app.approved_anew import note_before, worth_here
 from tradebot.app.run import Hosted
 from tradebot.app.stating import Judged, Statement, ask_child, changed
 from tradebot.config import Config
@@ -56,16 +57,23 @@ class Statements:
         async with self._turn:
             try:
                 stated = Statement.read(row.review)
-                worth, approved = worth_of(run)
+                worth, approved = await self._worth(run)
                 done = await asyncio.to_thread(ask_child, self._config, stated, worth, approved)
                 if not isinstance(done.row, SignoffRevoked):
                     await asyncio.to_thread(self._refuse_changed, done)
                     self._refuse_waiting()
-                self._put(run, row, done, worth)
+                await asyncio.to_thread(note_before, self._config, worth)
+                self._put(run, row, done)
             except TradebotError as error:
                 run.refuse(row.id, error.message)
             except Exception as error:  # whatever it is, the run goes on, and nothing is signed
                 run.refuse(row.id, f"it cannot be judged: {type(error).__name__}: {error}")
+
+    async def _worth(self, run: Hosted) -> tuple[str, str]:
+        """Return what ``worth_of`` does, of the newest live run where this engine hosts none."""
+        if run.identity.mode == "live":
+            return worth_of(run)
+        return await asyncio.to_thread(worth_here, self._config)
 
     def _refuse_changed(self, done: Judged) -> None:
         """Raise RefusedError where the journal got a row since that the judgement would have to know of."""
@@ -80,24 +88,19 @@ class Statements:
             if any(isinstance(fact, _CHANGES) for fact in waiting):
                 raise changed()
 
-    def _put(self, run: Hosted, row: CommandRow, done: Judged, worth: str) -> None:
+    def _put(self, run: Hosted, row: CommandRow, done: Judged) -> None:
         now = max(run.time(), run.session.engine.now)
         run.facts.append((now, done.row))
         run.effects.append((now, CommandDone(now, row.id, True, done.text)))
         if isinstance(done.row, Reviewed):
             run.reviewed()
-        if isinstance(done.row, SignedOff) and done.completes and worth:
+        if isinstance(done.row, SignedOff) and done.completes and run.identity.mode == "live":
             run.sign_anew(done.row)
 
 
 def worth_of(run: Hosted) -> tuple[str, str]:
-    """Return what the approved loss would count from now (USDT, decimal text), and the sign-off that it counts from.
-
-    "" of a run that has no approved loss.
-    """
+    """Return what a live run's approved loss would count from now (USDT, decimal text), and the sign-off that it counts from."""
     engine = run.session.engine
-    if run.identity.mode != "live":
-        return "", ""
     return plain(engine.equity() - engine.portfolio.brought), engine.watch.approved
 
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
 
+from tradebot.app.approved_anew import note_after, note_before, worth_here
 from tradebot.app.readiness import (
     Readiness,
     ground_now,
@@ -259,7 +260,9 @@ def state(
     """
     if may_run(config.data_dir()):
         return _by_engine(config, stated)
-    done = judge_statement(config, spec, stated, clock=clock)
+    worth, approved = worth_here(config) if stated.kind == "sign" else ("", "")
+    done = judge_statement(config, spec, stated, worth, approved, clock)
+    note_before(config, worth)
 
     def make(head: Head) -> Sequence[Told]:
         if stated.kind != "revoke" and head != done.head:
@@ -267,6 +270,8 @@ def state(
         return [done.row]
 
     head = put_on_record(config.data_dir(), make, f"signoff {stated.kind}", clock)
+    if stated.kind == "sign":
+        note_after(config)
     return done.text, head
 
 
@@ -289,6 +294,8 @@ def _by_engine(config: Config, stated: Statement) -> tuple[str, Head | None]:
         )
     if not row.ok:
         raise RefusedError(row.result or "refused")
+    if stated.kind == "sign":
+        note_after(config)
     with Reader(path) as reader:
         return row.result or "done", reader.head()
 
