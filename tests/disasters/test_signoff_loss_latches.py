@@ -25,7 +25,7 @@ from tradebot.plugins.strategies import load_strategy
 
 pytestmark = pytest.mark.slow
 
-CAP = "0.4"
+CAP = "2"
 WORDS = "I have seen what it lost, and approve as much once more."
 
 
@@ -63,7 +63,7 @@ def test_signoff_loss_latches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ) as it:
         engine = it.engine()
         it.opened()
-        it.act("move_price", symbol="ETHUSDT", percent="-1.5")
+        it.act("move_price", symbol="ETHUSDT", percent="-6")
         assert f"of ${CAP}" in it.wait_halt("signoff_loss")
         it.bot.until(it.is_over)
         refused = it.bot.json("resume", "--reason", "go on", code=4).error
@@ -88,7 +88,7 @@ def test_signoff_loss_latches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (it.folder / "go").touch()
         it.bot.until(lambda: len(it.fills()) > 2, 300)
         it.hush()
-        it.act("move_price", symbol="ETHUSDT", percent="-1.5")
+        it.act("move_price", symbol="ETHUSDT", percent="-6")
         it.wait_halt("signoff_loss")
         it.bot.until(it.flat)
         it.ended(again)
@@ -101,5 +101,5 @@ def fingerprint(it: LiveScene) -> str:
     with pytest.MonkeyPatch.context() as patched:
         for name in ("KEY", "SECRET"):
             patched.setenv(f"TRADEBOT_BINANCE_{name}", it.bot.env[f"TRADEBOT_BINANCE_{name}"])
-        found: str = find_access("live", it.venue.url, None).fingerprint
+        found: str = find_access("live", it.venue.url).fingerprint
         return found

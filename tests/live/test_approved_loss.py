@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kits.broker_kit import serving
 from kits.demo_kit import demo_venue
 from kits.disaster_kit import QUIET
@@ -17,11 +21,22 @@ from kits.live_run_kit import MORNING, live_bot, start_live
 from kits.paper_kit import LONG, Bot
 
 from tradebot.app import approved_loss, host
-from tradebot.app.approved_loss import NOTE, left_before, noted_base
+from tradebot.app.approved_loss import (
+    NOTE,
+    Before,
+    counted_from,
+    left_before,
+    note_base,
+    noted_base,
+    raise_note,
+    settle_note,
+)
 from tradebot.broker import baseline_reader
 from tradebot.broker.baseline_reader import read_moved
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import exact
+from tradebot.core.risk.monitor import Reached
+from tradebot.journal.facts import SignedOff
 from tradebot.wire import endpoints
 
 D = Decimal
@@ -135,7 +150,7 @@ async def test_a_start_that_protects_does_not_wait_for_the_income(
     begun: list[Any] = []
     monkeypatch.setattr(host, "session_of", lambda *words: begun.append(words[2:]))
     config = SimpleNamespace(data_dir=lambda: tmp_path)
-    setup: Any = SimpleNamespace(config=config, protect=protect)
+    setup: Any = SimpleNamespace(config=config, protect=protect, account=None)
     account: Any = Account(tmp_path / "key")
     await host._first_session(setup, account, "live")
     ((wallet, base, reached),) = begun
@@ -151,7 +166,7 @@ async def test_another_directory_is_no_way_around_it(
 
     async def begin(name: str, wallet: int, protect: str = "", mode: str = "live") -> list[int]:
         config = SimpleNamespace(data_dir=lambda: tmp_path / name)
-        setup: Any = SimpleNamespace(config=config, protect=protect)
+        setup: Any = SimpleNamespace(config=config, protect=protect, account=None)
         account: Any = Account(tmp_path / "key", str(wallet))
         await host._first_session(setup, account, mode)
         since: list[int] = account.since
@@ -225,3 +240,66 @@ def test_a_second_run_goes_on_counting_and_a_transfer_between_them_is_no_loss(
             bot.end(other)
         finally:
             bot.clean_up()
+
+
+# -- a new sign-off -----------------------------------------------------------------------------------
+
+
+def signed(worth: str, head: str = "7:hash") -> SignedOff:
+    row = SignedOff("Bob", "r", "w", (), "e", "c", "{}", "50", 1, head, "s", "k")
+    return replace(row, worth=worth)
+
+
+def test_it_counts_from_the_row_and_not_from_a_later_moment() -> None:
+    reached = (Reached("day_loss", "much", 1), Reached("signoff_loss", "all", 2))
+    before = Before(D(1000), 5, frozenset(), reached, brought=D(30), equity=D(940))
+    after = before.signed(signed("925"))
+    assert (after.base, after.approved) == (D(955), "7:hash")
+    assert after.reached == (reached[0],)
+    assert before.signed(signed("1100")).base == D(1130)  # after a gain it is $50 from there
+    assert before.signed(signed("")).base == D(1000)  # what is more, where nobody knows
+    assert replace(before, equity=D(1200)).signed(signed("")).base == D(1200)
+
+
+def test_the_note_is_raised_before_the_row_and_settled_after_it(tmp_path: Path) -> None:
+    raise_note(tmp_path, D(5))
+    assert noted_base(tmp_path) is None  # nothing was noted: a start does that
+    note_base(tmp_path, D(1000), 77)
+    raise_note(tmp_path, D(950))  # a crash before the row leaves the tighter one
+    assert noted_base(tmp_path) == Before(D(1000), 77, frozenset())
+    settle_note(tmp_path, D(950))
+    assert noted_base(tmp_path) == Before(D(950), 77, frozenset())
+    raise_note(tmp_path, D(1010))
+    assert noted_base(tmp_path) == Before(D(1010), 77, frozenset())
+
+
+@given(st.decimals(900, 1100, places=2), st.decimals(900, 1100, places=2))
+def test_wherever_it_breaks_off_no_more_may_be_lost_than_was_approved(old: D, worth: D) -> None:
+    """From the moment of the row on, at most $50: by the note alone, whichever of its writes was the last."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        note_base(place, old, 1)
+        raise_note(place, worth)
+        between = noted_base(place)
+        settle_note(place, worth)
+        settled = noted_base(place)
+    assert between is not None
+    assert settled is not None
+    assert between.base >= worth
+    assert settled.base == worth
+
+
+@pytest.mark.parametrize(("wallet", "worth", "first"), [("900", "", "10040"), ("20000", "", "20000"), ("900", "930", "970")])  # fmt: skip
+async def test_a_run_that_begins_takes_a_new_sign_off_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wallet: str, worth: str, first: str) -> None:  # fmt: skip
+    runs = [("live", "live", "abc", "960.5", "signoff_loss")]
+    monkeypatch.setattr(approved_loss, "Reader", lambda _: Shelf(*runs))
+    account: Any = Account(tmp_path / "key", wallet)
+    asked: list[str] = []
+
+    def find(approved: str) -> SignedOff:
+        asked.append(approved)
+        return signed(worth)
+
+    base, reached = await counted_from(account, tmp_path, D(wallet), protect=False, find=find)
+    assert asked == [""]
+    assert (base, reached) == (D(first), ())

@@ -60,7 +60,7 @@ ANSWER_S = 600.0
 """Seconds for which an engine's answer is waited for: what counts is played again before it signs."""
 CHILD_S = 540.0
 NICENESS = 19
-COMMAND = (sys.executable, "-m", "tradebot.app.stating")
+COMMAND = (sys.executable, "-c", "from tradebot.app.stating import main; raise SystemExit(main())")
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +360,3 @@ __all__ = [
     "judge_statement",
     "state",
 ]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
