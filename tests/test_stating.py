@@ -14,7 +14,7 @@ from kits.paper_kit import Bot
 
 from tradebot.app import stating
 from tradebot.app.readiness import Readiness, judge
-from tradebot.app.stating import Judged, Statement, judge_statement, state
+from tradebot.app.stating import PersonsWord, Sworn, judge_statement, state
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError, TradebotError, UsageError
 from tradebot.core.model.values import HOUR_MS
@@ -59,11 +59,11 @@ def at(monkeypatch: pytest.MonkeyPatch, *but: str, **stage: Any) -> None:
     monkeypatch.setattr(stating, "judge", judged)
 
 
-def raising(stage: int, **parts: Any) -> Statement:
-    return replace(Statement("raise", "Ada", "owner", WORDS, stage=stage), **parts)
+def raising(stage: int, **parts: Any) -> PersonsWord:
+    return replace(PersonsWord("raise", "Ada", "owner", WORDS, stage=stage), **parts)
 
 
-def stated(config: Config, statement: Statement) -> Judged:
+def stated(config: Config, statement: PersonsWord) -> Sworn:
     return judge_statement(config, spec_of(config), statement)
 
 
@@ -125,8 +125,8 @@ def test_a_cap_is_written_down(config: Config, monkeypatch: pytest.MonkeyPatch) 
     assert done.row.cap == "80"
 
 
-def review(words: str) -> Statement:
-    return Statement("review", "Ada", "owner", words)
+def review(words: str) -> PersonsWord:
+    return PersonsWord("review", "Ada", "owner", words)
 
 
 @pytest.mark.parametrize(("count", "good"), [(99, False), (100, True), (101, True)])
@@ -149,15 +149,15 @@ def test_what_was_shown_is_what_is_signed(config: Config, monkeypatch: pytest.Mo
     cases: tuple[dict[str, Any], ...] = ({"evidence": "f"}, {"limits": "{}"})
     for shown in cases:
         with pytest.raises(RefusedError, match="another strategy, version or limits"):
-            stated(config, replace(Statement("sign", "Ada", "owner", WORDS), **shown))
+            stated(config, replace(PersonsWord("sign", "Ada", "owner", WORDS), **shown))
 
 
 def test_what_nobody_can_read_is_no_statement() -> None:
     for text in ("{", "[]", '{"kind": "sign", "name": "Ada", "more": 1}'):
         with pytest.raises(RefusedError):
-            Statement.read(text)
+            PersonsWord.read(text)
     one = raising(2, cap="x", answers={"risks": "y"})
-    assert Statement.read(one.text()) == one
+    assert PersonsWord.read(one.text()) == one
 
 
 # -- which sign-off is a new one ------------------------------------------------------------------------

@@ -33,8 +33,7 @@ from tradebot.core.model.values import MarkBar
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
-from tradebot.journal.facts import Demoted, StageRaised, Told
-from tradebot.journal.facts import Demoted, SignedOff, Told
+from tradebot.journal.facts import Demoted, SignedOff, StageRaised, Told
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
 from tradebot.reports.readiness.incidents import closed_words

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tradebot.app.approved_anew import note_before, worth_here
 from tradebot.app.run import Hosted
-from tradebot.app.stating import Judged, Statement, ask_child, changed
+from tradebot.app.stating import PersonsWord, Sworn, ask_child, changed
 from tradebot.config import Config
 from tradebot.core.model.effects import CommandDone, Halted
 from tradebot.core.model.errors import TradebotError
@@ -56,7 +56,7 @@ class Statements:
         run = self._runs[0]
         async with self._turn:
             try:
-                stated = Statement.read(row.review)
+                stated = PersonsWord.read(row.review)
                 worth, approved = await self._worth(run)
                 done = await asyncio.to_thread(ask_child, self._config, stated, worth, approved)
                 if not isinstance(done.row, SignoffRevoked):
@@ -75,7 +75,7 @@ class Statements:
             return worth_of(run)
         return await asyncio.to_thread(worth_here, self._config)
 
-    def _refuse_changed(self, done: Judged) -> None:
+    def _refuse_changed(self, done: Sworn) -> None:
         """Raise RefusedError where the journal got a row since that the judgement would have to know of."""
         with Reader(self._path) as reader:
             if any(said.seq > done.head.seq for said in read_said(reader, _KINDS)):
@@ -88,7 +88,7 @@ class Statements:
             if any(isinstance(fact, _CHANGES) for fact in waiting):
                 raise changed()
 
-    def _put(self, run: Hosted, row: CommandRow, done: Judged) -> None:
+    def _put(self, run: Hosted, row: CommandRow, done: Sworn) -> None:
         now = max(run.time(), run.session.engine.now)
         run.facts.append((now, done.row))
         run.effects.append((now, CommandDone(now, row.id, True, done.text)))

@@ -64,7 +64,7 @@ COMMAND = (sys.executable, "-c", "from tradebot.app.stating import main; raise S
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class PersonsWord:
     """What a person states. ``answers`` are a signer's by question; ``cap`` (USDT) is what stage 3 is held to, "" for $50.
 
     ``evidence`` and ``limits`` (JSON text) are what they were shown: an engine with others signs nothing.
@@ -85,7 +85,7 @@ class Statement:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def read(cls, text: str) -> Statement:
+    def read(cls, text: str) -> PersonsWord:
         """Return one of its JSON; RefusedError for what is none."""
         try:
             return cls(**json.loads(text))
@@ -94,7 +94,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Sworn:
     """A statement that holds: its row, the head it was judged at, and what is to be said of it.
 
     ``completes`` says of a signature that it is the second of a new sign-off.
@@ -112,11 +112,11 @@ class Judged:
 def judge_statement(
     config: Config,
     spec: StrategySpec | None,
-    stated: Statement,
+    stated: PersonsWord,
     worth: str = "",
     approved: str = "",
     clock: Clock = SYSTEM,
-) -> Judged:
+) -> Sworn:
     """Return the row of a statement; TradebotError for one that cannot be made now.
 
     ``spec`` is the strategy, which nobody needs who takes a sign-off back; ``worth`` is what the approved loss would count
@@ -125,7 +125,7 @@ def judge_statement(
     _check_name(stated)
     if stated.kind == "revoke" or spec is None:
         row = SignoffRevoked(stated.name.strip(), stated.words.strip())
-        return Judged(row, Head(0, GENESIS), "every sign-off is revoked")
+        return Sworn(row, Head(0, GENESIS), "every sign-off is revoked")
     if stated.kind == "review":
         return _reviewed(config, spec, stated, clock)
     raising = stated.stage if stated.kind == "raise" and stated.stage in STAGES else 0
@@ -144,13 +144,13 @@ def judge_statement(
         signed = signed_row(config, found, signer, head, worth)
         standing = [one.fact for one in found.signed if not one.lapsed]
         completes = approval_after([*standing, signed], approved) is signed
-        return Judged(signed, head, f"signed by {name} ({signed.role})", completes)
+        return Sworn(signed, head, f"signed by {name} ({signed.role})", completes)
     _check_raise(found, stated)
     text = f"{name} has moved live up to stage {stated.stage}, from its next start on"
-    return Judged(_raised(config, found, stated), head, text)
+    return Sworn(_raised(config, found, stated), head, text)
 
 
-def _reviewed(config: Config, spec: StrategySpec, stated: Statement, clock: Clock) -> Judged:
+def _reviewed(config: Config, spec: StrategySpec, stated: PersonsWord, clock: Clock) -> Sworn:
     """Return the row of a week's review; it rests on the stage alone."""
     _check_length("the review", stated.words, LEAST_REVIEW, MOST_REVIEW)
     told = testimony_of(config.data_dir())
@@ -168,10 +168,10 @@ def _reviewed(config: Config, spec: StrategySpec, stated: Statement, clock: Cloc
         )
     name, place = stated.name.strip(), journal_place(config)
     row = Reviewed(name, stated.words.strip(), ground.evidence, stated.role.strip(), place)
-    return Judged(row, told.head, f"the week is reviewed, by {name}")
+    return Sworn(row, told.head, f"the week is reviewed, by {name}")
 
 
-def _raised(config: Config, found: Readiness, stated: Statement) -> StageRaised:
+def _raised(config: Config, found: Readiness, stated: PersonsWord) -> StageRaised:
     return StageRaised(
         stage=stated.stage,
         name=stated.name.strip(),
@@ -194,7 +194,7 @@ def check_stage(stage: int) -> None:
         )
 
 
-def _check_raise(found: Readiness, stated: Statement) -> None:
+def _check_raise(found: Readiness, stated: PersonsWord) -> None:
     standing, stage = found.standing, stated.stage
     check_stage(stage)
     _check_length("the sentence", stated.words, LEAST_WORDS, MOST_WORDS)
@@ -216,7 +216,7 @@ def _check_raise(found: Readiness, stated: Statement) -> None:
         )
 
 
-def _check_cap(stated: Statement) -> None:
+def _check_cap(stated: PersonsWord) -> None:
     if not stated.cap:
         return
     try:
@@ -233,7 +233,7 @@ def _check_cap(stated: Statement) -> None:
         )
 
 
-def _check_name(stated: Statement) -> None:
+def _check_name(stated: PersonsWord) -> None:
     if not folded(stated.name):
         raise UsageError("name is empty", key="--name", hint="give the one you go by")
 
@@ -252,7 +252,7 @@ def _check_length(what: str, words: str, least: int, most: int) -> None:
 
 
 def state(
-    config: Config, spec: StrategySpec | None, stated: Statement, clock: Clock = SYSTEM
+    config: Config, spec: StrategySpec | None, stated: PersonsWord, clock: Clock = SYSTEM
 ) -> tuple[str, Head | None]:
     """Put a statement on record; return what is said of it and the chain's head, to be kept elsewhere.
 
@@ -282,7 +282,7 @@ def changed() -> RefusedError:
     )
 
 
-def _by_engine(config: Config, stated: Statement) -> tuple[str, Head | None]:
+def _by_engine(config: Config, stated: PersonsWord) -> tuple[str, Head | None]:
     path = journal_path(config.data_dir())
     request = Request(STATE, stated.name.strip() or "nobody", stated.kind, review=stated.text())
     number = post_command(path, STATE, request.who, request.reason, review=request.review)
@@ -305,11 +305,11 @@ def _by_engine(config: Config, stated: Statement) -> tuple[str, Head | None]:
 
 def ask_child(
     config: Config,
-    stated: Statement,
+    stated: PersonsWord,
     worth: str,
     approved: str,
     command: Sequence[str] = COMMAND,
-) -> Judged:
+) -> Sworn:
     """Return what a process of its own makes of a statement; TradebotError where that is nothing."""
     try:
         done = subprocess.run(
@@ -328,7 +328,7 @@ def ask_child(
     found = pickle.loads(done.stdout)
     if isinstance(found, TradebotError):
         raise found
-    assert isinstance(found, Judged)
+    assert isinstance(found, Sworn)
     return found
 
 
@@ -337,7 +337,7 @@ def main() -> int:
     os.nice(NICENESS)
     answer, sys.stdout = sys.stdout.buffer, sys.stderr
     config, stated, worth, approved = pickle.load(sys.stdin.buffer)
-    found: Judged | TradebotError
+    found: Sworn | TradebotError
     try:
         chosen, spec = config.strategy, None
         if stated.kind != "revoke":
@@ -352,8 +352,8 @@ def main() -> int:
 
 __all__ = [
     "LEAST_REVIEW",
-    "Judged",
-    "Statement",
+    "PersonsWord",
+    "Sworn",
     "ask_child",
     "changed",
     "check_stage",

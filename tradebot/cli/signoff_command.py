@@ -17,7 +17,7 @@ from tradebot.app.signing import (
     refuse_unready,
     risk_sources,
 )
-from tradebot.app.stating import Kind, Statement, check_stage, state
+from tradebot.app.stating import Kind, PersonsWord, check_stage, state
 from tradebot.cli.backtest_command import chosen_strategy
 from tradebot.cli.options import SignoffOptions
 from tradebot.cli.output import Result, show
@@ -77,7 +77,7 @@ def _state(options: SignoffOptions, config: Config) -> int:
     if options.text_file is None and not options.revoke:
         raise UsageError(f"{word} wants words", key="--text-file", hint=f"{word} --name NAME --text-file FILE")  # fmt: skip
     words = "" if options.text_file is None else read_text(options.text_file)
-    stated = Statement(
+    stated = PersonsWord(
         kind, options.name, options.role or "", words, stage=options.stage or 0, cap=options.cap
     )
     spec = None if options.revoke else chosen_strategy(config)
@@ -112,7 +112,7 @@ def _signed(config: Config, found: Readiness, signer: Signer) -> tuple[str, Head
     check_signer(config, found, signer)
     words = (signer.name, signer.role, signer.words, signer.answers)
     limits = limits_text(config)
-    stated = Statement("sign", *words, evidence=found.evidence, limits=limits)
+    stated = PersonsWord("sign", *words, evidence=found.evidence, limits=limits)
     return state(config, chosen_strategy(config), stated)
 
 
