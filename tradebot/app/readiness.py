@@ -7,7 +7,7 @@ judgement is a pure function in ``reports.readiness``.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tradebot.app.finding import Row
 from tradebot.app.stages import stage_lines
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present, read_halts
@@ -42,6 +42,8 @@ from tradebot.reports.readiness.stretches import (
 from tradebot.reports.readiness.verdict import GateVerdict, Sorted, sort_out
 
 NO_KEY = "the key that it was written with is gone"
+Progress = Callable[[str, float], None]
+"""Told of a run that is played again which share has been, 0 to 1."""
 HERE = ("terminal",)
 """Lines of the checklist that say something of this moment's terminal only."""
 
@@ -70,19 +72,24 @@ class Readiness:
         return [one for one in self.failing if one.gate in names]
 
 
+def _unseen(run: str, share: float) -> None:
+    """Tell nobody how far it is."""
+
+
 def judge(
     config: Config,
     spec: StrategySpec,
     clock: Clock = SYSTEM,
     found: Checklist | None = None,
+    progress: Progress | None = _unseen,
     *,
-    is_replayed: bool = True,
     raising: int = 0,
 ) -> Readiness:
     """Return what every gate says now; ``found`` is the checklist where it has been gone through.
 
-    What counts is played again for *parity* only where ``is_replayed`` says so: that takes long. ``raising`` is the stage
-    that a person wants to move up to: then they are asked as for a first sign-off, and for that stage; 0 for none.
+    What counts is played again for *parity*, which takes long: ``progress`` hears how far it is, None has it left out.
+    ``raising`` is the stage that a person wants to move up to: then they are asked as for a first sign-off, and for that
+    stage; 0 for none.
     """
     data_dir, told = config.data_dir(), testimony_of(config.data_dir())
     ground = ground_now(config, spec, told, clock)
@@ -101,7 +108,7 @@ def judge(
         gates.demo(sort_out(stretches, "live", demand).left_out),
         gates.stability(ghosts, papers),
         gates.ghost(ghosts, stage=stage),
-        gates.parity(*_replayed(config, (papers, ghosts))) if is_replayed else gates.parity(),
+        _replayed(config, spec, (papers, ghosts), progress),
         _drill(told, demand),
         *_checked(asked),
         gates.walls(_halts(config, told), open_incidents(told.rows)),
@@ -156,6 +163,7 @@ def with_gates(
     config: Config,
     spec: StrategySpec,
     found: Checklist,
+    progress: Progress = _unseen,
     *,
     enforced: bool = False,
     attended: bool | None = None,
@@ -165,7 +173,7 @@ def with_gates(
     They bind where money is real, and where a person wants it so (``enforced``); so does the stage. ``attended`` says
     whether a person has the start before them, None where nothing is to be started.
     """
-    judged = judge(config, spec, found=found)
+    judged = judge(config, spec, found=found, progress=progress)
     mine = [one for one in judged.verdicts if one.gate in GATES]
     failing = [one.gate for one in mine if not one.ok]
     bind = do_gates_bind(config, enforced=enforced)
@@ -253,22 +261,22 @@ def _text(value: object) -> object:
     return [str(one) for one in value] if isinstance(value, list | tuple | set) else str(value)
 
 
-def _replayed(config: Config, found: Sequence[Sorted]) -> tuple[str, tuple[str, ...]]:
-    """Return why the newest counted run of each kind does not replay to what it was, "" where it does, and the runs."""
+def _replayed(
+    config: Config, spec: StrategySpec, found: Sequence[Sorted], progress: Progress | None
+) -> GateVerdict:
+    """Return whether the newest counted run of each kind comes out as it was; without ``progress`` nothing is played."""
+    if progress is None:
+        return gates.parity()
     runs = tuple(kind.counted[-1].run for kind in found if kind.counted)
     if len(runs) < len(found):
-        return "no paper and ghost run that counts", runs
-    from tradebot.app.replay import replay_run  # it plays a whole run: only where there is one
+        return gates.parity("no paper and ghost run that counts", runs)
+    from tradebot.app.parity import what_differs  # it plays a whole run: only where there is one
 
-    for run in runs:
-        try:
-            done = replay_run(journal_path(config.data_dir()), run, config.strategy_dir())
-        except TradebotError as error:
-            return f"{run} cannot be replayed: {error.message}", runs
-        if done.difference is not None:
-            at = iso(done.difference.at)
-            return f"{run} comes out otherwise from event {done.difference.event} on ({at})", runs
-    return "", runs
+    path, folder = journal_path(config.data_dir()), config.strategy_dir()
+    told = (
+        what_differs(path, run, spec, config.strategy.timeframe, folder, progress) for run in runs
+    )
+    return gates.parity(next(filter(None, told), ""), runs)
 
 
 def _halts(config: Config, told: Testimony) -> list[str]:

@@ -138,7 +138,7 @@ def _look(config: Config) -> list[str]:
     chosen = config.strategy
     spec = load_strategy(chosen.name, config.strategy_dir(), chosen.params)
     ours = read_ours(config.data_dir(), config.exchange.environment)
-    found = judge(config, spec, found=go_through(config, spec, ours), is_replayed=False)
+    found = judge(config, spec, found=go_through(config, spec, ours), progress=None)
     return [f"{one.gate}: {'; '.join(one.reasons)}"[:WIDEST] for one in found.binding(HOURLY)]
 
 

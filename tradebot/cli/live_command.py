@@ -60,6 +60,7 @@ from tradebot.cli.run_commands import (
     traded_market,
 )
 from tradebot.cli.settings import read_config
+from tradebot.cli.share_bar import parity_bar
 from tradebot.cli.stopping import LOOK_S, HungError, Signals, leave_at_once
 from tradebot.cli.streams import say
 from tradebot.clock import SYSTEM
@@ -181,10 +182,16 @@ def is_for_terminals(config: Config) -> bool:
 
 
 def _with_gates(
-    options: LiveOptions, config: Config, spec: StrategySpec, found: Checklist
+    options: LiveOptions,
+    config: Config,
+    spec: StrategySpec,
+    found: Checklist,
+    *,
+    shown: bool = True,
 ) -> Checklist:
-    attended = has_screen(options.run)
-    return with_gates(config, spec, found, enforced=options.enforce_gates, attended=attended)
+    enforced, attended = options.enforce_gates, has_screen(options.run)
+    with parity_bar(not shown or options.run.common.json) as bar:
+        return with_gates(config, spec, found, bar, enforced=enforced, attended=attended)
 
 
 def _print_unit(options: LiveOptions, config: Config) -> int:
@@ -399,7 +406,7 @@ class LiveRun:
             if not found.is_away:
                 break
             SYSTEM.sleep(AGAIN_S if found.seen is None else SPARING_S)
-        found = _with_gates(self.options, self.config, self.spec, found)
+        found = _with_gates(self.options, self.config, self.spec, found, shown=False)
         allowed = permit(found, self.config, self.terms, self.options.token, None)
         if not has_screen(self.options.run):
             for line in (*told(found, sys.stderr), *allowed_lines(allowed, found)):

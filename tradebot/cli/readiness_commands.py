@@ -12,6 +12,7 @@ from tradebot.cli.findings import wrapped
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
+from tradebot.cli.share_bar import parity_bar
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError
 from tradebot.reports.readiness.verdict import GateVerdict
@@ -26,7 +27,8 @@ EVERY, WALLS = "all", "walls"
 def gates(options: RunOptions) -> int:
     """Print what every gate says; 4 where one does not pass."""
     config = read_config(options.common, options.flags())
-    found = judge(config, chosen_strategy(config))
+    with parity_bar(options.common.json) as bar:
+        found = judge(config, chosen_strategy(config), progress=bar)
     failing = [one.gate for one in found.failing]
     error = RefusedError(f"gates that do not pass: {', '.join(failing)}") if failing else None
     data = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from tradebot.app.replay import Deviation, Replayed, replay_run
 from tradebot.cli.options import ReplayOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
+from tradebot.cli.share_bar import share_bar
 from tradebot.cli.streams import say
 from tradebot.config import Config
 from tradebot.core.model.errors import JournalError, UsageError
@@ -33,7 +33,10 @@ def replay(options: ReplayOptions) -> int:
         run = reader.resolve_run(None if file else options.run).id
     if options.explain is not None:
         return show(_explained(path, run, options.explain), as_json=options.common.json)
-    with _strategy_of(file, options, config) as (folder, strategy), _progress(options, run) as bar:
+    with (
+        _strategy_of(file, options, config) as (folder, strategy),
+        share_bar(options.common.json, run) as bar,
+    ):
         found = replay_run(
             *(path, run, folder),
             until=options.until_ms,
@@ -131,18 +134,3 @@ def _different(found: Replayed, differs: Deviation) -> str:
             f"now    {differs.now or 'nothing'}",
         )
     )
-
-
-@contextmanager
-def _progress(options: ReplayOptions, run: str) -> Iterator[Callable[[float], None] | None]:
-    """Show a progress bar on a terminal's stderr; elsewhere nothing."""
-    if options.common.json or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(run, total=1.0)
-        yield lambda share: progress.update(task, completed=share)

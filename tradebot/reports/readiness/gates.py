@@ -300,8 +300,8 @@ def parity(problem: str = "nothing has been replayed", runs: tuple[str, ...] = (
     return GateVerdict(
         "parity",
         not problem,
-        "the newest counted paper and ghost run replay to byte-equal effects",
-        problem or "byte-equal",
+        "the newest counted paper and ghost run replay to byte-equal effects, and their bars lead to the same decisions",
+        problem or "byte-equal, the same decisions",
         (problem,) if problem else (),
         runs,
     )
