@@ -37,6 +37,7 @@ from tradebot.tui.painted import Line
 from tradebot.tui.paper import PaperPage
 from tradebot.tui.plots import PlotPage
 from tradebot.tui.presence import Presence
+from tradebot.tui.readiness import ReadinessPage
 from tradebot.tui.reason import AskReason, Reason
 from tradebot.tui.report import ReportPage
 from tradebot.tui.risk import RiskPage
@@ -85,7 +86,7 @@ class TradebotApp(App[Exit]):
         page.mode: page
         for page in (
             *(PaperPage, LivePage, PlotPage, SignalsPage, RiskPage, AccountPage),
-            *(BotPage, LogPage, GhostPage, ReportPage, HelpPage),
+            *(BotPage, LogPage, GhostPage, ReportPage, ReadinessPage, HelpPage),
         )
     }
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as the library has it

@@ -14,7 +14,7 @@ KILLS = (("F8", "HALT", "halt"), ("F9", "CLOSE ALL", "close_all"))
 FORMS = ("long", "short", "keys")
 """How the views are named, the widest first; where not even their keys fit they leave, and the kill keys stay."""
 
-BRIEF = {"Signals": "Sigs", "Account": "Acct", "Report": "Rep"}
+BRIEF = {"Signals": "Sig", "Account": "Acc", "Ghost": "Gho", "Report": "Rep", "Ready": "Rea"}
 """What views are called where room is short."""
 
 Tab = tuple[str, str, str]

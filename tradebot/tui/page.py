@@ -28,6 +28,7 @@ TABS: tuple[Tab, ...] = (
     ("7", "Log", "log"),
     ("8", "Ghost", "ghost"),
     ("9", "Report", "report"),
+    ("0", "Ready", "readiness"),
     ("?", "Help", "help"),
 )
 """The views: key, name, mode."""
