@@ -14,9 +14,10 @@ import pytest
 from kits.tui_kit import NOW, loaded, make_app
 from textual.pilot import Pilot
 
-from tradebot.app.readiness_view import ReadinessView, open_incidents
+from tradebot.app.readiness_view import ReadinessView
 from tradebot.core.model.values import DAY_MS
 from tradebot.journal.facts import IncidentClosed, IncidentOpened, SignedOff
+from tradebot.reports.readiness.on_record import open_incidents
 from tradebot.reports.readiness.signoffs import Signature
 from tradebot.reports.readiness.verdict import GateVerdict
 from tradebot.tui.app import TradebotApp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from tradebot.cli.labels import label_of, labelled
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import ListShape, Result, show
 from tradebot.cli.settings import read_config
+from tradebot.cli.status_words import standing_of, status_text
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
 from tradebot.core.model.errors import UsageError
@@ -256,6 +257,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         **_figures(reader, shown),
         "halted": bool(halts),
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
+        **standing_of(reader, shown, wall),
         "barred": [] if shown is None or shown.risk is None else list(shown.risk.barred),
         "trouble": trouble_of(config.data_dir()),
         "alerts": state_document(alerts := alerts_state(config.data_dir(), wall)),
@@ -270,7 +272,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
     dead = dead_words(shown, wall) if data["engine"] == "dead" else ""
     words = "; ".join(rest_words(shown, {}))
     told = {**data, "dead": dead, "income": words, "alarm": alerts.words}
-    return Result("status", data, text=_status_text(told))
+    return Result("status", data, text=status_text(told))
 
 
 def _figures(reader: Reader, shown: Snapshot | None) -> Row:
@@ -294,63 +296,6 @@ def _figures(reader: Reader, shown: Snapshot | None) -> Row:
         "win_rate_pct": None if shown.win_rate_pct is None else plain(shown.win_rate_pct),
         "open_positions": len(shown.positions),
     }
-
-
-def _status_text(data: Row) -> str:
-    from rich.table import Table
-    from rich.text import Text
-
-    from tradebot.cli import tables
-
-    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _status_lines(data):
-        grave = name == "alerts" and value.startswith("ALERTS")
-        table.add_row(name, Text(value, style="bold red" if grave else ""))
-    return tables.rendered(table)
-
-
-def _status_lines(data: Row) -> Iterator[tuple[str, str]]:
-    from tradebot.cli.tables import figure, moment, percent, signed, usd
-    from tradebot.core.model.spoken import duration
-
-    beat = data["heartbeat_age_s"]
-    yield "run", f"{labelled(data['run'])} ({data['mode']}), {data['state']}"
-    yield "market", data["market"]
-    yield "strategy", data["strategy"]
-    if data["dead"]:
-        ways = f"`tradebot {data['mode']}` starts one, `tradebot close-all` closes"
-        yield "engine", f"{data['dead']}: {ways}"
-        yield "prices", f"as they were {duration(int(data['prices_age_s'] or 0))} ago"
-    else:
-        said = "" if beat is None else f", last heard of {beat:.1f}s ago"
-        yield "engine", data["engine"] + said
-    yield "market time", moment(data["time"])
-    brought = data["brought"] or "0"
-    came = f" and {signed(brought)} brought in (no result)" if Decimal(brought) else ""
-    yield "equity", f"{usd(data['equity'])} of {usd(data['start_equity'])} at the start{came}"
-    yield (
-        "PnL",
-        f"{signed(data['pnl'])} ({percent(data['pnl_pct'])}), today {signed(data['day_pnl'])}",
-    )
-    yield "drawdown", usd(data["drawdown"])
-    trades, rate = data["completed_trades"], figure(data["win_rate_pct"], "%")
-    yield "trades", "-" if trades is None else f"{trades} completed, {rate} of them won"
-    yield "open", f"{data['open_positions']} position(s)"
-    halts = "; ".join(f"{row['reason']} ({row['detail']})" for row in data["halts"])
-    yield "trading", f"HALTED: {halts}" if data["halted"] else "armed"
-    if data["barred"]:
-        yield "entries", f"BARRED: {'; '.join(data['barred'])}"
-    if data["income"]:
-        yield "income", data["income"]
-    if (closed := data["close_all"]) is not None:
-        yield (
-            "close-all",
-            f"{closed['account']}, {moment(closed['begun'])} by {closed['who']}: {closed['state']}",
-        )
-    named = (("alerts", "alarm"), ("trouble", "trouble"), ("error", "error"))
-    yield from ((name, data[part]) for name, part in named if data[part])
 
 
 def _risk(reader: Reader, options: InspectOptions, config: Config) -> Result:
