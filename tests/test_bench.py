@@ -137,3 +137,10 @@ def test_the_drift_of_a_fill_is_measured_beside_the_fill_alone() -> None:
     data = bench("drift.py", "--fills", "20", "--runs", "1")
     assert data["fills"] == 20
     assert data["us_per_fill"]["with"] > data["us_per_fill"]["without"] > 0
+
+
+def test_gates_are_judged_over_a_journal_of_the_real_writer() -> None:
+    data = bench("gates.py", "--days", "0.25", "--runs", "1")
+    assert data["broken"] == ""
+    assert data["rows"] > 500
+    assert data["ghost"][0] == 1  # the run is read, and left out for its prices
