@@ -350,7 +350,7 @@ async def _begin(
         start.aside = "; ".join(aside)
     if setup.account is not None and start.session.broker.outside:
         start.words += await import_diary(
-            journal, run, setup.latches(start.mode), setup.clock.wall_ms()
+            journal, run, setup.latches(start.mode), setup.clock.wall_ms(), setup.venue
         )
     start.words.append(opening_words(run, start.state, setup.source))
     keys = [] if start.state is None or previous is None else changed_keys(previous, setup.config)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from tradebot import __version__
+from tradebot.app.closings import closings_since
 from tradebot.app.feed_watch import SILENT_MS
 from tradebot.app.links import Linked
 from tradebot.app.run import Hosted
@@ -145,7 +146,11 @@ class Witness:
             self._write("hourly", wall)
 
     def end(self) -> None:
-        """Write the last row of this start."""
+        """Write the last row of this start, and how close-alls of its account ended meanwhile."""
+        for run in self._runs:
+            if run.account is not None:
+                closed = closings_since(run.latches, run.account, self._born)
+                run.facts.extend((self._time(), one) for one in closed)
         self._write("end", self._measure())
 
     def _measure(self) -> int:

@@ -35,11 +35,14 @@ from tradebot.reports.readiness.stages import LiveStage, stage_of
 from tradebot.reports.readiness.stretches import (
     MOST_SKEW_MS,
     Demand,
+    Stretch,
     doubts_of,
+    left_out_of_demo,
     standing_halts,
     stretches_of,
 )
-from tradebot.reports.readiness.verdict import GateVerdict, Sorted, sort_out
+from tradebot.reports.readiness.testnet import DEMO, demo_runs, judge_testnet
+from tradebot.reports.readiness.verdict import GateVerdict, LeftOut, Sorted, sort_out
 
 NO_KEY = "the key that it was written with is gone"
 Progress = Callable[[str, float], None]
@@ -105,7 +108,9 @@ def judge(
     verdicts = (
         _backtest(config, told, demand, is_signed=signers.ok and not raising),
         gates.paper(papers, stage=stage),
-        gates.demo(sort_out(stretches, "live", demand).left_out),
+        judge_testnet(
+            demo_runs(told.rows, stretches, told.weak_until), demand, _no_demo(stretches, demand)
+        ),
         gates.stability(ghosts, papers),
         gates.ghost(ghosts, stage=stage),
         _replayed(config, spec, (papers, ghosts), progress),
@@ -143,6 +148,13 @@ def _backtest(config: Config, told: Testimony, demand: Demand, *, is_signed: boo
                 age = 0 if is_signed else demand.now - one.wall
     doubts = doubts_of(demand)
     return gates.backtest(recorded, demand.evidence, config.market.symbols, doubts, age)
+
+
+def _no_demo(stretches: Sequence[Stretch], demand: Demand) -> tuple[LeftOut, ...]:
+    """Return the live runs that were on another account than Demo Trading's, with every reason."""
+    others = [one for one in stretches if one.mode == "live" and one.venue != DEMO]
+    reasons: dict[str, tuple[str, ...]] = {one.run: left_out_of_demo(one, demand) for one in others}
+    return tuple(LeftOut(run, why) for run, why in reasons.items() if why)
 
 
 def _drill(told: Testimony, demand: Demand) -> GateVerdict:

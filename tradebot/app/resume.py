@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tradebot.app.books import check_books, fill_in
+from tradebot.app.closings import closings_of
 from tradebot.app.faults import bar_error
 from tradebot.app.heartbeat import Heartbeat
 from tradebot.app.run import Hosted, shape
@@ -26,6 +27,7 @@ from tradebot.core.model.values import Bar
 from tradebot.core.trading.replay import replay
 from tradebot.core.trading.session import Session
 from tradebot.guard.diary import Diary, Step, read_diary
+from tradebot.journal.facts import Told
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Batch, RunRow, StateRow
 from tradebot.journal.side import SIDE_FILE, cut_lines, read_side, write_side
@@ -201,10 +203,12 @@ async def import_side(journal: Journal, path: Path, run: str, wall: int) -> list
     return words
 
 
-async def import_diary(journal: Journal, run: str, dirs: Sequence[Path], wall: int) -> list[str]:
+async def import_diary(
+    journal: Journal, run: str, dirs: Sequence[Path], wall: int, environment: str
+) -> list[str]:
     """Put what close-alls have done since the last start into the journal, as words to people; return these.
 
-    The run must be current.
+    The run must be current; how those of its account (``environment``) ended becomes a row of its chain.
     """
     steps = read_diary(dirs)
     before = max((step.wall for step in steps if step.step == IMPORTED), default=0)
@@ -213,7 +217,9 @@ async def import_diary(journal: Journal, run: str, dirs: Sequence[Path], wall: i
         effects: list[tuple[int, Effect]] = [
             (wall, Notify(wall, "warning", text)) for text in words
         ]
-        await journal.commit(Batch(run=run, wall=wall, effects=effects), full=True)
+        new = (step for step in steps if step.wall > before)
+        facts: list[tuple[int, Told]] = [(wall, one) for one in closings_of(new, environment)]
+        await journal.commit(Batch(run=run, wall=wall, effects=effects, facts=facts), full=True)
         Diary(dirs).put(IMPORTED, run=run)
     return words
 

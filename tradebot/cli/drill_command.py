@@ -57,7 +57,8 @@ def drill(options: DrillOptions) -> int:
 
 
 def _tell(one: ScenarioResult) -> None:
-    say(f"{'ok  ' if one.ok else 'FAIL'} {one.scenario} ({one.seconds:.0f} s)")
+    why = f": {one.why}" if one.why else ""
+    say(f"{'ok  ' if one.ok else 'FAIL'} {one.scenario} ({one.seconds:.0f} s){why}")
 
 
 def _failed(outcomes: Sequence[ScenarioResult]) -> TradebotError | None:

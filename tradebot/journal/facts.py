@@ -95,6 +95,20 @@ class DrillPlayed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedAll:
+    """How a close-all of an account ended, as its asker's diary has it; taken over by a run of that account.
+
+    ``environment`` is demo or live, ``code`` the command's exit code, ``left`` what remained, ``at`` when it ended (real
+    clock, UTC ms).
+    """
+
+    environment: str
+    code: int
+    left: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignedOff:
     """A person has signed. ``words`` is what they wrote, ``confirmed`` what they typed, point by point.
 
@@ -221,6 +235,7 @@ Told: TypeAlias = (
     Provenance
     | BacktestRecorded
     | DrillPlayed
+    | ClosedAll
     | SignedOff
     | SignoffRevoked
     | StageRaised

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,7 +24,10 @@ from tradebot.app.drill.oracle import Oracle, Rules
 from tradebot.app.drill.voice import NAME, SCRIPTED, WORD, write_voice
 from tradebot.app.permission import Terms, issue_token
 from tradebot.clock import SYSTEM
-from tradebot.core.model.errors import ConfigError, TradebotError
+from tradebot.config import Config
+from tradebot.core.model.errors import ConfigError, RefusedError, TradebotError
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import plain
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.wire.api_key import ApiKey
@@ -37,14 +40,14 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a scenario's account begins: its wallet (USDT), more of its file, and what may be longer than usual.
+    """How a scenario begins, by what is drilled: its wallet (USDT), more of the account's file, keys that it tightens.
 
-    ``account`` may name the traded symbol and its cap as ``{symbol}`` and ``{cap}``. ``naked_s``: how long a position may be without a
-    stop where the scene hides that it is gone.
+    ``naked_s``: for how long a position may be without a stop, longer where the scenario hides that it is gone.
     """
 
-    wallet: str = "10000"
-    account: str = ""
+    wallet: Callable[[DrillGround], str] = lambda _: "10000"
+    account: Callable[[DrillGround], str] = lambda _: ""
+    tighter: Callable[[DrillGround], Mapping[str, str]] = lambda _: {}
     naked_s: float = 5.0
 
 
@@ -68,7 +71,7 @@ class DrillDesk:
         """Open a venue and put the bot beside it; nothing of the bot runs yet."""
         config, folder, begun = ground.config, machine.folder, SYSTEM.monotonic()
         start = ground.bar - round(ground.lead.seconds * 1000)
-        account = ACCOUNT.format(wallet=scene.wallet) + scene.account
+        account = ACCOUNT.format(wallet=scene.wallet(ground)) + scene.account(ground)
         venue = LocalVenue(machine, start, ground.symbols, account)
         symbol = traded(ground, venue)
         write_voice(
@@ -98,14 +101,26 @@ class DrillDesk:
 
     def start(self) -> None:
         """Start the bot as a user does whose check went well; wait until it may enter."""
-        folder = self.machine.folder
-        config = write_config(self.ground, folder, self.venue.url, NAME)
+        config = self._configured()
         fingerprint = ApiKey(self.venue.key, self.venue.secret).fingerprint
         terms = Terms.of(config, self.ground.strategy_hash, fingerprint)
         token = issue_token(self.data_dir, terms)
         self._start("--confirm-live", token)
         self.until(lambda: self._is_ready() or self._ended(), "a start that may enter")
         self.ground.lead.took(SYSTEM.monotonic() - self.begun)
+
+    def refused(self) -> CommandLeft:
+        """Start it where it must refuse to; return what it left."""
+        self._configured()
+        self._start()
+        answer = self.machine.ended(self.engine)
+        self.must(answer.code == RefusedError.exit_code, f"live ended with {answer.code}, not 4")
+        return answer
+
+    def _configured(self) -> Config:
+        """Write the scenario's bot.toml; return what it says."""
+        sets = self.scene.tighter(self.ground)
+        return write_config(self.ground, self.machine.folder, self.venue.url, NAME, sets)
 
     def again(self) -> None:
         """Start it again as a supervisor does, with no word; wait until it has read the account."""
@@ -169,6 +184,19 @@ class DrillDesk:
         way = -1 if float(self.position().get("positionAmt", 1)) > 0 else 1
         self.venue.act("move_price", symbol=self.name, percent=str(way * percent))
 
+    def through_stop(self) -> None:
+        """Let the price jump past the stop, by a percent more."""
+        mark = float(self.position()["markPrice"])
+        rows = [row for row in self.venue.stops(self.name) if row["orderType"] == "STOP_MARKET"]
+        self.must(rows, "no stop is there to be met")
+        self.move(abs(mark - float(rows[0]["triggerPrice"])) / mark * 100 + 1)
+
+    def part(self, share: str) -> str:
+        """Return a share of what is held, floored to the lot step."""
+        step = INSTRUMENTS[self.symbol].step
+        held = abs(Decimal(self.position()["positionAmt"])) * Decimal(share)
+        return plain(held // step * step)
+
     def kill(self) -> None:
         """Kill the engine; what happens until ``again`` nobody of ours could have seen."""
         self.absent.append((self.venue.now(), None))
@@ -206,6 +234,13 @@ class DrillDesk:
     def flat(self) -> None:
         """Wait until nothing is open that was opened."""
         self.until(lambda: self.venue.rows("fill") and self.venue.is_flat(), "a flat account")
+
+    def booked(self, positions: int) -> None:
+        """Wait until the journal has so many open positions."""
+        self.until(
+            lambda: len(self._of_run(lambda reader, run: list(reader.positions(run)))) == positions,
+            f"{positions} positions in the journal",
+        )
 
     def position(self) -> dict[str, Any]:
         """Return the venue's row of what is held, empty for nothing."""
@@ -265,15 +300,31 @@ class DrillDesk:
         """Return the states of the run's orders."""
         return self._of_run(lambda reader, run: [row.status for row in reader.orders(run)])
 
+    def order_reason(self) -> str:
+        """Return why the run's last order is as it is, in the journal's words."""
+        found = self._of_run(lambda reader, run: [row.reason for row in reader.orders(run)])
+        return str(found[-1]) if found else ""
+
     def refusals(self) -> str:
         """Return why signals of the traded symbol were refused so far, in one text."""
         rows = self._of_run(lambda reader, run: list(reader.signals(run, symbol=self.symbol)))
-        return "; ".join(str(row.refusals) for row in rows if row.verdict == "refused")
+        return "; ".join("; ".join(row.refusals) for row in rows if row.verdict == "refused")
 
     def scripted(self) -> bool:
         """Whether a signal of this scenario was the drill's, and not the strategy's own."""
         reasons = self._of_run(lambda reader, run: [row.reason for row in reader.signals(run)])
         return SCRIPTED in reasons or not reasons
+
+    def equity(self) -> Decimal:
+        """Return the run's equity (USDT) as its journal has it."""
+        found: list[Decimal] = self._of_run(
+            lambda reader, run: [] if (seen := reader.snapshot(run)) is None else [seen.equity]
+        )
+        return found[0] if found else Decimal("Infinity")
+
+    def refused_by(self, status: int) -> list[dict[str, Any]]:
+        """Return the requests that the venue answered with a status."""
+        return [row for row in self.venue.rows("request") if row["status"] == status]
 
     def _halts(self) -> list[Any]:
         return self._of_run(lambda reader, run: list(reader.halts(run)))

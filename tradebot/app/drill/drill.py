@@ -25,8 +25,8 @@ from tradebot.core.model.errors import ConfigError, TradebotError
 from tradebot.core.model.money import ZERO
 from tradebot.plugins.strategies import load_strategy
 
-SIDE_BY_SIDE = 2
-"""Scenarios played at once, on a machine of at least so many cores."""
+SIDE_BY_SIDE = 3
+"""Scenarios played at once at most: one more than there are cores, since most of the time each waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def play_all(
     """
     ground = ground_of(config, _hash_of_voice(config, folder))
     over = threading.Event()
-    width = min(SIDE_BY_SIDE, os.cpu_count() or 1, len(scenarios))
+    width = min(SIDE_BY_SIDE, (os.cpu_count() or 1) + 1, len(scenarios))
     with ThreadPoolExecutor(width, thread_name_prefix="drill") as pool:
         futures = [pool.submit(_played, one, ground, folder / one.name, over) for one in scenarios]
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,13 +93,16 @@ def _bar(limits: Limits, timeframe: str) -> int:
     return round(today.timestamp() * 1000) + DAY_MS + free[0] * HOUR_MS
 
 
-def write_config(ground: DrillGround, folder: Path, url: str, strategy: str) -> Config:
-    """Write a scenario's bot.toml: everything as the user has it, but for account, directory and who is told."""
-    lines = [
-        f"{key} = {written(value)}"
-        for key, value in ground.config.items()
-        if not key.startswith(LEFT_OUT)
-    ]
+def write_config(
+    ground: DrillGround, folder: Path, url: str, strategy: str, sets: Mapping[str, str]
+) -> Config:
+    """Write a scenario's bot.toml: everything as the user has it, but for account, directory and who is told.
+
+    ``sets`` are numbers that the scenario tightens.
+    """
+    kept = {k: v for k, v in ground.config.items() if not k.startswith(LEFT_OUT) and k not in sets}
+    lines = [f"{key} = {written(value)}" for key, value in kept.items()]
+    lines += [f"{key} = {value}" for key, value in sets.items()]
     own = {
         "strategy.name": strategy,
         "strategy.timeframe": ground.timeframe,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tradebot.app.drill import ends, prices, stops
+from tradebot.app.drill import ends, entries, exchange, hands, prices, stops
 from tradebot.app.drill.scenario import Scenario
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.spelling import nearest, question
 
-SCENARIOS: tuple[Scenario, ...] = (*stops.SCENARIOS, *prices.SCENARIOS, *ends.SCENARIOS)
+SCENARIOS: tuple[Scenario, ...] = (
+    *stops.SCENARIOS,
+    *entries.SCENARIOS,
+    *prices.SCENARIOS,
+    *exchange.SCENARIOS,
+    *hands.SCENARIOS,
+    *ends.SCENARIOS,
+)
 
 NAMES = tuple(one.name for one in SCENARIOS)
 

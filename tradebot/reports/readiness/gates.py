@@ -307,21 +307,6 @@ def parity(problem: str = "nothing has been replayed", runs: tuple[str, ...] = (
     )
 
 
-def demo(left: Sequence[LeftOut]) -> GateVerdict:
-    """Judge a live run on Demo Trading."""
-    reason = "no run on Demo Trading counts yet"
-    return GateVerdict(
-        "testnet",
-        False,
-        "one live run on Demo Trading with this hash: 1 h, 3 closed trades, stops seen within 5 s, a close-all, reconciled",
-        reason,
-        (reason,),
-        left_out=tuple(left),
-        todo='tradebot live with environment = "demo"',
-        wait_s=HOUR_MS // 1000,
-    )
-
-
 def checked(gate: str, needed: str, lines: Sequence[tuple[str, str]], todo: str) -> GateVerdict:
     """Judge lines of the checklist: ``lines`` are those that failed, by name and what was seen."""
     reasons = tuple(f"{name}: {text}" for name, text in lines)

@@ -228,6 +228,18 @@ def left_out(stretch: Stretch, demand: Demand) -> tuple[str, ...]:
     )
 
 
+def left_out_of_demo(stretch: Stretch, demand: Demand) -> tuple[str, ...]:
+    """Return every reason why a live run does not count as one on Demo Trading; none where it does."""
+    elsewhere = "its orders did not go to Binance's Demo Trading, by the connections themselves"
+    return (
+        *doubts_of(demand),
+        *((WEAK,) if stretch.weak else ()),
+        *(() if is_connected_to_demo(stretch.rows) else (elsewhere,)),
+        *_of_footing(stretch, demand),
+        *_of_time(stretch, demand),
+    )
+
+
 def doubts_of(demand: Demand) -> tuple[str, ...]:
     """Return why nothing that a journal says is believed."""
     doubts = [f"the journal does not verify: {demand.broken}"] if demand.broken else []
