@@ -92,8 +92,11 @@ def test_one_disaster_is_played_and_put_on_record(tmp_path: Path, bot: Bot) -> N
     assert fact.scenarios == (("stop_refused", "ok"),)
     assert "planted-secret" not in done.out + done.err + fact.table
     gates = {one["gate"]: one for one in bot.json("gates", code=4).data["gates"]}
-    assert "not played: flash_crash_through_stop" in gates["drill"]["reasons"][0]
-    assert "stop_refused" not in gates["drill"]["reasons"][0]
+    (lacking,) = gates["drill"]["reasons"]
+    assert lacking.startswith("not played: ")
+    assert lacking.removeprefix("not played: ").split(", ") == [
+        n for n in NAMES if n != "stop_refused"
+    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -127,6 +130,7 @@ def test_bad_input_is_one_line(tmp_path: Path, bot: Bot) -> None:
 
 def test_the_scenarios_have_words_and_names_of_their_own() -> None:
     assert len(set(NAMES)) == len(NAMES)
+    assert len(NAMES) >= 20
     for one in SCENARIOS:
-        assert one.done[0].islower()
+        assert not one.done[0].isupper()
         assert not one.done.endswith(".")
