@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kits.paper_kit import Bot
 
+from tradebot import __version__
+from tradebot.app.drill.asked import FRESH_MS, sealed, unsealed
 from tradebot.app.drill.table import NAMES, SCENARIOS
+from tradebot.core.model.errors import RefusedError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import DrillPlayed
 from tradebot.journal.testimony import read_testimony
@@ -60,6 +64,14 @@ def left(bot: Bot) -> list[str]:
     return [*map(str, room.iterdir()), *running]
 
 
+def played(bot: Bot) -> list[DrillPlayed]:
+    """The rows of drills in the chain."""
+    key = AuditKey.find(bot.data_dir, bot.env)
+    assert key is not None
+    rows = read_testimony(bot.data_dir / "tradebot.db", key).rows
+    return [one.fact for one in rows if isinstance(one.fact, DrillPlayed)]
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -84,11 +96,7 @@ def test_one_disaster_is_played_and_put_on_record(tmp_path: Path, bot: Bot) -> N
     assert set(hosts) == {"127.0.0.1"}
     assert "live" in commands
     assert left(bot) == []
-    key = AuditKey.find(bot.data_dir, bot.env)
-    assert key is not None
-    told = read_testimony(bot.data_dir / "tradebot.db", key)
-    (fact,) = [one.fact for one in told.rows]
-    assert isinstance(fact, DrillPlayed)
+    (fact,) = played(bot)
     assert fact.scenarios == (("stop_refused", "ok"),)
     assert "planted-secret" not in done.out + done.err + fact.table
     gates = {one["gate"]: one for one in bot.json("gates", code=4).data["gates"]}
@@ -97,6 +105,63 @@ def test_one_disaster_is_played_and_put_on_record(tmp_path: Path, bot: Bot) -> N
     assert lacking.removeprefix("not played: ").split(", ") == [
         n for n in NAMES if n != "stop_refused"
     ]
+
+
+@pytest.mark.slow
+def test_an_engine_that_holds_the_journal_signs_the_row(bot: Bot) -> None:
+    engine = bot.engine("--market", "sim")
+    done = bot.json("drill", "--scenario", "order_over_cap_refused")
+    assert done.data["drill"][0]["ok"], done.data
+    assert engine.poll() is None
+    assert played(bot)[0].scenarios == (("order_over_cap_refused", "ok"),)
+    assert done.data["record"].partition(":")[0].isdigit()
+    assert bot.end(engine).code == 0
+    assert bot.json("db", "verify").document["ok"]
+    assert bot.json("replay").document["ok"]
+
+
+NOW = 1_795_000_000_000
+KEY = AuditKey(b"k" * 32, "environment")
+ROW = DrillPlayed(
+    *("e", "s", __version__, "c", "{}", (("stop_refused", "ok"),), ()),
+    *(NOW - 9000, NOW, "[]"),
+)
+
+
+def test_an_engine_signs_what_was_sealed_with_its_key_and_nothing_else() -> None:
+    text = sealed(ROW, KEY)
+    assert unsealed(text, KEY, NOW) == ROW
+    assert unsealed(text, replace(KEY, source="file"), NOW).weak_key
+    forged = text.replace("stop_refused", "stop_vanishes")
+    for bad in (
+        forged,
+        "",
+        "[]",
+        '{"body": "{}"}',
+        sealed(ROW, AuditKey(b"x" * 32, "environment")),
+    ):
+        with pytest.raises(RefusedError):
+            unsealed(bad, KEY, NOW)
+
+
+@pytest.mark.parametrize(
+    ("row", "after", "words"),
+    [
+        (ROW, -2001, "did not end just now"),
+        (ROW, -2000, ""),
+        (ROW, FRESH_MS, ""),
+        (ROW, FRESH_MS + 1, "did not end just now"),
+        (replace(ROW, version="0"), 0, "the drill is of version 0"),
+        (replace(ROW, scenarios=(("made_up", "ok"),)), 0, "nobody knows: made_up"),
+        (replace(ROW, scenarios=()), 0, "nobody knows: none"),
+    ],
+)
+def test_an_engine_looks_at_a_drill_anew(row: DrillPlayed, after: int, words: str) -> None:
+    if not words:
+        assert unsealed(sealed(row, KEY), KEY, NOW + after) == row
+        return
+    with pytest.raises(RefusedError, match=words):
+        unsealed(sealed(row, KEY), KEY, NOW + after)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -132,5 +197,5 @@ def test_the_scenarios_have_words_and_names_of_their_own() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert len(NAMES) >= 20
     for one in SCENARIOS:
-        assert not one.done[0].isupper()
+        assert one.done[0].islower()
         assert not one.done.endswith(".")

@@ -33,6 +33,7 @@ from tradebot.core.model.values import MarkBar
 from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
+from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import Demoted, SignedOff, StageRaised, Told
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
@@ -308,6 +309,19 @@ class Hosted:
         now = self.session.engine.now
         self.facts.append((now, row))
         self.effects.append((now, CommandDone(now, command.id, True, closed_words(row))))
+
+    def record_drill(self, command: CommandRow, key: AuditKey) -> None:
+        """Put a drill on record that a command brings, sealed with the journal's key, and answer it."""
+        from tradebot.app.drill.asked import unsealed
+
+        try:
+            row = unsealed(command.review, key, wall_ms())
+        except TradebotError as error:
+            self.refuse(command.id, error.message)
+            return
+        now = self.session.engine.now
+        self.facts.append((now, row))
+        self.effects.append((now, CommandDone(now, command.id, True, "on record")))
 
     def refuse(self, number: int, why: str) -> None:
         """Answer a command without carrying it out."""

@@ -30,7 +30,7 @@ from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, run_warnings
 from tradebot.guard.latch import HaltRow, clear_halt, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
-from tradebot.journal.commands import CLOSE_INCIDENT, STATE
+from tradebot.journal.commands import CLOSE_INCIDENT, RECORD_DRILL, STATE
 from tradebot.journal.identity import FileWatch
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.journal.writer import Journal
@@ -267,6 +267,9 @@ class Runner:
             self._last_command = row.id
             if row.name == STATE and self.statements is not None:
                 self.statements.take(row)
+                continue
+            if row.name == RECORD_DRILL:
+                self.runs[0].record_drill(row, self.journal.key)
                 continue
             if row.name == CLOSE_INCIDENT:
                 self.runs[0].close_incident(row)

@@ -19,7 +19,10 @@ CLOSE_INCIDENT = "close-incident"
 STATE = "state"
 """Its review is the statement as JSON text, who and reason are the person's name and its kind."""
 
-NAMES = ("halt", "resume", "close-all", "stop", CLOSE_INCIDENT, STATE)
+RECORD_DRILL = "record-drill"
+"""Its review is the drill's row, sealed."""
+
+NAMES = ("halt", "resume", "close-all", "stop", CLOSE_INCIDENT, RECORD_DRILL, STATE)
 _BUSY_S = 5.0
 _POLL_S = 0.05
 

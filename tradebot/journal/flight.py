@@ -119,7 +119,7 @@ def wanted(reader: Reader, run: str, last: int) -> Generator[EffectRow]:
         if taken_over and _is_taken_over(kind, body, taken_over, ts == wall):
             continue
         taken_over = ""
-        if kind != "CommandDone" or json.loads(body)["command"] in asked:
+        if kind != "CommandDone" or json.loads(body)["id"] in asked:
             yield EffectRow(seq, ts, kind, body)
 
 

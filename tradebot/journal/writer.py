@@ -85,6 +85,11 @@ class Journal:
         return self._store.path
 
     @property
+    def key(self) -> AuditKey:
+        """The key that signs it."""
+        return self._store.key
+
+    @property
     def weak_key(self) -> bool:
         """Whether the key that signs it lies beside it."""
         return self._store.key.is_weak
