@@ -6,17 +6,25 @@ import json
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kits.paper_kit import Bot
 
 from tradebot import __version__
 from tradebot.app.drill.asked import FRESH_MS, sealed, unsealed
+from tradebot.app.drill.drill import directory
+from tradebot.app.drill.ground import Lead, ground_of, write_config
 from tradebot.app.drill.table import NAMES, SCENARIOS
-from tradebot.core.model.errors import RefusedError
+from tradebot.app.drill.voice import NAME, SCRIPTED, WORD, write_voice
+from tradebot.config import load_config
+from tradebot.core.model.errors import RefusedError, TradebotError
+from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar
+from tradebot.core.strategy.resample import timeframe_ms
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import DrillPlayed
 from tradebot.journal.testimony import read_testimony
+from tradebot.plugins.strategies import load_strategy
 
 SECRET = "a key that does not lie beside the journal"
 
@@ -193,9 +201,105 @@ def test_bad_input_is_one_line(tmp_path: Path, bot: Bot) -> None:
     assert left(bot) == []
 
 
+def test_a_disk_without_room_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    with pytest.raises(TradebotError, match="1 MiB are free") as raised, directory(keep=True):
+        pass
+    assert "2 GiB" in str(raised.value.hint)
+
+
+def test_a_larger_bar_has_one_chance_and_a_minute_has_another(tmp_path: Path) -> None:
+    hours = {}
+    for timeframe, hour in (("1m", 12), ("4h", 12), ("8h", 16), ("1d", 12)):
+        flags = {"strategy.timeframe": timeframe, "data.dir": str(tmp_path)}
+        ground = ground_of(load_config(None, {}, (), flags), "h")
+        assert ground.bar % timeframe_ms(ground.timeframe) == 0
+        assert ground.bar // HOUR_MS % 24 == hour, timeframe
+        hours[timeframe] = ground.timeframe
+    assert hours["1d"] == "1h"  # a day's bar closes in the blackout
+    lead = Lead()
+    first = lead.seconds
+    lead.took(30)
+    assert lead.seconds == pytest.approx(43)
+    lead.took(1)
+    assert first < lead.seconds < 43
+    lead.took(500)
+    assert lead.seconds == 55
+
+
+OWN = """
+from pydantic import BaseModel
+
+from tradebot import Signal
+
+
+class Own:
+    class Params(BaseModel):
+        away: float = 0.02
+
+    warmup = 7
+
+    def __init__(self, params, symbol):
+        self.away = params.away
+
+    def on_bar(self, bar):
+        return Signal("long", 0.9, stop=bar.close * (1 - self.away), reason="own")
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "away", "reason"),
+    [
+        ("", "0.02", None),
+        ("long BTC/USDT", "0.02", None),
+        ("long ETH/USDT", "0.02", "own"),
+        ("long ETH/USDT", "0.2", SCRIPTED),
+        ("short ETH/USDT", "0.02", SCRIPTED),
+    ],
+)
+def test_the_users_strategy_is_heard_where_it_suits(
+    tmp_path: Path, word: str, away: str, reason: str | None
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    write_voice(tmp_path, "own.py:Own", tmp_path, {"away": away})
+    strategy = load_strategy(NAME, tmp_path).build("ETH/USDT")
+    assert strategy.warmup == 7
+    if word:
+        (tmp_path / WORD).write_text(word)
+    bar = Bar.of("ETH/USDT", NOW, MINUTE_MS, ("100", "100", "100", "100", "5"))
+    said = strategy.on_bar(bar)
+    assert (None if said is None else said.reason) == reason
+    if said is not None:
+        assert said.stop == pytest.approx(
+            103 if word.startswith("short") else 98 if reason == "own" else 97
+        )
+
+
+def test_the_scenario_is_the_users_but_for_account_and_directory(tmp_path: Path) -> None:
+    flags = {
+        "risk.live.day_loss": "7",
+        "market.symbols": ("ETH/USDT", "XRP/USDT"),
+        "risk.live.symbols": ("ETH/USDT", "XRP/USDT"),
+        "execution.slippage_bps": "5",
+        "alerts.channels": ("telegram",),
+        "alerts.telegram.chat_id": "12345",
+    }
+    config = load_config(None, {}, (), flags)
+    ground = ground_of(config, "h")
+    made = write_config(ground, tmp_path, "http://127.0.0.1:9", NAME, {"risk.live.trade_loss": "3"})
+    assert (made.exchange.environment, made.exchange.url) == ("live", "http://127.0.0.1:9")
+    assert (made.risk.profile, made.live.enabled) == ("live", True)
+    assert made.risk.live.day_loss == 7
+    assert made.risk.live.trade_loss == 3
+    assert made.execution == config.execution
+    assert made.market.symbols == config.market.symbols
+    assert not made.alerts.all_channels
+    assert made.data_dir() == tmp_path / "data"
+
+
 def test_the_scenarios_have_words_and_names_of_their_own() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert len(NAMES) >= 20
     for one in SCENARIOS:
-        assert one.done[0].islower()
+        assert not one.done[0].isupper()
         assert not one.done.endswith(".")

@@ -96,3 +96,13 @@ def test_an_exit_that_is_not_reduce_only_is_found() -> None:
     request = {"at": T, "kind": "request", "method": "POST", "params": params}
     (line,) = Oracle().walk([request], T)
     assert "is not reduce-only" in line
+
+
+def test_it_says_for_how_long_a_position_was_bare_while_we_ran() -> None:
+    oracle = Oracle()
+    oracle.walk(GOOD, T + 30_000)
+    assert oracle.naked_s == 0.5
+    oracle = Oracle(Rules(absent=[(T + 100, T + 20_000)]))
+    oracle.walk([*entry(T), *stop(T + 21_500)], T + 30_000)
+    assert oracle.naked_s == 1.5  # who was away has his time anew
+    assert Oracle(Rules(blackout=(9,))).walk(GOOD, T + 30_000)[0].endswith("blackout hour 9")

@@ -38,6 +38,10 @@ ACCOUNT = 'wallet = "{wallet}"\nmargin_type = "isolated"\nleverage = 20\n'
 NOTHING = Decimal(0)
 
 
+class SlowError(MissedError):
+    """The bar that a scenario turns on closed before the bot was ready, and the next one is far."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """How a scenario begins, by what is drilled: its wallet (USDT), more of the account's file, keys that it tightens.
@@ -108,6 +112,8 @@ class DrillDesk:
         self._start("--confirm-live", token)
         self.until(lambda: self._is_ready() or self._ended(), "a start that may enter")
         self.ground.lead.took(SYSTEM.monotonic() - self.begun)
+        if self.ground.timeframe != "1m" and self.venue.now() >= self.ground.bar:
+            raise SlowError("the start took longer than there was time before the bar")
 
     def refused(self) -> CommandLeft:
         """Start it where it must refuse to; return what it left."""
@@ -390,4 +396,4 @@ def traded(ground: DrillGround, venue: LocalVenue) -> str:
     return best
 
 
-__all__ = ["DrillDesk", "Opening"]
+__all__ = ["DrillDesk", "Opening", "SlowError"]
