@@ -184,6 +184,7 @@ def test_an_interrupted_drill_leaves_nothing(bot: Bot, number: int) -> None:
     assert not (bot.data_dir / "tradebot.db").exists()
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line(tmp_path: Path, bot: Bot) -> None:
     unknown = bot.json("drill", "--scenario", "stop_refusd", code=2).error
     assert unknown["key"] == "--scenario"

@@ -50,7 +50,7 @@ def closings(data_dir: Path) -> list[tuple[str, ClosedAll]]:
     return [(one.run, one.fact) for one in rows if isinstance(one.fact, ClosedAll)]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_it_is_on_record_at_the_runs_end_and_at_the_next_start(tmp_path: Path) -> None:
     with scene(tmp_path) as it:
         it.bot.env["TRADEBOT_AUDIT_KEY"] = SECRET
