@@ -160,3 +160,28 @@ async def test_an_address_that_makes_no_sense_is_not_repeated() -> None:
     answer = await Service(ChannelSettings("own", {}, "nonsense://planted")).send(message())
     assert isinstance(answer, Broken)
     assert "planted" not in answer.why
+
+
+def with_file(file: Path) -> Message:
+    alert = Outgoing(
+        1, "17.0.abc", 17, "month", "info", "the month", 0, {}, "r", "live", "m", str(file)
+    )
+    return Message("the month's report is ready #17", [alert])
+
+
+async def test_a_file_that_is_refused_stops_no_channel(tmp_path: Path) -> None:
+    file = tmp_path / "month.html"
+    file.write_text("<html></html>")
+    with FakeTelegram() as phone:
+        settings = ChannelSettings("telegram", {"chat_id": str(USER), "api": phone.url}, TOKEN)
+        phone.then("413")
+        assert isinstance(await Service(settings).send(with_file(file)), Delivered)
+        assert "ready #17" in phone.texts()[-1]
+        assert "not taken" in phone.texts()[-1]
+        phone.then("401", "401")
+        assert isinstance(await Service(settings).send(with_file(file)), Broken)
+        before = len(phone.asked)
+        assert isinstance(await Service(settings).send(with_file(file)), Delivered)
+        methods = [method for method, _, _ in phone.asked[before:]]
+        assert "sendDocument" in methods
+        assert "not taken" not in phone.texts()[-1]

@@ -15,16 +15,20 @@ from tradebot.core.model.text import escaped
 
 @frozen
 class Message:
-    """What goes out at once: the text, and the alerts it tells of. ``silent``: without a sound where that can be."""
+    """What goes out at once: the text, and the alerts it tells of.
+
+    ``silent``: without a sound where that can be. ``bare``: without its file.
+    """
 
     text: str
     alerts: Sequence[Outgoing]
     silent: bool = False
+    bare: bool = False
 
     @property
     def file(self) -> str:
         """A path to attach, "" for none."""
-        return next((alert.file for alert in self.alerts if alert.file), "")
+        return "" if self.bare else next((a.file for a in self.alerts if a.file), "")
 
 
 @frozen

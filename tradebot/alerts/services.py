@@ -35,6 +35,7 @@ _SMTP = re.compile(r"Socket Exception: \((\d{3}),")
 _SAID = re.compile(r"Failed to send Telegram notification to \S+: (?P<said>.*), error=\d{3}\.$")
 _HEALS = (408, 425, 429)
 SUBJECT = 120
+UNATTACHED = "(the file was not taken: it lies on the bot's machine)"
 LONG_S = 60.0
 """Seconds to wait after a 429 that does not say for how long."""
 
@@ -90,8 +91,14 @@ class Service:
         self._secrets = tuple(part for part in _secrets(settings) if part)
 
     async def send(self, message: Message) -> Answered:
-        """Hand a message over, in a thread."""
-        return await asyncio.to_thread(self._send, message)
+        """Hand a message over, in a thread; without its file where that is refused: it is no reason to tell nothing more."""
+        answer = await asyncio.to_thread(self._send, message)
+        if isinstance(answer, Broken) and message.file:
+            plain = Message(
+                f"{message.text}\n{UNATTACHED}", message.alerts, message.silent, bare=True
+            )
+            return await asyncio.to_thread(self._send, plain)
+        return answer
 
     async def close(self) -> None:
         """Nothing is kept open."""
