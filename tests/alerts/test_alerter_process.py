@@ -192,9 +192,25 @@ def test_what_was_set_by_hand_goes_along(tmp_path: Path) -> None:
     assert words[1:5] == ["-m", "tradebot", "alerts", "run"]
     again = load_config(None, {"TRADEBOT_CONFIG": ""}, words[words.index("--set") + 1 :: 2])
     assert again.alerts == config.alerts
+
+
+@pytest.mark.parametrize(
+    ("main", "service"), [(["sh", "-c", "sleep 60; :"], True), (["sleep", "60"], False)]
+)
+def test_an_engine_in_a_service_starts_none(main: list[str], service: bool) -> None:
+    """Also where a shell of the unit has started it; a terminal's program is no such shell."""
     assert is_a_service({"INVOCATION_ID": "x"})
-    assert not is_a_service({"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": "1"})
+    assert is_a_service({"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": str(os.getpid())})
     assert not is_a_service({})
+    assert not is_a_service({"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": "no number"})
+    process = subprocess.Popen(main, start_new_session=True)
+    try:
+        env = {"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": str(process.pid)}
+        assert is_a_service(env) is service
+        assert not is_a_service({"SYSTEMD_EXEC_PID": str(process.pid)})
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
 
 
 @pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")

@@ -1,6 +1,7 @@
 """The alerter beside an engine: started in a session of its own, so that neither's end is the other's.
 
-Under systemd the engine starts none: all processes of its unit end with it, and a unit of its own runs the alerter.
+Under systemd the engine starts none: all processes of its unit end with it, or with the shell that started it there, and
+a unit of its own runs the alerter.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tradebot.app.alerts_state import LOG_FILE, note_wanted
@@ -24,6 +26,9 @@ LAST_S = 2.0
 """For so long an engine that ends waits for the last look."""
 AGAIN_S = 60.0
 """An alerter that died is started again at most this often."""
+
+SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "ash", "busybox")
+"""What a unit's ExecStart may have the engine started by: when it has ended, so has its shell, and the unit."""
 
 
 class AlertsBeside:
@@ -87,9 +92,23 @@ class AlertsBeside:
 
 
 def is_a_service(env: Mapping[str, str]) -> bool:
-    """Whether this process is the main one of a systemd service: a terminal's shells only inherit the word."""
-    main = env.get("SYSTEMD_EXEC_PID")
-    return "INVOCATION_ID" in env and main in (None, "", str(os.getpid()))
+    """Whether this process is the main one of a systemd service, or a shell is that runs it.
+
+    Who sits at a terminal has only inherited the word.
+    """
+    main = env.get("SYSTEMD_EXEC_PID", "")
+    if "INVOCATION_ID" not in env:
+        return False
+    if main in ("", str(os.getpid())):
+        return True
+    return _name_of(main) in SHELLS and not any(map(os.isatty, range(3)))
+
+
+def _name_of(pid: str) -> str:
+    """Return what a process is called; "" where that cannot be told."""
+    with suppress(OSError, ValueError):
+        return Path(f"/proc/{int(pid)}/comm").read_text(errors="replace").strip()
+    return ""
 
 
 def started(config: Config, env: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
