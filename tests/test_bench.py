@@ -144,3 +144,13 @@ def test_gates_are_judged_over_a_journal_of_the_real_writer() -> None:
     assert data["broken"] == ""
     assert data["rows"] > 500
     assert data["ghost"][0] == 1  # the run is read, and left out for its prices
+
+
+@pytest.mark.full
+def test_a_burst_of_alerts_is_said_whole_and_what_matters_comes_through() -> None:
+    data = bench("alert_burst.py", "--runs", "1", "--count", "300", "--seconds", "10")
+    (told,), (quiet,) = data["rounds"]["with"], data["rounds"]["without"]
+    assert told["left"] == quiet["left"] == 0
+    assert told["critical_out_s"] is not None
+    assert told["most_in_a_minute"] <= 20
+    assert told["alerter"]["most_mb"] > 0

@@ -195,9 +195,8 @@ class Alerter:
                 self._cursor = self._readings.newest_start()
             if loose is None:
                 self._find_place()
-            elif loose.cursor is None:
-                loose.cursor = self._cursor
-            rows = self._readings.rows(self._cursor if loose is None else loose.cursor or 0, BATCH)
+            known = None if loose is None else loose.cursor
+            rows = self._readings.rows(self._cursor if known is None else known, BATCH)
         except JournalError:
             if self._unreadable_since is None:
                 self._unreadable_since = self._clock.wall_ms()
@@ -395,7 +394,8 @@ class Alerter:
             self._note_late(outway.name)
             self._store.heed_clock(outway.name, now)
             self._hold_quiet(outway.name, now)
-            items, past = self._store.items(outway.name), self._store.past(outway.name, now)
+            items = self._store.items(outway.name, joins=outway.joins)
+            past = self._store.past(outway.name, now)
             step = choose(items, past, outway.rate, now, joins=outway.joins)
             if isinstance(step, Expired):
                 self._store.note_expired(step.items)

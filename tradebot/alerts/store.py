@@ -36,9 +36,13 @@ KEEP_MS = 30 * 24 * 60 * MINUTE
 
 AGAIN = "again"
 
+AT_ONCE = 100
+"""So much of what waits is looked at where each goes by itself."""
+
 _ITEM = (
     "SELECT id, kind, level, key, created, due, text, seq, source, state, attempts, next_try, silent"
-    " FROM outbox WHERE channel = ? AND state IN ('waiting', 'held') ORDER BY id"
+    " FROM outbox WHERE channel = ? AND state IN ('waiting', 'held')"
+    " ORDER BY level != 'critical', attempts, id LIMIT ?"
 )
 
 
@@ -158,10 +162,14 @@ class OutboxStore:
 
     # -- delivering --------------------------------------------------------------------------------
 
-    def items(self, channel: str) -> list[Item]:
-        """Return all that waits for a channel, oldest first."""
+    def items(self, channel: str, *, joins: bool = True) -> list[Item]:
+        """Return all that waits for a channel, what is critical first, then what was tried least, oldest first.
+
+        Where each goes by itself (not ``joins``) the first of it are enough.
+        """
         with self._faults():
-            return [_item(row) for row in self.db.execute(_ITEM, (channel,))]
+            most = -1 if joins else AT_ONCE
+            return [_item(row) for row in self.db.execute(_ITEM, (channel, most))]
 
     def past(self, channel: str, now: int) -> Past:
         """Return what ``choose`` has to know of a channel."""
@@ -176,8 +184,8 @@ class OutboxStore:
                 (channel, now - TOGETHER),
             )
             arrived = self.db.execute(
-                "SELECT created FROM outbox WHERE channel = ? AND id > (SELECT max(id) FROM outbox) - 20000"
-                " AND created > ? AND level != 'critical' AND state NOT IN ('muted', 'held') LIMIT 100",
+                "SELECT created FROM outbox WHERE channel = ? AND created > ?"
+                " AND level != 'critical' AND state NOT IN ('muted', 'held') LIMIT 100",
                 (channel, now - STORM_SPAN),
             )
             row = self._channel(channel)
@@ -281,7 +289,8 @@ class OutboxStore:
                     ),
                 )
             db.execute(
-                "UPDATE outbox SET next_try = 0 WHERE channel = ? AND state = 'waiting'", (channel,)
+                "UPDATE outbox SET next_try = 0 WHERE channel = ? AND state = 'waiting' AND next_try > 0",
+                (channel,),
             )
             db.execute(
                 "UPDATE channels SET failures = 0, others_from = 0, not_before = 0, error = '',"

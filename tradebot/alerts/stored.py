@@ -21,6 +21,10 @@ CREATE TABLE IF NOT EXISTS outbox (
     next_try INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '', sent INTEGER,
     UNIQUE (channel, source));
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (channel, state) WHERE state IN ('waiting', 'held');
+CREATE INDEX IF NOT EXISTS outbox_next ON outbox (channel, level != 'critical', attempts, id)
+    WHERE state IN ('waiting', 'held');
+CREATE INDEX IF NOT EXISTS outbox_retried ON outbox (channel, next_try) WHERE state = 'waiting' AND next_try > 0;
+CREATE INDEX IF NOT EXISTS outbox_created ON outbox (channel, created);
 CREATE INDEX IF NOT EXISTS outbox_sent ON outbox (channel, sent);
 CREATE TABLE IF NOT EXISTS tries (channel TEXT NOT NULL, at INTEGER NOT NULL, critical INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS tries_by_time ON tries (channel, at);
