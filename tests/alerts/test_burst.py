@@ -30,6 +30,8 @@ def test_ten_thousand_at_once(tmp_path: Path) -> None:
         asked.append(0 if joins else len(found))
         return found
 
+    loaded = desk.store.outgoing
+    assert loaded(range(40_000)) == {}  # of no number there are too many
     desk.store.items = counted  # type: ignore[method-assign, assignment]
     for number in range(MANY):
         desk.readings.notify("warning", f"thing {number} of many")

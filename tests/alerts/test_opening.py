@@ -111,6 +111,7 @@ def test_what_waited_when_the_file_failed_goes_out_from_memory_once(
 
     class Full:
         in_transaction = False
+        total_changes = 0
 
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
             if sql.startswith(("BEGIN", "INSERT", "UPDATE", "DELETE")):

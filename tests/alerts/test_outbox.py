@@ -174,6 +174,7 @@ def test_while_the_file_fails_critical_goes_out_unrecorded(
             return real.execute(sql, *values)
 
         in_transaction = False
+        total_changes = 0
 
     monkeypatch.setattr(desk.store, "db", Full())
     seq = desk.readings.notify("critical", "alarm")

@@ -1,4 +1,4 @@
-"""The alerter's loops: what is new is decided on, what waits is delivered, and a file that fails stops neither.
+"""The alerter's loops: what is new is decided on, what waits is delivered (``delivering``), and a file that fails stops neither.
 
 One loop reads rows behind the cursor and looks around; one loop a channel asks ``choose`` what goes out. While
 ``alerts.db`` cannot be written, critical alerts go out from memory, marked ``#unrecorded``.
@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tradebot.alerts import policy, texts
-from tradebot.alerts.channels import Broken, Delivered, Message, Outway, answer_of
+from tradebot.alerts.channels import Outway
+from tradebot.alerts.delivering import Delivery
 from tradebot.alerts.failing import failing_channels
 from tradebot.alerts.loose import Loose
 from tradebot.alerts.model import (
@@ -27,17 +28,7 @@ from tradebot.alerts.model import (
     Sighting,
     Wishes,
 )
-from tradebot.alerts.outbox import (
-    MINUTE,
-    SECOND,
-    Expired,
-    Going,
-    Waiting,
-    choose,
-    fitting,
-    message,
-    wait_after,
-)
+from tradebot.alerts.outbox import MINUTE, SECOND
 from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.watch import taken_up, watched
 from tradebot.clock import SYSTEM, Clock
@@ -76,12 +67,11 @@ class Alerter:
         self._store = store
         self._outways = outways
         self._wishes = wishes
-        self._jitter = jitter
         self._clock = clock
         self._beside: list[Callable[[], Awaitable[None]]] = []
         self._anew = anew
         self._loose: Loose | None = None
-        self._unnoted: dict[str, tuple[Going, int]] = {}
+        self._delivery = Delivery(store, wishes, clock, jitter)
         self._wake = {outway.name: asyncio.Event() for outway in outways}
         self._over = asyncio.Event()
         now = clock.wall_ms()
@@ -389,62 +379,7 @@ class Alerter:
         """Do the next thing for a channel; return for how many seconds there is nothing more to do."""
         if self._loose is not None:
             return await self._loose.deliver(outway, self._clock)
-        now = self._clock.wall_ms()
-        try:
-            self._note_late(outway.name)
-            self._store.heed_clock(outway.name, now)
-            self._hold_quiet(outway.name, now)
-            items = self._store.items(outway.name, joins=outway.joins)
-            past = self._store.past(outway.name, now)
-            step = choose(items, past, outway.rate, now, joins=outway.joins)
-            if isinstance(step, Expired):
-                self._store.note_expired(step.items)
-                return 0.0
-            if isinstance(step, Waiting):
-                return 1.0 if step.until is None else max(0.01, (step.until - now) / SECOND)
-            await self._send(outway, step, past.failures, now)
-        except JournalError:
-            return 1.0
-        return 0.0
-
-    def _hold_quiet(self, channel: str, now: int) -> None:
-        """Hold back what still waits when quiet hours begin, and is not critical."""
-        until = policy.quiet_until(self._wishes, now)
-        if until is not None:
-            self._store.hold(channel, until, f"quiet hours {self._wishes.zone}")
-
-    def _note_late(self, channel: str) -> None:
-        """Note what went out while that could not be noted."""
-        if channel in self._unnoted:
-            self._store.note_sent(channel, *self._unnoted[channel])
-            del self._unnoted[channel]
-
-    async def _send(self, outway: Outway, going: Going, failures: int, now: int) -> None:
-        """Send one message; it is on record as tried before it leaves."""
-        found = self._store.outgoing([item.id for item in going.items])
-        bodies = {number: one.text for number, one in found.items()}
-        going = fitting(going, bodies)
-        critical = going.items[0].critical
-        count = 1 + (going.items[0].tried if critical else failures)
-        until = now + wait_after(count, self._jitter())
-        self._store.note_try(outway.name, going, now, until)
-        alerts = [found[item.id] for item in going.items]
-        silent = all(item.silent for item in going.items)
-        answer = await answer_of(outway, Message(message(going, bodies), alerts, silent))
-        now = self._clock.wall_ms()
-        if isinstance(answer, Delivered):
-            try:
-                self._store.note_sent(outway.name, going, now)
-            except JournalError:
-                self._unnoted[outway.name] = (going, now)
-                raise
-        elif isinstance(answer, Broken):
-            self._store.note_failed(outway.name, going, answer.why, now, until, 0)
-            self._store.note_stopped(outway.name, answer.why, now)
-        else:
-            until = now + wait_after(count, self._jitter(), answer.retry_after)
-            asked = until if answer.retry_after else 0
-            self._store.note_failed(outway.name, going, answer.why, now, until, asked)
+        return await self._delivery.next(outway)
 
 
 __all__ = ["Alerter"]

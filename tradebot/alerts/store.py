@@ -171,6 +171,12 @@ class OutboxStore:
             most = -1 if joins else AT_ONCE
             return [_item(row) for row in self.db.execute(_ITEM, (channel, most))]
 
+    def stamp(self) -> tuple[int, int]:
+        """Return what changes whenever somebody, here or in another process, has written."""
+        with self._faults():
+            (version,) = self.db.execute("PRAGMA data_version").fetchone()
+        return int(version), self.db.total_changes
+
     def past(self, channel: str, now: int) -> Past:
         """Return what ``choose`` has to know of a channel."""
         with self._faults():
@@ -248,12 +254,11 @@ class OutboxStore:
 
     def outgoing(self, ids: Sequence[int]) -> dict[int, Outgoing]:
         """Return what there is to send of these items."""
-        marks = ", ".join("?" * len(ids))
         with self._faults():
             rows = self.db.execute(
                 "SELECT id, source, seq, kind, level, text, created, data, run, mode, market, file"
-                f" FROM outbox WHERE id IN ({marks})",
-                tuple(ids),
+                " FROM outbox WHERE id IN (SELECT value FROM json_each(?))",  # any number of them
+                (json.dumps(list(ids)),),
             ).fetchall()
         return {
             row["id"]: Outgoing(**{**dict(row), "data": json.loads(row["data"])}) for row in rows
