@@ -117,12 +117,14 @@ def test_many_critical_ones_come_with_their_whole_texts(desk: Desk) -> None:
 
 
 def test_after_an_hour_without_a_network_critical_comes_first_then_one_digest(desk: Desk) -> None:
-    desk.ways[0].always = "down"
+    begun, desk.ways[0].always = desk.clock.now, "down"
+    desk.run(15 * 60, step=20)
     for word in ("one", "two", "three", "four", "five", "six", "seven", "eight"):
         desk.readings.notify("warning", f"warning {word}")
-        desk.run(60, step=6)
+        desk.run(4 * 60, step=20)
     desk.readings.notify("critical", "alarm")
-    desk.run(40 * 60, step=20)
+    desk.run(13 * 60, step=20)
+    assert desk.clock.now - begun == 60 * 60_000
     desk.ways[0].always, before = "ok", len(desk.ways[0].tries)
     desk.run(11 * 60, step=5)
     after = [message for _, message, _ in desk.ways[0].tries[before:]]
