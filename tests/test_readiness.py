@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kits.evidence_kit import PERIOD, PRODUCTION, SECRET, configure, play
 from kits.paper_kit import Bot
 
 from tradebot.app.readiness import Readiness, judge
+from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.testimony import read_testimony
@@ -78,15 +80,22 @@ def test_a_day_of_production_prices_opens_the_gates_that_rest_on_it(day: Path) -
 def test_the_gates_figures_are_those_of_the_tables(day: Path) -> None:
     bot = Bot(day, day / "data", env={"TRADEBOT_AUDIT_KEY": SECRET})
     found = {one.gate: one for one in judged(day).verdicts}
-    rows = bot("signals", "--run", "ghost-0001", "--csv", "-").out.splitlines()
-    column = rows[0].split(",").index("outcome_pnl")
-    results = [float(row.split(",")[column]) for row in rows[1:] if row.split(",")[column]]
-    wins = [result for result in results if result > 0]
-    share = 100 * len(wins) / len(results)
-    assert f"{len(results)} outcomes, accuracy {share:.1f} %" in found["ghost"].have
+    rows = [
+        row.split(",")
+        for row in bot("signals", "--run", "ghost-0001", "--csv", "-").out.splitlines()
+    ]
+    column = rows[0].index("outcome_pnl")
+    results = [Decimal(row[column]) for row in rows[1:] if row[column]]
+    wins, losses = [r for r in results if r > 0], [-r for r in results if r < 0]
+    average = [f"{sum(some) / len(some):.2f}" for some in (wins, losses)]
     trades = bot.json("trades", "--run", "paper-0001").data["trades"]
-    won = sum(float(trade["pnl"]) > 0 for trade in trades)
-    assert f"{won} of {len(trades)} trades profitable" in found["paper"].have
+    pnl = [Decimal(trade["pnl"]) for trade in trades]
+
+    ghost = f"{len(results)} outcomes, accuracy {100 * len(wins) / len(results):.1f} %"
+    assert ghost in found["ghost"].have
+    assert found["ghost"].have.endswith(f"average win {average[0]}, average loss {average[1]} USDT")
+    paper = f"{sum(value > 0 for value in pnl)} of {len(pnl)} trades profitable, PnL {plain(sum(pnl, ZERO))} USDT"
+    assert paper in found["paper"].have
 
 
 # -- what does not --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""All gates but parity over a journal of thirty days with five symbols: seconds and megabytes of a process of its own.
+"""All gates but parity over a journal of thirty days with five symbols: CPU seconds and megabytes of a process of its own.
 
 The real writer builds the journal: what a paper and a ghost run of that length leave of signals, orders, fills, trades and
 outcomes, and an hourly row of where prices came from.
@@ -39,9 +39,9 @@ from tradebot.config import load_config
 from tradebot.plugins.strategies import load_strategy
 
 config = load_config(None, {}, (), {"data.dir": sys.argv[1]})
-begun = time.perf_counter()
+begun = time.process_time()
 found = judge(config, load_strategy("ema_cross", Path()), found=Checklist((), Ours()), progress=None)
-seconds = time.perf_counter() - begun
+seconds = time.process_time() - begun
 (ghost,) = (one for one in found.verdicts if one.gate == "ghost")
 print(json.dumps({
     "seconds": seconds,

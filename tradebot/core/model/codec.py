@@ -83,7 +83,7 @@ def read(cls: type, text: str) -> Any:
 
 def canonical(data: Any) -> str:
     """Return JSON types, Decimals and enums as canonical JSON text; TypeError for anything else."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), default=_plain)
+    return _CANONICAL.encode(data)
 
 
 def event_payload(event: Any) -> str:
@@ -207,3 +207,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
+"""Made once: ``json.dumps`` with settings of its own makes one for each text."""
