@@ -23,8 +23,8 @@ from tradebot.journal.seal import check_head, contains, holds
 
 KINDS = frozenset(
     {
-        *("RunBegun", "RunResumed", "RunEnded", "TradeClosed", "TradeReopened", "GhostOpened"),
-        *("GhostClosed", "FillBooked", "Halted", "Resumed", "AccountCompared", *TOLD),
+        *("RunBegun", "RunResumed", "RunEnded", "TradeClosed", "TradeReopened", "GhostClosed"),
+        *("FillBooked", "Halted", "Resumed", *TOLD),
     }
 )
 """The kinds of rows that evidence is made of."""
