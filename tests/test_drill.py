@@ -115,6 +115,7 @@ def test_one_disaster_is_played_and_put_on_record(tmp_path: Path, bot: Bot) -> N
     ]
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_an_engine_that_holds_the_journal_signs_the_row(bot: Bot) -> None:
     engine = bot.engine("--market", "sim")
@@ -172,18 +173,21 @@ def test_an_engine_looks_at_a_drill_anew(row: DrillPlayed, after: int, words: st
         unsealed(sealed(row, KEY), KEY, NOW + after)
 
 
+@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_drill_leaves_nothing(bot: Bot, number: int) -> None:
     process = bot.start("drill", "--json")
     bot.until(lambda: any((bot.folder / "room").glob("*/*/00-venue.out")))
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     assert json.loads(out)["error"]["message"] == "interrupted"
     assert left(bot) == []
     assert not (bot.data_dir / "tradebot.db").exists()
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_bad_input_is_one_line(tmp_path: Path, bot: Bot) -> None:
     unknown = bot.json("drill", "--scenario", "stop_refusd", code=2).error

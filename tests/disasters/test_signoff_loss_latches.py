@@ -23,7 +23,7 @@ from tradebot.config import Config, load_config
 from tradebot.guard.account_lock import account_dir
 from tradebot.plugins.strategies import load_strategy
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 CAP = "2"
 WORDS = "I have seen what it lost, and approve as much once more."
