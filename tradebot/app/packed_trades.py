@@ -12,10 +12,10 @@ from operator import attrgetter
 
 from tradebot.core.model.effects import TradeClosed
 
-OPEN = 8192
+OPEN = 2048
 """Trades kept as they are, at most; many more than a late fill can still change."""
 
-PACKED = 4096
+PACKED = 1024
 """Trades packed at a time."""
 
 _NAMES = tuple(item.name for item in fields(TradeClosed))
