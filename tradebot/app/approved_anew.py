@@ -34,7 +34,7 @@ def new_approval(
     """Return the row that completed a sign-off since the one ``approved`` (its head); None where none stands."""
     path = journal_path(config.data_dir())
     with Reader(path) as reader:
-        if next(iter(read_said(reader, ("SignedOff",))), None) is None:
+        if not list(reader.select("SELECT 1 FROM audit WHERE kind = 'SignedOff' LIMIT 1")):
             return None  # the chain is read from end to end only where somebody has signed
     told = testimony_of(config.data_dir())
     signed = signatures(told.rows, ground_now(config, spec, told, clock))

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.app.barred import Watcher
 from tradebot.app.heartbeat import Heartbeat
-from tradebot.app.hosting import guard_runs, hosted_run, session_of, witness_of
-from tradebot.app.incidents import incidents_in
+from tradebot.app.hosting import doubt_said, hosted_run, session_of, take_record, witness_of
 from tradebot.app.provenance import WEAK_KEY, Connected
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
@@ -287,16 +286,14 @@ async def _runner(
     runner.statements = Statements(setup.config, path, hosted, setup.clock.wall_ms())
     runner.witness = witness_of(setup, runner, weak_key=journal.weak_key)
     cursor = runner.restore(states)
-    incidents = incidents_in(path, setup.clock)
+    words += take_record(setup, path, hosted)
     if isinstance(runner, QueueRunner):
         if setup.account is not None and setup.modes[0] == "live":
             runner.on_stop = setup.config.live.on_stop
         _prepare(runner, path, [start.state for start in starts])
     for run, start in zip(hosted, starts, strict=True):
-        run.incidents = incidents
         if start.aside:
             run.incident("side_file", start.aside)
-    guard_runs(setup, path, hosted)
     if setup.said is not None:
         for line in words:
             setup.said(line)
@@ -356,7 +353,7 @@ async def _begin(
     keys = [] if start.state is None or previous is None else changed_keys(previous, setup.config)
     if keys:
         start.words.append(f"configured otherwise than before: {', '.join(keys)}")
-    start.words += [f"{doubt}; no entries, protection goes on" for doubt in doubts]
+    start.words += map(doubt_said, doubts)
     digest, resumed = setup.config.digest(), start.state is not None
     return Identity(
         *(run, start.mode, setup.spec.name, digest, instance, nonce, resumed),

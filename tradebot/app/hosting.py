@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from tradebot.app.build import make_session
 from tradebot.app.demotion import DriftGuard
 from tradebot.app.drift import drift_watch
 from tradebot.app.incident_watch import IncidentWatch
+from tradebot.app.incidents import Incidents, incidents_in
 from tradebot.app.provenance import Footing, Witness, evidence_hash
 from tradebot.app.queued import QueueRunner
 from tradebot.app.run import Hosted, Identity
 from tradebot.app.runner import Runner
 from tradebot.app.setup import Setup
+from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import ZERO
 from tradebot.core.risk.monitor import Reached
 from tradebot.core.trading.session import Session
@@ -22,6 +25,9 @@ from tradebot.guard.latch import halt_present
 from tradebot.journal.reader import Reader
 from tradebot.market.feed import ExchangeSource
 from tradebot.reports.drift import demoted_for, ghost_outcomes, live_bps
+
+UNREADABLE = (JournalError, ValueError, KeyError, TypeError, ArithmeticError)
+"""What comes of rows that are damaged, or that somebody wrote."""
 
 
 def witness_of(setup: Setup, runner: Runner, *, weak_key: bool) -> Witness:
@@ -89,7 +95,40 @@ def session_of(
     )
 
 
-def guard_runs(setup: Setup, path: Path, runs: Sequence[Hosted]) -> None:
+def take_record(setup: Setup, path: Path, runs: Sequence[Hosted]) -> list[str]:
+    """Have the runs know of the incidents and the drift on record; return what people are told of a record that cannot be read.
+
+    Where an account is traded that is one more doubt in the journal, for what is open must be protected all the same.
+    Raises JournalError for a simulated run.
+    """
+    incidents = Incidents(clock=setup.clock)
+    try:
+        incidents = incidents_in(path, setup.clock)
+        _guard(setup, path, runs)
+    except UNREADABLE as error:
+        said = error.message if isinstance(error, JournalError) else f"a row of drift: {error!r}"
+        if not setup.outside:
+            raise JournalError(said, hint="tradebot db verify", file=str(path)) from error
+        return [doubt_said(_doubt(run, said)) for run in runs if run.session.broker.outside]
+    finally:
+        for run in runs:
+            run.incidents = incidents
+    return []
+
+
+def doubt_said(doubt: str) -> str:
+    """Return what people are told of a doubt in the journal."""
+    return f"{doubt}; no entries, protection goes on"
+
+
+def _doubt(run: Hosted, why: str) -> str:
+    """Have a run begin with one more doubt; return that."""
+    doubts = filter(None, (run.identity.doubt, why))
+    run.identity = replace(run.identity, doubt="; ".join(doubts))
+    return why
+
+
+def _guard(setup: Setup, path: Path, runs: Sequence[Hosted]) -> None:
     """Have a live run's fills, and the ghost beside it, judged; those of earlier starts count too."""
     live = next((run for run in runs if run.watch is not None), None)
     if live is None:
@@ -109,4 +148,4 @@ def guard_runs(setup: Setup, path: Path, runs: Sequence[Hosted]) -> None:
             run.guard = guard
 
 
-__all__ = ["guard_runs", "hosted_run", "session_of", "witness_of"]
+__all__ = ["doubt_said", "hosted_run", "session_of", "take_record", "witness_of"]
