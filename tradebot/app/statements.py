@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 from tradebot.app.approved_anew import note_before, worth_here
 from tradebot.app.run import Hosted
@@ -58,7 +60,7 @@ class Statements:
             try:
                 stated = PersonsWord.read(row.review)
                 worth, approved = await self._worth(run)
-                done = await asyncio.to_thread(ask_child, self._config, stated, worth, approved)
+                done = await self._judged(stated, worth, approved)
                 if not isinstance(done.row, SignoffRevoked):
                     await asyncio.to_thread(self._refuse_changed, done)
                     self._refuse_waiting()
@@ -68,6 +70,15 @@ class Statements:
                 run.refuse(row.id, error.message)
             except Exception as error:  # whatever it is, the run goes on, and nothing is signed
                 run.refuse(row.id, f"it cannot be judged: {type(error).__name__}: {error}")
+
+    async def _judged(self, stated: PersonsWord, worth: str, approved: str) -> Sworn:
+        """Return the judgement of a process of its own; an engine that ends waits for none."""
+        over = Event()
+        ask = partial(ask_child, self._config, stated, worth, approved, over=over.is_set)
+        try:
+            return await asyncio.to_thread(ask)
+        finally:
+            over.set()
 
     async def _worth(self, run: Hosted) -> tuple[str, str]:
         """Return what ``worth_of`` does, of the newest live run where this engine hosts none."""

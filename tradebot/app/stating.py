@@ -11,7 +11,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
@@ -59,6 +59,8 @@ MOST_REVIEW = 20_000
 ANSWER_S = 600.0
 """Seconds for which an engine's answer is waited for: what counts is played again before it signs."""
 CHILD_S = 540.0
+LOOK_S = 0.2
+"""Seconds between two looks at whether anybody still waits for the child."""
 NICENESS = 19
 COMMAND = (sys.executable, "-c", "from tradebot.app.stating import main; raise SystemExit(main())")
 
@@ -309,27 +311,48 @@ def ask_child(
     worth: str,
     approved: str,
     command: Sequence[str] = COMMAND,
+    over: Callable[[], bool] = lambda: False,
 ) -> Sworn:
-    """Return what a process of its own makes of a statement; TradebotError where that is nothing."""
+    """Return what a process of its own makes of a statement; TradebotError where that is nothing, or it is ``over`` before."""
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             command,
-            input=pickle.dumps((config, stated, worth, approved)),
-            capture_output=True,
-            timeout=CHILD_S,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
-            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise RefusedError(f"it cannot be judged: {type(error).__name__}") from None
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    try:
+        out, err = _heard(child, pickle.dumps((config, stated, worth, approved)), over)
+    finally:
+        child.kill()
+        child.communicate()
+    if child.returncode:
+        last = err.decode(errors="replace").strip().rpartition("\n")[2]
         raise RefusedError(f"it cannot be judged: {last[:200]}")
-    found = pickle.loads(done.stdout)
+    found = pickle.loads(out)
     if isinstance(found, TradebotError):
         raise found
     assert isinstance(found, Sworn)
     return found
+
+
+def _heard(
+    child: subprocess.Popen[bytes], given: bytes, over: Callable[[], bool]
+) -> tuple[bytes, bytes]:
+    """Return what a child has said in the end; RefusedError where it takes too long, or nobody waits any more."""
+    told: bytes | None = given
+    until = SYSTEM.monotonic() + CHILD_S
+    while SYSTEM.monotonic() < until:
+        try:
+            return child.communicate(told, timeout=LOOK_S)
+        except subprocess.TimeoutExpired:
+            told = None
+        if over():
+            raise RefusedError("its engine ended before it could answer")
+    raise RefusedError(f"it cannot be judged: no answer within {CHILD_S:.0f} s")
 
 
 def main() -> int:
