@@ -15,7 +15,7 @@ from kits.disaster_live import LiveScene, live_scene
 from kits.evidence_kit import SECRET
 from kits.live_run_kit import check, failed
 
-from tradebot.app.approved_anew import note_after, note_before, worth_here
+from tradebot.app.approved_anew import approved_now, note_after, note_before, worth_here
 from tradebot.app.approved_loss import noted_base
 from tradebot.app.readiness import Readiness, judge
 from tradebot.app.signing import Signer, questions, sign
@@ -46,12 +46,14 @@ def passing(config: Config) -> Readiness:
 def sign_anew(it: LiveScene) -> Decimal:
     """Have two people sign; return what the approved loss counts from (USDT)."""
     config = configured(it)
+    spec = load_strategy(config.strategy.name, config.strategy_dir(), {})
     for name in ("Ada", "Bob"):
         worth, _ = worth_here(config)
         answers = {one.key: one.right[0] for one in questions(config)}
+        before = approved_now(config, spec)
         note_before(config, worth)
         sign(config, passing(config), Signer(name, "owner", WORDS, answers), worth=worth)
-        note_after(config)
+        note_after(config, spec, before)
     return Decimal(worth)
 
 

@@ -23,7 +23,6 @@ from tradebot.guard.account_lock import account_dir
 from tradebot.journal.facts import SignedOff
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
-from tradebot.journal.testimony import read_said
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness.signoffs import approval_after, signatures
 
@@ -70,16 +69,23 @@ def note_before(config: Config, worth: str) -> None:
         raise_note(place, Decimal(worth))
 
 
-def note_after(config: Config) -> None:
-    """Set the note of the account to what the newest sign-off on record is worth."""
+def approved_now(config: Config, spec: StrategySpec, clock: Clock = SYSTEM) -> str:
+    """Return the newest sign-off that stands (its head); "" where none does."""
+    if not journal_path(config.data_dir()).exists():
+        return ""
+    row = new_approval(config, spec, "", clock)
+    return "" if row is None else row.head
+
+
+def note_after(config: Config, spec: StrategySpec, approved: str, clock: Clock = SYSTEM) -> None:
+    """Set the note of the account to what a sign-off is worth that was completed since the one ``approved`` (its head).
+
+    Where none was, the note stays as it was raised: one person alone begins nothing anew.
+    """
     place = _place(config)
-    if place is None:
-        return
-    with Reader(journal_path(config.data_dir())) as reader:
-        rows = [said.fact for said in read_said(reader, ("SignedOff",))]
-    newest = approval_after(fact for fact in rows if isinstance(fact, SignedOff))
-    if newest is not None and newest.worth:
-        settle_note(place, Decimal(newest.worth))
+    row = None if place is None else new_approval(config, spec, approved, clock)
+    if place is not None and row is not None and row.worth:
+        settle_note(place, Decimal(row.worth))
 
 
 def _place(config: Config) -> Path | None:
@@ -101,4 +107,4 @@ def _session_of(data_dir: Path, venue: str) -> dict[str, Any] | None:
     return None
 
 
-__all__ = ["new_approval", "note_after", "note_before", "worth_here"]
+__all__ = ["approved_now", "new_approval", "note_after", "note_before", "worth_here"]

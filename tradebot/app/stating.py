@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
 
-from tradebot.app.approved_anew import note_after, note_before, worth_here
+from tradebot.app.approved_anew import approved_now, note_after, note_before, worth_here
 from tradebot.app.readiness import (
     Readiness,
     ground_now,
@@ -260,6 +260,17 @@ def state(
 
     TradebotError as ``judge_statement`` has it; RefusedError where an engine holds the journal and does not answer.
     """
+    if spec is None or stated.kind != "sign":
+        return _put_on_record(config, spec, stated, clock)
+    before = approved_now(config, spec, clock)
+    told = _put_on_record(config, spec, stated, clock)
+    note_after(config, spec, before, clock)
+    return told
+
+
+def _put_on_record(
+    config: Config, spec: StrategySpec | None, stated: PersonsWord, clock: Clock
+) -> tuple[str, Head | None]:
     if may_run(config.data_dir()):
         return _by_engine(config, stated)
     worth, approved = worth_here(config) if stated.kind == "sign" else ("", "")
@@ -271,10 +282,7 @@ def state(
             raise changed()
         return [done.row]
 
-    head = put_on_record(config.data_dir(), make, f"signoff {stated.kind}", clock)
-    if stated.kind == "sign":
-        note_after(config)
-    return done.text, head
+    return done.text, put_on_record(config.data_dir(), make, f"signoff {stated.kind}", clock)
 
 
 def changed() -> RefusedError:
@@ -296,8 +304,6 @@ def _by_engine(config: Config, stated: PersonsWord) -> tuple[str, Head | None]:
         )
     if not row.ok:
         raise RefusedError(row.result or "refused")
-    if stated.kind == "sign":
-        note_after(config)
     with Reader(path) as reader:
         return row.result or "done", reader.head()
 
