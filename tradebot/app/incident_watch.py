@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tradebot.core.model.effects import AccountCompared, Effect, FillBooked, Halted
 from tradebot.core.model.events import AccountRead, RunStarted, VenueNote
-from tradebot.core.model.values import MINUTE_MS, OrderStatus
+from tradebot.core.model.values import MINUTE_MS, OrderStatus, Purpose
 from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.trading.engine import Engine
@@ -38,11 +38,15 @@ class Seen:
 
 @dataclass(slots=True)
 class Bare:
-    """A position without a stop: ``noted`` is since when by the engine, ``since`` by the fill as well (UTC ms)."""
+    """A position without a stop: ``noted`` is since when by the engine, ``since`` by the fill as well (UTC ms).
+
+    One that was so when the engine ended is ``carried`` over its next start, from which the engine itself counts anew.
+    """
 
     noted: int
     since: int
     told: bool = False
+    carried: bool = False
 
 
 class IncidentWatch:
@@ -58,6 +62,14 @@ class IncidentWatch:
         self._started = 0
         self._looked = 0
 
+    def begin(self) -> None:
+        """Note what was without a stop when the engine ended; to be called before it is told of its start."""
+        self._bare = {
+            symbol: Bare(book.bare_since, book.bare_since, carried=True)
+            for symbol, book in self._engine.books.items()
+            if book.bare_since
+        }
+
     def take(self, event: object, effects: Sequence[Effect]) -> list[Seen]:
         """Take an event (with ``at``, UTC ms) and its effects; return what is new."""
         at: int = getattr(event, "at", 0)
@@ -71,6 +83,8 @@ class IncidentWatch:
             self._started = at
             if event.resumed:  # what stands at the exchange has yet to be read
                 self._unread = set(self._engine.books)
+            for symbol, one in self._bare.items():
+                one.noted = self._engine.books[symbol].bare_since
         found += self._naked(effects, at)
         found += self._lost(at)
         if isinstance(
@@ -110,10 +124,28 @@ class IncidentWatch:
                 continue
             else:
                 now = before
-            over = at - now.since
-            if over > BARE_MS and not now.told and symbol not in self._unread:
+            if not now.told and self._was_too_long(symbol, now, at):
                 now.told = True
-                yield Seen("unprotected", f"{symbol}: no stop in place for {over / 1000:.1f} s")
+                over = (at - now.since) / 1000
+                yield Seen("unprotected", f"{symbol}: no stop in place for {over:.1f} s")
+
+    def _was_too_long(self, symbol: str, one: Bare, at: int) -> bool:
+        """Whether a position is or was without a stop too long; over a start, once it is known whether one stood all the time."""
+        if not one.carried:
+            return at - one.since > BARE_MS and symbol not in self._unread
+        if self._engine.books[symbol].bare_since:
+            return at - one.noted > BARE_MS and symbol not in self._unread
+        return self._engine.holds(symbol) and at - one.since > BARE_MS and not self._stood(symbol)
+
+    def _stood(self, symbol: str) -> bool:
+        """Whether a stop is there that was sent before this start."""
+        table = self._engine.table
+        return any(
+            order.symbol == symbol
+            and order.purpose is Purpose.STOP
+            and not order.id.startswith(f"{table.prefix}-")
+            for order in (tracked.order for tracked in table.live.values())
+        )
 
     # -- orders of unknown fate ------------------------------------------------------------------------
 
@@ -142,6 +174,7 @@ def _bare(book: InstrumentState, before: Bare | None, effects: Sequence[Effect])
     if before is not None:
         if before.noted != book.bare_since:
             before.noted = before.since = book.bare_since
+            before.carried = False
         return before
     fills = [
         effect.fill.time

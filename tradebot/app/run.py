@@ -175,6 +175,8 @@ class Hosted:
         """
         who, now = self.identity, self.session.engine.now
         at = now if who.resumed and now and not passed else max(at, now)
+        if self.watch is not None:
+            self.watch.begin()
         self.session.deliver(
             RunStarted(
                 *(at, who.run, who.instance, who.nonce, who.config_hash, who.resumed, who.doubt),
