@@ -9,9 +9,10 @@ import pytest
 from kits import binance_scene as scene
 from kits import live_kit as kit
 
+from tradebot.app.barred import Watcher
 from tradebot.app.replay import replay_run
 from tradebot.config import Config, load_config
-from tradebot.journal.facts import Demoted
+from tradebot.journal.facts import Demoted, IncidentOpened, SignedOff, SignoffRevoked, Told
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.reports.readiness.stages import LiveStage
@@ -112,6 +113,32 @@ def test_with_a_person_before_it_it_goes_on_smaller(tmp_path: Path) -> None:
         book = await live.opened(XRP)
         assert 0 < book.holding.qty * book.holding.entry <= 50
         assert live.engine.shared.barred == ()
+
+    play(tmp_path, meddle)
+
+
+LAPSES: dict[str, Told] = {
+    "revoked": SignoffRevoked("Bob", "I have changed my mind"),
+    "incident": IncidentOpened(1, "unprotected", "no stop in place for 6.0 s", 1),
+}
+
+
+@pytest.mark.parametrize("what", LAPSES)
+def test_a_sign_off_that_lapses_bars_entries_until_it_is_anew(tmp_path: Path, what: str) -> None:
+    """At once: the gates are worked out again only within the hour."""
+
+    async def meddle(live: scene.Live) -> None:
+        run = live.runner.runs[0]
+        run.terminal = True
+        run.facts.append((live.engine.now, LAPSES[what]))
+        await live.until(lambda: live.engine.entries.refused["barred"])
+        (said,) = live.engine.shared.barred
+        assert said.startswith("signoff: it has lapsed: ")
+        live.runner.bar(Watcher.GATES, [])  # by what was on record before
+        live.runner.bar(Watcher.INCIDENTS, [])
+        await live.until(lambda: live.engine.entries.refused["barred"] > 1)
+        run.sign_anew(SignedOff("Ada", "r", "w", (), "e", "c", "{}", "50", 1, "9:hash", "s", "k"))
+        await live.opened(XRP)
 
     play(tmp_path, meddle)
 

@@ -16,6 +16,7 @@ class Watcher(StrEnum):
     GATES = "gates"
     INCIDENTS = "incidents"
     REVIEW = "review"
+    SIGNOFF = "signoff"
     SUPERVISION = "supervision"
 
 

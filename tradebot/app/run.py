@@ -34,7 +34,14 @@ from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import Heading, snapshot, summarise
 from tradebot.guard.latch import HaltRow, halt_present, read_halts
 from tradebot.journal.audit import AuditKey
-from tradebot.journal.facts import Demoted, SignedOff, StageRaised, Told
+from tradebot.journal.facts import (
+    Demoted,
+    IncidentOpened,
+    SignedOff,
+    SignoffRevoked,
+    StageRaised,
+    Told,
+)
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.market.cursor import Cursor
 from tradebot.reports.readiness.incidents import closed_words
@@ -120,6 +127,7 @@ class Hosted:
         self.standing: LiveStage | None = None
         self.wall: Callable[[], int] = wall_ms
         self._down = ""
+        self._lapsed = ""
         self._looked = False
         self._unreviewed: bool | None = None
         self._observe = observe
@@ -247,7 +255,11 @@ class Hosted:
         if not self._looked:
             self._looked = True
             self.bar(Watcher.SUPERVISION, ())
+            self.bar(Watcher.SIGNOFF, ())  # it was asked for at this start
         self._note_demotion()
+        if self._lapsed and self.session.engine.config.stage:
+            self.bar(Watcher.SIGNOFF, (f"it has lapsed: {self._lapsed}",))
+        self._lapsed = ""
         if self._down and self.session.engine.shared.stage > 1:
             self._lower(self.lowest)
         self._see_review()
@@ -290,12 +302,16 @@ class Hosted:
             worth = max(worth, engine.equity() - engine.portfolio.brought)
         now = max(self.time(), engine.now)
         self.session.deliver(SignedAnew(now, row.head, worth, row.name))
+        self._lapsed = ""
+        self.bar(Watcher.SIGNOFF, ())
 
     def _note_demotion(self) -> None:
-        """Note why the run goes down a stage, by what is about to go on record."""
+        """Note why the run goes down a stage, and its sign-off lapses, by what is about to go on record."""
         for _, fact in self.facts:
             if why := demotes(fact):
                 self._down = why
+                if isinstance(fact, IncidentOpened | SignoffRevoked):
+                    self._lapsed = why
 
     def close_incident(self, command: CommandRow) -> None:
         """Take a person's word on an incident, and answer the command."""
