@@ -13,11 +13,14 @@ from threading import Event
 
 from tradebot.app.approved_anew import note_before, worth_here
 from tradebot.app.run import Hosted
+from tradebot.app.sealed import Sealed
 from tradebot.app.stating import PersonsWord, Sworn, ask_child, changed
+from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.effects import CommandDone, Halted
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.money import plain
+from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import (
     Demoted,
     IncidentOpened,
@@ -35,13 +38,22 @@ _KINDS = tuple(kind.__name__ for kind in _CHANGES)
 
 
 class Statements:
-    """Takes statements for the runs of an engine, one after the other; ``path`` is its journal."""
+    """Takes statements for the runs of an engine, one after the other; ``path`` is its journal, ``key`` that of its chain."""
 
-    def __init__(self, config: Config, path: Path, runs: Sequence[Hosted], born: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        path: Path,
+        runs: Sequence[Hosted],
+        key: AuditKey,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._key = key
+        self._clock = clock
         self._config = config
         self._path = path
         self._runs = runs
-        self._born = born
+        self._born = clock.wall_ms()
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
@@ -56,9 +68,13 @@ class Statements:
 
     async def _judge(self, row: CommandRow) -> None:
         run = self._runs[0]
+        try:
+            stated = self._read(row)
+        except TradebotError as error:
+            run.refuse(row.id, error.message)
+            return
         async with self._turn:
             try:
-                stated = PersonsWord.read(row.review)
                 worth, approved = await self._worth(run)
                 done = await self._judged(stated, worth, approved)
                 if not isinstance(done.row, SignoffRevoked):
@@ -70,6 +86,14 @@ class Statements:
                 run.refuse(row.id, error.message)
             except Exception as error:  # whatever it is, the run goes on, and nothing is signed
                 run.refuse(row.id, f"it cannot be judged: {type(error).__name__}: {error}")
+
+    def _read(self, row: CommandRow) -> PersonsWord:
+        """Return what was stated; RefusedError for what nobody with the key has. To take a sign-off back needs none."""
+        sealed = Sealed.read(row.review)
+        stated = PersonsWord.read(sealed.body)
+        if stated.kind != "revoke":
+            sealed.refuse_forged(self._key, self._clock.wall_ms())
+        return stated
 
     async def _judged(self, stated: PersonsWord, worth: str, approved: str) -> Sworn:
         """Return the judgement of a process of its own; an engine that ends waits for none."""

@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 
 from tradebot.app.approved_anew import approved_now, note_after, note_before, worth_here
 from tradebot.app.readiness import (
+    NO_KEY,
     Readiness,
     ground_now,
     journal_place,
@@ -26,6 +27,7 @@ from tradebot.app.readiness import (
     testimony_of,
 )
 from tradebot.app.recording import put_on_record
+from tradebot.app.sealed import KEY_HINT, seal
 from tradebot.app.signing import (
     LEAST_WORDS,
     MOST_WORDS,
@@ -40,7 +42,7 @@ from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError, TradebotError, UsageError
 from tradebot.core.model.money import plain
 from tradebot.core.risk.ceilings import POSITION_VALUE_STAGE_TWO, STAGES
-from tradebot.journal.audit import GENESIS
+from tradebot.journal.audit import GENESIS, AuditKey
 from tradebot.journal.commands import STATE, post_command, wait_command
 from tradebot.journal.facts import Reviewed, SignoffRevoked, StageRaised, Told
 from tradebot.journal.paths import journal_path
@@ -272,7 +274,7 @@ def _put_on_record(
     config: Config, spec: StrategySpec | None, stated: PersonsWord, clock: Clock
 ) -> tuple[str, Head | None]:
     if may_run(config.data_dir()):
-        return _by_engine(config, stated)
+        return _by_engine(config, stated, clock)
     worth, approved = worth_here(config) if stated.kind == "sign" else ("", "")
     done = judge_statement(config, spec, stated, worth, approved, clock)
     note_before(config, worth)
@@ -292,9 +294,13 @@ def changed() -> RefusedError:
     )
 
 
-def _by_engine(config: Config, stated: PersonsWord) -> tuple[str, Head | None]:
+def _by_engine(config: Config, stated: PersonsWord, clock: Clock) -> tuple[str, Head | None]:
     path = journal_path(config.data_dir())
-    request = Request(STATE, stated.name.strip() or "nobody", stated.kind, review=stated.text())
+    key = AuditKey.find(config.data_dir())
+    if key is None and stated.kind != "revoke":
+        raise RefusedError(NO_KEY, hint=KEY_HINT)
+    said = seal(stated.text(), key, clock.wall_ms())
+    request = Request(STATE, stated.name.strip() or "nobody", stated.kind, review=said.text())
     number = post_command(path, STATE, request.who, request.reason, review=request.review)
     row = wait_command(path, number, ANSWER_S)
     if row is None or row.ok is None:
