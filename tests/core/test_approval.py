@@ -102,7 +102,7 @@ def test_nothing_is_ever_widened(value: Decimal, count: int, stage: int) -> None
 
 def test_it_is_in_the_state_and_the_next_start_is_told_its_own() -> None:
     story = in_stage_2()
-    assert "lowered" not in story.engine.export_state()["shared"]
+    assert story.engine.export_state()["shared"]["caps"] == ["100", 2, 2, ""]
     lower(story)
     text = json.dumps(story.engine.export_state())
     again = story._new()
@@ -116,6 +116,47 @@ def test_it_is_in_the_state_and_the_next_start_is_told_its_own() -> None:
     assert json.dumps(again.export_state()) == text
     story.restart()
     assert caps(story) == (D(100), 2, 2)
+
+
+class Logged(Bare):
+    """An engine whose events are kept."""
+
+    def tell(self, event: Any) -> list[Any]:
+        self.log = [*getattr(self, "log", []), event]
+        return super().tell(event)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+def test_the_log_behind_a_state_is_lived_through_under_the_caps_of_its_time(
+    before: int, after: int
+) -> None:
+    """Else a second position, allowed then, were nobody's entry: its plan and the number of its stop would be gone."""
+    limits = {
+        stage: Limits.live().in_stage(stage, D(100) if stage > 1 else None) for stage in (1, 2)
+    }
+    config = a_config((XRP, ADA), limits=limits[before], stage=before)
+    story = Logged(config)
+    story.opened(long(1.98))
+    state, past = json.dumps(story.engine.export_state()), len(story.log)
+    story.time += 60_000
+    story.say(long(0.66), symbol=ADA)
+    story.bar(symbol=ADA)
+    if before == 2:
+        entry = story.placed(Purpose.ENTRY)[-1]
+        assert entry.symbol == ADA
+        story.works(entry)
+        story.fill(entry, price="0.7")
+    again = Bare(a_config((XRP, ADA), limits=limits[after], stage=after))
+    again.script[ADA] = [long(0.66)]
+    again.engine = again._new()
+    with exact():
+        again.engine.restore(json.loads(state))
+    for event in story.log[past:]:
+        again.tell(event)
+    assert again.engine.export_state() == story.engine.export_state()
+    again.starts = 1
+    again.start()
+    assert caps(again) == (limits[after].position_value, limits[after].max_positions, after)
 
 
 def test_readers_see_the_stage_and_its_caps() -> None:

@@ -226,7 +226,7 @@ class Shared:
             "past": self.past,
             "caveats": self.caveats.export_state(),
             **({"barred": list(self.barred)} if self.barred else {}),
-            **({"lowered": self._lowered_state()} if self.lowered else {}),
+            **({"caps": self._caps()} if self.stage else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -241,12 +241,13 @@ class Shared:
         self.past = state.get("past", NEVER)
         self.caveats.restore(state.get("caveats", {}))
         self.barred = tuple(state.get("barred", ()))
-        if lowered := state.get("lowered"):
-            value, count, stage, why = lowered
+        if held := state.get("caps"):
+            value, count, stage, why = held
             caps = replace(self.limits, position_value=Decimal(value), max_positions=count)
             self.hold_to(caps, stage, why)
 
-    def _lowered_state(self) -> list[Any]:
+    def _caps(self) -> list[Any]:
+        """Return what a stage's entries are held to: the log behind a state is lived through under it, up to the next start."""
         limits = self.limits
         return [str(limits.position_value), limits.max_positions, self.stage, self.lowered]
 
