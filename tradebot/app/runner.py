@@ -265,14 +265,8 @@ class Runner:
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
-            if row.name == STATE and self.statements is not None:
-                self.statements.take(row)
-                continue
-            if row.name == RECORD_DRILL:
-                self.runs[0].record_drill(row, self.journal.key)
-                continue
-            if row.name == CLOSE_INCIDENT:
-                self.runs[0].close_incident(row)
+            if row.name in (STATE, RECORD_DRILL, CLOSE_INCIDENT):
+                self._put_on_record(row)
                 continue
             asked = [run for run in self.runs if row.run in (None, run.identity.run)]
             for run in asked:
@@ -284,6 +278,18 @@ class Runner:
             await self._commit()
         if self.pace.speed is not None and self.session.engine.started:
             self._months.look(self.session.engine.now)
+
+    def _put_on_record(self, row: CommandRow) -> None:
+        """Take a command that asks for a row of the chain. One that makes no sense, in whatever way, is refused and ends no run."""
+        try:
+            if row.name == RECORD_DRILL:
+                self.runs[0].record_drill(row, self.journal.key)
+            elif row.name == CLOSE_INCIDENT:
+                self.runs[0].close_incident(row)
+            elif self.statements is not None:
+                self.statements.take(row)
+        except Exception as error:  # anybody who can write the file can post one
+            self.runs[0].refuse(row.id, f"it makes no sense: {type(error).__name__}")
 
     def _look_at_journal(self) -> None:
         """Halt and raise JournalError when the journal is not the file any more that was opened."""

@@ -68,13 +68,10 @@ class Statements:
 
     async def _judge(self, row: CommandRow) -> None:
         run = self._runs[0]
-        try:
-            stated = self._read(row)
-        except TradebotError as error:
-            run.refuse(row.id, error.message)
-            return
+        heard = self._clock.wall_ms()
         async with self._turn:
             try:
+                stated = self._read(row, heard)
                 worth, approved = await self._worth(run)
                 done = await self._judged(stated, worth, approved)
                 if not isinstance(done.row, SignoffRevoked):
@@ -87,12 +84,15 @@ class Statements:
             except Exception as error:  # whatever it is, the run goes on, and nothing is signed
                 run.refuse(row.id, f"it cannot be judged: {type(error).__name__}: {error}")
 
-    def _read(self, row: CommandRow) -> PersonsWord:
-        """Return what was stated; RefusedError for what nobody with the key has. To take a sign-off back needs none."""
+    def _read(self, row: CommandRow, heard: int) -> PersonsWord:
+        """Return what was ``heard`` at a time (UTC ms); RefusedError for what nobody with the key has stated just then.
+
+        To take a sign-off back needs no key.
+        """
         sealed = Sealed.read(row.review)
         stated = PersonsWord.read(sealed.body)
         if stated.kind != "revoke":
-            sealed.refuse_forged(self._key, self._clock.wall_ms())
+            sealed.refuse_forged(self._key, heard)
         return stated
 
     async def _judged(self, stated: PersonsWord, worth: str, approved: str) -> Sworn:
