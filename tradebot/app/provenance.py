@@ -37,12 +37,6 @@ PATIENCE_MS = 60_000
 """Milliseconds for which the first row waits for a feed's connections."""
 
 
-WEAK_KEY = (
-    "the audit key lies beside the journal: what this run shows counts for nothing before real money"
-    " (set TRADEBOT_AUDIT_KEY or TRADEBOT_AUDIT_KEY_FILE before the first run, or unlock a keyring)"
-)
-
-
 @runtime_checkable
 class Connected(Protocol):
     """Prices, or a broker, that come over connections."""
