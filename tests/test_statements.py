@@ -20,6 +20,7 @@ from tradebot.app.stating import PersonsWord, Sworn
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import RefusedError
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.facts import SignoffRevoked
 from tradebot.journal.rows import CommandRow
 
 KEY = AuditKey(b"k" * 32, "environment")
@@ -31,13 +32,22 @@ class Desk:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.refused: list[str] = []
         self.asked: list[PersonsWord] = []
-        run: Any = SimpleNamespace(identity=SimpleNamespace(mode="paper"), refuse=lambda _, why: self.refused.append(why))  # fmt: skip
-        self.taken = Statements(configure(folder), folder / "tradebot.db", [run], KEY)
+        session = SimpleNamespace(engine=SimpleNamespace(now=1))
+        self.run: Any = SimpleNamespace(
+            identity=SimpleNamespace(mode="paper"),
+            session=session,
+            time=lambda: 1,
+            facts=[],
+            effects=[],
+            refuse=lambda _, why: self.refused.append(why),
+        )
+        runs: list[Any] = [self.run]
+        self.taken = Statements(configure(folder), folder / "tradebot.db", runs, KEY)
         monkeypatch.setattr(self.taken, "_worth", self._nothing)
         monkeypatch.setattr(statements, "ask_child", self._ask)
 
     async def _nothing(self, _: object) -> tuple[str, str]:
-        return "", ""
+        raise RefusedError("something is open, and nobody knows here what it is worth")
 
     def _ask(self, _config: object, stated: PersonsWord, *_: object, **_named: object) -> Sworn:
         self.asked.append(stated)
@@ -85,9 +95,26 @@ def test_only_who_has_the_key_of_the_chain_states_anything(tmp_path: Path, monke
     assert desk.asked == [WORD]
 
 
-def test_to_take_a_sign_off_back_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_to_take_a_sign_off_back_needs_no_key_and_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     desk = Desk(tmp_path, monkeypatch)
-    assert desk.hear(seal(PersonsWord("revoke", "Ada").text(), None, 1).text()) == "it was judged"
+    word = seal(PersonsWord("revoke", "Ada").text(), None, 1)
+
+    async def main() -> None:
+        async with desk.taken._turn, asyncio.timeout(60):  # somebody else is being judged
+            desk.taken.take(row(word.text()))
+            while not desk.run.facts:
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert [fact for _, fact in desk.run.facts] == [SignoffRevoked("Ada", "")]
+    assert (desk.asked, desk.refused) == ([], [])
+
+
+def test_only_who_signs_has_to_know_what_the_account_is_worth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    desk = Desk(tmp_path, monkeypatch)
+    for kind, said in {"sign": "something is open, and nobody knows here what it is worth", "raise": "it was judged", "review": "it was judged"}.items():  # fmt: skip
+        word = PersonsWord(kind, "Ada")  # type: ignore[arg-type]
+        assert desk.hear(seal(word.text(), KEY, SYSTEM.wall_ms()).text()) == said
 
 
 def test_an_engine_that_ends_does_not_wait_for_a_judgement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
@@ -96,7 +123,7 @@ def test_an_engine_that_ends_does_not_wait_for_a_judgement(tmp_path: Path, monke
     slow = partial(stating.ask_child, command=(sys.executable, "-c", code))
     monkeypatch.setattr(statements, "ask_child", slow)
     run: Any = SimpleNamespace(identity=SimpleNamespace(mode="paper"))
-    word = seal(PersonsWord("revoke", "Ada").text(), None, 1)
+    word = seal(WORD.text(), KEY, SYSTEM.wall_ms())
 
     async def main() -> None:
         taken = Statements(configure(tmp_path), tmp_path / "tradebot.db", [run], KEY)

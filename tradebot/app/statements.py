@@ -14,7 +14,7 @@ from threading import Event
 from tradebot.app.approved_anew import note_before, worth_here
 from tradebot.app.run import Hosted
 from tradebot.app.sealed import Sealed
-from tradebot.app.stating import PersonsWord, Sworn, ask_child, changed
+from tradebot.app.stating import PersonsWord, Sworn, ask_child, changed, judge_statement
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.effects import CommandDone, Halted
@@ -67,22 +67,28 @@ class Statements:
         task.add_done_callback(self._tasks.discard)
 
     async def _judge(self, row: CommandRow) -> None:
-        run = self._runs[0]
-        heard = self._clock.wall_ms()
-        async with self._turn:
-            try:
-                stated = self._read(row, heard)
-                worth, approved = await self._worth(run)
-                done = await self._judged(stated, worth, approved)
-                if not isinstance(done.row, SignoffRevoked):
-                    await asyncio.to_thread(self._refuse_changed, done)
-                    self._refuse_waiting()
-                await asyncio.to_thread(note_before, self._config, worth)
-                self._put(run, row, done)
-            except TradebotError as error:
-                run.refuse(row.id, error.message)
-            except Exception as error:  # whatever it is, the run goes on, and nothing is signed
-                run.refuse(row.id, f"it cannot be judged: {type(error).__name__}: {error}")
+        run, heard = self._runs[0], self._clock.wall_ms()
+        try:
+            stated = self._read(row, heard)
+            if stated.kind == "revoke":  # that waits for nobody
+                self._put(run, row, judge_statement(self._config, None, stated))
+                return
+            async with self._turn:
+                await self._put_judged(run, row, stated)
+        except TradebotError as error:
+            run.refuse(row.id, error.message)
+        except Exception as error:  # whatever it is, the run goes on, and nothing is signed
+            run.refuse(row.id, f"it cannot be judged: {type(error).__name__}: {error}")
+
+    async def _put_judged(self, run: Hosted, row: CommandRow, stated: PersonsWord) -> None:
+        """Have a statement judged, and put it on record; TradebotError where that cannot be."""
+        signs = stated.kind == "sign"
+        worth, approved = await self._worth(run) if signs else ("", "")
+        done = await self._judged(stated, worth, approved)
+        await asyncio.to_thread(note_before, self._config, worth)
+        await asyncio.to_thread(self._refuse_changed, done)
+        self._refuse_waiting()  # and from here on nothing else has its turn
+        self._put(run, row, done)
 
     def _read(self, row: CommandRow, heard: int) -> PersonsWord:
         """Return what was ``heard`` at a time (UTC ms); RefusedError for what nobody with the key has stated just then.
