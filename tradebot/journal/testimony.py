@@ -29,8 +29,8 @@ KINDS = frozenset(
 )
 """The kinds of rows that evidence is made of."""
 
-OF_LIVE = frozenset({"Place", "OrderChanged"})
-"""Kinds that say something of live runs only: how soon an exchange answered."""
+OF_LIVE = frozenset({"Place", "OrderChanged", "AccountCompared"})
+"""Kinds that say something of live runs only: how soon an exchange answered, and whether it holds what we think."""
 
 _OF_KINDS = """SELECT seq, run, ts, wall, kind, body FROM audit
     WHERE run IN (SELECT id FROM runs UNION SELECT '') AND kind IN ({}) ORDER BY seq"""
