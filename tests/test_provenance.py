@@ -66,7 +66,7 @@ def test_one_place_makes_a_peer_and_only_of_a_connection() -> None:
 
 def test_one_place_writes_provenance() -> None:
     assert calls("Provenance") == {"app/provenance.py"}
-    assert calls("Witness") == {"app/host.py"}
+    assert calls("Witness") == {"app/hosting.py"}
 
 
 def test_what_a_feed_is_connected_to_is_no_option() -> None:
