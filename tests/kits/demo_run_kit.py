@@ -12,9 +12,11 @@ from typing import Any
 from kits import binance_scene as scene
 from kits import live_kit
 from kits.evidence_kit import SYMBOL, bar_of, configure
+from tradebot.app.closings import Sealer
 from tradebot.app.host import opened
 from tradebot.app.runner import Pace
 from tradebot.app.setup import Setup
+from tradebot.app.target import ExchangeAccount
 from tradebot.broker.binance import BinanceBroker
 from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS
 from tradebot.guard.diary import COMMAND, Diary
@@ -145,7 +147,9 @@ def _diary_of(folder: Path, code: int, clock: Standing) -> None:
     """Write what the command ``close-all`` writes of itself."""
     diary = Diary([folder / "data"], COMMAND, clock)
     diary.put("begin", who="somebody", reason="it is over", account="the demo account")
-    diary.put("result", code=code, left=[], unfenced=[], reads=[])
+    ended = clock.wall_ms()
+    seal = Sealer(folder / "data").seal(ExchangeAccount("demo"), code, [], ended)
+    diary.put("result", code=code, left=[], unfenced=[], reads=[], ended=ended, seal=seal)
 
 
 __all__ = ["DEMO", "morning_before", "play_demo"]

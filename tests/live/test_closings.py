@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
 from kits.disaster_kit import QUIET, scene
 
-from tradebot.app.closings import closings_of
-from tradebot.guard.diary import COMMAND, ENGINE, Step
+from tradebot.app.closings import Sealer, closings_of
+from tradebot.app.target import ExchangeAccount
+from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, read_diary
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import ClosedAll
 from tradebot.journal.testimony import read_testimony
 
 SECRET = "a key that does not lie beside the journal"
+KEY = AuditKey(hashlib.sha256(SECRET.encode()).digest(), "environment")
+DEMO = ExchangeAccount("demo")
 
 
 def step(name: str, pid: int, wall: int, role: str = COMMAND, **more: object) -> Step:
@@ -35,11 +40,44 @@ def test_only_what_a_command_was_asked_of_this_account_counts() -> None:
         step("begin", 5, 22, account=demo),
         step("result", 5, 23, why="cannot be told"),
     ]
-    assert closings_of(steps, "demo") == [
+    assert closings_of(steps, "demo", KEY) == [
         ClosedAll("demo", 6, ("ETH/USDT",), 15),
         ClosedAll("demo", 0, (), 21),
         ClosedAll("demo", 1, (), 23),
     ]
+
+
+def test_an_end_is_believed_with_the_chains_seal_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write into the diary cannot say that everything was closed."""
+    monkeypatch.setenv("TRADEBOT_AUDIT_KEY", SECRET)
+    left: list[object] = [{"symbol": "ETH/USDT", "qty": D(1)}]
+    whole = {"code": 0, "left": [], "ended": 19}
+    good = Sealer(tmp_path).seal(DEMO, 0, [], 19)
+    bad = Sealer(tmp_path).seal(DEMO, 6, left, 19)
+    ends: dict[str, tuple[dict[str, object], bool]] = {
+        "sealed": ({**whole, "seal": good}, True),
+        "of something left": ({"code": 6, "left": left, "ended": 19, "seal": bad}, True),
+        "by hand": (whole, False),
+        "another code": ({"code": 0, "left": left, "ended": 19, "seal": bad}, False),
+        "another time": ({**whole, "ended": 20, "seal": good}, False),
+        "of the live account": (
+            {**whole, "seal": Sealer(tmp_path).seal(ExchangeAccount("live"), 0, [], 19)},
+            False,
+        ),
+        "no seal at all": ({**whole, "seal": None}, False),
+        "letters of no key": ({**whole, "seal": "\u00e4"}, False),
+    }
+    for name, (more, believed) in ends.items():
+        Diary([tmp_path / name]).put("begin", account=str(DEMO))
+        Diary([tmp_path / name]).put("result", **more)
+        (found,) = closings_of(read_diary([tmp_path / name]), "demo", KEY)
+        assert found.sealed is believed, name
+        assert (found.at == 19) is believed, name
+    other = AuditKey(b"another key of thirty-two bytes", "environment")
+    (found,) = closings_of(read_diary([tmp_path / "sealed"]), "demo", other)
+    assert not found.sealed
 
 
 def closings(data_dir: Path) -> list[tuple[str, ClosedAll]]:
@@ -66,5 +104,5 @@ def test_it_is_on_record_at_the_runs_end_and_at_the_next_start(tmp_path: Path) -
         it.bot.until(lambda: len(closings(it.bot.data_dir)) > 1)
         assert it.bot.end(engine).code == 0
         found = [one for _, one in closings(it.bot.data_dir)]
-        assert {one.code for one in found} == {0}
+        assert {(one.code, one.sealed) for one in found} == {(0, True)}
         assert len({one.at for one in found}) == 2

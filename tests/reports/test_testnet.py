@@ -58,6 +58,7 @@ class Story:
     differences: tuple[str, ...] = ()
     compared: bool = True
     code: int = 0
+    sealed: bool = True
     closed_at: int = BEGUN + HOUR_MS
     row: dict[str, Any] = field(default_factory=dict)
     venue: str = "demo"
@@ -78,7 +79,7 @@ class Story:
             )
             self.say(whole, self.length)
         self.say(replace(ROW, why="end", wall=BEGUN + self.length, **self.row), self.length)
-        self.say(ClosedAll("demo", self.code, (), self.closed_at), self.length)
+        self.say(ClosedAll("demo", self.code, (), self.closed_at, self.sealed), self.length)
         self.say(RunEnded("ended", None, None), self.length)
         return Told(self.rows)
 
@@ -224,6 +225,9 @@ def test_what_else_is_missing_is_said() -> None:
     assert judged(late).ok
     assert not judged(Story(closed_at=BEGUN + 2 * HOUR_MS + 1)).ok
     assert not judged(Story(venue="live")).ok
+    assert judged(Story(sealed=False)).reasons == (
+        "no close-all that ended with 0 and was sealed with the chain's key",
+    )
     assert judged(Story(), broken="its row 7 is not as it was written").left_out[0].reasons == (
         "the journal does not verify: its row 7 is not as it was written",
     )

@@ -19,6 +19,7 @@ from typing import Any
 from tradebot.app.account import Access, find_access
 from tradebot.app.close_report import times_of
 from tradebot.app.closed import Closed, EngineHereError
+from tradebot.app.closings import Sealer
 from tradebot.app.flatten import Flattened, Named, flatten, rows_of
 from tradebot.app.ours import OPEN_ENDED
 from tradebot.app.target import ExchangeAccount, Request, account_of_note, latch_account
@@ -69,6 +70,7 @@ class AccountClose:
     unfenced: list[str] = field(default_factory=list)
     latched: int = 0
     quiet_from: float = 0.0
+    sealer: Sealer | None = None
     seen: Sequence[Step] = ()
 
     def run(self) -> Closed:
@@ -88,6 +90,7 @@ class AccountClose:
             account=str(self.target),
             started=process_start(os.getpid()),
         )
+        self.sealer = Sealer(self.data_dir)
         warming = threading.Thread(target=_warm, daemon=True)
         warming.start()
         try:
@@ -265,7 +268,16 @@ class AccountClose:
                 f"no journal was read; requests of this host ended {outcome.quiet_s:.1f} s before the last read"
             )
         code = 6 if left or self.unfenced else 0
-        diary.put("result", code=code, left=left, unfenced=self.unfenced, reads=outcome.reads)
+        ended = SYSTEM.wall_ms()
+        diary.put(
+            "result",
+            code=code,
+            left=left,
+            unfenced=self.unfenced,
+            reads=outcome.reads,
+            ended=ended,
+            seal="" if self.sealer is None else self.sealer.seal(self.target, code, left, ended),
+        )
         steps = times_of(read_diary(dirs, self.latched), self.latched)
         return Closed(
             *(left, "; ".join(words), outcome.closes, steps, _proof(outcome)),

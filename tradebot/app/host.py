@@ -284,7 +284,7 @@ async def _runner(
     runner.protect = "" if setup.pending else setup.protect
     runner.processed = setup.processed
     runner.statements = Statements(setup.config, path, hosted, journal.key, setup.clock)
-    runner.witness = witness_of(setup, runner, weak_key=journal.weak_key)
+    runner.witness = witness_of(setup, runner, journal.key)
     cursor = runner.restore(states)
     words += take_record(setup, path, hosted)
     if isinstance(runner, QueueRunner):

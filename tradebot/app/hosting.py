@@ -22,6 +22,7 @@ from tradebot.core.model.money import ZERO
 from tradebot.core.risk.monitor import Reached
 from tradebot.core.trading.session import Session
 from tradebot.guard.latch import halt_present
+from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
 from tradebot.market.feed import ExchangeSource
 from tradebot.reports.drift import demoted_for, ghost_outcomes, live_bps
@@ -30,19 +31,19 @@ UNREADABLE = (JournalError, ValueError, KeyError, TypeError, ArithmeticError)
 """What comes of rows that are damaged, or that somebody wrote."""
 
 
-def witness_of(setup: Setup, runner: Runner, *, weak_key: bool) -> Witness:
+def witness_of(setup: Setup, runner: Runner, key: AuditKey) -> Witness:
     """Return who writes the rows of this start."""
     config, speed = setup.config, setup.pace.speed
     evidence = evidence_hash(setup.spec, config.strategy.timeframe, setup.source.symbols)
     pace = "max" if speed is None else f"{speed:g}"
     footing = Footing(
-        *(pace, config.risk.profile, evidence, weak_key), setup.terminal, config.stage
+        *(pace, config.risk.profile, evidence, key.is_weak), setup.terminal, config.stage
     )
 
     def now() -> int:
         return runner.time.now() if isinstance(runner, QueueRunner) else runner.session.engine.now
 
-    return Witness(runner.runs, setup.source, footing, now, setup.clock)
+    return Witness(runner.runs, setup.source, footing, now, setup.clock, key)
 
 
 def hosted_run(setup: Setup, identity: Identity, session: Session, *, beside: bool) -> Hosted:

@@ -19,6 +19,7 @@ from tradebot.app.run import Hosted
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import StrategyError
 from tradebot.core.model.values import HOUR_MS
+from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import PeerRows, Provenance
 from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
@@ -107,7 +108,7 @@ class FeedTime:
 class Witness:
     """Writes the rows of one start of one or several runs; ``look`` is to be called a few times a second.
 
-    ``time`` is the engine's clock (UTC ms).
+    ``time`` is the engine's clock (UTC ms), ``key`` the chain's: with it close-alls have sealed how they ended.
     """
 
     def __init__(
@@ -117,7 +118,9 @@ class Witness:
         footing: Footing,
         time: Callable[[], int],
         clock: Clock = SYSTEM,
+        key: AuditKey | None = None,
     ) -> None:
+        self._key = key
         self._runs = runs
         self._source = source
         self._footing = footing
@@ -142,8 +145,8 @@ class Witness:
     def end(self) -> None:
         """Write the last row of this start, and how close-alls of its account ended meanwhile."""
         for run in self._runs:
-            if run.account is not None:
-                closed = closings_since(run.latches, run.account, self._born)
+            if run.account is not None and self._key is not None:
+                closed = closings_since(run.latches, run.account, self._born, self._key)
                 run.facts.extend((self._time(), one) for one in closed)
         self._write("end", self._measure())
 

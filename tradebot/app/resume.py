@@ -218,7 +218,9 @@ async def import_diary(
             (wall, Notify(wall, "warning", text)) for text in words
         ]
         new = (step for step in steps if step.wall > before)
-        facts: list[tuple[int, Told]] = [(wall, one) for one in closings_of(new, environment)]
+        facts: list[tuple[int, Told]] = [
+            (wall, one) for one in closings_of(new, environment, journal.key)
+        ]
         await journal.commit(Batch(run=run, wall=wall, effects=effects, facts=facts), full=True)
         Diary(dirs).put(IMPORTED, run=run)
     return words

@@ -99,13 +99,14 @@ class ClosedAll:
     """How a close-all of an account ended, as its asker's diary has it; taken over by a run of that account.
 
     ``environment`` is demo or live, ``code`` the command's exit code, ``left`` what remained, ``at`` when it ended (real
-    clock, UTC ms).
+    clock, UTC ms). ``sealed`` says that the asker had the chain's key: else anybody may have written the diary's line.
     """
 
     environment: str
     code: int
     left: tuple[str, ...]
     at: int
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,11 +90,6 @@ class Journal:
         return self._store.key
 
     @property
-    def weak_key(self) -> bool:
-        """Whether the key that signs it lies beside it."""
-        return self._store.key.is_weak
-
-    @property
     def doubts(self) -> tuple[JournalError, ...]:
         """What a journal that was opened without ``strict`` is not opened for otherwise."""
         return tuple(self._store.doubts)
