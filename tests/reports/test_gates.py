@@ -283,6 +283,7 @@ def test_the_newest_play_of_each_scenario_counts() -> None:
     failed = (("ban", "it entered"),)
     assert drilled((9, (("crash", "ok"), ("ban", "it entered"))), (5, BOTH_OK[1:])).ok
     assert drilled((9, BOTH_OK), (5, failed)).reasons == ("ban: it entered",)
+    assert not drilled((5, failed), (9, BOTH_OK)).ok  # a good one of before, posted once more
     old = drilled((8 * DAY_MS, BOTH_OK), (5, BOTH_OK[1:]))
     assert old.reasons == ("played more than 7 days ago: crash",)
 

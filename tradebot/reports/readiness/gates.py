@@ -250,7 +250,7 @@ def drill(
 ) -> GateVerdict:
     """Judge the drill: of every scenario the newest play of this version and hash must be ok, and 7 days old at most.
 
-    ``played`` are the rows with the time (UTC ms) at which each was played, oldest first; ``wanted`` the scenarios' names.
+    ``played`` are the rows with the time (UTC ms) at which each was played; ``wanted`` the scenarios' names.
     """
     mine = (
         []
@@ -258,7 +258,7 @@ def drill(
         else [(at, one) for at, one in played if (one.evidence, one.version) == (evidence, version)]
     )
     newest: dict[str, tuple[int, str]] = {}
-    for at, one in mine:
+    for at, one in sorted(mine, key=lambda pair: pair[0]):  # rows may come late, or once more
         newest |= {name: (at, said) for name, said in one.scenarios}
     passed = [name for name in wanted if name in newest and newest[name][1] == PASSED]
     fresh = [name for name in passed if now - newest[name][0] <= DRILL_MS]
