@@ -55,6 +55,15 @@ def _is_datetime(node: ast.expr) -> bool:
     return name in ("datetime", "date")
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_process_of_ours_takes_no_module_from_where_it_is_started(path: Path) -> None:
+    """``-P``: a strategy called ``signal.py`` in the working directory must not stand in for Python's own."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        words = node.elts if isinstance(node, ast.List | ast.Tuple) else []
+        if words and ast.unparse(words[0]) == "sys.executable":
+            assert ast.literal_eval(words[1]) == "-P", f"{path}:{words[0].lineno}"
+
+
 LINES = 450
 LONGEST = 60
 

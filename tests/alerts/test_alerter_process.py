@@ -189,7 +189,7 @@ def test_what_was_set_by_hand_goes_along(tmp_path: Path) -> None:
     )
     config = load_config(None, {"TRADEBOT_CONFIG": ""}, sets, {"data.dir": str(tmp_path)})
     words = command(config)
-    assert words[1:5] == ["-m", "tradebot", "alerts", "run"]
+    assert words[1:6] == ["-P", "-m", "tradebot", "alerts", "run"]
     again = load_config(None, {"TRADEBOT_CONFIG": ""}, words[words.index("--set") + 1 :: 2])
     assert again.alerts == config.alerts
 

@@ -48,7 +48,7 @@ def test_it_becomes_the_same_command_in_a_scope_of_its_own(
     run = Run(works)
     leave_service(77, WORDS, processes(tmp_path), run.probe, run.become)
     begin = ["systemd-run", *way, "--scope", "--quiet", "--collect", "--"]
-    assert run.became == [[*begin, sys.executable, "-m", "tradebot", *WORDS]]
+    assert run.became == [[*begin, sys.executable, "-P", "-m", "tradebot", *WORDS]]
     assert run.tried[-1] == [*begin, "true"]
 
 

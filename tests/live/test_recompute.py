@@ -151,3 +151,18 @@ def test_the_strategy_file_as_it_is_now_is_what_is_judged(folder: Path) -> None:
     (folder / "regular.py").write_text("import nothing_of_that_name\n")
     (said,) = ask_child(config, going_on) or ()
     assert said.startswith(f"{UNKNOWN}: the strategy's file does not import")
+
+
+def test_what_lies_where_live_was_started_is_none_of_the_childs_modules(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strategy that is called like a module of Python stands in nobody's way, nor does a second package of our name."""
+    here = folder / "started here"
+    for name in ("json.py", "signal.py", "tradebot/__init__.py"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text("raise SystemExit('that is mine')")
+    config = configure(folder)
+    monkeypatch.chdir(here)
+    said = ask_child(config, going_on)
+    assert said is not None
+    assert not any(UNKNOWN in one for one in said), said

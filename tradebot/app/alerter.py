@@ -174,7 +174,7 @@ class RemoteCommander:
     @property
     def words(self) -> tuple[str, ...]:
         """The command that closes everything, without who asks for it and why."""
-        words = (sys.executable, "-m", "tradebot", "close-all", "--yes", "--json")
+        words = (sys.executable, "-P", "-m", "tradebot", "close-all", "--yes", "--json")
         file = () if self.config.file is None else ("--config", str(self.config.file.absolute()))
         data = ("--data-dir", str(self.config.data_dir().absolute()))
         return (*words, *data, *file)

@@ -135,7 +135,7 @@ def started(config: Config, env: Mapping[str, str]) -> subprocess.Popen[bytes] |
 
 def command(config: Config) -> list[str]:
     """Return the words of the alerter that this configuration means."""
-    words = [sys.executable, "-m", "tradebot", "alerts", "run"]
+    words = [sys.executable, "-P", "-m", "tradebot", "alerts", "run"]
     if config.file is not None:
         words += ["--config", str(Path(config.file).absolute())]
     words += ["--data-dir", str(config.data_dir().absolute())]

@@ -31,7 +31,7 @@ class MonthEnd:
             self._writing = None
 
     def _start(self) -> subprocess.Popen[str] | None:
-        words = [sys.executable, "-m", "tradebot", "report", "--due", "--json"]
+        words = [sys.executable, "-P", "-m", "tradebot", "report", "--due", "--json"]
         try:
             return subprocess.Popen(
                 [*words, "--data-dir", str(self._data_dir)],

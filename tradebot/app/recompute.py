@@ -37,7 +37,7 @@ WIDEST = 300
 """Characters of a gate's reasons that are told."""
 
 UNKNOWN = "nobody can say whether the gates still pass"
-COMMAND = (sys.executable, "-m", "tradebot.app.recompute")
+COMMAND = (sys.executable, "-P", "-m", "tradebot.app.recompute")
 
 Over = Callable[[float], bool]
 """Waits for so many seconds; says whether the run has ended."""

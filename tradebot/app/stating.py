@@ -64,7 +64,12 @@ CHILD_S = 540.0
 LOOK_S = 0.2
 """Seconds between two looks at whether anybody still waits for the child."""
 NICENESS = 19
-COMMAND = (sys.executable, "-c", "from tradebot.app.stating import main; raise SystemExit(main())")
+COMMAND = (
+    sys.executable,
+    "-P",
+    "-c",
+    "from tradebot.app.stating import main; raise SystemExit(main())",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def _close_past(config: Config, common: Common, traded: Traded | None, run: str 
     It is in a session of its own: it goes on, and prints here, also where the terminal goes away. Where it cannot be
     started this process becomes it, as the next best.
     """
-    words = [sys.executable, "-m", "tradebot", "close-all", "--yes", *_where(common, config)]
+    words = [sys.executable, "-P", "-m", "tradebot", "close-all", "--yes", *_where(common, config)]
     env = dict(os.environ)
     if traded is None:
         words += [] if run is None else ["--run", run]
@@ -225,7 +225,16 @@ def _check_live(common: Common, config: Config) -> AtStake:
     from tradebot.app.permission import WORD
     from tradebot.tui.setting import AtStake
 
-    words = [sys.executable, "-m", "tradebot", "live", "--check", "--json", *_where(common, config)]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "tradebot",
+        "live",
+        "--check",
+        "--json",
+        *_where(common, config),
+    ]
     done = subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -256,6 +265,7 @@ def _start(common: Common, config: Config, command: str, *more: str) -> str:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     words = [
         sys.executable,
+        "-P",
         "-m",
         "tradebot",
         command,

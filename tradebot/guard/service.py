@@ -55,7 +55,7 @@ def leave_service(
     group = service_of(engine, proc)
     if not group or group != _group("self", proc):
         return
-    command = [sys.executable, "-m", "tradebot", *words]
+    command = [sys.executable, "-P", "-m", "tradebot", *words]
     for way in WAYS:
         scope = ["systemd-run", *way, "--scope", "--quiet", "--collect", "--"]
         if (works or _works)([*scope, "true"]):

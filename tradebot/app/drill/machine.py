@@ -68,7 +68,7 @@ class Process:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "tradebot", *words],
+                [sys.executable, "-P", "-m", "tradebot", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
