@@ -49,7 +49,11 @@ def test_it_is_said_and_written(bot: Bot) -> None:
     }
     write(signed("Ada"))
     assert "Ada: 2 have to sign" in bot("status").out
-    write(signed(" ADA "), signed("Grace"), IncidentOpened(1, "ban", "418 for 120 s", 5))
+    write(IncidentOpened(1, "ban", "418 for 120 s", 5))
+    assert look() == OnRecord(
+        (), None, ("1 ban: 418 for 120 s",)
+    )  # it voids what was signed before
+    write(signed(" ADA "), signed("Grace"))
     assert look() == OnRecord(("Grace", " ADA "), 30, ("1 ban: 418 for 120 s",))
     assert look(28.5).days_left == 1
     assert look(30.5) == OnRecord((), None, ("1 ban: 418 for 120 s",))

@@ -16,8 +16,7 @@ from textual.pilot import Pilot
 
 from tradebot.app.readiness_view import ReadinessView
 from tradebot.core.model.values import DAY_MS
-from tradebot.journal.facts import IncidentClosed, IncidentOpened, SignedOff
-from tradebot.reports.readiness.on_record import open_incidents
+from tradebot.journal.facts import SignedOff
 from tradebot.reports.readiness.signoffs import Signature
 from tradebot.reports.readiness.verdict import GateVerdict
 from tradebot.tui.app import TradebotApp
@@ -132,12 +131,6 @@ def test_where_everything_passes_it_says_what_is_left() -> None:
 )
 def test_a_bar_is_what_is_done_of_it(one: GateVerdict, share: str) -> None:
     assert share_of(one, FOUND) == Decimal(share)
-
-
-def test_an_incident_is_open_until_somebody_has_closed_it() -> None:
-    opened = [IncidentOpened(1, "unprotected", "no stop", 5), IncidentOpened(2, "ban", "418", 6)]
-    assert open_incidents(opened) == ("1 unprotected: no stop", "2 ban: 418")
-    assert open_incidents([*opened, IncidentClosed(1, "Ada", "looked into")]) == ("2 ban: 418",)
 
 
 def test_a_strategy_that_cannot_be_loaded_is_said_in_words() -> None:

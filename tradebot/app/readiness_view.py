@@ -16,7 +16,7 @@ from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.values import DAY_MS
 from tradebot.plugins.strategies import load_strategy
 from tradebot.reports.readiness.gates import SIGNERS
-from tradebot.reports.readiness.on_record import open_incidents
+from tradebot.reports.readiness.incidents import open_incidents
 from tradebot.reports.readiness.signoffs import Signature
 from tradebot.reports.readiness.spelled import folded
 from tradebot.reports.readiness.verdict import GateVerdict
@@ -69,9 +69,8 @@ def look(config: Config, clock: Clock = SYSTEM) -> ReadinessView:
         return ReadinessView(
             at, chosen.name, problem=f"{error.message}. {error.hint or ''}".strip()
         )
-    told = [said.fact for said in found.testimony.rows]
     return ReadinessView(
         *(at, chosen.name, found.stage, found.verdicts, found.signed),
-        incidents=open_incidents(told),
+        incidents=tuple(one.words for one in open_incidents(found.testimony.rows)),
         binds=do_gates_bind(config),
     )

@@ -50,6 +50,11 @@ class Incident:
         """Whether nobody has closed it."""
         return self.closed is None
 
+    @property
+    def words(self) -> str:
+        """Its number, its kind, and what was seen."""
+        return f"{self.id} {self.opened.what}: {self.opened.text}"
+
     def __str__(self) -> str:
         return f"incident {self.id}, {self.opened.what}: {self.opened.text}"
 

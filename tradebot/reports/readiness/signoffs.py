@@ -81,13 +81,21 @@ def _lapsed(said: Said, fact: SignedOff, rows: Sequence[Said], ground: Ground) -
     if age < 0:
         yield "it was signed in the future"
     for later in rows:
-        if later.seq > said.seq:
-            if isinstance(later.fact, SignoffRevoked):
-                yield f"{later.fact.name} has revoked it"
-            elif isinstance(later.fact, Halted) and later.fact.reason == LOST:
-                yield "the approved loss was reached"
-            elif isinstance(later.fact, IncidentOpened):
-                yield f"an incident was recorded since ({later.fact.id}, {later.fact.what})"
+        if later.seq > said.seq and (why := voids(later.fact)):
+            yield why
+
+
+def voids(fact: object) -> str:
+    """Return why a row voids the sign-offs before it, "" where it does not."""
+    match fact:
+        case SignoffRevoked():
+            return f"{fact.name} has revoked it"
+        case Halted() if fact.reason == LOST:
+            return "the approved loss was reached"
+        case IncidentOpened():
+            return f"an incident was recorded since ({fact.id}, {fact.what})"
+        case _:
+            return ""
 
 
 def approval_after(signed: Iterable[SignedOff], approved: str = "") -> SignedOff | None:
