@@ -60,7 +60,7 @@ def switches(config: Config) -> Iterator[Row]:
 
 
 def _readiness(config: Config) -> Row:
-    """Say that until the readiness gates exist only an account without real money can be traded."""
+    """Say that in this version only an account without real money can be traded, whatever the gates say."""
     exchange = config.exchange
     if exchange.environment == "local":
         hint = 'set exchange.environment = "demo" (Demo Trading), or "live" with the url of a venue on this machine'
@@ -70,7 +70,7 @@ def _readiness(config: Config) -> Row:
     if exchange.environment == "demo":
         return Row("readiness", "ok", "Demo Trading: no real money")
     hint = 'practise with environment = "demo", or against `tradebot venue`'
-    text = "real money has to be earned, and not every gate that judges it exists yet"
+    text = "this version trades on Demo Trading and on a venue of this machine only, not with real money"
     return Row("readiness", "fail", text, hint)
 
 
