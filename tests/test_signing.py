@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from kits.binance_kit import VenueClockAsOurs
 from kits.evidence_kit import SECRET, configure, play
 from kits.paper_kit import Bot
+from kits.signing_kit import revoke, sign
 
 from tradebot.app.readiness import Readiness, judge
-from tradebot.app.signing import Signer, questions, read_signer, revoke, risk_sources, sign
+from tradebot.app.signing import Signer, questions, read_signer, risk_sources
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError, UsageError
 from tradebot.core.model.values import DAY_MS, HOUR_MS
@@ -241,6 +242,15 @@ def test_from_the_installed_command(config: Config) -> None:
     assert shown.data["signoff"][0]["lapsed"] == ["Ada has revoked it"]
     assert shown.data["approved_loss"] == "50"
     assert "drill" in shown.error["message"]
+
+
+def test_a_word_that_takes_back_makes_no_journal(tmp_path: Path) -> None:
+    """It would begin with a key beside it, and everything after it be worth nothing."""
+    bot = Bot(tmp_path, tmp_path / "data")
+    error = bot.json("signoff", "--revoke", "--name", "Ada", code=1).error
+    assert error["message"] == "there is no journal yet"
+    assert not (tmp_path / "data" / "tradebot.db").exists()
+    assert not (tmp_path / "data" / "audit.key").exists()
 
 
 def test_a_backup_from_before_a_sign_off_was_taken_back_is_no_way_round(config: Config) -> None:

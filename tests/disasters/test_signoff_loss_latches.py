@@ -14,11 +14,12 @@ import pytest
 from kits.disaster_live import LiveScene, live_scene
 from kits.evidence_kit import SECRET
 from kits.live_run_kit import check, failed
+from kits.signing_kit import sign
 
 from tradebot.app.approved_anew import approved_now, note_after, note_before, worth_here
 from tradebot.app.approved_loss import noted_base
 from tradebot.app.readiness import Readiness, judge
-from tradebot.app.signing import Signer, questions, sign
+from tradebot.app.signing import Signer, questions
 from tradebot.config import Config, load_config
 from tradebot.guard.account_lock import account_dir
 from tradebot.plugins.strategies import load_strategy

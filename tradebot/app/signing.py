@@ -6,19 +6,17 @@ It can be signed only while every gate passes that can be judged before a start;
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import tradebot
 from tradebot.app.readiness import Readiness, journal_place, limits_text
-from tradebot.app.recording import put_on_record
-from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
 from tradebot.core.model.errors import ConfigError, RefusedError, UsageError
 from tradebot.core.model.money import plain
 from tradebot.core.risk.ceilings import SINCE_SIGNOFF_LOSS
-from tradebot.journal.facts import SignedOff, SignoffRevoked
+from tradebot.journal.facts import SignedOff
 from tradebot.journal.rows import Head
 from tradebot.reports.readiness.spelled import folded, seen
 
@@ -135,33 +133,6 @@ def refuse_unready(found: Readiness) -> None:
         )
 
 
-def sign(
-    config: Config,
-    found: Readiness,
-    signer: Signer,
-    clock: Clock = SYSTEM,
-    worth: str = "",
-) -> tuple[SignedOff, Head]:
-    """Put a person's word on record; return the row and the chain's head to be kept elsewhere.
-
-    Raises UsageError for words that will not do, RefusedError where nobody can sign or that person has signed already.
-    """
-    check_signer(config, found, signer)
-    made: list[SignedOff] = []
-
-    def make(head: Head) -> Sequence[SignedOff]:
-        if head != found.testimony.head:
-            raise RefusedError(
-                "the journal has changed since the gates were judged",
-                hint="sign once no run writes to it",
-            )
-        made.append(signed_row(config, found, signer, head, worth))
-        return made
-
-    head = put_on_record(config.data_dir(), make, "signoff", clock)
-    return made[0], head
-
-
 def check_signer(config: Config, found: Readiness, signer: Signer) -> None:
     """Raise UsageError for words that will not do, RefusedError where nobody can sign or that person has signed already."""
     refuse_unready(found)
@@ -214,14 +185,6 @@ def _refuse_words(config: Config, signer: Signer) -> None:
             raise UsageError(
                 f'"{answer}" is not the answer to {one.key}', key=one.key, hint=one.ask
             )
-
-
-def revoke(config: Config, name: str, words: str, clock: Clock = SYSTEM) -> Head:
-    """Take every standing sign-off back, on record; return the chain's head."""
-    if not folded(name):
-        raise UsageError("name is empty", key="--name", hint="say who takes it back")
-    row = SignoffRevoked(name.strip(), words.strip())
-    return put_on_record(config.data_dir(), lambda _: [row], "signoff --revoke", clock)
 
 
 def read_text(file: Path) -> str:

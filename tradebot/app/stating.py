@@ -17,6 +17,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
 
 from tradebot.app.approved_anew import approved_now, note_after, note_before, worth_here
+from tradebot.app.database import journal_of
 from tradebot.app.readiness import (
     NO_KEY,
     Readiness,
@@ -280,6 +281,8 @@ def _put_on_record(
 ) -> tuple[str, Head | None]:
     if may_run(config.data_dir()):
         return _by_engine(config, stated, clock)
+    if stated.kind == "revoke":
+        journal_of(config.data_dir())  # where there is none nothing can be taken back, and none is made
     worth, approved = worth_here(config) if stated.kind == "sign" else ("", "")
     done = judge_statement(config, spec, stated, worth, approved, clock)
     note_before(config, worth)
