@@ -38,6 +38,19 @@ def test_nothing_is_told_of_a_run_that_has_ended_meanwhile() -> None:
     assert watched([(), None])[1] == [()]
 
 
+def test_whatever_asking_fails_with_counts_as_not_known_and_ends_no_watch() -> None:
+    told: list[Sequence[str]] = []
+    looks = iter([False, False, True])
+
+    def ask(_: object) -> Sequence[str]:
+        if told:
+            return ()
+        raise MemoryError("no room")
+
+    GateWatch(ask, told.append).watch(lambda _: next(looks))
+    assert told == [(f"{UNKNOWN}: MemoryError: no room",), ()]
+
+
 class Hasty:
     """A clock that moves on by half a minute whenever somebody looks."""
 

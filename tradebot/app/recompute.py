@@ -59,10 +59,16 @@ class GateWatch:
         """Do so until the run has ended; a minute's failure is told, and no end."""
         pause = HOUR_S
         while not over(pause):
-            reasons = self._ask(over)
+            reasons = self._asked(over)
             if reasons is not None:
                 self._tell(reasons)
             pause = AGAIN_S if reasons else HOUR_S
+
+    def _asked(self, over: Over) -> Sequence[str] | None:
+        try:
+            return self._ask(over)
+        except Exception as error:  # of whatever kind: a watch that ended would let entries through
+            return (f"{UNKNOWN}: {type(error).__name__}: {error}"[:WIDEST],)
 
 
 def ask_child(
