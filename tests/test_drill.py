@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -127,6 +129,24 @@ def test_an_engine_that_holds_the_journal_signs_the_row(bot: Bot) -> None:
     assert bot.end(engine).code == 0
     assert bot.json("db", "verify").document["ok"]
     assert bot.json("replay").document["ok"]
+
+
+def test_an_interruption_while_it_is_removed_leaves_no_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    real, calls = shutil.rmtree, []
+
+    def interrupted(path: Path, *, ignore_errors: bool = False) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt), directory(keep=False) as folder:
+        (folder / "file").touch()
+    assert list(tmp_path.iterdir()) == []
 
 
 NOW = 1_795_000_000_000
