@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kits import binance_scene as scene
 from kits import live_kit
@@ -29,6 +29,7 @@ from tradebot.wire.client import Wire
 from tradebot.wire.hosts import find_hosts
 
 DEMO = (("demo-fapi.binance.com", "52.84.1.1"),)
+LIVE = (("fapi.binance.com", "52.84.1.1"),)
 MORNING_MS = 9 * HOUR_MS
 """Behind the blackout, and hours away from the next funding."""
 
@@ -42,13 +43,14 @@ class ClaimingBroker(BinanceBroker):
         return self.claims
 
 
-class DemoFeed(live_kit.LateFeed):
-    """Prices that come when they come, and say that they are Demo Trading's."""
+class ClaimingFeed(live_kit.LateFeed):
+    """Prices that come when they come, and say whose they are."""
 
     environment = "demo"
+    claims: tuple[tuple[str, str], ...] = DEMO
 
     def peers(self, kind: str) -> tuple[tuple[str, str], ...]:
-        return DEMO
+        return self.claims
 
 
 def morning_before(now: int) -> int:
@@ -65,14 +67,23 @@ def play_demo(
     code: int | None = 0,
     faults: Sequence[dict[str, Any]] = (),
     flags: dict[str, Any] | None = None,
+    environment: Literal["demo", "live"] = "demo",
 ) -> None:
     """Write a live run into a directory; the audit key must be in the environment.
 
-    ``code`` is what a close-all of its account ended with meanwhile, None for none.
+    ``code`` is what a close-all of its account ended with meanwhile, None for none. One of the ``environment`` live claims to
+    be with real money, in stage 1, with a person before it.
     """
     live_kit.play(
-        lambda loop: _play(loop, folder, start, minutes, claims, code, faults, flags or {})
+        lambda loop: _play(
+            loop, folder, start, minutes, claims, code, faults, flags or {}, environment
+        )
     )
+
+
+def play_live(folder: Path, start: int, *, minutes: int) -> None:
+    """Write a live run that claims to be with real money."""
+    play_demo(folder, start, minutes=minutes, claims=LIVE, code=None, environment="live")
 
 
 async def _play(
@@ -84,6 +95,7 @@ async def _play(
     code: int | None,
     faults: Sequence[dict[str, Any]],
     flags: dict[str, Any],
+    environment: Literal["demo", "live"],
 ) -> None:
     clock = live_kit.VirtualClock(loop, start)
     account = AccountScript(wallet=scene.WALLET, margin_type="isolated", leverage=1)
@@ -102,15 +114,18 @@ async def _play(
     bars = [[bar_of(start + number * MINUTE_MS)] for number in range(minutes)]
     try:
         key = ApiKey(venue.credentials.key, venue.credentials.secret)
-        async with Wire(find_hosts("demo", server.url), clock=clock, api_key=key) as wire:
+        async with Wire(find_hosts(environment, server.url), clock=clock, api_key=key) as wire:
             broker = ClaimingBroker(wire, [SYMBOL])
             broker.claims = claims
-            feed: Any = DemoFeed(clock, scene.Street(venue), [SYMBOL], bars, 1, 15)
+            feed: Any = ClaimingFeed(clock, scene.Street(venue), [SYMBOL], bars, 1, 15)
+            if environment == "live":
+                feed.environment, feed.claims = environment, claims
             setup = Setup(
                 *(config, feed, spec, Pace(1.0, None)),
                 modes=("live",),
                 broker=broker,
-                venue="demo",
+                venue=environment,
+                terminal=environment == "live",
                 clock=clock,
                 new=True,
             )
@@ -118,7 +133,7 @@ async def _play(
             async with opened(setup) as (runner, cursor):
                 loop.busy -= 1
                 (run,) = runner.runs
-                run.account = "demo"
+                run.account = environment
                 if code is not None:
                     _diary_of(folder, code, Standing(start + (minutes - 1) * MINUTE_MS))
                 ending = await runner.main(cursor)
@@ -152,4 +167,4 @@ def _diary_of(folder: Path, code: int, clock: Standing) -> None:
     diary.put("result", code=code, left=[], unfenced=[], reads=[], ended=ended, seal=seal)
 
 
-__all__ = ["DEMO", "morning_before", "play_demo"]
+__all__ = ["DEMO", "morning_before", "play_demo", "play_live"]

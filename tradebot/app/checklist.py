@@ -208,8 +208,6 @@ def _asked(config: Config, spec: StrategySpec, ours: Ours, data_dir: Path) -> _A
         asked.seen = picture
         return await _further(wire, picture, config, spec, ours)
 
-    if real_money(config):  # nothing is asked of an account that cannot be traded yet
-        return _Asked(rows)
     asked.rows = rows + ask_account(config, access, more)
     return asked
 
@@ -228,7 +226,7 @@ async def _opened_by_us(
 
 
 def real_money(config: Config) -> bool:
-    """Whether an account with real money is meant, which cannot be traded until it can be earned."""
+    """Whether an account with real money is meant: then every gate binds."""
     return config.exchange.environment == "live" and not config.exchange.url
 
 

@@ -85,9 +85,10 @@ def permit(
 
 
 def refusal(found: Checklist) -> TradebotError:
-    """Return why a start is refused by the lines that failed."""
+    """Return why a start is refused by the lines that failed: by a gate, whether the exchange answers or not."""
     names = ", ".join(dict.fromkeys(row.check for row in found.failed))
-    kind = ExchangeError if found.is_away else RefusedError
+    by_gate = any(place == "gates" and status == "fail" for place, _, status in found.lines())
+    kind = ExchangeError if found.is_away and not by_gate else RefusedError
     return kind(f"not fit for real money: {names}", hint=found.failed[0].hint)
 
 

@@ -43,7 +43,7 @@ FEES = 2
 
 
 def switches(config: Config) -> Iterator[Row]:
-    """Judge what a person has to have switched on, and whether real money can be reached at all yet."""
+    """Judge what a person has to have switched on, and say which account is meant."""
     if config.live.enabled:
         yield Row("enabled", "ok", "[live] enabled = true")
     else:
@@ -60,7 +60,7 @@ def switches(config: Config) -> Iterator[Row]:
 
 
 def _readiness(config: Config) -> Row:
-    """Say that in this version only an account without real money can be traded, whatever the gates say."""
+    """Say which account is meant, and what opens it."""
     exchange = config.exchange
     if exchange.environment == "local":
         hint = 'set exchange.environment = "demo" (Demo Trading), or "live" with the url of a venue on this machine'
@@ -69,9 +69,7 @@ def _readiness(config: Config) -> Row:
         return Row("readiness", "ok", f"a venue on this machine ({exchange.url}): no real money")
     if exchange.environment == "demo":
         return Row("readiness", "ok", "Demo Trading: no real money")
-    hint = 'practise with environment = "demo", or against `tradebot venue`'
-    text = "this version trades on Demo Trading and on a venue of this machine only, not with real money"
-    return Row("readiness", "fail", text, hint)
+    return Row("readiness", "ok", "real money: every gate has to pass, and the stage binds")
 
 
 def locks(data_dir: Path, access: Access) -> Iterator[Row]:

@@ -217,6 +217,17 @@ def _approved(config: Config, judged: Readiness) -> list[Row]:
     return [Row("approved loss", "fail", text, "tradebot signoff")]
 
 
+def failing_gates(found: Checklist) -> list[str]:
+    """Return the gates that forbid a start by a checklist with their lines, and *supervision*; none where only what is read
+    now (*keys*, *account*) does: then it is that which says why.
+    """
+    failing = [row.check for row in found.failed if row.check in (*GATES, "supervision")]
+    if not failing:
+        return []
+    lines = tuple(row for place, row, _ in found.lines() if place != "gates")
+    return [*failing, *(one.gate for one in _checked(replace(found, rows=lines)) if not one.ok)]
+
+
 def do_gates_bind(config: Config, *, enforced: bool = False) -> bool:
     """Whether a live run must pass every gate: with real money, and where a person wants it so."""
     return enforced or real_money(config)

@@ -12,7 +12,6 @@ from typing import Any
 from tradebot.app.account import Access, TradedAccount
 from tradebot.app.barred import Watcher
 from tradebot.app.checklist import (
-    GATES,
     Checklist,
     go_through,
     go_through_patiently,
@@ -32,7 +31,7 @@ from tradebot.app.live import (
 )
 from tradebot.app.ours import Ours, read_ours
 from tradebot.app.permission import Terms, issue_token, may_go_on
-from tradebot.app.readiness import do_gates_bind, standing_now, with_gates
+from tradebot.app.readiness import do_gates_bind, failing_gates, standing_now, with_gates
 from tradebot.app.recompute import GateWatch, ask_child
 from tradebot.app.rehearsal import cancel_left_stop, rehearse
 from tradebot.app.runner import Pace
@@ -207,21 +206,35 @@ def _print_unit(options: LiveOptions, config: Config) -> int:
 # -- the start --------------------------------------------------------------------------------------
 
 
-def _unearned(options: LiveOptions, config: Config, spec: StrategySpec) -> int | None:
-    """Refuse real money where a gate does not pass, all of them in one go and before anybody is asked for a key; else None.
+def _judged_first(options: LiveOptions, config: Config, spec: StrategySpec) -> Checklist | None:
+    """Return the checklist with every gate where money is real, before anybody is asked for a key; None elsewhere.
 
-    What is open of ours is protected all the same.
+    Where something of ours is open by the journal it is None too: that is protected first.
     """
     if not real_money(config) or read_ours(config.data_dir(), "live").open_here():
         return None
-    found = _with_gates(options, config, spec, go_through(config, spec))
+    return _judged(options, config, spec)
+
+
+def _judged(options: LiveOptions, config: Config, spec: StrategySpec) -> Checklist:
+    """Go through the checklist and the gates, and tell all of it."""
+    found = _with_gates(options, config, spec, go_through_patiently(config, spec, say))
     for line in told(found, sys.stderr):
         say(line)
-    failing = [row.check for row in found.failed if row.check in (*GATES, "supervision")]
-    if not failing:
+    return found
+
+
+def _unearned(found: Checklist) -> RefusedError | None:
+    """Return why real money is refused, every gate that does not pass in one go; None where nothing is, or something of ours
+    is open on the account: that is protected whatever the gates say.
+    """
+    if found.open or not (failing := failing_gates(found)):
         return None
     hint = "tradebot gates says what each needs and what to do next"
-    error = RefusedError(f"gates that do not pass: {', '.join(failing)}", hint=hint)
+    return RefusedError(f"gates that do not pass: {', '.join(failing)}", hint=hint)
+
+
+def _refused(options: LiveOptions, found: Checklist, error: TradebotError) -> int:
     data = {"checks": found.document(), "open": list(found.open)}
     return show(Result("live", data, text="", error=error), as_json=options.run.common.json)
 
@@ -234,8 +247,9 @@ def _start(
     standing: LiveStage | None,
 ) -> int:
     """Protect what is open, or check and ask; then run. Return the exit code."""
-    if (refused := _unearned(options, config, spec)) is not None:
-        return refused
+    first = _judged_first(options, config, spec)
+    if first is not None and (refused := _unearned(first)) is not None:
+        return _refused(options, first, refused)
     access = need_access(config)
     try_locks(config, access)
     ours = read_ours(config.data_dir(), access.environment)
@@ -244,16 +258,12 @@ def _start(
     run = LiveRun(options, config, spec, access, ours, terms, Supervisor(os.environ), standing)
     if ours.open_here():
         return run.protect_first(signals)
-    run.cancel_left()
-    found = _with_gates(options, config, spec, go_through_patiently(config, spec, say))
-    for line in told(found, sys.stderr):
-        say(line)
+    cancelled = (first is None or not first.failed) and run.cancel_left()
+    found = _judged(options, config, spec) if first is None or cancelled else first
     try:
         allowed = permit(found, config, terms, options.token, _asker(options, config, found))
     except TradebotError as error:
-        data = {"checks": found.document(), "open": list(found.open)}
-        result = Result("live", data, text="", error=error)
-        return show(result, as_json=options.run.common.json)
+        return _refused(options, found, error)
     for line in allowed_lines(allowed, found):
         say(line)
     return run.go(allowed, signals)
@@ -285,10 +295,14 @@ class LiveRun:
         """The data directory, and where the key's lock lies."""
         return self.config.data_dir(), account_dir(self.access.fingerprint)
 
-    def cancel_left(self) -> None:
-        """Cancel the stop of a rehearsal that was killed in the middle; ExchangeError where nobody can say that it is gone."""
-        if left := cancel_left_stop(self.access, self.latches):
+    def cancel_left(self) -> bool:
+        """Cancel the stop of a rehearsal that was killed in the middle, if there is one; ExchangeError where nobody can say
+        that it is gone.
+        """
+        left = cancel_left_stop(self.access, self.latches)
+        if left:
             say(f"a rehearsal had broken off: its stop {left} is cancelled, and gone")
+        return bool(left)
 
     def protect_first(self, signals: Signals) -> int:
         """Protect what is open at once; the checklist is gone through beside it, and says whether it may trade."""

@@ -1,0 +1,203 @@
+"""The door to real money, from the installed command: shut on a fresh directory, and on one that has earned it open exactly
+behind the gates.
+
+Nothing here leaves this machine: no name is known, and what would connect elsewhere is refused.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kits.away_kit import shut_in
+from kits.demo_kit import DemoVenue, demo_venue
+from kits.earned_kit import WORDS, earn, sign_off
+from kits.evidence_kit import SECRET, SYMBOL, configure
+from kits.live_run_kit import rows_of
+from kits.live_terminal import on_terminal
+from kits.paper_kit import Bot, Done
+
+from tradebot.app.signing import questions
+from tradebot.config import Config
+from tradebot.journal.facts import StageRaised
+from tradebot.journal.reader import Reader
+from tradebot.journal.testimony import read_said
+
+pytestmark = pytest.mark.slow
+
+QUIET, SIGNAL = "2026-11-26T09:39:00Z", "2026-11-26T09:35:00Z"
+"""Long before the strategy's next signal; two minutes before one."""
+
+BRISK = """
+import runpy, sys
+from tradebot.app import recompute
+
+recompute.HOUR_S = recompute.AGAIN_S = 2.0
+sys.argv[0] = "tradebot"
+runpy.run_module("tradebot", run_name="__main__")
+"""
+
+SHOWN = ("backtest", "paper", "testnet", "stability", "ghost", "parity", "drill", "reviewers")
+"""The gates that a fresh directory fails by its journal."""
+READ_NOW = ("keys", "account")
+
+
+@pytest.fixture(scope="module")
+def earned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
+    """A directory that has earned real money, and that two people have signed for."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TRADEBOT_AUDIT_KEY", SECRET)
+
+        config = earn(tmp_path_factory.mktemp("earned"))
+        sign_off(config)
+        yield config
+
+
+def real_bot(folder: Path, data_dir: Path) -> Bot:
+    """Return the command configured for real money, with a key that opens nothing."""
+    env = {
+        "TRADEBOT_AUDIT_KEY": SECRET,
+        "TRADEBOT_BINANCE_KEY": "k" * 64,
+        "TRADEBOT_BINANCE_SECRET": "s" * 64,
+        "TRADEBOT_EXCHANGE__ENVIRONMENT": "live",
+        "TRADEBOT_LIVE__ENABLED": "true",
+        "TRADEBOT_RISK__PROFILE": "live",
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
+    return Bot(folder, data_dir, env=env)
+
+
+def earned_bot(config: Config, **env: str) -> Bot:
+    """Return the command of the directory that has earned it."""
+    bot = real_bot(config.base_dir, config.data_dir())
+    bot.env |= {"TRADEBOT_CONFIG": str(config.base_dir / "bot.toml"), **env}
+    return bot
+
+
+class Brisk(Bot):
+    """The command with an hour of two seconds between two looks at the gates: no option can set that."""
+
+    def _command(self, words: tuple[object, ...]) -> list[str]:
+        script = self.folder / "brisk.py"
+        script.write_text(BRISK)
+        return [sys.executable, str(script), *super()._command(words)[3:]]
+
+
+def asked_for(noted: Path) -> set[str]:
+    return set(noted.read_text().splitlines())
+
+
+# -- with real money --------------------------------------------------------------------------------------
+
+
+def test_a_fresh_directory_is_refused_with_every_gate_in_one_go(tmp_path: Path) -> None:
+    bot = real_bot(tmp_path, tmp_path / "data")
+    noted = shut_in(bot)
+    for words in (("live",), ("live", "--check")):
+        done = bot.json(*words, code=4)
+        message = done.error["message"]
+        assert all(gate in message for gate in (*SHOWN, *(READ_NOW if words == ("live",) else ()))), message  # fmt: skip
+        assert [row["status"] for row in rows_of(done)["readiness"]] == ["ok"]
+    assert asked_for(noted) == {"asked fapi.binance.com"}
+    assert not (bot.data_dir / "tradebot.db").exists()
+
+
+def test_on_an_earned_one_only_key_and_account_are_not_readable(earned: Config) -> None:
+    bot = earned_bot(earned)
+    noted = shut_in(bot)
+    before = (bot.data_dir / "tradebot.db").read_bytes()
+    done = bot.json("live", "--check", code=3)
+    lines = rows_of(done)
+    assert [lines[gate][0]["status"] for gate in (*SHOWN, "walls")] == ["ok"] * 9
+    assert lines["stage"][0]["detail"].startswith("stage 1: $50 a symbol, 1 position")
+    failing = {name for name, rows in lines.items() if rows[-1]["status"] == "fail"}
+    assert failing == {"exchange"}
+    gates = bot.json("gates", code=4).data
+    assert gates["binds"] == "all"
+    assert [one["gate"] for one in gates["gates"] if not one["ok"]] == list(READ_NOW)
+    with on_terminal(bot, "live") as screen:
+        assert screen.process.wait(90) == 3
+        assert "Type LIVE" not in screen.shown
+    assert "supervision" in bot.json("live", code=4).error["message"]  # nobody is before it
+    assert asked_for(noted) == {"asked fapi.binance.com"}
+    assert (bot.data_dir / "tradebot.db").read_bytes() == before
+
+
+# -- on a venue of this machine -----------------------------------------------------------------------------
+
+
+def on_venue(bot: Bot, venue: DemoVenue) -> Bot:
+    """Have a bot trade on a venue, with the venue's key."""
+    place = {"TRADEBOT_EXCHANGE__URL": venue.url, "TRADEBOT_MARKET__SYMBOLS": SYMBOL}
+    key = {"TRADEBOT_BINANCE_KEY": venue.key, "TRADEBOT_BINANCE_SECRET": venue.secret}
+    bot.env |= {**place, **key}
+    return bot
+
+
+def says(bot: Bot, name: str, *words: str) -> Done:
+    """Have a person say something through the engine that runs."""
+    text = bot.folder / f"{name}.txt"
+    answers = (f"{one.key}: {one.right[0]}" for one in questions(configure(bot.folder)))
+    text.write_text("\n".join([WORDS, *answers]))
+    return bot.json("signoff", *words, "--name", name, "--text-file", text)
+
+
+def entries(venue: DemoVenue) -> int:
+    return len(venue.asked("POST", "/fapi/v1/order"))
+
+
+def test_a_fresh_directory_is_refused_on_a_venue_too_where_gates_are_enforced(
+    tmp_path: Path,
+) -> None:
+    with demo_venue(tmp_path, QUIET) as venue:
+        bot = on_venue(real_bot(tmp_path, tmp_path / "data"), venue)
+        message = bot.json("live", "--enforce-gates", code=4).error["message"]
+        assert all(gate in message for gate in SHOWN)
+        assert {row["method"] for row in venue.rows("request")} == {"GET"}
+
+
+@pytest.mark.parametrize("clock", [QUIET, pytest.param(SIGNAL, marks=pytest.mark.full)])
+def test_an_earned_one_starts_in_stage_1_and_loses_a_gate_and_gets_it_back(
+    earned: Config, tmp_path: Path, clock: str
+) -> None:
+    """A word by two people taken back bars entries, and protects what is open; two new words, through the engine, end that."""
+    with demo_venue(tmp_path, clock) as venue:
+        bot = on_venue(earned_bot(earned), venue)
+        assert [one["gate"] for one in bot.json("gates").data["gates"] if not one["ok"]] == []
+        brisk = Brisk(bot.folder, bot.data_dir, env=bot.env)
+        with on_terminal(brisk, "live", "--enforce-gates") as screen:
+            screen.answers("Type LIVE to trade:", "LIVE")
+            bot.until(lambda: bot.status().get("stage") == 1)
+            assert bot.status()["barred"] == []
+            if clock == SIGNAL:
+                bot.until(lambda: venue.held() and venue.stops())
+            before = entries(venue)
+
+            says(bot, "Ada", "--stage", "2")
+            assert raised(bot) == [(2, "Ada")]
+            assert bot.status()["stage"] == 1  # from its next start on
+
+            bot.json("signoff", "--revoke", "--name", "Ada")
+            bot.until(lambda: "gates: reviewers: 2 more to sign" in bot.status()["barred"])
+            assert not venue.held() or venue.stops()
+            for name in ("Ada", "Bob"):
+                says(bot, name, "--role", "owner")
+            bot.until(lambda: bot.status()["barred"] == [])
+            assert not venue.held() or venue.stops()
+            assert entries(venue) == before
+            signed = bot.json("signoff", code=None).data["signoff"]
+            assert [one["name"] for one in signed if not one["lapsed"]] == ["Ada", "Bob"]
+            assert screen.process.poll() is None
+            screen.process.send_signal(signal.SIGTERM)
+            assert screen.process.wait(90) == 0
+        bot("db", "verify")
+
+
+def raised(bot: Bot) -> list[tuple[int, str]]:
+    """The stages that somebody moved live up to."""
+    with Reader(bot.data_dir / "tradebot.db") as reader:
+        facts = [said.fact for said in read_said(reader, ("StageRaised",))]
+    return [(one.stage, one.name) for one in facts if isinstance(one, StageRaised)]
