@@ -30,6 +30,14 @@ from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
 from tradebot.reports.readiness.incidents import WAY_OUT, open_incidents
+from tradebot.reports.readiness.recorded import backtests_left_out, drills_left_out, runs_unseen
+from tradebot.reports.readiness.renewal import (
+    ghosts_of,
+    joined,
+    lives_of,
+    standing_since,
+    unless_they_lose,
+)
 from tradebot.reports.readiness.signoffs import Ground, Signature
 from tradebot.reports.readiness.stages import LiveStage, stage_of
 from tradebot.reports.readiness.stretches import (
@@ -87,12 +95,13 @@ def judge(
     progress: Progress | None = _unseen,
     *,
     raising: int = 0,
+    signing: bool = False,
 ) -> Readiness:
     """Return what every gate says now; ``found`` is the checklist where it has been gone through.
 
     What counts is played again for *parity*, which takes long: ``progress`` hears how far it is, None has it left out.
-    ``raising`` is the stage that a person wants to move up to: then they are asked as for a first sign-off, and for that
-    stage; 0 for none.
+    ``raising`` is the stage that a person wants to move up to: then they are asked for that stage; 0 for none. With it, and
+    where somebody is ``signing``, *backtest* and *drill* are asked anew, which a start under a sign-off does not do.
     """
     data_dir, told = config.data_dir(), testimony_of(config.data_dir())
     ground = ground_now(config, spec, told, clock)
@@ -101,25 +110,49 @@ def judge(
     stage = max(standing.stage, raising)
     demand = Demand(evidence, now, doubt, told.weak)
     stretches = stretches_of(told, alive=is_held(data_dir))
-    ghosts, papers = (sort_out(stretches, mode, demand) for mode in ("ghost", "paper"))
     signed = signoffs.signatures(told.rows, ground)
     signers = signoffs.reviewers(signed)
+    is_new = signing or bool(raising) or not signers.ok
+    asked_at = now if is_new else _asked_at(signed, standing)
+    shown = _shown(told, stretches, demand, standing_since(told.rows, ground))
     asked = go_through(config, spec) if found is None else found
     verdicts = (
-        _backtest(config, told, demand, is_signed=signers.ok and not raising),
-        gates.paper(papers, stage=stage),
+        _backtest(config, told, demand, asked_at),
+        gates.paper(shown.traded, stage=stage),
         judge_testnet(
             demo_runs(told.rows, stretches, told.weak_until), demand, _no_demo(stretches, demand)
         ),
-        gates.stability(ghosts, papers),
-        gates.ghost(ghosts, stage=stage),
-        _replayed(config, spec, (papers, ghosts), progress),
-        _drill(told, demand),
+        gates.stability(shown.ghosts, shown.steady),
+        gates.ghost(shown.ghosts, stage=stage),
+        _replayed(config, spec, shown, progress),
+        _drill(told, demand, asked_at),
         *_checked(asked),
         gates.walls(_halts(config, told), open_incidents(told.rows)),
         signers,
     )
     return Readiness(evidence, stage, verdicts, tuple(signed), told, standing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What counts of ghost and paper runs, and what live renews of it: ``steady`` and ``traded`` are paper's with live's own."""
+
+    ghosts: Sorted
+    papers: Sorted
+    steady: Sorted
+    traded: Sorted
+
+
+def _shown(
+    told: Testimony, stretches: Sequence[Stretch], demand: Demand, since: int | None
+) -> _Shown:
+    """Sort out what was shown; ``since`` is since when a sign-off stands (UTC ms), None where none does."""
+    unseen = {mode: Sorted((), runs_unseen(told.rows, mode)) for mode in ("ghost", "paper", "live")}
+    ghosts = joined(ghosts_of(stretches, demand, since), unseen["ghost"])
+    papers = joined(sort_out(stretches, "paper", demand), unseen["paper"])
+    lives = joined(lives_of(stretches, demand, since), unseen["live"])
+    traded = unless_they_lose(lives, stretches, demand)
+    return _Shown(ghosts, papers, joined(papers, lives), joined(papers, traded))
 
 
 def standing_now(config: Config, spec: StrategySpec, clock: Clock = SYSTEM) -> LiveStage:
@@ -137,17 +170,32 @@ def ground_now(
     return ground_of(config, evidence, told, now, told.broken or set_back(told, now))
 
 
-def _backtest(config: Config, told: Testimony, demand: Demand, *, is_signed: bool) -> GateVerdict:
-    """Return what the recorded backtests show; under a sign-off that stands their age is nothing."""
+def _backtest(config: Config, told: Testimony, demand: Demand, asked_at: int) -> GateVerdict:
+    """Return what the recorded backtests show; their age is what it was when they were last asked (UTC ms)."""
     recorded, age = [], 0
     for one in told.rows:
         fact = one.fact
         if isinstance(fact, BacktestRecorded) and one.seq > told.weak_until and not fact.weak_key:
             recorded.append(fact)
             if fact.evidence == demand.evidence:
-                age = 0 if is_signed else demand.now - one.wall
+                age = asked_at - one.wall
     doubts = doubts_of(demand)
-    return gates.backtest(recorded, demand.evidence, config.market.symbols, doubts, age)
+    found = gates.backtest(recorded, demand.evidence, config.market.symbols, doubts, age)
+    found = replace(found, left_out=backtests_left_out(told.rows, demand, told.weak_until))
+    return _as_of(found, demand, asked_at)
+
+
+def _asked_at(signed: Sequence[Signature], standing: LiveStage) -> int:
+    """Return when every gate was last asked for a person's word (UTC ms): one that stands, or the stage's."""
+    return max(standing.since, *(one.signed for one in signed if not one.lapsed))
+
+
+def _as_of(found: GateVerdict, demand: Demand, asked_at: int) -> GateVerdict:
+    """Say when a gate was asked that is not asked at every start."""
+    if asked_at >= demand.now:
+        return found
+    day = iso(asked_at)[:10]
+    return replace(found, have=f"{found.have}; asked on {day}, and not before the next signature or stage")  # fmt: skip
 
 
 def _no_demo(stretches: Sequence[Stretch], demand: Demand) -> tuple[LeftOut, ...]:
@@ -157,7 +205,7 @@ def _no_demo(stretches: Sequence[Stretch], demand: Demand) -> tuple[LeftOut, ...
     return tuple(LeftOut(run, why) for run, why in reasons.items() if why)
 
 
-def _drill(told: Testimony, demand: Demand) -> GateVerdict:
+def _drill(told: Testimony, demand: Demand, asked_at: int) -> GateVerdict:
     """Return what the recorded drills show: rows first signed with a key that was not weak."""
     from tradebot.app.drill.table import (
         NAMES,
@@ -168,7 +216,9 @@ def _drill(told: Testimony, demand: Demand) -> GateVerdict:
         for one in told.rows
         if isinstance(one.fact, DrillPlayed) and one.seq > told.weak_until and not one.fact.weak_key
     ]
-    return gates.drill(played, NAMES, demand.evidence, __version__, demand.now, doubts_of(demand))
+    found = gates.drill(played, NAMES, demand.evidence, __version__, asked_at, doubts_of(demand))
+    left_out = drills_left_out(told.rows, demand, told.weak_until, __version__)
+    return _as_of(replace(found, left_out=left_out), demand, asked_at)
 
 
 def with_gates(
@@ -285,14 +335,19 @@ def _text(value: object) -> object:
 
 
 def _replayed(
-    config: Config, spec: StrategySpec, found: Sequence[Sorted], progress: Progress | None
+    config: Config, spec: StrategySpec, shown: _Shown, progress: Progress | None
 ) -> GateVerdict:
-    """Return whether the newest counted run of each kind comes out as it was; without ``progress`` nothing is played."""
+    """Return whether the newest counted run of each kind comes out as it was; without ``progress`` nothing is played.
+
+    Live's own is played in paper's place where no paper run counts any more.
+    """
     if progress is None:
         return gates.parity()
-    runs = tuple(kind.counted[-1].run for kind in found if kind.counted)
-    if len(runs) < len(found):
-        return gates.parity("no paper and ghost run that counts", runs)
+    kinds = (shown.papers.counted or shown.traded.counted, shown.ghosts.counted)
+    runs = tuple(counted[-1].run for counted in kinds if counted)
+    if len(runs) < len(kinds):
+        found = gates.parity("no paper and ghost run that counts", runs)
+        return replace(found, left_out=joined(shown.ghosts, shown.traded).left_out)
     from tradebot.app.parity import what_differs  # it plays a whole run: only where there is one
 
     path, folder = journal_path(config.data_dir()), config.strategy_dir()

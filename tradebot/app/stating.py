@@ -139,7 +139,7 @@ def judge_statement(
     if stated.kind == "review":
         return _reviewed(config, spec, stated, clock)
     raising = stated.stage if stated.kind == "raise" and stated.stage in STAGES else 0
-    found = judge(config, spec, clock, raising=raising)
+    found = judge(config, spec, clock, raising=raising, signing=stated.kind == "sign")
     if (stated.evidence or found.evidence, stated.limits or limits_text(config)) != (
         *(found.evidence, limits_text(config)),
     ):

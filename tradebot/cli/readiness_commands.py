@@ -55,6 +55,7 @@ def _document(one: GateVerdict) -> dict[str, Any]:
         "have": one.have,
         "reasons": list(one.reasons),
         "runs": list(one.runs),
+        "renewed_by": list(one.renewed),
         "left_out": [{"run": run.run, "reasons": list(run.reasons)} for run in one.left_out],
         "next": one.todo,
         "wait_s": one.wait_s,
@@ -79,6 +80,8 @@ def verdict_lines(one: GateVerdict) -> Iterator[str]:
         yield from wrapped(f"{pad}no    ", "; ".join(one.reasons), WIDTH)
     if one.runs:
         yield from wrapped(f"{pad}rests on  ", ", ".join(one.runs), WIDTH)
+    if one.renewed:
+        yield from wrapped(f"{pad}renewed by  ", " and ".join(one.renewed), WIDTH)
     for run in one.left_out[-SHOWN_RUNS:]:
         yield from wrapped(f"{pad}left out  {run.run}: ", "; ".join(run.reasons), WIDTH)
     if len(one.left_out) > SHOWN_RUNS:

@@ -43,7 +43,7 @@ def signoff(options: SignoffOptions) -> int:
         check_stage(options.stage)
     if options.revoke or options.review or options.stage is not None:
         return _state(options, config)
-    found = judge(config, chosen_strategy(config))
+    found = judge(config, chosen_strategy(config), signing=True)
     if options.name is not None or options.text_file is not None:
         return _sign_once(options, config, found)
     error = _unready(found)
@@ -123,7 +123,7 @@ def _ask_both(options: SignoffOptions, config: Config, found: Readiness) -> int:
     for _ in range(NEEDED - len({one.fact.name for one in found.signed if not one.lapsed})):
         said, head = _signed(config, found, _asked(config))
         say(f"{said}. Head of the journal, to be kept elsewhere: {head}")
-        found = judge(config, chosen_strategy(config))
+        found = judge(config, chosen_strategy(config), signing=True)
     return _show(options, config, found, None)
 
 

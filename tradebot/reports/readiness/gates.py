@@ -6,7 +6,7 @@ Bounds are constants. Of several stretches the one that comes nearest is told of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tradebot.core.ghost.quality import wilson
@@ -152,7 +152,8 @@ def paper(found: Sorted, *, stage: int = 1) -> GateVerdict:
     )
     stretch, reasons = _nearest(found.counted, check)
     have = "nothing that counts" if stretch is None else _paper_words(stretch)
-    return _verdict("paper", needed, have, stretch, reasons, found.left_out, PAPER_MS, PAPER)
+    verdict = _verdict("paper", needed, have, stretch, reasons, found.left_out, PAPER_MS, PAPER)
+    return replace(verdict, renewed=_renewed(stretch, reasons, "'s own closed trades"))
 
 
 def _paper_words(stretch: Stretch) -> str:
@@ -185,7 +186,17 @@ def stability(ghosts: Sorted, papers: Sorted) -> GateVerdict:
         (*ghosts.left_out, *papers.left_out),
         "" if not reasons else BOTH,
         max(waits),
+        (*_renewed(ghost, reasons), *_renewed(paper_, reasons, " itself")),
     )
+
+
+def _renewed(stretch: Stretch | None, reasons: Sequence[str], own: str = "") -> tuple[str, ...]:
+    """Return by what of live a gate passes: the ghost that it hosts, or what is its ``own``."""
+    if stretch is None or reasons:
+        return ()
+    if stretch.host:
+        return (f"{stretch.host}'s ghost",)
+    return (f"{stretch.run}{own}",) if stretch.mode == "live" else ()
 
 
 def ghost(found: Sorted, *, stage: int = 1) -> GateVerdict:
@@ -209,7 +220,8 @@ def ghost(found: Sorted, *, stage: int = 1) -> GateVerdict:
     )
     stretch, reasons = _nearest(found.counted, check)
     have = "nothing that counts" if stretch is None else _ghost_words(stretch)
-    return _verdict("ghost", needed, have, stretch, reasons, found.left_out, GHOST_MS, GHOST)
+    verdict = _verdict("ghost", needed, have, stretch, reasons, found.left_out, GHOST_MS, GHOST)
+    return replace(verdict, renewed=_renewed(stretch, reasons))
 
 
 def _ghost_words(stretch: Stretch) -> str:

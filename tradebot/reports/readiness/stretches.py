@@ -51,6 +51,8 @@ class Stretch:
     halt that says that account and ledger differ; ``weak`` that it was first signed with a key beside the journal.
     ``closes`` are the rows of its trades, by id.
     ``cheap`` names what its simulated exchange asked less for than it does unless it is told to.
+    ``host`` is the live run that a ghost ran beside, "" for none; ``opened`` the row, and when it was written (UTC ms),
+    with which the newest time began in which something is held; None before the first.
     """
 
     run: str
@@ -67,6 +69,8 @@ class Stretch:
     weak: bool = False
     running: bool = True
     cheap: tuple[str, ...] = ()
+    host: str = ""
+    opened: tuple[int, int] | None = None
 
     @property
     def begun(self) -> int:
@@ -110,7 +114,12 @@ def stretches_of(testimony: Testimony, *, alive: bool) -> list[Stretch]:
     for stretch in book.current.values():
         if stretch.running and not alive:
             stretch.broke, stretch.running = DIED, False
-    return [stretch for stretch in book.stretches if stretch.rows]
+    found = [stretch for stretch in book.stretches if stretch.rows]
+    hosts = {one.begun: one.run for one in found if one.mode == "live"}
+    for stretch in found:
+        if stretch.mode == "ghost":  # the rows of one start bear one time
+            stretch.host = hosts.get(stretch.begun, "")
+    return found
 
 
 class Book:
@@ -160,6 +169,8 @@ class Book:
             case GhostClosed() if fact.entry_time is not None:
                 one.outcomes[fact.signal] = fact.pnl
             case FillBooked():
+                if not one.open:
+                    one.opened = (said.seq, said.wall)
                 one.held[fact.fill.symbol] = fact.position
             case Halted() if fact.reason in DIFFERENT:
                 one.differs = fact.reason
