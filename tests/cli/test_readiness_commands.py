@@ -10,9 +10,11 @@ import pytest
 from kits.paper_kit import Bot
 
 from tradebot.app.recording import put_on_record
+from tradebot.cli.readiness_commands import verdict_lines
 from tradebot.core.model.errors import AlreadyRunningError
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.facts import SignoffRevoked
+from tradebot.reports.readiness.verdict import GateVerdict, LeftOut
 
 GATES = [
     "backtest", "paper", "testnet", "stability", "ghost", "parity", "drill", "keys", "account",
@@ -68,6 +70,46 @@ def test_practice_counts_for_nothing_and_each_run_says_why(bot: Bot) -> None:
     }
     assert found["walls"]["ok"] is False
     assert "a look at something" in found["walls"]["reasons"][0]
+
+
+def test_reasons_are_said_once_and_the_key_comes_first(bot: Bot) -> None:
+    assert gates_key(bot) == ""
+    bot.env.pop("TRADEBOT_AUDIT_KEY")
+    bot.env["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    assert gates_key(bot).startswith("no key of the journal's chain is there yet")
+    bot("paper", "--headless", "--speed", "max", "--for", "10m", "--ghost")
+    assert gates_key(bot).startswith("the key of the journal's chain lies beside it")
+    text = bot("gates", code=4).out
+    assert text.splitlines()[1].startswith("first  the key of the journal's chain lies beside it")
+    assert text.count("left out  paper-0001: ") == text.count("left out  ghost-0001: ") == 1
+    assert "left out  for the same reasons as above: ghost-0001, paper-0001" in text
+    told = gates(bot)
+    for name, runs in (("paper", ["paper-0001"]), ("parity", ["ghost-0001", "paper-0001"])):
+        assert [one["run"] for one in told[name]["left_out"]] == runs
+
+
+def gates_key(bot: Bot) -> str:
+    return str(bot.json("gates", code=4).data["key"])
+
+
+def test_a_gate_fits_a_narrow_terminal() -> None:
+    left = tuple(
+        LeftOut(f"paper-{number:04d}", ("x " * 30, f"reason {number}")) for number in range(9)
+    )
+    runs = tuple(LeftOut(f"ghost-{number:04d}", ("why",)) for number in range(9))
+    one = GateVerdict(
+        "ghost", False, "what is wanted " * 9, "what is there " * 9, ("a reason " * 9,), ("ghost-0001",), (*runs, *left),
+        "what to do " * 9, 90_000, ("live-0003's ghost", "live-0003 itself " * 9),
+    )  # fmt: skip
+    lines = list(verdict_lines(one, {run.run: run.reasons for run in runs}, 80))
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert "left out paper-0008: " in text
+    assert "paper-0005: " not in text
+    assert "and 6 more (--json has all)" in text
+    assert "as above: ghost-0003, ghost-0004" in text
+    assert "ghost-0008, and others" in text
+    assert "renewed by live-0003's ghost and live-0003 itself" in text
 
 
 def test_real_money_is_refused_with_every_failing_gate_at_once(bot: Bot) -> None:

@@ -403,7 +403,7 @@ def test_backtests_and_drills_that_do_not_count_say_why() -> None:
 def test_a_run_that_never_said_where_its_prices_came_from_is_told() -> None:
     told = [(run, fact) for run, fact in begun("paper", NOW) if not isinstance(fact, Provenance)]
     rows = [Said(seq, run, 0, NOW, fact) for seq, (run, fact) in enumerate([*told, *begun("ghost", NOW)], 1)]  # fmt: skip
-    (left,) = runs_unseen(rows, "paper")
+    (left,) = runs_unseen(rows, "paper", DEMAND)
     assert left.run == "paper-0001"
     assert left.reasons == ("it ended before it was known where its prices came from",)
-    assert runs_unseen(rows, "ghost") == ()
+    assert runs_unseen(rows, "ghost", DEMAND) == ()

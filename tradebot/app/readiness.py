@@ -147,10 +147,13 @@ def _shown(
     told: Testimony, stretches: Sequence[Stretch], demand: Demand, since: int | None
 ) -> _Shown:
     """Sort out what was shown; ``since`` is since when a sign-off stands (UTC ms), None where none does."""
-    unseen = {mode: Sorted((), runs_unseen(told.rows, mode)) for mode in ("ghost", "paper", "live")}
-    ghosts = joined(ghosts_of(stretches, demand, since), unseen["ghost"])
-    papers = joined(sort_out(stretches, "paper", demand), unseen["paper"])
-    lives = joined(lives_of(stretches, demand, since), unseen["live"])
+
+    def with_unseen(found: Sorted, mode: str) -> Sorted:
+        return joined(Sorted((), runs_unseen(told.rows, mode, demand)), found)
+
+    ghosts = with_unseen(ghosts_of(stretches, demand, since), "ghost")
+    papers = with_unseen(sort_out(stretches, "paper", demand), "paper")
+    lives = with_unseen(lives_of(stretches, demand, since), "live")
     traded = unless_they_lose(lives, stretches, demand)
     return _Shown(ghosts, papers, joined(papers, lives), joined(papers, traded))
 

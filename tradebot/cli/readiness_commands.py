@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +17,25 @@ from tradebot.cli.settings import read_config
 from tradebot.cli.share_bar import parity_bar
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.paths import journal_path
 from tradebot.reports.readiness.verdict import GateVerdict
 
-WIDTH = 110
+PIPE_WIDTH = 110
 SHOWN_RUNS = 3
 """Runs left out that people are shown, the newest; ``--json`` has all."""
+
+MOST_NAMES = 6
+"""Runs that are named again, where it was said above why they are left out."""
+
+WEAK_KEY = (
+    "the key of the journal's chain lies beside it: nothing that it holds counts before real money. Keep a key elsewhere"
+    " (TRADEBOT_AUDIT_KEY_FILE, or a keyring), then tradebot db rekey FILE; only runs after that count"
+)
+NO_KEY = (
+    "no key of the journal's chain is there yet: where the first run has to keep one beside the journal, nothing that it"
+    " shows counts. tradebot doctor says where it would lie; TRADEBOT_AUDIT_KEY_FILE names another place"
+)
 
 EVERY, WALLS = "all", "walls"
 
@@ -36,6 +52,7 @@ def gates(options: RunOptions) -> int:
         "evidence": found.evidence,
         "stage": found.stage,
         "binds": binds(config),
+        "key": key_words(config, found),
         "gates": [_document(one) for one in found.verdicts],
     }
     text = "\n".join(_lines(config, found))
@@ -63,32 +80,63 @@ def _document(one: GateVerdict) -> dict[str, Any]:
 
 
 def _lines(config: Config, found: Readiness) -> Iterator[str]:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
     yield f"{config.strategy.name}, evidence hash {found.evidence[:16]}, stage {found.stage}"
+    if words := key_words(config, found):
+        yield from wrapped("first  ", words, width)
+    told: dict[str, tuple[str, ...]] = {}
     for one in found.verdicts:
-        yield from verdict_lines(one)
+        yield from verdict_lines(one, told, width)
     passed = len(found.verdicts) - len(found.failing)
     yield f"{passed} of {len(found.verdicts)} gates pass"
 
 
-def verdict_lines(one: GateVerdict) -> Iterator[str]:
-    """Yield a gate as people read it: what it wants and sees, why not, and what to do next."""
+def key_words(config: Config, found: Readiness) -> str:
+    """Return what is to be done about the chain's key before anything can count, "" for nothing."""
+    data_dir = config.data_dir()
+    if found.testimony.weak:
+        return WEAK_KEY
+    if not journal_path(data_dir).exists() and AuditKey.find(data_dir) is None:
+        return NO_KEY
+    return ""
+
+
+def verdict_lines(
+    one: GateVerdict, told: dict[str, tuple[str, ...]], width: int = PIPE_WIDTH
+) -> Iterator[str]:
+    """Yield a gate as people read it: what it wants and sees, why not, and what to do next.
+
+    ``told`` are the runs of which it was said why they are left out, and grows: nothing is said twice.
+    """
     head = f"{'ok' if one.ok else 'NO':<4}{one.gate:<11}"
     pad = " " * len(head)
-    yield from wrapped(head, one.needed, WIDTH)
-    yield from wrapped(f"{pad}have  ", one.have, WIDTH)
-    if one.reasons:
-        yield from wrapped(f"{pad}no    ", "; ".join(one.reasons), WIDTH)
+    yield from wrapped(head, one.needed, width)
+    yield from wrapped(f"{pad}have  ", one.have, width)
+    if one.reasons and one.reasons != (one.have,):
+        yield from wrapped(f"{pad}no    ", "; ".join(one.reasons), width)
     if one.runs:
-        yield from wrapped(f"{pad}rests on  ", ", ".join(one.runs), WIDTH)
+        yield from wrapped(f"{pad}rests on  ", ", ".join(one.runs), width)
     if one.renewed:
-        yield from wrapped(f"{pad}renewed by  ", " and ".join(one.renewed), WIDTH)
-    for run in one.left_out[-SHOWN_RUNS:]:
-        yield from wrapped(f"{pad}left out  {run.run}: ", "; ".join(run.reasons), WIDTH)
-    if len(one.left_out) > SHOWN_RUNS:
-        yield f"{pad}and {len(one.left_out) - SHOWN_RUNS} more left out (--json has all)"
+        yield from wrapped(f"{pad}renewed by  ", " and ".join(one.renewed), width)
+    for line in _left_out(one, told):
+        yield from wrapped(f"{pad}left out  ", line, width)
     if one.todo and not one.ok:
         wait = f" (at least {_span(one.wait_s)})" if one.wait_s else ""
-        yield from wrapped(f"{pad}next  ", one.todo + wait, WIDTH)
+        yield from wrapped(f"{pad}next  ", one.todo + wait, width)
+
+
+def _left_out(one: GateVerdict, told: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """Yield which runs a gate leaves out and why, the newest first; where that was said above, their names."""
+    again = [run.run for run in one.left_out if told.get(run.run) == run.reasons]
+    fresh = [run for run in reversed(one.left_out) if run.run not in again]
+    for run in fresh[:SHOWN_RUNS]:
+        told[run.run] = run.reasons
+        yield f"{run.run}: {'; '.join(run.reasons)}"
+    if again:
+        names = again if len(again) <= MOST_NAMES else [*again[-MOST_NAMES:], "and others"]
+        yield f"for the same reasons as above: {', '.join(names)}"
+    if len(fresh) > SHOWN_RUNS:
+        yield f"and {len(fresh) - SHOWN_RUNS} more (--json has all)"
 
 
 def _span(seconds: int) -> str:

@@ -116,7 +116,7 @@ def backtest(
         f"a recorded backtest with this hash over {plain(BACKTEST_DAYS)} days of each symbol, look-ahead check clean",
         have,
         tuple(reasons),
-        todo="tradebot download the bars, then tradebot backtest FILE... --record",
+        todo="download the bars (tradebot download), then tradebot backtest FILE... --record",
         wait_s=0,
     )
 
@@ -180,7 +180,7 @@ def stability(ghosts: Sorted, papers: Sorted) -> GateVerdict:
         not reasons,
         f"one ghost stretch of {_span(GHOST_MS)} and one paper stretch of {_span(PAPER_MS)}, no crash, no tick"
         f" later than {TICK_MS} ms",
-        ", ".join(shown),
+        ", ".join(shown) if ghost or paper_ else "nothing that counts",
         tuple(reasons),
         tuple(one.run for one in (ghost, paper_) if one is not None),
         (*ghosts.left_out, *papers.left_out),

@@ -8,7 +8,7 @@ from tradebot.core.model.times import iso
 from tradebot.journal.facts import BacktestRecorded, DrillPlayed, Provenance
 from tradebot.journal.rows import RunBegun
 from tradebot.journal.testimony import Said
-from tradebot.reports.readiness.stretches import WEAK, Demand
+from tradebot.reports.readiness.stretches import WEAK, Demand, doubts_of
 from tradebot.reports.readiness.verdict import LeftOut
 
 UNSEEN = "it ended before it was known where its prices came from"
@@ -49,7 +49,7 @@ def _of_record(
         yield f"its evidence hash is another one ({fact.evidence[:12] or 'none'})"
 
 
-def runs_unseen(rows: Iterable[Said], mode: str) -> tuple[LeftOut, ...]:
+def runs_unseen(rows: Iterable[Said], mode: str, demand: Demand) -> tuple[LeftOut, ...]:
     """Return the runs of a mode that left no word of where their prices came from."""
     found: dict[str, None] = {}
     for said in rows:
@@ -57,4 +57,4 @@ def runs_unseen(rows: Iterable[Said], mode: str) -> tuple[LeftOut, ...]:
             found[said.run] = None
         elif isinstance(said.fact, Provenance):
             found.pop(said.run, None)
-    return tuple(LeftOut(run, (UNSEEN,)) for run in found)
+    return tuple(LeftOut(run, (*doubts_of(demand), UNSEEN)) for run in found)

@@ -232,7 +232,7 @@ def left_out(stretch: Stretch, demand: Demand) -> tuple[str, ...]:
     """Return every reason why a stretch does not count for real money; none where it does."""
     return (
         *doubts_of(demand),
-        *((WEAK,) if stretch.weak else ()),
+        *((WEAK,) if stretch.weak and not demand.weak else ()),
         *_of_prices(stretch),
         *_of_footing(stretch, demand),
         *_of_time(stretch, demand),
@@ -255,7 +255,7 @@ def doubts_of(demand: Demand) -> tuple[str, ...]:
     """Return why nothing that a journal says is believed."""
     doubts = [f"the journal does not verify: {demand.broken}"] if demand.broken else []
     if demand.weak:
-        doubts.append("it was signed with a key that lies beside the journal")
+        doubts.append("the key lies beside the journal: nothing that it holds counts")
     return tuple(doubts)
 
 
