@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +75,7 @@ async def live(folder: Path, hours: float, **feed: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def renewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def renewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory whose journal holds a sign-off, and four hours of live and its ghost on what claims to be production."""
     folder = tmp_path_factory.mktemp("renewed")
     with pytest.MonkeyPatch.context() as patched:

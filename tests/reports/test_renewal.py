@@ -198,7 +198,11 @@ def test_live_that_loses_renews_nothing() -> None:
 
 def test_what_does_not_count_cannot_help_and_what_it_lost_does_count() -> None:
     won = stretch("live", WON, ago=2 * DAY_MS)
-    for row, ok in (({"speed": "2"}, False), ({"evidence": "other"}, True)):
+    cases: list[tuple[dict[str, Any], bool]] = [
+        ({"speed": "2"}, False),
+        ({"evidence": "other"}, True),
+    ]
+    for row, ok in cases:
         lost = replace(stretch("live", ["-30", "50"], **row), nonce="second")
         assert paper_of(won, lost).ok is ok  # another strategy's losses are its own
     elsewhere = replace(stretch("live", ["-30"], orders=(DEMO,)), nonce="second")
@@ -305,7 +309,7 @@ def since_of(*facts: tuple[int, Any], **ground: Any) -> int | None:
 
 BOB, EVE, DAN = (replace(SIGN, name=name) for name in ("Bob", "Eve", "Dan"))
 LOST = Halted(1, "signoff_loss", "", 1)
-INCIDENT = IncidentOpened(1, "ban", "", "")
+INCIDENT = IncidentOpened(1, "ban", "", NOW)
 
 
 @pytest.mark.parametrize(
@@ -387,7 +391,7 @@ PLAYED = DrillPlayed("e", "s", "1", "c", "{}", (), (), 0, 0, "[]")
 
 
 def test_backtests_and_drills_that_do_not_count_say_why() -> None:
-    facts = [
+    facts: list[BacktestRecorded | DrillPlayed] = [
         replace(RECORDED, weak_key=True), replace(RECORDED, evidence="f00d"), RECORDED,
         replace(PLAYED, weak_key=True), replace(PLAYED, evidence="f00d"), replace(PLAYED, version="0"), PLAYED,
     ]  # fmt: skip
