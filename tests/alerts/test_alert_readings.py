@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tradebot.app.alert_readings import EXCHANGES
+from tradebot.app.alert_readings import EXCHANGES, JournalReadings, _body
+from tradebot.journal.paths import journal_path
 
 
 @pytest.mark.parametrize(
@@ -22,3 +25,19 @@ from tradebot.app.alert_readings import EXCHANGES
 )
 def test_a_file_is_no_exchange_whatever_it_is_called(label: str, simulated: bool) -> None:
     assert (EXCHANGES.match(label) is None) is simulated
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1", "1", "null", "[]", "{}"])
+def test_a_row_that_makes_no_sense_is_a_row_all_the_same(text: str) -> None:
+    assert isinstance(_body(text), dict)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_journal_that_cannot_be_read_says_nothing_of_its_runs(
+    tmp_path: Path, there: bool
+) -> None:
+    if there:
+        journal_path(tmp_path).write_bytes(b"no journal")
+    seen = JournalReadings(tmp_path).look()
+    assert not seen.readable
+    assert seen.scenes == ()

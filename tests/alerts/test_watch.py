@@ -134,3 +134,51 @@ def test_an_engine_that_stands_still_does_not_hang() -> None:
     eye.beats = False
     assert eye.look(300, owner=OwnerSeen(8, "boot/2"), waits=True) == []
     assert eye.look(200, waits=False) == [("engine_hung", False)]
+
+
+UNREAD = {"scenes": (), "readable": False}
+"""A look at a journal that cannot be read: no run is to be seen."""
+
+
+def test_a_journal_that_cannot_be_read_for_a_moment_is_no_sign_of_life() -> None:
+    eye = Eye()
+    eye.look(5)
+    eye.beats = False
+    still = eye.seen.scenes
+    assert eye.look(30) == [("engine_hung", False)]
+    assert eye.look(8, **UNREAD) == []
+    assert eye.look(30, scenes=still, readable=True) == []
+    eye.beats = True
+    assert eye.look(5) == [("engine_hung", True)]
+
+
+def test_what_cannot_be_seen_is_not_over() -> None:
+    eye = Eye()
+    eye.look(5)
+    eye.look(5, free_bytes=0, trouble="the journal cannot be read", **UNREAD)
+    assert eye.told == [("disk_full", False), ("journal", False)]
+    assert eye.look(30, free_bytes=None, trouble="") == []
+    back = eye.look(5, free_bytes=1 << 30, scenes=(SCENE,), readable=True)
+    assert back == [("disk_full", True), ("journal", True)]
+
+
+def test_an_engine_that_goes_while_its_journal_cannot_be_read_is_told_of() -> None:
+    eye = Eye()
+    eye.look(5)
+    eye.beats = False
+    still = eye.seen.scenes
+    assert eye.look(5, owner=None, **UNREAD) == []  # a moment is no proof
+    assert eye.look(30, trouble="the journal cannot be read") == [
+        ("engine_dead", False),
+        ("journal", False),
+    ]
+    back = eye.look(5, scenes=still, readable=True, trouble="")
+    assert back == [("engine_dead", False), ("journal", True)]  # now it is known which run it was
+    assert eye.look(5, owner=OwnerSeen(8, "boot/2")) == [("engine_dead", True)]
+
+
+def test_one_that_ended_in_order_before_that_is_none() -> None:
+    eye = Eye()
+    eye.look(5)
+    eye.look(5, owner=None, scenes=(replace(SCENE, state="interrupted"),))
+    assert eye.look(60, trouble="", **UNREAD) == []

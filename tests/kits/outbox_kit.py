@@ -81,7 +81,7 @@ class WrittenReadings:
         if self.seen is not None:
             return replace(self.seen, wall=self.clock.now)
         scene = replace(SCENE, beat=self.clock.now)
-        return Sighting(self.clock.now, self.owner, (scene,))
+        return Sighting(self.clock.now, self.owner, (scene,), free_bytes=1 << 30)
 
 
 @dataclass

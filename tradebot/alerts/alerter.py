@@ -278,7 +278,8 @@ class Alerter:
     def _sight(self, now: int) -> Sighting:
         seen = self._readings.look()
         since = self._unreadable_since
-        if since is not None and now - since > UNREADABLE_MS and seen.owner and not seen.trouble:
+        worked = seen.owner is not None or self._watch.get("owner") is not None
+        if since is not None and now - since > UNREADABLE_MS and worked and not seen.trouble:
             return replace(seen, trouble="the journal cannot be read")
         return seen
 

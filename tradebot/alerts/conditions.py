@@ -46,6 +46,8 @@ def _seconds(condition: Condition) -> int:
 
 
 def _dead(condition: Condition, scene: Scene | None) -> str:
+    if condition.data.get("unread"):
+        return "ENGINE GONE, and the journal cannot be read: what is open cannot be told"
     positions = 0 if scene is None else len(scene.positions)
     beat = None if scene is None else scene.beat
     found = condition.data.get("pid")

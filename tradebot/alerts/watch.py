@@ -33,7 +33,8 @@ def watched(
     """
     owner = _owner(seen.owner, memory.get("owner"), now)
     found = {
-        **_dead(seen),
+        **_dead(seen, memory),
+        **_gone(seen, memory),
         **_hung(seen, owner, memory, now),
         **_trouble(seen),
     }
@@ -46,13 +47,17 @@ def watched(
             standing[name] = {"kind": condition.kind, "since": condition.since}
             told.append((condition, scene))
     for name in [name for name in standing if name not in found]:
-        if seen.busy and standing[name]["kind"] == "engine_dead":
-            continue  # a command closes what is open: no engine runs again
+        if _is_unknown(str(standing[name]["kind"]), seen):
+            continue
         before = standing.pop(name)
         told += _over(name, before, seen, now)
     closing, told_closing = _closing(seen, memory)
+    unseen = (
+        owner is None and not seen.readable
+    )  # who went while nobody could look has not gone in order
     remembered = {
-        "owner": owner,
+        "owner": memory.get("owner") if unseen else owner,
+        "first": memory.get("first", 0) if owner is None else owner["first"],
         "standing": standing,
         "silent_since": _silent_since(seen, owner, memory, now),
         "closing": closing,
@@ -89,17 +94,29 @@ def _running(scenes: Iterable[Scene]) -> list[Scene]:
     return [scene for scene in scenes if scene.state == "running"]
 
 
-def _dead(seen: Sighting) -> Found:
-    """Find runs that nobody ended and nobody works on."""
+def _dead(seen: Sighting, memory: Memory) -> Found:
+    """Find runs that nobody ended and nobody works on.
+
+    An engine that died before it wrote anything is another one than that which died before it.
+    """
     if seen.owner is not None or seen.busy:
         return {}
-    return {
-        f"engine_dead:{scene.run}:{scene.beat}": (
-            Condition("engine_dead", scene.beat or seen.wall, data={"seen_ms": seen.wall}),
-            scene,
-        )
-        for scene in _running(seen.scenes)
-    }
+    found: Found = {}
+    for scene in _running(seen.scenes):
+        since = max(scene.beat or seen.wall, int(memory.get("first", 0)))
+        condition = Condition("engine_dead", since, data={"seen_ms": seen.wall})
+        found[f"engine_dead:{scene.run}:{since}"] = (condition, scene)
+    return found
+
+
+def _gone(seen: Sighting, memory: Memory) -> Found:
+    """Find an engine that went while its journal could not be read: what it worked on nobody can tell."""
+    if seen.readable or seen.owner is not None or seen.busy or not seen.trouble:
+        return {}
+    if memory.get("owner") is None:
+        return {}
+    data = {"pid": memory["owner"]["pid"], "seen_ms": seen.wall, "unread": True}
+    return {"engine_dead": (Condition("engine_dead", seen.wall, data=data), None)}
 
 
 def _is_silent(seen: Sighting, owner: Any, now: int) -> Scene | None:
@@ -114,9 +131,11 @@ def _is_silent(seen: Sighting, owner: Any, now: int) -> Scene | None:
 
 
 def _silent_since(seen: Sighting, owner: Any, memory: Memory, now: int) -> int | None:
+    before = memory.get("silent_since")
+    if not seen.readable:
+        return None if owner is None or before is None else int(before)
     if _is_silent(seen, owner, now) is None:
         return None
-    before = memory.get("silent_since")
     return now if before is None else int(before)
 
 
@@ -155,6 +174,21 @@ def _halted(seen: Sighting) -> Found:
     return {
         "halt": (Condition("halt", seen.wall, data={"file": "HALT", "by": seen.halt_words}), scene)
     }
+
+
+def _is_unknown(kind: str, seen: Sighting) -> bool:
+    """Whether a look says nothing of what stood before: then it is not over."""
+    match kind:
+        case "engine_dead":  # a command that closes what is open is no engine that runs again
+            return seen.owner is None and (seen.busy or not seen.readable)
+        case "engine_hung":
+            return seen.owner is not None and not seen.readable
+        case "journal":
+            return not seen.readable
+        case "disk_full":
+            return seen.free_bytes is None
+        case _:
+            return False
 
 
 def _over(

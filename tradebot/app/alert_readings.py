@@ -92,13 +92,15 @@ class JournalReadings:
         side = 0
         with suppress(OSError):
             side = len(read_side(self._data_dir / SIDE_FILE))
+        scenes = self._scenes()
         closing = None
         with suppress(Exception):  # rows that others wrote
             closing = close_all_of(self._data_dir)
         return Sighting(
             wall=self._clock.wall_ms(),
             owner=seen,
-            scenes=self._scenes(),
+            scenes=scenes or (),
+            readable=scenes is not None,
             halted=halt_present(self._data_dir),
             halt_words=_halted_by(self._data_dir),
             trouble=_trouble(notice),
@@ -110,13 +112,13 @@ class JournalReadings:
             busy=owner is None and lock_holder(self._data_dir) is not None,
         )
 
-    def _scenes(self) -> Sequence[Scene]:
-        """Return the runs that are not over, else the newest; nothing of a journal that cannot be read."""
+    def _scenes(self) -> Sequence[Scene] | None:
+        """Return the runs that are not over, else the newest; None of a journal that cannot be read."""
         with suppress(TradebotError), Reader(self._path) as reader:
             runs = reader.runs()
             running = [run for run in runs if run.state == "running"] or runs[:1]
             return [_scene(reader, run) for run in running]
-        return ()
+        return None
 
 
 def _halted_by(data_dir: Path) -> str:
@@ -154,7 +156,10 @@ def _fact(kind: str, body: str) -> object:
 
 
 def _body(text: str) -> dict[str, object]:
-    body = json.loads(text)
+    try:
+        body = json.loads(text)
+    except ValueError:  # a row that makes no sense must not keep the next from being told
+        body = text
     return body if isinstance(body, dict) else {"value": body}
 
 
