@@ -332,9 +332,6 @@ class Alerter:
         """Look at what is new without writing: critical alerts go out from memory."""
         if self._loose is None:
             self._loose = Loose(self._cursor, self._told)
-            with suppress(JournalError):
-                for outway in self._outways:
-                    self._loose.take_waiting(self._store, outway.name)
         loose = self._loose
         while rows := self._rows(loose):
             decided, loose.told = self._decided(rows, loose.told)
@@ -379,8 +376,18 @@ class Alerter:
     async def deliver_once(self, outway: Outway) -> float:
         """Do the next thing for a channel; return for how many seconds there is nothing more to do."""
         if self._loose is not None:
-            return await self._loose.deliver(outway, self._clock)
+            return await self._deliver_loose(self._loose, outway)
         return await self._delivery.next(outway)
+
+    async def _deliver_loose(self, loose: Loose, outway: Outway) -> float:
+        """Send a channel what is critical from memory; where there is a file again when it was taken, note that."""
+        with suppress(JournalError):
+            loose.take_waiting(self._store, outway.name, self._delivery.unnoted(outway.name))
+        pause = await loose.deliver(outway, self._clock)
+        if self._loose is not loose:
+            with suppress(JournalError):
+                self._keep([], None, self._told, self._watch, loose.delivered)
+        return pause
 
 
 __all__ = ["Alerter"]

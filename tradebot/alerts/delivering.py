@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tradebot.alerts import policy
 from tradebot.alerts.channels import Broken, Delivered, Message, Outway, answer_of
@@ -77,6 +77,11 @@ class Delivery:
         until = policy.quiet_until(self._wishes, now)
         if until is not None:
             self._store.hold(channel, until, f"quiet hours {self._wishes.zone}")
+
+    def unnoted(self, channel: str) -> Collection[int]:
+        """Return the numbers of what went out while that could not be noted."""
+        going = self._unnoted.get(channel)
+        return () if going is None else [item.id for item in going[0].items]
 
     def _note_late(self, channel: str) -> None:
         """Note what went out while that could not be noted."""

@@ -17,7 +17,8 @@ def failing_channels(
 ) -> tuple[list[tuple[str, Condition]], dict[str, int]]:
     """Return what to tell of which channel, and since when (UTC ms) each fails that was told of.
 
-    A channel that is stopped is told of at once, one that fails after ``FAILING_MS``; both once, and when they are well.
+    A channel that is stopped is told of at once, one that fails after ``FAILING_MS``; both once, and when they are well:
+    when something was delivered, not when somebody only has it tried again.
     """
     told: list[tuple[str, Condition]] = []
     failing: dict[str, int] = {}
@@ -25,7 +26,7 @@ def failing_channels(
         since = row.failing_since
         if row.channel not in names or since is None:
             continue
-        if row.stopped or now - since > FAILING_MS:
+        if row.stopped or row.channel in before or now - since > FAILING_MS:
             failing[row.channel] = since
             if row.channel not in before:
                 why = row.stopped or row.error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tradebot.alerts.channels import Delivered, Message, Outway, answer_of
@@ -24,7 +24,7 @@ class Loose:
     """How far the audit trail was read without recording it (None: not at all yet), and what of it is critical.
 
     ``delivered`` has when each (channel, source) was taken (UTC ms); ``only`` the channels of what is on record already and
-    waits for some of them.
+    waits for some of them; ``asked`` those whose waiting ones were taken over.
     """
 
     cursor: int | None
@@ -33,10 +33,18 @@ class Loose:
     delivered: dict[tuple[str, str], int] = field(default_factory=dict)
     tried: dict[tuple[str, str], int] = field(default_factory=dict)
     only: dict[str, set[str]] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
 
-    def take_waiting(self, store: OutboxStore, channel: str) -> None:
-        """Keep what is critical and waits for a channel: what became of it cannot be recorded either."""
+    def take_waiting(self, store: OutboxStore, channel: str, taken: Collection[int]) -> None:
+        """Keep, once, what is critical and waits for a channel: what became of it cannot be recorded either.
+
+        ``taken`` are those that went out and could not be noted. Asked for while nothing is on its way there.
+        """
+        if channel in self.asked:
+            return
+        self.asked.add(channel)
         items = [item.id for item in store.items(channel) if item.critical]
+        items = [number for number in items if number not in taken]
         for one in store.outgoing(items).values() if items else ():
             where = (one.run, one.mode, one.market)
             known = (one.kind, one.level, "", one.text, one.created, one.data)
