@@ -100,6 +100,19 @@ def test_a_damaged_outbox_keeps_nobody_from_being_told(bot: Bot) -> None:
         assert any("alerts.db.damaged" in body["text"] for body in hook.bodies())
 
 
+def test_a_directory_that_was_begun_anew_has_one_alerter(bot: Bot) -> None:
+    with WebhookReceiver() as hook:
+        hooked(bot, hook)
+        first = bot.start("alerts", "run")
+        bot.until(lambda: alerter_pid(bot.data_dir))
+        bot.data_dir.rename(bot.folder / "before")
+        second = bot.start("alerts", "run")
+        bot.until(lambda: first.poll() is not None)
+        assert first.returncode == 0
+        bot.until(lambda: alerter_pid(bot.data_dir) == second.pid)
+        assert bot.end(second).code == 0
+
+
 def test_a_run_that_is_told_of_loads_no_apprise(bot: Bot) -> None:
     """Under systemd the engine starts no alerter: its unit would take it along."""
     with WebhookReceiver() as hook:

@@ -46,6 +46,9 @@ from tradebot.journal.paths import journal_path
 SILENT = ("telegram",)
 """Channels that can tell something without a sound."""
 
+LAST_S = 120.0
+"""For so long it goes on in a directory that was removed."""
+
 ASK_S = 5.0
 """Seconds for an engine to acknowledge a halt from a phone; the HALT file holds it in any case."""
 
@@ -235,7 +238,7 @@ def run_alerter(config: Config) -> None:
             hint='[alerts] channels = ["telegram"]; README shows how to set one up',
         )
     data_dir = config.data_dir()
-    with AlertsLock(data_dir):
+    with AlertsLock(data_dir) as lock:
         settings = _usable(config)
 
         def opened(anew: bool) -> None:
@@ -262,7 +265,21 @@ def run_alerter(config: Config) -> None:
                 opened(anew)
             if config.alerts.telegram.commands and "telegram" in config.alerts.channels:
                 alerter.listen(lambda: listen(config, store, alerter.tell))
+            alerter.listen(lambda: end_with(lock, alerter.stop))
             asyncio.run(_until_stopped(alerter))
+
+
+async def end_with(
+    lock: AlertsLock, stop: Callable[[], None], last_s: float = LAST_S, pause_s: float = 1.0
+) -> None:
+    """Stop when the directory is another's, or ``last_s`` after it was removed: what that means is told first."""
+    gone_since: float | None = None
+    while True:
+        place, now = lock.place(), SYSTEM.monotonic()
+        gone_since = (now if gone_since is None else gone_since) if place == "gone" else None
+        if place == "another's" or (gone_since is not None and now - gone_since >= last_s):
+            return stop()
+        await asyncio.sleep(pause_s)
 
 
 async def _until_stopped(alerter: Alerter) -> None:

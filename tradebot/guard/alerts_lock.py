@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +16,8 @@ from tradebot.guard.process import process_start
 
 ALERTS_LOCK = "alerts.lock"
 ALERTS_PID = "alerts.pid"
+
+Place: TypeAlias = Literal["ours", "gone", "another's"]
 
 PROBED_S = 1.0
 """Who only asks whether it is held holds it for a moment."""
@@ -26,6 +29,17 @@ class AlertsLock:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self._lock = FileLock(data_dir / ALERTS_LOCK, mode=FILE_MODE, thread_local=False)
+        self._file: tuple[int, int] | None = None
+
+    def place(self) -> Place:
+        """Return what became of the locked file: a lock on one that was removed keeps nobody from another."""
+        try:
+            there = os.stat(self.data_dir / ALERTS_LOCK)
+        except FileNotFoundError:
+            return "gone"
+        except OSError:
+            return "ours"  # it cannot be told
+        return "ours" if (there.st_dev, there.st_ino) == self._file else "another's"
 
     def __enter__(self) -> AlertsLock:
         path = self.data_dir / ALERTS_LOCK
@@ -40,6 +54,9 @@ class AlertsLock:
                     hint="tradebot alerts status shows it",
                     file=str(path),
                 ) from None
+        with contextlib.suppress(OSError):
+            there = os.stat(path)
+            self._file = (there.st_dev, there.st_ino)
         pid = os.getpid()
         with contextlib.suppress(OSError):  # a full disk: the lock itself is what counts
             note = {"pid": pid, "started": process_start(pid) or ""}
@@ -48,7 +65,8 @@ class AlertsLock:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
-            (self.data_dir / ALERTS_PID).unlink(missing_ok=True)
+            if self.place() == "ours":
+                (self.data_dir / ALERTS_PID).unlink(missing_ok=True)
         self._lock.release()
 
 
