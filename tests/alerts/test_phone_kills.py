@@ -24,7 +24,7 @@ from kits.phone_kit import TOKEN, USER, FakeTelegram
 
 from tradebot.alerts.desk import desk_of
 from tradebot.alerts.store import OutboxStore
-from tradebot.alerts.telegram import KEPT_AS
+from tradebot.alerts.telegram import kept_as
 from tradebot.guard.alerts_lock import alerter_pid
 from tradebot.guard.latch import read_halts
 from tradebot.journal.paths import journal_path
@@ -68,7 +68,7 @@ class Scene:
     def pending(self) -> int:
         """How many acts were accepted and are not marked as done; -1 while nothing was heard."""
         with OutboxStore(self.bot.data_dir, readonly=True) as store:
-            kept = store.get(KEPT_AS)
+            kept = store.get(kept_as(TOKEN))
         return len(desk_of(kept).acts) if kept and kept.get("offset") else -1
 
     def reasons(self) -> list[str]:

@@ -13,9 +13,12 @@ from kits.outbox_kit import Desk, ScriptedWay
 from kits.phone_kit import TOKEN, USER, FakeTelegram
 
 from tradebot.alerts.alerter import Alerter
+from tradebot.alerts.desk import PhoneDesk, desk_as_json
 from tradebot.alerts.model import Condition
 from tradebot.alerts.store import OutboxStore
+from tradebot.alerts.telegram import kept_as
 from tradebot.app.alerter import listen
+from tradebot.clock import SYSTEM
 from tradebot.config import load_config
 
 PATIENCE_S = 60.0
@@ -65,6 +68,9 @@ async def test_the_phone_is_listened_to_again_when_somebody_has_mended_it(
         config = load_config(None, {"TRADEBOT_CONFIG": ""}, sets, place)
         task = asyncio.create_task(listen(config, store, told.append, 0.02))
         await until(lambda: told)
+        # another bot, which has counted less far, and whose words nobody would hear
+        before = PhoneDesk(offset=2**31, heard=SYSTEM.wall_ms())
+        store.put(kept_as("1:the-old-token"), desk_as_json(before))
         monkeypatch.setenv("TRADEBOT_SECRET_TELEGRAM_TOKEN", TOKEN)
         store.retry(0, "telegram")
         phone.say("/help")
@@ -73,3 +79,8 @@ async def test_the_phone_is_listened_to_again_when_somebody_has_mended_it(
         with suppress(asyncio.CancelledError):
             await task
     assert [one.over for one in told] == [False, True]
+
+
+def test_what_a_desk_is_kept_as_is_no_secret() -> None:
+    assert kept_as(TOKEN) == f"telegram:{TOKEN.partition(':')[0]}"
+    assert kept_as("no-token") == kept_as("123456") == kept_as("") == "telegram"

@@ -39,7 +39,16 @@ from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.text import escaped
 
 KEPT_AS = "telegram"
-"""Under this name the desk is kept."""
+
+
+def kept_as(token: str) -> str:
+    """Return under which name the desk of a token's bot is kept: each bot counts its updates by itself.
+
+    The number before the colon is the bot's own and no secret.
+    """
+    number = token.partition(":")[0]
+    return f"{KEPT_AS}:{number}" if number.isdecimal() and number != token else KEPT_AS
+
 
 HELP = """/status how the runs stand
 /positions what is open, with stops
@@ -83,7 +92,7 @@ class PhoneAnswers(Protocol):
 
 
 class Phone:
-    """Listens to one user on one bot. ``tell`` hears what all channels should know."""
+    """Listens to one user on one bot. ``tell`` hears what all channels should know; ``name`` is what the desk is kept as."""
 
     def __init__(
         self,
@@ -95,17 +104,18 @@ class Phone:
         tell: Callable[[Condition], None],
         clock: Clock = SYSTEM,
         draw: Callable[[], str] = lambda: f"{secrets.randbelow(1_000_000):06d}",
+        name: str = KEPT_AS,
     ) -> None:
         self._api, self._allowed, self._keeping = api, allowed, keeping
         self._commander, self._answers, self._tell = commander, answers, tell
-        self._clock, self._draw = clock, draw
+        self._clock, self._draw, self._name = clock, draw, name
         self._desk = PhoneDesk()
         self._works: set[asyncio.Task[None]] = set()
         self.stopped = ""
 
     async def run(self) -> None:
         """Listen until cancelled, or until the token is somebody else's: then ``stopped`` says so."""
-        kept = await self._patiently(lambda: self._keeping.get(KEPT_AS))
+        kept = await self._patiently(lambda: self._keeping.get(self._name))
         self._desk = desk_of(kept)
         desk, todo = begin(self._desk, self._clock.wall_ms())
         self._keep(desk)
@@ -162,7 +172,7 @@ class Phone:
         """
         self._desk = desk
         with suppress(TradebotError):
-            self._keeping.put(KEPT_AS, desk_as_json(desk))
+            self._keeping.put(self._name, desk_as_json(desk))
 
     def _mark(self, act: RemoteAct) -> None:
         """Take an act off; where that cannot be kept a restart does it again, which is harmless."""
@@ -313,4 +323,4 @@ def _without_secrets(env: os._Environ[str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith("TRADEBOT_SECRET_")}
 
 
-__all__ = ["HELP", "Keeping", "Phone", "PhoneAnswers", "final_words"]
+__all__ = ["HELP", "Keeping", "Phone", "PhoneAnswers", "final_words", "kept_as"]

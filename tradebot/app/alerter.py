@@ -26,7 +26,7 @@ from tradebot.alerts.model import Condition, Sound, Wishes
 from tradebot.alerts.opening import DAMAGED, open_or_stand_in
 from tradebot.alerts.services import Service
 from tradebot.alerts.store import OutboxStore
-from tradebot.alerts.telegram import Phone
+from tradebot.alerts.telegram import Phone, kept_as
 from tradebot.alerts.updates import AllowedUser
 from tradebot.alerts.webhook import Webhook
 from tradebot.app.alert_readings import JournalReadings
@@ -217,14 +217,15 @@ def phone_of(config: Config, store: OutboxStore, tell: Callable[[Condition], Non
     """Return the phone that may send commands; None where there is no token."""
     chosen = config.alerts.telegram
     try:
-        api = BotApi(settings_of(config, "telegram").secret, chosen.api)
+        token = settings_of(config, "telegram").secret
     except TradebotError:  # the channel says why
         return None
     allowed = AllowedUser(int(chosen.chat_id), int(chosen.user_id))
     commander, data_dir = RemoteCommander(config), config.data_dir()
     readings, wishes = JournalReadings(data_dir), wishes_of(config)
     answers = JournalAnswers(data_dir, readings, wishes, commander.words)
-    return Phone(api, allowed, store, commander, answers, tell)
+    api, name = BotApi(token, chosen.api), kept_as(token)
+    return Phone(api, allowed, store, commander, answers, tell, name=name)
 
 
 def run_alerter(config: Config) -> None:
