@@ -46,6 +46,9 @@ from tradebot.journal.paths import journal_path
 SILENT = ("telegram",)
 """Channels that can tell something without a sound."""
 
+BEATS = 10
+"""Of so many looks at its place one is a sign of life."""
+
 LAST_S = 120.0
 """For so long it goes on in a directory that was removed."""
 
@@ -273,14 +276,22 @@ def run_alerter(config: Config) -> None:
 async def end_with(
     lock: AlertsLock, stop: Callable[[], None], last_s: float = LAST_S, pause_s: float = 1.0
 ) -> None:
-    """Stop when the directory is another's, or ``last_s`` after it was removed: what that means is told first."""
+    """Stop when the directory is another's, or ``last_s`` after it was removed: what that means is told first.
+
+    Until then it gives a sign of life now and then, for those who find none in a file that takes nothing.
+    """
     gone_since: float | None = None
-    while True:
+    count, over = 0, False
+    while not over:
+        if count % BEATS == 0:
+            lock.beat()
+        count += 1
         place, now = lock.place(), SYSTEM.monotonic()
         gone_since = (now if gone_since is None else gone_since) if place == "gone" else None
-        if place == "another's" or (gone_since is not None and now - gone_since >= last_s):
-            return stop()
-        await asyncio.sleep(pause_s)
+        over = place == "another's" or (gone_since is not None and now - gone_since >= last_s)
+        if not over:
+            await asyncio.sleep(pause_s)
+    stop()
 
 
 async def _until_stopped(alerter: Alerter) -> None:

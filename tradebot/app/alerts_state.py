@@ -15,7 +15,7 @@ from tradebot.core.model.errors import JournalError
 from tradebot.core.model.text import escaped
 from tradebot.core.model.times import iso
 from tradebot.disk import private_directory, replace_durably
-from tradebot.guard.alerts_lock import alerter_pid
+from tradebot.guard.alerts_lock import alerter_beat, alerter_pid
 from tradebot.guard.lock import lock_owner
 
 WANTED_FILE = "alerts.json"
@@ -23,9 +23,13 @@ LOG_FILE = "alerts.log"
 
 STARTING_MS = 20_000
 STUCK_MS = 60_000
+UNWRITTEN = "alerts.db cannot be written: only what is critical goes out, from memory"
 
-AlertsWord: TypeAlias = Literal["off", "starting", "running", "idle", "STUCK", "DOWN"]
-"""``idle``: nothing to tell, since no engine runs and nothing waits; ``STUCK``: it lives and writes nothing."""
+AlertsWord: TypeAlias = Literal["off", "starting", "running", "idle", "UNRECORDED", "STUCK", "DOWN"]
+"""``idle``: nothing to tell, since no engine runs and nothing waits; ``STUCK``: it gives no sign of life.
+
+``UNRECORDED``: it works and can write nothing down.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class AlertsState:
     @property
     def alarm(self) -> str:
         """What is wrong, in a few words; "" where nothing is."""
-        if self.word in ("DOWN", "STUCK"):
+        if self.word in ("DOWN", "STUCK", "UNRECORDED"):
             return f"ALERTS {self.word}"
         if self.expired_critical:
             return f"ALERTS EXPIRED ({self.expired_critical})"
@@ -103,13 +107,15 @@ def alerts_state(data_dir: Path, wall: int) -> AlertsState:
             pulse = int(store.get("pulse", {}).get("wall", 0))
     state = AlertsState("running", wanted, pid, tuple(rows), muted if muted > wall else 0)
     word = _word(data_dir, state, wall, since, pulse)
-    why = _last_words(data_dir) if word == "DOWN" else ""
+    why = UNWRITTEN if word == "UNRECORDED" else _last_words(data_dir) if word == "DOWN" else ""
     return AlertsState(word, wanted, pid, state.channels, state.muted_until, why)
 
 
 def _word(data_dir: Path, state: AlertsState, wall: int, since: int, pulse: int) -> AlertsWord:
     if state.pid is not None:
-        return "STUCK" if pulse and wall - max(pulse, since) > STUCK_MS else "running"
+        if not pulse or wall - max(pulse, since) <= STUCK_MS:
+            return "running"
+        return "UNRECORDED" if wall - alerter_beat(data_dir) <= STUCK_MS else "STUCK"
     if wall - since < STARTING_MS:
         return "starting"
     waits = any(row.waiting for row in state.channels if row.channel in state.wanted)

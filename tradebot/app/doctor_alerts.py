@@ -42,9 +42,14 @@ def check_alerts(config: Config) -> Iterator[Row]:
             yield Row(
                 CHECK, "warn" if rows and rows[0].failures else "ok", f"{channel}: {source}{said}"
             )
-    if state.word in ("DOWN", "STUCK"):
+    if state.word in ("DOWN", "STUCK", "UNRECORDED"):
         why = f": {state.why}" if state.why else ""
-        yield Row(CHECK, "fail", f"{state.alarm}{why}", "tradebot alerts run")
+        hints = {
+            "DOWN": "tradebot alerts run",
+            "STUCK": f"end its process ({state.pid}): an engine starts another within a minute",
+            "UNRECORDED": f"make room on the disk of {config.data_dir()}",
+        }
+        yield Row(CHECK, "fail", f"{state.alarm}{why}", hints[state.word])
     if state.expired_critical:
         plural = "" if state.expired_critical == 1 else "s"
         text = f"{state.expired_critical} critical alert{plural} expired: nobody took what was told"

@@ -31,6 +31,11 @@ class AlertsLock:
         self._lock = FileLock(data_dir / ALERTS_LOCK, mode=FILE_MODE, thread_local=False)
         self._file: tuple[int, int] | None = None
 
+    def beat(self) -> None:
+        """Give a sign of life that needs no room on the disk."""
+        with contextlib.suppress(OSError):
+            os.utime(self.data_dir / ALERTS_PID)
+
     def place(self) -> Place:
         """Return what became of the locked file: a lock on one that was removed keeps nobody from another."""
         try:
@@ -86,6 +91,13 @@ def alerter_pid(data_dir: Path) -> int | None:
     return None
 
 
+def alerter_beat(data_dir: Path) -> int:
+    """Return when the alerter last gave its sign of life (UTC ms); 0 where that cannot be told."""
+    with contextlib.suppress(OSError):
+        return (data_dir / ALERTS_PID).stat().st_mtime_ns // 1_000_000
+    return 0
+
+
 def _noted(data_dir: Path) -> int:
     """Return the number that the holder noted, 0 where it could not."""
     try:
@@ -95,4 +107,4 @@ def _noted(data_dir: Path) -> int:
         return 0
 
 
-__all__ = ["AlertsLock", "alerter_pid"]
+__all__ = ["AlertsLock", "alerter_beat", "alerter_pid"]
