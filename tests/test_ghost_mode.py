@@ -100,6 +100,8 @@ def test_its_figures_are_those_of_its_signals(watched: Watched) -> None:
     accuracy = Decimal(watched.summary["accuracy_pct"])
     assert accuracy == pytest.approx(Decimal(100 * won) / len(outcomes))
     low, high = wilson(won, len(outcomes))
+    assert low is not None
+    assert high is not None
     assert low < float(accuracy) < high
 
 

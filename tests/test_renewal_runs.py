@@ -13,11 +13,12 @@ import pytest
 from kits.binance_kit import VenueClockAsOurs
 from kits.evidence_kit import PERIOD, PRODUCTION, SECRET, configure, play
 from kits.paper_kit import Bot
+from kits.signing_kit import revoke, sign
 
 from tradebot.app import build
 from tradebot.app.readiness import Readiness, judge
 from tradebot.app.recording import put_on_record
-from tradebot.app.signing import Signer, questions, revoke, sign
+from tradebot.app.signing import Signer, questions
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS

@@ -14,6 +14,7 @@ from pathlib import Path
 from kits.demo_run_kit import morning_before, play_demo, play_live
 from kits.evidence_kit import PERIOD, SECRET, SYMBOL, bar_of, configure, play
 from kits.paper_kit import Bot
+from kits.signing_kit import sign
 from tradebot.app.checklist import Checklist
 from tradebot.app.drill.drill import ScenarioResult
 from tradebot.app.drill.record import drill_row
@@ -21,7 +22,7 @@ from tradebot.app.drill.table import NAMES
 from tradebot.app.ours import Ours
 from tradebot.app.readiness import judge
 from tradebot.app.recording import put_on_record
-from tradebot.app.signing import Signer, questions, sign
+from tradebot.app.signing import Signer, questions
 from tradebot.config import Config
 from tradebot.core.model.money import ZERO
 from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS

@@ -35,9 +35,9 @@ def sign(
     return made[0], head
 
 
-def revoke(config: Config, name: str, words: str) -> None:
+def revoke(config: Config, name: str, words: str, clock: Clock = SYSTEM) -> None:
     """Take every standing sign-off back, as the command does."""
-    state(config, None, PersonsWord("revoke", name, words=words))
+    state(config, None, PersonsWord("revoke", name, words=words), clock)
 
 
 __all__ = ["revoke", "sign"]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from kits.evidence_kit import SECRET, configure, play
+from kits.signing_kit import revoke, sign
 
 from tradebot.app import approved_anew
 from tradebot.app.approved_anew import approved_now, note_after, note_before
 from tradebot.app.approved_loss import note_base, noted_base
 from tradebot.app.readiness import judge
-from tradebot.app.signing import Signer, questions, revoke, sign
+from tradebot.app.signing import Signer, questions
 from tradebot.config import Config
 from tradebot.core.model.values import HOUR_MS
 from tradebot.plugins.strategies import load_strategy

@@ -282,7 +282,9 @@ def _put_on_record(
     if may_run(config.data_dir()):
         return _by_engine(config, stated, clock)
     if stated.kind == "revoke":
-        journal_of(config.data_dir())  # where there is none nothing can be taken back, and none is made
+        journal_of(
+            config.data_dir()
+        )  # where there is none nothing can be taken back, and none is made
     worth, approved = worth_here(config) if stated.kind == "sign" else ("", "")
     done = judge_statement(config, spec, stated, worth, approved, clock)
     note_before(config, worth)
