@@ -48,7 +48,7 @@ def tables_of(bot: Bot, run: str) -> dict[str, list[dict[str, Any]]]:
 
 def ghost(bot: Bot, *words: object) -> Done:
     own = bot.strategy(BY_TURNS.strip())
-    return bot.json("ghost", "--headless", "--speed", "max", "--for", "8h", "--strategy", own, *words)  # fmt: skip
+    return bot.json("ghost", "--headless", "--speed", "max", "--for", "4h", "--strategy", own, *words)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     bot = Bot(folder, folder / "data")
     noted = shut_in(bot)
     done = ghost(bot)
+    bot.env.clear()
     yield Watched(bot, done, tables_of(bot, "ghost-0001"), noted.read_text())
     bot.clean_up()
 
@@ -117,7 +118,7 @@ def test_the_same_bars_give_the_same_signals_alone_and_beside_paper(
     watched: Watched, tmp_path: Path
 ) -> None:
     beside = Bot(tmp_path, tmp_path / "data")
-    words = ("--ghost", "--headless", "--speed", "max", "--for", "8h")
+    words = ("--ghost", "--headless", "--speed", "max", "--for", "4h")
     done = beside.json("paper", *words, "--strategy", beside.strategy(BY_TURNS.strip()))
     hashes = {
         watched.done.data["hashes"]["signals"],

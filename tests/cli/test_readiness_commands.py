@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from kits.paper_kit import Bot
 
+from tradebot.app.checklist import Checklist
+from tradebot.app.finding import Row
+from tradebot.app.ours import Ours
 from tradebot.app.recording import put_on_record
+from tradebot.cli.live_command import _unearned
 from tradebot.cli.readiness_commands import verdict_lines
 from tradebot.core.model.errors import AlreadyRunningError
 from tradebot.guard.lock import InstanceLock
@@ -121,6 +125,24 @@ def test_real_money_is_refused_with_every_failing_gate_at_once(bot: Bot) -> None
     assert lines["stage"]["detail"].startswith("stage 1: $50 a symbol, 1 position; stage 2 needs 3")
     assert all(name in done.error["message"] for name in (*failing, "keys", "account"))
     assert lines["walls"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("is_open", [(), ("XRP/USDT 20 (account: opened by tb-1e)",)])
+def test_what_is_open_on_the_account_alone_is_protected_whatever_a_gate_says(
+    is_open: tuple[str, ...],
+) -> None:
+    """Nothing is known of it here, so that no journal could have said it before the account was asked."""
+    rows = (Row("drill", "fail", "none is on record"), Row("key rights", "fail", "it can withdraw"))
+    found = Checklist(rows, Ours(), is_open)
+    refused = _unearned(found)
+    if is_open:
+        assert refused is None
+        return
+    assert refused is not None
+    assert refused.message == "gates that do not pass: drill, keys, account"
+    assert (
+        _unearned(Checklist(rows[1:], Ours())) is None
+    )  # the checklist says what is wrong with it
 
 
 def test_on_this_machine_the_gates_are_told_and_bind_where_they_are_to(bot: Bot) -> None:

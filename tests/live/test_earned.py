@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kits.away_kit import shut_in
 from kits.demo_kit import DemoVenue, demo_venue
+from kits.demo_run_kit import morning_before, play_live
 from kits.earned_kit import WORDS, earn, sign_off
 from kits.evidence_kit import SECRET, SYMBOL, configure
 from kits.live_run_kit import rows_of
@@ -124,6 +126,27 @@ def test_on_an_earned_one_only_key_and_account_are_not_readable(earned: Config) 
     assert "supervision" in bot.json("live", code=4).error["message"]  # nobody is before it
     assert asked_for(noted) == {"asked fapi.binance.com"}
     assert (bot.data_dir / "tradebot.db").read_bytes() == before
+
+
+def test_what_is_open_is_protected_first_though_no_gate_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not end with 4, and does not give up while the exchange cannot be reached."""
+    monkeypatch.setenv("TRADEBOT_AUDIT_KEY", SECRET)
+    play_live(tmp_path, morning_before(time.time_ns() // 1_000_000), minutes=3)
+    bot = earned_bot(configure(tmp_path))
+    try:
+        noted = shut_in(bot)
+        process = bot.start("live", "--headless", "--json")
+        bot.until(lambda: len(noted.read_text().splitlines()) > 1)
+        assert process.poll() is None
+        done = bot.end(process)
+        assert done.code == -signal.SIGTERM  # nothing ran yet
+        assert "open of ours: XRP/USDT" in done.err
+        assert "trying again: what is open must be protected" in done.err
+        assert asked_for(noted) == {"asked fapi.binance.com"}
+    finally:
+        bot.clean_up()
 
 
 # -- on a venue of this machine -----------------------------------------------------------------------------
