@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal as D
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -30,8 +32,9 @@ from tradebot.core.model.values import (
 from tradebot.journal.facts import ClosedAll, Provenance
 from tradebot.journal.projection import Fact
 from tradebot.journal.rows import RunBegun, RunEnded
-from tradebot.journal.testimony import Said
+from tradebot.journal.testimony import KINDS, OF_LIVE, Said
 from tradebot.journal.testimony import Testimony as Told
+from tradebot.reports import readiness
 from tradebot.reports.readiness.stretches import Demand, stretches_of
 from tradebot.reports.readiness.testnet import demo_runs, judge_testnet
 from tradebot.reports.readiness.verdict import GateVerdict
@@ -132,6 +135,20 @@ class Story:
 
     def say(self, fact: Fact, at: int) -> None:
         self.rows.append(Said(len(self.rows) + 1, "live-0001", BEGUN + at, BEGUN + at, fact))
+
+
+def test_every_row_that_a_judgement_rests_on_is_read_of_the_chain() -> None:
+    folder = Path(readiness.__file__).parent
+    kinds = {one.__name__ for one in get_args(Fact)}
+    named = {
+        name.name
+        for file in folder.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert {"AccountCompared", "Place", "GhostClosed"} <= named & kinds
+    assert named & kinds <= KINDS | OF_LIVE
 
 
 def judged(story: Story, now: int = NOW, **demand: Any) -> GateVerdict:
