@@ -23,8 +23,9 @@ from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import is_held
 from tradebot.journal.audit import AuditKey
-from tradebot.journal.facts import BacktestRecorded, DrillPlayed
+from tradebot.journal.facts import BacktestRecorded, DrillPlayed, Provenance
 from tradebot.journal.paths import journal_path
+from tradebot.journal.rows import RunBegun
 from tradebot.journal.testimony import Testimony, read_testimony
 from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
@@ -147,9 +148,10 @@ def _shown(
     told: Testimony, stretches: Sequence[Stretch], demand: Demand, since: int | None
 ) -> _Shown:
     """Sort out what was shown; ``since`` is since when a sign-off stands (UTC ms), None where none does."""
+    starts = [said for said in told.rows if isinstance(said.fact, RunBegun | Provenance)]
 
     def with_unseen(found: Sorted, mode: str) -> Sorted:
-        return joined(Sorted((), runs_unseen(told.rows, mode, demand)), found)
+        return joined(Sorted((), runs_unseen(starts, mode, demand)), found)
 
     ghosts = with_unseen(ghosts_of(stretches, demand, since), "ghost")
     papers = with_unseen(sort_out(stretches, "paper", demand), "paper")

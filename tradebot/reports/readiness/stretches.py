@@ -169,7 +169,7 @@ class Book:
             case GhostClosed() if fact.entry_time is not None:
                 one.outcomes[fact.signal] = fact.pnl
             case FillBooked():
-                if not one.open:
+                if not any(one.held.values()):
                     one.opened = (said.seq, said.wall)
                 one.held[fact.fill.symbol] = fact.position
             case Halted() if fact.reason in DIFFERENT:
