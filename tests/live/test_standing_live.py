@@ -13,7 +13,7 @@ import pytest
 from kits.live_scene import Scene, scene
 
 from tradebot.app.ours import Ours, read_ours
-from tradebot.app.permission import Terms, broke_off, may_go_on
+from tradebot.app.permission import PENDING, WORDLESS, Terms, broke_off, may_go_on
 from tradebot.app.standing import act
 from tradebot.app.target import Request
 from tradebot.core.model.errors import LeftoverError, RefusedError, TradebotError
@@ -55,13 +55,14 @@ def starts(data_dir: Path) -> int:
         return reader.starts("live-0001", 0)
 
 
-def goes_on(ours: Ours, later_ms: int) -> bool:
-    """Whether a start so long after the last sign of life needs no word."""
+def goes_on(ours: Ours, later_ms: int, stage: int = 0) -> bool:
+    """Whether a start in a stage so long after the last sign of life needs no word."""
     assert ours.run is not None
     assert ours.seen is not None
     now = ours.seen + later_ms
     clock: Any = SimpleNamespace(wall_ms=lambda: now)
-    return may_go_on(ours, Terms(ours.run.config_hash, ours.run.strategy_hash, "any"), clock)
+    terms = Terms(ours.run.config_hash, ours.run.strategy_hash, "any", stage)
+    return may_go_on(ours, terms, clock)
 
 
 @pytest.mark.parametrize("says", [RefusedError("nothing is open"), LeftoverError("it is left")])
@@ -93,3 +94,41 @@ def test_one_that_was_killed_may_go_on_no_longer_than_without_it(tmp_path: Path)
         assert goes_on(after, HOUR_MS - 1)
         assert not goes_on(after, HOUR_MS)
         assert starts(killed) == 1
+
+
+def only_protecting(why: str) -> Any:
+    """Have a scene only protect for a reason, and keep its journal as a kill would leave it then."""
+
+    async def killed(made: Scene) -> None:
+        made.runner.runs[0].command(0, "protect", "tradebot", why)
+        await copied(made)
+
+    return killed
+
+
+@pytest.mark.parametrize(
+    ("why", "covered"), [("word: none was given", False), (WORDLESS, False), (PENDING, True)]
+)
+def test_one_that_only_protected_when_it_was_killed_needs_a_word_to_trade(
+    tmp_path: Path, why: str, covered: bool
+) -> None:
+    """But a start that would have gone on by itself, and was killed before its checklist was through, still may."""
+    scene(
+        tmp_path / "data",
+        5,
+        ending(RefusedError("nothing is open")),
+        only_protecting(why),
+        prepare=live,
+    )
+    ours = read_ours(tmp_path / "killed", "live")
+    assert ours.only == why
+    assert goes_on(ours, 1) is covered
+
+
+def test_one_that_was_killed_in_another_stage_needs_a_word(tmp_path: Path) -> None:
+    scene(tmp_path / "data", 5, ending(RefusedError("nothing is open")), copied, prepare=live)
+    ours = read_ours(tmp_path / "killed", "live")
+    assert goes_on(ours, 1)
+    assert goes_on(replace(ours, stage=2), 1, stage=2)
+    assert not goes_on(replace(ours, stage=1), 1, stage=2)
+    assert not goes_on(replace(ours, stage=2), 1)

@@ -29,9 +29,6 @@ MOST_RESTARTS = 3
 
 ROLE = "live's checklist"
 
-PENDING = "its checklist has not been gone through yet"
-"""Why a start that found something open makes no entry at first."""
-
 Ask = Callable[[], None]
 """Asks a person for the word; raises RefusedError where it is not given."""
 
@@ -106,7 +103,6 @@ def too_many_restarts(config: Config, ours: Ours) -> str:
 
 __all__ = [
     "MODES",
-    "PENDING",
     "Ask",
     "Permit",
     "permit",

@@ -6,7 +6,7 @@ A start must know this before anything else: what is open has to be protected wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import OrderStatus, Purpose
+from tradebot.core.trading.shared import CHECKLIST
 from tradebot.guard.instance import INSTANCE_FILE
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
@@ -35,7 +36,7 @@ class Ours:
 
     ``positions`` are signed (base units), ``working`` the orders that are not over, ``side`` the protective orders of the side
     file, ``cut`` the lines of it that cannot be read. ``seen`` is when the run's engine last wrote (real clock, UTC ms); ``problem`` is
-    why the journal cannot be read.
+    why the journal cannot be read. ``stage`` is the one it was in then, ``only`` why it could only protect, "" where it traded.
     """
 
     run: RunRow | None = None
@@ -46,6 +47,8 @@ class Ours:
     instance: str = ""
     seen: int | None = None
     problem: str = ""
+    stage: int = 0
+    only: str = ""
 
     @property
     def unknown(self) -> list[OrderRow]:
@@ -125,7 +128,9 @@ def _read_journal(path: Path, venue: str, made: Ours) -> Ours:
         )
         working = reader.orders(run.id, open_only=True)
         seen = last_sign(reader, run)
-        return Ours(run, held, working, made.side, made.cut, made.instance, seen)
+        stage, only = (0, "") if shown is None else (shown.stage, shown.halts.get(CHECKLIST, ""))
+        ours = Ours(run, held, working, made.side, made.cut, made.instance, seen)
+        return replace(ours, stage=stage, only=only)
 
 
 def last_sign(reader: Reader, run: RunRow) -> int | None:

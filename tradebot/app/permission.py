@@ -28,6 +28,11 @@ RESTART_MS = HOUR_MS
 
 WORD = "LIVE"
 
+PENDING = "its checklist has not been gone through yet"
+"""Why a start that found something open makes no entry at first, where the run before it was allowed to."""
+WORDLESS = f"{PENDING}, and it has no word so far"
+"""The same where nothing that was allowed goes on."""
+
 AGAIN = "`tradebot live --check` prints a token: it holds 10 minutes, for one start with the same configuration"
 
 
@@ -93,12 +98,18 @@ def _hash(text: str) -> str:
 
 
 def may_go_on(ours: Ours, terms: Terms, clock: Clock = SYSTEM) -> bool:
-    """Whether the newest live run broke off less than an hour ago and would go on as it was: then nobody is asked."""
+    """Whether the newest live run broke off less than an hour ago and would go on as it was: then nobody is asked.
+
+    One that only protected when it broke off would begin to trade, and one in another stage trade otherwise: no word covers that.
+    """
     run = ours.run
     if run is None or not broke_off(run) or ours.seen is None:
         return False
     recent = 0 <= clock.wall_ms() - ours.seen < RESTART_MS
-    return recent and (run.config_hash, run.strategy_hash) == (terms.config, terms.strategy)
+    was = (run.config_hash, run.strategy_hash, ours.stage)
+    return (
+        recent and ours.only in ("", PENDING) and was == (terms.config, terms.strategy, terms.stage)
+    )
 
 
 def broke_off(run: RunRow) -> bool:

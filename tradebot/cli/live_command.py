@@ -21,7 +21,6 @@ from tradebot.app.checklist import (
 from tradebot.app.host import PaperHost, Setup
 from tradebot.app.live import (
     MODES,
-    PENDING,
     Ask,
     Permit,
     permit,
@@ -30,7 +29,7 @@ from tradebot.app.live import (
     try_locks,
 )
 from tradebot.app.ours import Ours, read_ours
-from tradebot.app.permission import Terms, issue_token, may_go_on
+from tradebot.app.permission import PENDING, WORDLESS, Terms, issue_token, may_go_on
 from tradebot.app.readiness import do_gates_bind, failing_gates, standing_now, with_gates
 from tradebot.app.recompute import GateWatch, ask_child
 from tradebot.app.rehearsal import cancel_left_stop, rehearse
@@ -307,7 +306,8 @@ class LiveRun:
     def protect_first(self, signals: Signals) -> int:
         """Protect what is open at once; the checklist is gone through beside it, and says whether it may trade."""
         say(f"open of ours: {'; '.join(self.ours.open_here())}: protected first, then checked")
-        return self.go(Permit(protect=PENDING), signals, pending=True)
+        first = PENDING if may_go_on(self.ours, self.terms) else WORDLESS
+        return self.go(Permit(protect=first), signals, pending=True)
 
     def go(self, allowed: Permit, signals: Signals, *, pending: bool = False) -> int:
         """Rehearse where nothing is open, host the run, and answer; one that only protects tries until it can."""
