@@ -60,6 +60,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", CASES)
 def test_a_run_that_is_not_enough_says_why(tmp_path: Path, name: str) -> None:
     words, reason = CASES[name]

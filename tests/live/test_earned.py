@@ -110,6 +110,7 @@ def test_a_fresh_directory_is_refused_with_every_gate_in_one_go(tmp_path: Path) 
     assert not (bot.data_dir / "tradebot.db").exists()
 
 
+@pytest.mark.full
 def test_on_an_earned_one_only_key_and_account_are_not_readable(earned: Config) -> None:
     bot = earned_bot(earned)
     noted = shut_in(bot)
