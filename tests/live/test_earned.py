@@ -224,6 +224,22 @@ def test_an_earned_one_starts_in_stage_1_and_loses_a_gate_and_gets_it_back(
         bot("db", "verify")
 
 
+@pytest.mark.full
+def test_a_word_taken_back_while_the_start_waits_for_its_own_is_heard(
+    earned: Config, tmp_path: Path
+) -> None:
+    """What every gate said is stale then: nothing that changes the account is sent."""
+    with demo_venue(tmp_path, QUIET) as venue:
+        bot = on_venue(earned_bot(earned), venue)
+        with on_terminal(bot, "live", "--enforce-gates") as screen:
+            screen.shows("Type LIVE to trade:")
+            bot.json("signoff", "--revoke", "--name", "Ada")
+            screen.answers("Type LIVE to trade:", "LIVE")
+            assert screen.process.wait(90) == 4
+            assert "the journal has changed since the gates were asked" in screen.shown
+        assert {row["method"] for row in venue.rows("request")} == {"GET"}
+
+
 def raised(bot: Bot) -> list[tuple[int, str]]:
     """The stages that somebody moved live up to."""
     with Reader(bot.data_dir / "tradebot.db") as reader:

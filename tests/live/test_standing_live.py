@@ -12,14 +12,19 @@ from typing import Any
 import pytest
 from kits.live_scene import Scene, scene
 
+from tradebot.app.checklist import Checklist
+from tradebot.app.live import MOST_WAIT_MS, Permit, journal_end, still_fit
 from tradebot.app.ours import Ours, read_ours
 from tradebot.app.permission import PENDING, WORDLESS, Terms, broke_off, may_go_on
 from tradebot.app.standing import act
 from tradebot.app.target import Request
+from tradebot.config import load_config
 from tradebot.core.model.errors import LeftoverError, RefusedError, TradebotError
 from tradebot.core.model.values import HOUR_MS
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+
+FREE = Permit()
 
 
 def live(made: Scene) -> None:
@@ -132,3 +137,32 @@ def test_one_that_was_killed_in_another_stage_needs_a_word(tmp_path: Path) -> No
     assert goes_on(replace(ours, stage=2), 1, stage=2)
     assert not goes_on(replace(ours, stage=1), 1, stage=2)
     assert not goes_on(replace(ours, stage=2), 1)
+
+
+def test_what_the_gates_said_must_still_hold_when_the_word_is_given(tmp_path: Path) -> None:
+    """Somebody may revoke, or hours pass, while a start waits for the word: then nothing is sent, and what is open is protected."""
+    scene(tmp_path / "data", 5, ending(RefusedError("nothing is open")), copied, prepare=live)
+    killed = tmp_path / "killed"
+    config = load_config(None, {}, (), {"data.dir": str(killed)})
+    now = 1_790_000_000_000
+    clock: Any = SimpleNamespace(wall_ms=lambda: now)
+    flat = Checklist((), Ours())
+    held = Checklist((), Ours(), open=("ETH/USDT 0.01 (account)",))
+    head = journal_end(config)
+    assert head is not None
+
+    def said(found: Checklist, at: int, allowed: Permit = FREE) -> Permit:
+        return still_fit(allowed, found, config, (head, at), clock)
+
+    assert said(flat, now - MOST_WAIT_MS + 1) == FREE
+    for at in (now - MOST_WAIT_MS, now + 1):
+        with pytest.raises(RefusedError, match="more than 10 minutes ago"):
+            said(flat, at)
+    with pytest.raises(RefusedError, match="has changed"):
+        still_fit(Permit(), flat, config, (None, now), clock)
+    resume(killed)
+    with pytest.raises(RefusedError, match="has changed since the gates were asked: nothing was"):
+        said(flat, now)
+    assert "has changed" in said(held, now).protect
+    only = Permit(protect="feed: silent")
+    assert said(held, 0, only) is only

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from tradebot.app.checklist import Checklist
 from tradebot.app.ours import Ours
 from tradebot.app.permission import Terms, may_go_on, redeem_token
-from tradebot.clock import SYSTEM
+from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import ExchangeError, RefusedError, TradebotError
-from tradebot.core.model.values import HOUR_MS
+from tradebot.core.model.errors import ExchangeError, JournalError, RefusedError, TradebotError
+from tradebot.core.model.values import HOUR_MS, MINUTE_MS
 from tradebot.guard.account_lock import AccountLock
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.rows import Head
 
 if TYPE_CHECKING:
     from tradebot.app.account import Access
@@ -28,6 +29,9 @@ MOST_RESTARTS = 3
 """So many starts within an hour, and the next one that nobody has confirmed takes no entries."""
 
 ROLE = "live's checklist"
+
+MOST_WAIT_MS = 10 * MINUTE_MS
+"""So old (ms) what every gate said may be when the word is given."""
 
 Ask = Callable[[], None]
 """Asks a person for the word; raises RefusedError where it is not given."""
@@ -81,6 +85,44 @@ def permit(
     return Permit()
 
 
+def journal_end(config: Config) -> Head | None:
+    """Return where the journal's chain ends; None where there is none, or it cannot be read."""
+    path = journal_path(config.data_dir())
+    try:
+        if not path.exists():
+            return None
+        with Reader(path) as reader:
+            return reader.head()
+    except JournalError:
+        return None
+
+
+def still_fit(
+    allowed: Permit,
+    found: Checklist,
+    config: Config,
+    judged: tuple[Head | None, int],
+    clock: Clock = SYSTEM,
+) -> Permit:
+    """Return what a start may do once its word is given: what the gates said must be young, and the journal as it was.
+
+    ``judged`` is where the chain ended before they were asked, and when (real clock, UTC ms) they had answered: a person may
+    take long to type, and another one revoke meanwhile. RefusedError where it is not so and nothing of ours is open.
+    """
+    head, at = judged
+    if allowed.protect:
+        return allowed
+    if not 0 <= clock.wall_ms() - at < MOST_WAIT_MS:
+        why = f"the gates were asked more than {MOST_WAIT_MS // MINUTE_MS} minutes ago"
+    elif head is None or journal_end(config) != head:
+        why = "the journal has changed since the gates were asked"
+    else:
+        return allowed
+    if found.open or found.ours.open_here():
+        return Permit(protect=f"gates: {why}")
+    raise RefusedError(f"{why}: nothing was sent", hint="start again: they are asked anew")
+
+
 def refusal(found: Checklist) -> TradebotError:
     """Return why a start is refused by the lines that failed: by a gate, whether the exchange answers or not."""
     names = ", ".join(dict.fromkeys(row.check for row in found.failed))
@@ -105,8 +147,10 @@ __all__ = [
     "MODES",
     "Ask",
     "Permit",
+    "journal_end",
     "permit",
     "refusal",
+    "still_fit",
     "too_many_restarts",
     "try_locks",
 ]

@@ -23,8 +23,10 @@ from tradebot.app.live import (
     MODES,
     Ask,
     Permit,
+    journal_end,
     permit,
     refusal,
+    still_fit,
     too_many_restarts,
     try_locks,
 )
@@ -246,6 +248,7 @@ def _start(
     standing: LiveStage | None,
 ) -> int:
     """Protect what is open, or check and ask; then run. Return the exit code."""
+    head, bind = journal_end(config), do_gates_bind(config, enforced=options.enforce_gates)
     first = _judged_first(options, config, spec)
     if first is not None and (refused := _unearned(first)) is not None:
         return _refused(options, first, refused)
@@ -259,8 +262,10 @@ def _start(
         return run.protect_first(signals)
     cancelled = (first is None or not first.failed) and run.cancel_left()
     found = _judged(options, config, spec) if first is None or cancelled else first
+    judged = head, SYSTEM.wall_ms()
     try:
         allowed = permit(found, config, terms, options.token, _asker(options, config, found))
+        allowed = still_fit(allowed, found, config, judged) if bind else allowed
     except TradebotError as error:
         return _refused(options, found, error)
     for line in allowed_lines(allowed, found):
