@@ -243,7 +243,7 @@ def _check_live(common: Common, config: Config) -> AtStake:
         data, error = document["data"] or {}, document["error"]
         if error is not None and not data.get("open"):
             raise TradebotError(error["message"], hint=error["hint"])
-        if data["terminal_only"]:
+        if data["terminal_only"] and not data["open"]:  # to protect needs nobody before it
             text = f"stage {data['stage']} trades on a terminal only: an engine beside this screen has none"
             raise TradebotError(text, hint="q leaves; then start `tradebot live`")
         names = ("account", "stage", "symbols", "strategy", "limits", "open")
