@@ -132,6 +132,7 @@ def test_on_an_earned_one_only_key_and_account_are_not_readable(earned: Config) 
     assert (bot.data_dir / "tradebot.db").read_bytes() == before
 
 
+@pytest.mark.full
 def test_what_is_open_is_protected_first_though_no_gate_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
