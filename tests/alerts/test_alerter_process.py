@@ -357,4 +357,7 @@ def test_an_alerter_that_starts_on_a_full_disk_tells_from_memory(
 
         bot.until(entered)
         kinds = [body["kind"] for body in hook.bodies()]
-        assert kinds.count("disk_full") == kinds.count("engine_dead") == kinds.count("started") == 1
+        assert kinds.count("disk_full") == kinds.count("engine_dead") == 1
+    assert (
+        1 <= kinds.count("started") <= 1 + known
+    )  # killed right at its acceptance it is told again
