@@ -47,7 +47,7 @@ DIED = "its process ended without a word"
 class Stretch:
     """One start of a run. ``trades`` and ``outcomes`` are results (USDT) of what closed in it, by id.
 
-    ``first`` says that nothing was carried into it, ``open`` what was held at its end. ``broke`` is why it broke off, "" where it did not; ``differs`` the
+    ``held`` is what is open at its end. ``broke`` is why it broke off, "" where it did not; ``differs`` the
     halt that says that account and ledger differ; ``weak`` that it was first signed with a key beside the journal.
     ``closes`` are the rows of its trades, by id.
     ``cheap`` names what its simulated exchange asked less for than it does unless it is told to.
