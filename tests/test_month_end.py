@@ -60,7 +60,7 @@ def test_what_the_process_says_is_told(
     real = subprocess.Popen
 
     def stand_in(words: list[str], **how: Any) -> Any:
-        assert words[2:5] == ["tradebot", "report", "--due"]
+        assert words[3:6] == ["tradebot", "report", "--due"]
         return real([words[0], "-c", code], **how)
 
     monkeypatch.setattr(subprocess, "Popen", stand_in)

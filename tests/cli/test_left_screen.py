@@ -20,7 +20,7 @@ from tradebot.tui.setting import Exit
 class Ending:
     """An engine that stops in order, and takes its time: ctrl-c is pressed twice meanwhile."""
 
-    traded = None
+    traded = supervision = None
     still = hung = 0.0
     working = True
 

@@ -137,7 +137,7 @@ class Bot:
         self.started.append(process)
         return process
 
-    def engine(self, *words: object, speed: int = 60) -> subprocess.Popen[str]:
+    def engine(self, *words: object, speed: float = 60) -> subprocess.Popen[str]:
         """Start a paper run and wait until it writes its journal."""
         process = self.start("paper", *words, "--speed", speed, "--headless", "--json")
         self.until(lambda: self._beats() or process.poll() is not None)

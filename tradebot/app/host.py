@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.app.barred import Watcher
 from tradebot.app.heartbeat import Heartbeat
-from tradebot.app.hosting import doubt_said, hosted_run, session_of, take_record, witness_of
+from tradebot.app.hosting import (
+    doubt_said,
+    hosted_run,
+    session_of,
+    statement_taker,
+    take_record,
+    witness_of,
+)
 from tradebot.app.provenance import WEAK_KEY, Connected
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
@@ -35,7 +42,6 @@ from tradebot.app.resume import (
 from tradebot.app.runner import Ending, Hosted, Identity, Runner
 from tradebot.app.setup import Setup
 from tradebot.app.start_rows import gone_on, new_run
-from tradebot.app.statements import Statements
 from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError
@@ -283,7 +289,7 @@ async def _runner(
     )
     runner.protect = "" if setup.pending else setup.protect
     runner.processed = setup.processed
-    runner.statements = Statements(setup.config, path, hosted, journal.key, setup.clock)
+    runner.statements = statement_taker(setup, path, hosted, journal.key)
     runner.witness = witness_of(setup, runner, journal.key)
     cursor = runner.restore(states)
     words += take_record(setup, path, hosted)

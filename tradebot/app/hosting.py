@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tradebot.app.build import make_session
 from tradebot.app.demotion import DriftGuard
@@ -24,8 +26,12 @@ from tradebot.core.trading.session import Session
 from tradebot.guard.latch import halt_present
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
+from tradebot.journal.rows import CommandRow
 from tradebot.market.feed import ExchangeSource
 from tradebot.reports.drift import demoted_for, ghost_outcomes, live_bps
+
+if TYPE_CHECKING:
+    from tradebot.app.statements import Statements
 
 UNREADABLE = (JournalError, ValueError, KeyError, TypeError, ArithmeticError)
 """What comes of rows that are damaged, or that somebody wrote."""
@@ -44,6 +50,23 @@ def witness_of(setup: Setup, runner: Runner, key: AuditKey) -> Witness:
         return runner.time.now() if isinstance(runner, QueueRunner) else runner.session.engine.now
 
     return Witness(runner.runs, setup.source, footing, now, setup.clock, key)
+
+
+def statement_taker(
+    setup: Setup, path: Path, runs: Sequence[Hosted], key: AuditKey
+) -> Callable[[CommandRow], None]:
+    """Return who takes what people state to an engine. What judges it is loaded with the first statement, except where an account is traded."""
+    born = setup.clock.wall_ms()
+
+    @cache
+    def taker() -> Statements:
+        from tradebot.app.statements import Statements  # with it comes the exchange's client
+
+        return Statements(setup.config, path, runs, key, setup.clock, born)
+
+    if setup.account is not None:
+        taker()
+    return lambda row: taker().take(row)
 
 
 def hosted_run(setup: Setup, identity: Identity, session: Session, *, beside: bool) -> Hosted:
@@ -149,4 +172,11 @@ def _guard(setup: Setup, path: Path, runs: Sequence[Hosted]) -> None:
             run.guard = guard
 
 
-__all__ = ["doubt_said", "hosted_run", "session_of", "take_record", "witness_of"]
+__all__ = [
+    "doubt_said",
+    "hosted_run",
+    "session_of",
+    "statement_taker",
+    "take_record",
+    "witness_of",
+]

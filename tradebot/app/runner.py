@@ -22,7 +22,6 @@ from tradebot.app.month_end import MonthEnd
 from tradebot.app.provenance import Witness
 from tradebot.app.record import RETRY_S, Record
 from tradebot.app.run import Hosted, Identity, Observer, shape, wall_ms
-from tradebot.app.statements import Statements
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, StrategyError, TradebotError
 from tradebot.core.model.money import exact
@@ -112,7 +111,7 @@ class Runner:
         self._anchor: tuple[float, int] | None = None
         self._months = MonthEnd(data_dir, self._say)
         self.witness: Witness | None = None
-        self.statements: Statements | None = None
+        self.statements: Callable[[CommandRow], None] | None = None
 
     @property
     def identity(self) -> Identity:
@@ -287,7 +286,7 @@ class Runner:
             elif row.name == CLOSE_INCIDENT:
                 self.runs[0].close_incident(row)
             elif self.statements is not None:
-                self.statements.take(row)
+                self.statements(row)
         except Exception as error:  # anybody who can write the file can post one
             self.runs[0].refuse(row.id, f"it makes no sense: {type(error).__name__}")
 

@@ -38,7 +38,10 @@ _KINDS = tuple(kind.__name__ for kind in _CHANGES)
 
 
 class Statements:
-    """Takes statements for the runs of an engine, one after the other; ``path`` is its journal, ``key`` that of its chain."""
+    """Takes statements for the runs of an engine, one after the other; ``path`` is its journal, ``key`` that of its chain.
+
+    ``born`` is when the engine began (UTC ms): what was stated before asked another.
+    """
 
     def __init__(
         self,
@@ -47,13 +50,14 @@ class Statements:
         runs: Sequence[Hosted],
         key: AuditKey,
         clock: Clock = SYSTEM,
+        born: int | None = None,
     ) -> None:
         self._key = key
         self._clock = clock
         self._config = config
         self._path = path
         self._runs = runs
-        self._born = clock.wall_ms()
+        self._born = clock.wall_ms() if born is None else born
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
