@@ -324,7 +324,7 @@ def test_a_full_disk_under_journal_and_outbox_is_told(bot: Bot, tmp_path: Path) 
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.skipif(not os.environ.get("TRADEBOT_FULL"), reason="takes seconds: TRADEBOT_FULL=1")
+@pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")
 @pytest.mark.parametrize("known", [True, False], ids=["an outbox", "none yet"])
 def test_an_alerter_that_starts_on_a_full_disk_tells_from_memory(
     bot: Bot, tmp_path: Path, known: bool

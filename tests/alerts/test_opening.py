@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from kits.outbox_kit import Desk, ScriptedWay
 from tradebot.alerts.model import Sighting
 from tradebot.alerts.opening import StandIn, open_or_stand_in
 from tradebot.alerts.outbox import Rate
-from tradebot.alerts.store import ALERTS_FILE, OutboxStore
+from tradebot.alerts.store import ALERTS_FILE, OutboxStore, is_there
 from tradebot.core.model.errors import JournalError
 
 
@@ -143,3 +144,17 @@ def test_what_can_be_read_of_a_file_is_gone_on_from(tmp_path: Path) -> None:
     copy.close()
     with OutboxStore(desk.folder) as store:
         assert store.get("x") == 1
+
+
+def test_one_without_tables_is_none_yet(tmp_path: Path) -> None:
+    """A full disk leaves it like that: there is nothing to list, and no mistake of the user's."""
+    assert not is_there(tmp_path)
+    (tmp_path / ALERTS_FILE).touch()
+    assert not is_there(tmp_path)
+    with closing(sqlite3.connect(tmp_path / ALERTS_FILE)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    assert not is_there(tmp_path)
+    OutboxStore(tmp_path).close()
+    assert is_there(tmp_path)
+    (tmp_path / ALERTS_FILE).write_bytes(b"nonsense " * 100)
+    assert is_there(tmp_path)  # and why it cannot be read is told

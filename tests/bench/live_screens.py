@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ def watched(rounds: int) -> dict[str, Any]:
         with engine(data_dir, "60"):
             screen = Screen([sys.executable, str(Path(__file__)), *words])
             try:
-                while not result.exists() or not result.read_text():
-                    screen.watch(0.2)
-                screen.watch(1.0)
+                with suppress(OSError):  # it has ended
+                    while not result.exists() or not result.read_text():
+                        screen.watch(0.2)
             finally:
                 screen.close()
         found: dict[str, Any] = json.loads(result.read_text())

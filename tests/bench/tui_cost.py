@@ -80,8 +80,10 @@ def engine(data_dir: Path, speed: str) -> Iterator[subprocess.Popen[bytes]]:
     words = tradebot("paper", "--headless", "--speed", speed, "--data-dir", data_dir)
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         time.sleep(SETTLE_S)
-        yield process
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def beats(data_dir: Path, seconds: float, screen: Screen | None) -> list[float]:

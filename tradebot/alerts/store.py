@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class OutboxStore:
     def _prepare(self) -> None:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = FULL")
-        self.db.executescript(SCHEMA)
+        self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
 
     def ready(self) -> None:
         """Raise JournalError while the file could not be opened yet."""
@@ -423,8 +423,19 @@ def _item(row: sqlite3.Row) -> Item:
 
 
 def is_there(data_dir: Path) -> bool:
-    """Whether an outbox was ever made here."""
-    return os.path.lexists(data_dir / ALERTS_FILE)
+    """Whether an outbox was ever made here: one whose tables wait for room on the disk is none yet."""
+    path = data_dir / ALERTS_FILE
+    return os.path.lexists(path) and not _is_blank(path)
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether a file can be read and has no table; why another cannot be used is told where it is opened."""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db,
+    ):
+        return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'channels'").fetchone() is None
+    return False
 
 
 __all__ = ["ALERTS_FILE", "OutboxStore", "is_there"]

@@ -236,7 +236,7 @@ class AccountClose:
                 "the engine of this very process does not answer",
                 hint="run tradebot close-all from another terminal",
             )
-        trouble = _kill(owner) if may_be_fenced(where, owner) else "is not proved to be the engine"
+        trouble = _kill(owner) if may_be_fenced(where, owner) else _let_end(owner, where)
         if trouble and owner.alive:
             self.unfenced.append(f"{name} {trouble}")
             return f"the engine ({name}) {why} and could not be ended"
@@ -361,6 +361,16 @@ def _kill(owner: Owner) -> str:
     while owner.alive:
         if SYSTEM.monotonic() >= deadline:
             return "was killed and does not end"
+        SYSTEM.sleep(LOOK_S)
+    return ""
+
+
+def _let_end(owner: Owner, where: Path) -> str:
+    """Wait for a process that has let go of its lock, as one does that ends; return why it may still send, "" when it is gone."""
+    deadline = SYSTEM.monotonic() + KILLED_S
+    while owner.alive:
+        if is_held(where) or SYSTEM.monotonic() >= deadline:
+            return "is not proved to be the engine"
         SYSTEM.sleep(LOOK_S)
     return ""
 
