@@ -19,7 +19,7 @@ from kits.paper_kit import LONG, Bot, Done
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
 
-EARLY = "2026-11-26T09:30:20Z"
+EARLY = "2026-11-26T09:30:30Z"
 STOP_MS = 5_000
 WRITES = ("POST", "DELETE", "PUT")
 

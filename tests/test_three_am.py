@@ -22,7 +22,7 @@ QUESTIONS = (
     *("Banned.", "The exchange is down.", "The server is lost.", "I closed it by hand.", "Resume."),
 )
 
-EARLY = "2026-11-26T09:30:20Z"
+EARLY = "2026-11-26T09:30:30Z"
 
 STRANGER = (
     '[leverages]\nXRPUSDT = 1\n[[positions]]\nsymbol = "XRPUSDT"\nqty = "-40"\nentry = "2.2"\n'

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.full
 
 
 def test_order_over_cap_refused(tmp_path: Path) -> None:
-    with demo_venue(tmp_path, "2026-11-26T09:30:20Z") as venue:
+    with demo_venue(tmp_path, "2026-11-26T09:30:30Z") as venue:
         bot = live_bot(tmp_path, venue, TRADEBOT_MARKET__SYMBOLS="BTC/USDT,ETH/USDT")
         try:
             process = start_live(bot, bot.strategy(LONG))

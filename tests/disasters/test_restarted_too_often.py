@@ -32,7 +32,7 @@ def killed(process: subprocess.Popen[str]) -> None:
 
 
 def test_restarted_too_often(tmp_path: Path) -> None:
-    with demo_venue(tmp_path, "2026-11-26T09:30:20Z") as venue:
+    with demo_venue(tmp_path, "2026-11-26T09:30:30Z") as venue:
         bot = live_bot(tmp_path, venue)
         words = ("live", "--strategy", bot.strategy(LONG), "--headless", "--json")
         try:

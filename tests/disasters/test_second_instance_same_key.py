@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_second_instance_same_key(tmp_path: Path) -> None:
-    with demo_venue(tmp_path, "2026-11-26T09:30:20Z") as venue:
+    with demo_venue(tmp_path, "2026-11-26T09:30:30Z") as venue:
         bot, other = live_bot(tmp_path, venue), live_bot(tmp_path, venue, "other")
         own = bot.strategy(LONG)
         try:

@@ -30,7 +30,7 @@ from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.times import of_iso
 from tradebot.journal.reader import Reader
 
-EARLY = "2026-11-26T09:30:20Z"
+EARLY = "2026-11-26T09:30:30Z"
 """Time for a check and a start before a bar closes, hours away from the blackout and from funding."""
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"

@@ -15,8 +15,8 @@ from kits.paper_kit import LONG, Bot, Done
 MORNING = "2026-11-26T09:30:40Z"
 """Twenty seconds before a bar closes, hours away from the blackout and from funding."""
 
-EARLY = "2026-11-26T09:30:20Z"
-"""Forty seconds before a bar closes: time for a checklist on a slow machine."""
+EARLY = "2026-11-26T09:30:30Z"
+"""Thirty seconds before a bar closes: time for a checklist on a slow machine."""
 
 
 def live_bot(folder: Path, venue: DemoVenue, name: str = "data", **env: str) -> Bot:

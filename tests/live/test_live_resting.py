@@ -8,7 +8,7 @@ import pytest
 from kits.demo_kit import demo_venue
 from kits.live_run_kit import live_bot, start_live
 
-EARLY = "2026-11-26T09:30:20Z"
+EARLY = "2026-11-26T09:30:30Z"
 FAR = 'return Signal("short", 0.9, stop=bar.close * 1.03, reason="always")'
 
 

@@ -33,7 +33,7 @@ from tradebot.core.trading.session import Session
 from tradebot.guard.latch import halt_present
 from tradebot.journal.reader import Reader
 
-EARLY = "2026-11-26T09:30:20Z"
+EARLY = "2026-11-26T09:30:30Z"
 SLOW = [
     {"do": "slow_answer", "ms": 20_000, "method": "GET", "path": f"/fapi/{path}"}
     for path in ("v3/account", "v3/positionRisk", "v1/openOrders", "v1/openAlgoOrders")

@@ -131,7 +131,7 @@ def test_the_unit_of_alerts_can_close_where_a_phone_may_ask_for_it(
 
 @pytest.mark.full
 def test_a_live_engine_that_hangs_is_ended_with_seven(tmp_path: Path) -> None:
-    with demo_venue(tmp_path, "2026-11-26T09:30:20Z") as venue:
+    with demo_venue(tmp_path, "2026-11-26T09:30:30Z") as venue:
         bot = live_bot(tmp_path, venue)
         try:
             # not in the past, which is fed before it starts: two bars of history and the next one

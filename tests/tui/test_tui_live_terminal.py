@@ -19,7 +19,7 @@ from tradebot.guard.lock import lock_owner
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
 
-EARLY = "2026-11-26T09:30:20Z"
+EARLY = "2026-11-26T09:30:30Z"
 
 STRANGER = (
     '[leverages]\nXRPUSDT = 1\n[[positions]]\nsymbol = "XRPUSDT"\nqty = "-40"\nentry = "2.2"\n'
