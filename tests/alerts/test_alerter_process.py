@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -220,6 +221,8 @@ def test_an_engine_in_a_service_starts_none(main: list[str], service: bool) -> N
     process = subprocess.Popen(main, start_new_session=True)
     try:
         env = {"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": str(process.pid)}
+        while Path(f"/proc/{process.pid}/comm").read_text().strip() != main[0]:
+            time.sleep(0.01)  # its name is the last thing that it gets
         assert is_a_service(env) is service
         assert not is_a_service({"SYSTEMD_EXEC_PID": str(process.pid)})
     finally:

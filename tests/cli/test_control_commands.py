@@ -178,7 +178,11 @@ def test_what_is_left_is_exit_code_6(bot: Bot) -> None:
     engine = bot.engine(bot.klines(), "--strategy", bot.strategy(LONG), speed=300)
     bot.until(lambda: positions(bot))
     bot.end(engine)
+    seen = bot.log("Bar")
     engine = bot.engine(bot.klines(), "--strategy", bot.strategy(LONG), speed=0.1)
+    bot.until(
+        lambda: bot.log("Bar") > seen
+    )  # the first price comes at once, and the next one not for minutes
     done = bot.json("close-all", "--wait", "0.2", code=6)
     assert done.data["closed"] is False
     assert done.data["remaining"][0]["symbol"] == "BTC/USDT"
