@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from aiohttp import web
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from kits.engine_kit import XRP, Bare, a_config, long
+from kits.engine_kit import XRP, Bare, Scripted, a_config, long
 from kits.journal_samples import KEY, new_run
 from venue import cpu_s, rss_mb, venue, write_script
 
@@ -39,14 +40,16 @@ from tradebot.broker.user_events import UserEvents
 from tradebot.core.model.approved import Approved
 from tradebot.core.model.effects import Place
 from tradebot.core.model.events import Filled
-from tradebot.core.model.values import Order, Purpose
+from tradebot.core.model.values import Bar, Order, Purpose
 from tradebot.core.strategy.protocol import Signal
+from tradebot.core.trading.engine import Engine
 from tradebot.journal.rows import Batch
 from tradebot.journal.writer import Journal
 from tradebot.wire.api_key import ApiKey
 from tradebot.wire.budget import Budget
 from tradebot.wire.client import Wire
 from tradebot.wire.hosts import find_hosts
+from tradebot.wire.reply import Reply
 
 KEYS = ApiKey("k" * 64, "s" * 64)
 BURST = 20_000
@@ -54,6 +57,7 @@ WARM_UP_S = 30
 SYMBOLS = "ADA/USDT,BTC/USDT,ETH/USDT,SOL/USDT,XRP/USDT"
 
 Mark = tuple[float, float]
+Figures = dict[str, float]
 
 
 def mark() -> Mark:
@@ -65,7 +69,7 @@ def since(begin: Mark, end: Mark) -> Mark:
     return end[0] - begin[0], end[1] - begin[1]
 
 
-def milliseconds(found: list[Mark]) -> dict[str, float]:
+def milliseconds(found: list[Mark]) -> Figures:
     """Medians of wall and CPU time."""
     wall, cpu = zip(*found, strict=True)
     return {
@@ -142,22 +146,59 @@ def other_side(**env: str) -> Iterator[str]:
 
 
 class MarkedWire(Wire):
-    """Notes when a request's head has been written."""
+    """Notes when it was asked for a request, and when the request's head has been written."""
 
+    asked_at: Mark = (0.0, 0.0)
     left_at: Mark = (0.0, 0.0)
+
+    async def ask(self, *args: Any) -> Reply:
+        self.asked_at = mark()
+        return await super().ask(*args)
 
     async def _on_leaving(self, *args: object) -> None:
         await super()._on_leaving(*args)
         self.left_at = mark()
 
 
-def about_to_enter() -> Bare:
-    """Return an engine whose next bar has a signal; what it takes to build has emptied the caches, for both."""
-    story = Bare(a_config())
-    for _ in range(10):
-        story.bar()
-    story.say(long(1.9))
-    return story
+class MarkedStrategy(Scripted):
+    """Notes when it has said what it says."""
+
+    said_at: Mark = (0.0, 0.0)
+
+    def on_bar(self, bar: Bar) -> Any:
+        said = super().on_bar(bar)
+        self.said_at = mark()
+        return said
+
+
+class Entering(Bare):
+    """An engine whose next bar has a signal; what it takes to build has emptied the caches, for both sides."""
+
+    def __init__(self) -> None:
+        super().__init__(a_config())
+        for _ in range(10):
+            self.bar()
+        self.say(long(1.9))
+
+    def _new(self) -> Engine:
+        return Engine(self.config, lambda symbol: MarkedStrategy(self.script, symbol))
+
+    @property
+    def said_at(self) -> Mark:
+        strategy = self.engine.books[XRP].strategy
+        assert isinstance(strategy, MarkedStrategy)
+        return strategy.said_at
+
+
+@dataclass(frozen=True)
+class Way:
+    """What one order of ours took on its way: from the bar, from the signal, and the parts of the latter."""
+
+    from_bar: Mark
+    from_signal: Mark
+    decision: Mark
+    broker: Mark
+    wire: Mark
 
 
 class Ours:
@@ -171,17 +212,21 @@ class Ours:
         self.broker._entry_obstacle = _no_obstacle  # type: ignore[method-assign]
         self.broker._errands.ready.set()
 
-    async def order(self) -> tuple[Mark, Order]:
-        story = about_to_enter()
+    async def order(self) -> tuple[Way, Order]:
+        story = Entering()
         self.broker._sent.clear()
         self.wire.budget = Budget()
         begin = mark()
         effects = story.bar()
+        decided = mark()
         (place,) = (effect for effect in effects if isinstance(effect, Place))
         self.broker.send(place.approved, story.now)
-        await asyncio.gather(*tuple(self.broker._errands.tasks))
-        assert self.wire.left_at > begin, "nothing left"
-        return since(begin, self.wire.left_at), place.approved.order
+        (task,) = self.broker._errands.tasks
+        await task
+        said, asked, left = story.said_at, self.wire.asked_at, self.wire.left_at
+        assert begin < said < decided < asked < left, "nothing left"
+        ways = ((begin, left), (said, left), (said, decided), (decided, asked), (asked, left))
+        return Way(*(since(first, last) for first, last in ways)), place.approved.order
 
 
 def _no_obstacle(approved: Approved) -> str:
@@ -213,7 +258,7 @@ class Raw:
         self.left_at = mark()
 
     async def order(self, params: dict[str, str]) -> Mark:
-        about_to_enter()
+        Entering()
         begin = mark()
         await self.client.fapiPrivatePostOrder(params)
         return since(begin, self.left_at)
@@ -232,19 +277,36 @@ async def orders(count: int) -> dict[str, Any]:
         async with MarkedWire(find_hosts("demo", url), api_key=KEYS) as wire:
             await wire.measure()
             ours = Ours(wire)
-            mine: list[Mark] = []
+            mine: list[Way] = []
             theirs: list[Mark] = []
             for number in range(count + 10):
-                taken, order = await ours.order()
+                way, order = await ours.order()
                 other = await raw.order(dict(parameters.place(order)[1]))
                 if number >= 10:
-                    mine.append(taken)
+                    mine.append(way)
                     theirs.append(other)
         await raw.close()
-    ours_ms, ccxt_ms = milliseconds(mine), milliseconds(theirs)
-    own = {name: round(ours_ms[name] - ccxt_ms[name], 3) for name in ours_ms}
-    share = {name: round(100 * own[name] / ccxt_ms[name], 1) for name in own}
-    return {"ours": ours_ms, "ccxt": ccxt_ms, "own": own, "own_pct_of_ccxt": share}
+    parts = {
+        part.name: milliseconds([getattr(way, part.name) for way in mine]) for part in fields(Way)
+    }
+    return beside(parts, milliseconds(theirs))
+
+
+def beside(ours: dict[str, Figures], ccxt: Figures) -> dict[str, Any]:
+    """What is ours of the way, as a figure and as a share of what raw ccxt takes for the same request.
+
+    ``from_signal`` is what the target is about; ``from_bar`` has what the bar itself costs in it too. Of the parts the
+    ``wire`` has ccxt's work in it.
+    """
+    own = {
+        whole: {name: round(ours[whole][name] - ccxt[name], 3) for name in ccxt}
+        for whole in ("from_signal", "from_bar")
+    }
+    share = {
+        whole: {name: round(100 * values[name] / ccxt[name], 1) for name in ccxt}
+        for whole, values in own.items()
+    }
+    return {"ours": ours, "ccxt": ccxt, "own": own, "own_pct_of_ccxt": share}
 
 
 async def commits(count: int) -> dict[str, Any]:
@@ -367,7 +429,12 @@ def host(delays: Path, words: list[str]) -> int:
 
 def median_round(found: list[dict[str, Any]]) -> dict[str, Any]:
     """The round whose own CPU share is the median."""
-    return sorted(found, key=lambda one: one["own_pct_of_ccxt"]["cpu_ms"])[len(found) // 2]
+    return sorted(found, key=own_cpu_pct)[len(found) // 2]
+
+
+def own_cpu_pct(found: dict[str, Any]) -> float:
+    share: float = found["own_pct_of_ccxt"]["from_signal"]["cpu_ms"]
+    return share
 
 
 def measure(rounds: int, count: int, minutes: float) -> dict[str, Any]:
@@ -375,7 +442,7 @@ def measure(rounds: int, count: int, minutes: float) -> dict[str, Any]:
     return {
         "load": os.getloadavg()[0],
         "orders": median_round(found),
-        "own_cpu_pct_of_each_round": [one["own_pct_of_ccxt"]["cpu_ms"] for one in found],
+        "own_cpu_pct_of_each_round": list(map(own_cpu_pct, found)),
         "commit_wall_ms": asyncio.run(commits(count)),
         "burst": asyncio.run(burst()),
         "rates": rates(round(minutes * 60)) if minutes else None,
