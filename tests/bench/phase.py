@@ -31,6 +31,7 @@ SETTINGS = [
 
 GUARDS = {
     "gate": ("tradebot.core.risk.gate", None),
+    "desk": ("tradebot.core.risk.desk", None),
     "sizing": ("tradebot.core.risk.sizing", None),
     "watch": ("tradebot.core.trading.reactions", "Reactions.value"),
     "monitor": ("tradebot.core.state.loss_limit", None),

@@ -7,119 +7,53 @@ reduce-only, against the position and at most its size. Both get rounded orders 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from tradebot.core.model.approved import SEAL, Approved, Refusal, Refused
 from tradebot.core.model.frozen import frozen
-from tradebot.core.model.money import ONE, ZERO, plain, quotient_at_8
+from tradebot.core.model.money import plain
 from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Purpose, Side
-from tradebot.core.risk.limits import Limits
+from tradebot.core.risk.desk import (
+    GateContext,
+    initial_margin,
+    loss_per_unit,
+    unit_risk,
+    worst_entry,
+    worst_value,
+)
 from tradebot.core.state.margin import isolated_margin, liquidation_risk
-
-SLIPPAGE_ALLOWANCE = Decimal("0.002")
-"""The least slippage a stop is given in the risk sum: 0.2 % of the notional."""
 
 HUNDRED = Decimal(100)
 
 
 @frozen
-class GateContext:
-    """What the gate may know about the moment and the symbol.
+class EntryCase:
+    """An entry before the gate, with what several rules ask of it (prices and money in USDT).
 
-    Prices in USDT: ``price`` is the larger of mark and ask, ``low`` the smaller of mark and bid, ``spread``
-    ask - bid (0 when only bars are known), ``age_ms`` the age of these prices at the exchange, ``signal_age_ms`` how long ago the bar of the
-    signal closed and ``skew_ms`` how
-    far its clock is ahead of ours. ``slip`` is the fraction of the price a market entry is taken to slip. ``position`` is signed base units; ``working_value`` the value
-    (USDT) of live and unknown exposure-increasing orders on the symbol; ``others`` how many other
-    symbols hold a position or a live entry; ``orphans`` how many closing orders still rest on the symbol though it is
-    flat; ``margin`` the initial margin in use (USDT); ``last_entry`` the time of the last approved
-    entry on any symbol, None before the first. ``leverage`` is the account's. ``rooms`` says of each loss limit
-    (rule, what may still be lost, cap); ``open_risk`` is what open positions and entries can still lose at their
-    stops (USDT). ``paused`` says why entries on the symbol wait, "" if they do not; ``barred`` why somebody outside wants none.
+    ``stop`` is where its stop will be placed, ``worst`` the price at which it counts, ``entry`` the worst it may fill
+    at, ``risk`` what it can then lose at its stop.
     """
 
-    now: int
-    epoch: int
-    halts: tuple[str, ...]
-    instrument: Instrument
-    limits: Limits
-    taker_fee: Decimal
-    price: Decimal
-    low: Decimal
-    spread: Decimal
-    age_ms: int
-    position: Decimal
-    working_value: Decimal
-    others: int
-    margin: Decimal
-    equity: Decimal
-    last_entry: int | None
-    leverage: int = 1
-    rooms: tuple[tuple[str, Decimal, Decimal], ...] = ()
-    open_risk: Decimal = ZERO
-    paused: str = ""
-    slip: Decimal = ZERO
-    skew_ms: int = 0
-    orphans: int = 0
-    signal_age_ms: int = 0
-    barred: tuple[str, ...] = ()
+    order: Order
+    stop: Decimal | None
+    desk: GateContext
+    worst: Decimal
+    entry: Decimal
+    risk: Decimal
 
 
-Rule = Callable[[Order, Decimal | None, GateContext], Refusal | None]
-
-
-def worst_value(side: Side, price: Decimal | None, desk: GateContext) -> Decimal:
-    """Return the price at which an entry counts: the largest of mark, touch and worst fill (USDT).
-
-    ``price`` is its limit, None for a market order.
-    """
-    if price is not None:
-        return max(desk.price, price)
-    return desk.price * (ONE + desk.slip) if side is Side.BUY else desk.price
-
-
-def worst_entry(side: Side, price: Decimal | None, desk: GateContext) -> Decimal:
-    """Return the worst price an entry may fill at (USDT): its limit; slipped from the touch without one.
-
-    A market order has no worst price: the configured slippage is assumed, a gap can exceed it.
-    """
-    if side is Side.BUY:
-        return worst_value(side, price, desk)
-    return desk.low * (ONE - desk.slip) if price is None else price
-
-
-def loss_per_unit(
-    side: Side, price: Decimal | None, stop: Decimal | None, desk: GateContext
-) -> Decimal:
-    """Return what one base unit can lose at its stop, entered at the worst permitted price (USDT)."""
-    return unit_risk(side, worst_entry(side, price, desk), stop, desk.taker_fee, desk.spread)
-
-
-def unit_risk(
-    side: Side, price: Decimal, stop: Decimal | None, taker_fee: Decimal, spread: Decimal
-) -> Decimal:
-    """Return distance to the stop, both fees and a slippage allowance, per base unit (USDT).
-
-    Without a stop a long can lose its whole price; a short is taken to lose as much. A stop that is
-    already in profit counts as one at the price.
-    """
-    if stop is None:
-        return price + price * taker_fee
-    distance = max(ZERO, price - stop if side is Side.BUY else stop - price)
-    fees = (price + stop) * taker_fee
-    return distance + fees + max(SLIPPAGE_ALLOWANCE * price, 2 * spread)
-
-
-def initial_margin(notional: Decimal, leverage: int) -> Decimal:
-    """Return what a notional ties up at a leverage (USDT), at 8 decimals, rounded up."""
-    return quotient_at_8(notional, Decimal(leverage), ROUND_CEILING)
+Rule = Callable[[EntryCase], Refusal | None]
 
 
 def check(
     order: Order, stop: Decimal | None, desk: GateContext, target: Decimal | None = None
 ) -> Approved | Refused:
     """Judge an entry against every admission rule; ``stop`` and ``target`` are where these will be placed."""
-    reasons = [r for rule in RULES if (r := rule(order, stop, desk)) is not None]
+    side, price = order.side, order.price
+    entry = worst_entry(side, price, desk)
+    risk = order.qty * unit_risk(side, entry, stop, desk.taker_fee, desk.spread)
+    one = EntryCase(order, stop, desk, worst_value(side, price, desk), entry, risk)
+    reasons = [r for rule in RULES if (r := rule(one)) is not None]
     if target is not None and (fault := _target_fault(order, target, desk)):
         reasons.append(fault)
     return Refused(tuple(reasons)) if reasons else Approved(order, desk.epoch, SEAL)
@@ -177,33 +111,35 @@ def _price_fault(price: Decimal, instrument: Instrument) -> Refusal | None:
     return Refusal("price_range", text)
 
 
-def _entry(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _entry(one: EntryCase) -> Refusal | None:
+    order = one.order
     if order.purpose is Purpose.ENTRY and not order.reduce_only and order.trigger is None:
         return None
     text = f"{order.symbol}: a {order.type} order as {order.purpose.name.lower()} is no entry"
     return Refusal("purpose", text)
 
 
-def _halted(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    if not desk.halts:
+def _halted(one: EntryCase) -> Refusal | None:
+    halts = one.desk.halts
+    return Refusal("halted", f"trading is halted: {', '.join(halts)}") if halts else None
+
+
+def _allowed(one: EntryCase) -> Refusal | None:
+    symbol, symbols = one.order.symbol, one.desk.limits.symbols
+    if symbol in symbols:
         return None
-    return Refusal("halted", f"trading is halted: {', '.join(desk.halts)}")
+    allowed = ", ".join(symbols)
+    return Refusal("symbols", f"{symbol} is not on the allow-list ({allowed})")
 
 
-def _allowed(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    if order.symbol in desk.limits.symbols:
-        return None
-    allowed = ", ".join(desk.limits.symbols)
-    return Refusal("symbols", f"{order.symbol} is not on the allow-list ({allowed})")
-
-
-def _lot(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    faults = _lot_faults(order, desk.instrument)
+def _lot(one: EntryCase) -> Refusal | None:
+    faults = _lot_faults(one.order, one.desk.instrument)
     return faults[0] if faults else None
 
 
-def _band(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _band(one: EntryCase) -> Refusal | None:
     """Binance's PERCENT_PRICE: a limit may not be too far on the side that trades through."""
+    order, desk = one.order, one.desk
     if order.price is None:
         return None
     highest = desk.low * desk.instrument.percent_up
@@ -215,7 +151,8 @@ def _band(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | No
     return Refusal("price_band", text)
 
 
-def _notional(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _notional(one: EntryCase) -> Refusal | None:
+    order, desk = one.order, one.desk
     value = order.qty * (desk.low if order.price is None else order.price)
     least = desk.instrument.min_notional
     if value >= least:
@@ -224,7 +161,8 @@ def _notional(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal 
     return Refusal("min_notional", text)
 
 
-def _stop_present(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _stop_present(one: EntryCase) -> Refusal | None:
+    order, stop, desk = one.order, one.stop, one.desk
     if stop is None:
         if desk.limits.stop_required:
             return Refusal("no_stop", f"{order.symbol}: an entry needs a stop")
@@ -252,41 +190,35 @@ def _target_fault(order: Order, target: Decimal, desk: GateContext) -> Refusal |
     return Refusal("target_side", text)
 
 
-def _position_value(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _position_value(one: EntryCase) -> Refusal | None:
+    desk = one.desk
     cap = desk.limits.position_value
     if cap is None:
         return None
-    price = worst_value(order.side, order.price, desk)
-    value = (order.qty + abs(desk.position)) * price + desk.working_value
+    value = (one.order.qty + abs(desk.position)) * one.worst + desk.working_value
     if value <= cap:
         return None
-    text = f"{order.symbol}: position value ${_usd(value)} exceeds the cap of ${_usd(cap)}"
+    text = f"{one.order.symbol}: position value ${_usd(value)} exceeds the cap of ${_usd(cap)}"
     return Refusal("position_value", text)
 
 
-def _trade_loss(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    cap = desk.limits.trade_loss
-    if cap is None:
+def _trade_loss(one: EntryCase) -> Refusal | None:
+    cap = one.desk.limits.trade_loss
+    if cap is None or one.risk <= cap:
         return None
-    loss = order.qty * loss_per_unit(order.side, order.price, stop, desk)
-    if loss <= cap:
-        return None
-    text = (
-        f"{order.symbol}: loss at the stop ${_usd(loss)} exceeds the limit of ${_usd(cap)} a trade"
-    )
+    text = f"{one.order.symbol}: loss at the stop ${_usd(one.risk)} exceeds the limit of ${_usd(cap)} a trade"
     return Refusal("trade_loss", text)
 
 
 def _period_loss(rule: str) -> Rule:
     """Look ahead: what is lost, what open positions can lose at their stops, and this order's own risk."""
 
-    def look_ahead(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-        own = order.qty * loss_per_unit(order.side, order.price, stop, desk)
-        for name, room, cap in desk.rooms:
-            if name == rule and own + desk.open_risk > room:
+    def look_ahead(one: EntryCase) -> Refusal | None:
+        for name, room, cap in one.desk.rooms:
+            if name == rule and one.risk + one.desk.open_risk > room:
                 text = (
-                    f"{rule.replace('_', ' ')}: lost ${_usd(cap - room)}, open risk ${_usd(desk.open_risk)} and "
-                    f"this order's ${_usd(own)} exceed the limit of ${_usd(cap)}"
+                    f"{rule.replace('_', ' ')}: lost ${_usd(cap - room)}, open risk ${_usd(one.desk.open_risk)} and "
+                    f"this order's ${_usd(one.risk)} exceed the limit of ${_usd(cap)}"
                 )
                 return Refusal(rule, text)
         return None
@@ -294,60 +226,60 @@ def _period_loss(rule: str) -> Rule:
     return look_ahead
 
 
-def _leverage(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    cap = desk.limits.leverage
-    if cap is None or desk.leverage <= cap:
+def _leverage(one: EntryCase) -> Refusal | None:
+    cap, leverage = one.desk.limits.leverage, one.desk.leverage
+    if cap is None or leverage <= cap:
         return None
-    return Refusal("leverage", f"the account is set to {desk.leverage}x; the limit is {cap}x")
+    return Refusal("leverage", f"the account is set to {leverage}x; the limit is {cap}x")
 
 
-def _liquidation(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _liquidation(one: EntryCase) -> Refusal | None:
     """The stop must act before liquidation threatens, or it protects nothing."""
+    order, stop, desk = one.order, one.stop, one.desk
     cap = desk.limits.liquidation_close_pct
     if cap is None or stop is None or stop <= 0:
         return None
-    sign = order.side.sign
-    qty, entry = sign * order.qty, worst_entry(order.side, order.price, desk)
-    margin = isolated_margin(qty, entry, desk.leverage)
-    risk = liquidation_risk(desk.instrument, qty, entry, margin, stop)
+    qty = order.side.sign * order.qty
+    margin = isolated_margin(qty, one.entry, desk.leverage)
+    risk = liquidation_risk(desk.instrument, qty, one.entry, margin, stop)
     if risk < cap:
         return None
     text = f"{order.symbol}: liquidation risk at the stop {plain(stop)} is {risk:.0f}%; it must be under {plain(cap)}%"
     return Refusal("liquidation", text)
 
 
-def _paused(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    return Refusal("paused", f"{order.symbol}: {desk.paused}") if desk.paused else None
+def _paused(one: EntryCase) -> Refusal | None:
+    why = one.desk.paused
+    return Refusal("paused", f"{one.order.symbol}: {why}") if why else None
 
 
-def _barred(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    if not desk.barred:
-        return None
-    return Refusal("barred", f"entries are barred: {'; '.join(desk.barred)}")
+def _barred(one: EntryCase) -> Refusal | None:
+    barred = one.desk.barred
+    return Refusal("barred", f"entries are barred: {'; '.join(barred)}") if barred else None
 
 
-def _margin(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _margin(one: EntryCase) -> Refusal | None:
+    desk = one.desk
     cap = desk.limits.margin_utilisation_pct
     if cap is None:
         return None
-    value = order.qty * worst_value(order.side, order.price, desk)
-    needed = desk.margin + initial_margin(value, desk.leverage)
+    needed = desk.margin + initial_margin(one.order.qty * one.worst, desk.leverage)
     if desk.equity > 0 and needed * HUNDRED <= cap * desk.equity:
         return None
     text = f"margin ${_usd(needed)} would exceed {plain(cap)}% of equity ${_usd(desk.equity)}"
     return Refusal("margin", text)
 
 
-def _positions(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    cap = desk.limits.max_positions
-    if cap is None or desk.others < cap:
+def _positions(one: EntryCase) -> Refusal | None:
+    cap, others = one.desk.limits.max_positions, one.desk.others
+    if cap is None or others < cap:
         return None
-    return Refusal(
-        "max_positions", f"{desk.others} positions or entries are open; the limit is {cap}"
-    )
+    text = f"{others} positions or entries are open; the limit is {cap}"
+    return Refusal("max_positions", text)
 
 
-def _interval(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _interval(one: EntryCase) -> Refusal | None:
+    desk = one.desk
     least = desk.limits.entry_interval_s
     if not least or desk.last_entry is None:
         return None
@@ -358,49 +290,51 @@ def _interval(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal 
     return Refusal("entry_interval", text)
 
 
-def _blackout(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _blackout(one: EntryCase) -> Refusal | None:
     """Neither decided nor filled in such an hour: what is decided in a hour's last instant fills in the next."""
-    hours = desk.limits.blackout_hours
+    hours, now = one.desk.limits.blackout_hours, one.desk.now
     if not hours:
         return None
-    for at in (desk.now, desk.now + 1):
+    for at in (now, now + 1):
         if (hour := at // HOUR_MS % 24) in hours:
             return Refusal("blackout", f"no entries in the hour {hour:02d}:00 UTC (blackout)")
     return None
 
 
-def _fresh(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    most = desk.limits.stale_s
-    if most is None or desk.age_ms <= most * 1000:
+def _fresh(one: EntryCase) -> Refusal | None:
+    most, age_ms = one.desk.limits.stale_s, one.desk.age_ms
+    if most is None or age_ms <= most * 1000:
         return None
-    text = f"{order.symbol}: the price is {desk.age_ms / 1000:g} s old; entries need one under {most} s"
+    text = (
+        f"{one.order.symbol}: the price is {age_ms / 1000:g} s old; entries need one under {most} s"
+    )
     return Refusal("stale", text)
 
 
-def _timely(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
+def _timely(one: EntryCase) -> Refusal | None:
     """A signal is as old as its bar: one that was filled in later, or waited, makes no entry."""
+    desk = one.desk
     most = desk.limits.stale_s
     if most is None or desk.signal_age_ms <= most * 1000 or desk.age_ms > most * 1000:
         return None  # or the price is too old already, which has been said
     age = desk.signal_age_ms / 1000
-    text = f"{order.symbol}: the signal's bar closed {age:g} s ago; entries need one under {most} s"
+    text = f"{one.order.symbol}: the signal's bar closed {age:g} s ago; entries need one under {most} s"
     return Refusal("stale", text)
 
 
-def _clock(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    most = desk.limits.max_skew_ms
-    if most is None or desk.skew_ms < most:
+def _clock(one: EntryCase) -> Refusal | None:
+    most, skew_ms = one.desk.limits.max_skew_ms, one.desk.skew_ms
+    if most is None or skew_ms < most:
         return None
-    text = (
-        f"our clock and the exchange's may be {desk.skew_ms} ms apart; entries need under {most} ms"
-    )
+    text = f"our clock and the exchange's may be {skew_ms} ms apart; entries need under {most} ms"
     return Refusal("clock", text)
 
 
-def _orphans(order: Order, stop: Decimal | None, desk: GateContext) -> Refusal | None:
-    if not desk.orphans:
+def _orphans(one: EntryCase) -> Refusal | None:
+    orphans = one.desk.orphans
+    if not orphans:
         return None
-    text = f"{order.symbol}: {desk.orphans} closing order(s) of the last position still rest"
+    text = f"{one.order.symbol}: {orphans} closing order(s) of the last position still rest"
     return Refusal("orphan", text)
 
 
