@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradebot.core.model.approved import Refusal
-from tradebot.core.model.money import ceil_to, plain
+from tradebot.core.model.money import ZERO, ceil_to, plain
 from tradebot.core.model.values import Side
 from tradebot.core.risk.gate import GateContext, loss_per_unit, worst_value
 
@@ -33,19 +33,19 @@ def size(
     """
     step = desk.instrument.step
     worst = worst_value(side, price, desk)
-    bounds = [(desk.instrument.market_max_qty // step, "largest order")]
+    bounds = [(desk.instrument.market_max_qty // step, "largest order", ZERO)]
     if desk.limits.position_value is not None:
         room = desk.limits.position_value * tier
-        bounds.append((room // (worst * step), f"position cap of ${room:.2f}"))
+        bounds.append((room // (worst * step), "position cap of ${:.2f}", room))
     if desk.limits.trade_loss is not None:
         room = desk.limits.trade_loss * tier
         unit = loss_per_unit(side, price, stop, desk)
-        bounds.append((room // (unit * step), f"loss limit of ${room:.2f} a trade"))
-    steps, why = min(bounds)
+        bounds.append((room // (unit * step), "loss limit of ${:.2f} a trade", room))
+    steps, why, room = min(bounds)
     qty = steps * step
     if qty >= smallest(price, desk):
         return qty
-    return _too_small(price, why, desk)
+    return _too_small(price, why.format(room), desk)
 
 
 def smallest(price: Decimal | None, desk: GateContext) -> Decimal:

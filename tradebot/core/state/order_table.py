@@ -91,7 +91,7 @@ class OrderTable:
 
     def next_id(self, purpose: Purpose, ahead: int = 1) -> str:
         """Return the id of the next order to be sent, or of one further ``ahead``."""
-        return f"{self.prefix}-{self.sent + ahead}{purpose.value}"
+        return f"{self.prefix}-{self.sent + ahead}{purpose}"
 
     def send(self, approved: Approved, signal: int = 0, why: str = "") -> TrackedOrder:
         """Send an order; return what is kept of it."""
