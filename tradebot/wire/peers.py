@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.connector import Connection
@@ -83,13 +84,17 @@ class SeeingConnector(TCPConnector):
     def __init__(self, peers: Peers, context: ssl.SSLContext | bool) -> None:
         super().__init__(ssl=context)
         self._peers = peers
+        self._met: WeakKeyDictionary[asyncio.BaseTransport, Peer] = WeakKeyDictionary()
 
     async def connect(
         self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
     ) -> Connection:
         """Return a connection for a request."""
         made = await super().connect(req, traces, timeout)
-        if made.transport is not None:
-            kind: Kind = "stream" if req.url.scheme in ("ws", "wss") else "rest"
-            self._peers.see(kind, peer_of(made.transport))
+        transport = made.transport
+        if transport is not None:
+            peer = self._met.get(transport)
+            if peer is None:  # it stays the same for as long as the connection is kept
+                peer = self._met[transport] = peer_of(transport)
+            self._peers.see("stream" if req.url.scheme in ("ws", "wss") else "rest", peer)
         return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
@@ -32,6 +33,7 @@ def _carried(text: str) -> IPv4Address | IPv6Address:
     return ip if carried is None else carried
 
 
+@lru_cache(maxsize=64)  # asked for each request, and there are few addresses
 def place_of(host: str, address: str) -> Place:
     """Return where a peer is, by the host that TLS verified and its address; without both nobody knows."""
     try:
