@@ -49,7 +49,8 @@ class Errands:
 
     async def _guarded(self, name: str, work: Work) -> None:
         try:
-            await self.ready.wait()
+            if not self.ready.is_set():
+                await self.ready.wait()
             await work
         except ExchangeError:
             pass  # whoever wants to know asks again

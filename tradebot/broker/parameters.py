@@ -37,7 +37,7 @@ def place(order: Order) -> Request:
     """Return the request that makes an order."""
     params = {
         "symbol": venue_symbol(order.symbol),
-        "side": order.side.value.upper(),
+        "side": order.side.upper(),
         "type": _TYPES[order.type],
         "quantity": plain(order.qty),
     }
@@ -47,13 +47,13 @@ def place(order: Order) -> Request:
         return endpoints.ALGO_ORDER, params | _conditional(order)
     if order.type is OrderType.LIMIT:
         assert order.price is not None
-        params |= {"price": plain(order.price), "timeInForce": _TERMS[order.tif]}
+        params["price"] = plain(order.price)
+        params["timeInForce"] = _TERMS[order.tif]
     elif order.tif is TimeInForce.IOC and order.price is not None:
         raise ValueError("a market order has no price")
-    return endpoints.ORDER, params | {
-        "newClientOrderId": order.id,
-        "newOrderRespType": "RESULT",
-    }
+    params["newClientOrderId"] = order.id
+    params["newOrderRespType"] = "RESULT"
+    return endpoints.ORDER, params
 
 
 def _conditional(order: Order) -> dict[str, str]:
