@@ -37,12 +37,13 @@ from venue import cpu_s, rss_mb, venue, write_script
 from tradebot.broker.binance import BinanceBroker
 from tradebot.broker.private_stream import PrivateStream
 from tradebot.broker.user_events import UserEvents
-from tradebot.core.model.approved import Approved
 from tradebot.core.model.effects import Place
 from tradebot.core.model.events import Filled
+from tradebot.core.model.money import exact
 from tradebot.core.model.values import Bar, Order, Purpose
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.engine import Engine
+from tradebot.core.trading.session import Session
 from tradebot.journal.rows import Batch
 from tradebot.journal.writer import Journal
 from tradebot.wire.api_key import ApiKey
@@ -202,36 +203,35 @@ class Way:
 
 
 class Ours:
-    """Engine and broker: a bar goes in, a request comes out."""
+    """Session, engine and broker: a bar goes in, a request comes out. The record between them is measured apart."""
 
     def __init__(self, wire: MarkedWire) -> None:
         self.wire = wire
         self.broker = BinanceBroker(wire, [XRP])
         self.broker._stream.connected = self.broker._is_set = True
+        self.broker._rules.known = self.broker._baselines.known = True
         self.broker._answer = lambda _: None
-        self.broker._entry_obstacle = _no_obstacle  # type: ignore[method-assign]
         self.broker._errands.ready.set()
 
     async def order(self) -> tuple[Way, Order]:
         story = Entering()
+        step = [story.a_bar()]
+        session = Session(story.engine, self.broker)
+        self.broker._obstacle = lambda approved: session.obstacle(approved, story.now)
         self.broker._sent.clear()
         self.wire.budget = Budget()
-        begin = mark()
-        effects = story.bar()
-        decided = mark()
-        (place,) = (effect for effect in effects if isinstance(effect, Place))
-        self.broker.send(place.approved, story.now)
+        with exact():
+            begin = mark()
+            session.advance(step)
+            decided = mark()
+            (place,) = (effect for effect in session.outbox if isinstance(effect, Place))
+            session.hand_over(place)
         (task,) = self.broker._errands.tasks
         await task
         said, asked, left = story.said_at, self.wire.asked_at, self.wire.left_at
         assert begin < said < decided < asked < left, "nothing left"
         ways = ((begin, left), (said, left), (said, decided), (decided, asked), (asked, left))
         return Way(*(since(first, last) for first, last in ways)), place.approved.order
-
-
-def _no_obstacle(approved: Approved) -> str:
-    del approved
-    return ""
 
 
 class Raw:
