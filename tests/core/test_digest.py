@@ -9,7 +9,7 @@ from typing import Any
 
 from kits.engine_kit import Bare, Played, a_config, long
 
-from tradebot.core.model.digest import Digest
+from tradebot.core.model.digest import MOST_WAITING, Digest, Saying
 from tradebot.core.model.effects import Effect, FillBooked, Place, SignalJudged
 
 D = Decimal
@@ -49,6 +49,32 @@ def test_the_same_run_has_the_same_hashes_and_they_go_on_from_where_they_were() 
     for effect in effects[9:]:
         second.take(effect)
     assert second.hashes() == of(effects)
+
+
+def test_they_are_the_same_however_often_they_are_asked_for() -> None:
+    """What was taken may wait: never for long, and never so that it shows."""
+    effects = [effect for effect in lived() * 200 if isinstance(effect, Saying)]
+    assert len(effects) > 2 * MOST_WAITING
+    each = Digest()
+    for effect in effects:
+        each.take(effect)
+        each.hashes()
+        assert not each._waiting
+    late = Digest()
+    for effect in effects:
+        late.take(effect)
+        assert len(late._waiting) < MOST_WAITING
+    assert late._waiting
+    assert late.hashes() == each.hashes()
+
+
+def test_what_waits_is_forgotten_for_the_hashes_of_another_run() -> None:
+    effects = lived()
+    digest = Digest()
+    for effect in effects:
+        digest.take(effect)
+    digest.restore({"signals": "a", "orders": "b", "fills": "c"})
+    assert digest.hashes() == {"signals": "a", "orders": "b", "fills": "c"}
 
 
 def test_what_is_decided_is_in_the_hashes() -> None:

@@ -2,7 +2,7 @@
 
 Two runs that saw the same bars have the same three hashes, whatever mode they ran in. Ids, wall
 clock and receive times are left out. Each hash is a chain, ``h = sha256(h + line)``, so its state
-is its value and survives a restart.
+is its value and survives a restart. It is worked out when somebody asks: an order does not wait for it.
 """
 
 from __future__ import annotations
@@ -14,38 +14,53 @@ from tradebot.core.model.effects import Effect, FillBooked, Place, SignalJudged
 from tradebot.core.model.money import plain
 from tradebot.core.model.values import Fill, Order
 
+MOST_WAITING = 512
+"""Effects that wait to be added; a day of trading by people's limits has fewer."""
+
+Saying = SignalJudged | Place | FillBooked
+"""The effects that belong to a hash."""
+_SAYING = (SignalJudged, Place, FillBooked)
+
 
 class Digest:
     """The three hashes, as hex text; empty text before the first line."""
 
-    __slots__ = ("fills", "orders", "signals")
+    __slots__ = ("_hashes", "_waiting")
 
     def __init__(self) -> None:
-        self.signals = ""
-        self.orders = ""
-        self.fills = ""
+        self._hashes = {"signals": "", "orders": "", "fills": ""}
+        self._waiting: list[Saying] = []
 
     def take(self, effect: Effect) -> None:
         """Add what the effect says to the hash it belongs to, if any."""
-        kind = type(effect)  # most effects belong to none: this is asked for each of them
-        if kind is SignalJudged:
-            self.signals = _chain(self.signals, signal_line(effect))  # type: ignore[arg-type]
-        elif kind is Place:
-            self.orders = _chain(self.orders, order_line(effect.approved.order))  # type: ignore[union-attr]
-        elif kind is FillBooked:
-            self.fills = _chain(self.fills, _fill_line(effect.fill))  # type: ignore[union-attr]
+        if isinstance(effect, _SAYING):
+            self._waiting.append(effect)
+            if len(self._waiting) >= MOST_WAITING:
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for effect in waiting:
+            if isinstance(effect, SignalJudged):
+                self._chain("signals", signal_line(effect))
+            elif isinstance(effect, Place):
+                self._chain("orders", order_line(effect.approved.order))
+            else:
+                self._chain("fills", _fill_line(effect.fill))
+
+    def _chain(self, name: str, line: str) -> None:
+        text = f"{self._hashes[name]}\n{line}"
+        self._hashes[name] = sha256(text.encode()).hexdigest()
 
     def hashes(self) -> dict[str, str]:
         """Return the three hashes by name."""
-        return {"signals": self.signals, "orders": self.orders, "fills": self.fills}
+        self._catch_up()
+        return dict(self._hashes)
 
     def restore(self, hashes: dict[str, str]) -> None:
         """Go on from earlier hashes."""
-        self.signals, self.orders, self.fills = (
-            hashes["signals"],
-            hashes["orders"],
-            hashes["fills"],
-        )
+        self._waiting.clear()
+        self._hashes = {name: hashes[name] for name in self._hashes}
 
 
 def signal_line(s: SignalJudged) -> str:
@@ -69,7 +84,3 @@ def _fill_line(f: Fill) -> str:
 
 def _text(price: Decimal | None) -> str:
     return "" if price is None else str(price)
-
-
-def _chain(before: str, line: str) -> str:
-    return sha256(f"{before}\n{line}".encode()).hexdigest()
