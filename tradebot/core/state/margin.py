@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from tradebot.core.model.money import EIGHT, quotient_at_8, ratio
+from tradebot.core.model.money import quotient_at_8, ratio
 from tradebot.core.model.values import Instrument, Tier
 
 HUNDRED = Decimal(100)
@@ -35,10 +35,8 @@ def bankruptcy_price(qty: Decimal, entry: Decimal, leverage: int) -> Decimal:
     At 8 decimals, rounded against us.
     """
     if qty > 0:
-        price = quotient_at_8(entry * (leverage - 1), Decimal(leverage), ROUND_FLOOR)
-    else:
-        price = quotient_at_8(entry * (leverage + 1), Decimal(leverage), ROUND_CEILING)
-    return price.quantize(EIGHT)
+        return quotient_at_8(entry * (leverage - 1), Decimal(leverage), ROUND_FLOOR)
+    return quotient_at_8(entry * (leverage + 1), Decimal(leverage), ROUND_CEILING)
 
 
 def isolated_margin(qty: Decimal, entry: Decimal, leverage: int) -> Decimal:
