@@ -99,6 +99,15 @@ async def test_a_refused_connection_is_not_sent_and_a_dropped_one_may_have_been(
         assert "connect" in refused.error.lower()
 
 
+async def test_an_order_is_sent_once_whatever_ccxt_would_do() -> None:
+    async with connected() as line:
+        line.venue.faults = Instead(line, None)
+        line.wire._ccxt.options["maxRetriesOnFailure"] = 3
+        dropped = await line.wire.ask(ORDER, entry())
+        assert (dropped.left, dropped.status) == (True, None)
+        assert len(line.asked("POST", "/fapi/v1/order")) == 1
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed_and_an_order_may_have_been_taken(status: int) -> None:
     async with connected() as line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ssl
 from collections.abc import AsyncIterator
@@ -106,6 +107,26 @@ async def test_a_venue_on_this_machine_is_that() -> None:
         assert (
             line.wire.peers.rows("rest") == line.wire.peers.rows("stream") == (("", "127.0.0.1"),)
         )
+
+
+async def test_a_connection_is_asked_once_and_a_new_one_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    def seen(transport: Any) -> Peer:
+        asked.append(transport)
+        return peer_of(transport)
+
+    monkeypatch.setattr(peers, "peer_of", seen)
+    async with connected(keys=False) as line:
+        data = PublicData(line.wire)
+        for _ in range(3):
+            await data.book_ticker("BTC/USDT")
+        assert len(asked) == 1
+        await asyncio.gather(*(data.book_ticker("BTC/USDT") for _ in range(3)))
+        assert len(asked) == len(set(map(id, asked))) == 3
+        assert line.wire.peers.rows("rest") == (("", "127.0.0.1"),)
 
 
 @dataclass
