@@ -16,7 +16,13 @@ from kits.paper_kit import Bot
 from kits.signing_kit import revoke, sign
 
 from tradebot.app import build
-from tradebot.app.readiness import Readiness, judge
+from tradebot.app.readiness import (
+    Readiness,
+    execution_text,
+    journal_place,
+    judge,
+    limits_text,
+)
 from tradebot.app.recording import put_on_record
 from tradebot.app.signing import Signer, questions
 from tradebot.broker.simulated import SimulatedBroker
@@ -146,7 +152,10 @@ def recorded(folder: Path, backtest_at: int, drill_at: int) -> None:
     spans = tuple((symbol, "31") for symbol in config.market.symbols)
     test = BacktestRecorded(evidence, "own", (), spans, (), 5, "{}", __version__)
     rest = tuple((name, "ok") for name in NAMES)
-    drill = DrillPlayed(evidence, "own", __version__, "c", "{}", rest, (), drill_at, drill_at, "[]")
+    drill = DrillPlayed(
+        *(evidence, "own", __version__, "c", limits_text(config), rest, (), drill_at, drill_at),
+        *("[]", False, execution_text(config), journal_place(config)),
+    )
     for moment, row in ((backtest_at, test), (drill_at, drill)):
         put_on_record(config.data_dir(), lambda _, one=row: [one], "a test", at(moment))  # type: ignore[misc]
 

@@ -28,6 +28,7 @@ from tradebot.journal.rows import RunBegun
 from tradebot.journal.testimony import KINDS, OF_LIVE, Said
 from tradebot.journal.testimony import Testimony as Told
 from tradebot.reports.readiness import gates
+from tradebot.reports.readiness.drilled import DrillTerms
 from tradebot.reports.readiness.signoffs import Ground, reviewers, signatures
 from tradebot.reports.readiness.spelled import folded
 from tradebot.reports.readiness.stretches import (
@@ -249,6 +250,7 @@ def test_a_backtest_may_be_thirty_days_old(more: int, ok: bool) -> None:
 
 
 WANTED = ("crash", "ban")
+TERMS = DrillTerms("e", "1", "{}", "", "")
 BOTH_OK = (("crash", "ok"), ("ban", "ok"))
 
 
@@ -256,7 +258,7 @@ def drilled(*rows: tuple[int, tuple[tuple[str, str], ...]], **parts: Any) -> Gat
     """Return what the gate says of drills: each when it was played, before now, and how each scenario went."""
     one = DrillPlayed("e", "s", "1", "c", "{}", (), (), 0, 0, "[]")
     played = [(NOW - ago, replace(one, scenarios=rest, **parts)) for ago, rest in rows]
-    return gates.drill(played, WANTED, "e", "1", NOW)
+    return gates.drill(played, WANTED, TERMS, NOW)
 
 
 @pytest.mark.parametrize(("more", "ok"), [(-1, True), (0, True), (1, False)])
@@ -268,14 +270,16 @@ def test_a_drill_may_be_seven_days_old(more: int, ok: bool) -> None:
 
 def test_a_drill_wants_every_scenario_of_this_version_and_hash() -> None:
     assert drilled((0, BOTH_OK)).ok
-    assert drilled().reasons == ("none is on record with this version and evidence hash",)
-    assert not drilled((0, BOTH_OK), evidence="other").ok
-    assert not drilled((0, BOTH_OK), version="2").ok
+    nothing = "none is on record with this version, hash, limits, [execution] and journal"
+    assert drilled().reasons == (nothing,)
+    for part in ("evidence", "version", "limits", "execution", "place"):
+        assert drilled((0, BOTH_OK), **{part: "other"}).reasons == (nothing,), part
+    assert drilled((0, BOTH_OK), config_hash="other").ok
     assert drilled((0, BOTH_OK[:1])).reasons == ("not played: ban",)
     assert drilled((0, (("crash", "ok"), ("ban", "naked for 9 s")))).reasons == (
         "ban: naked for 9 s",
     )
-    doubted = gates.drill([], WANTED, "e", "1", NOW, ("the journal does not verify: x",))
+    doubted = gates.drill([], WANTED, TERMS, NOW, ("the journal does not verify: x",))
     assert doubted.reasons == ("the journal does not verify: x",)
 
 

@@ -26,6 +26,7 @@ from tradebot.journal.rows import RunBegun, RunEnded
 from tradebot.journal.testimony import Said
 from tradebot.journal.testimony import Testimony as Told
 from tradebot.reports.readiness import gates
+from tradebot.reports.readiness.drilled import DrillTerms
 from tradebot.reports.readiness.recorded import backtests_left_out, drills_left_out, runs_unseen
 from tradebot.reports.readiness.renewal import (
     ghosts_of,
@@ -399,7 +400,7 @@ def test_backtests_and_drills_that_do_not_count_say_why() -> None:
     weak, other = backtests_left_out(rows, DEMAND, 0)
     assert weak.run == "backtest of 2026-11-18T11:06:40Z"
     assert (weak.reasons, other.reasons) == ((WEAK,), ("its evidence hash is another one (f00d)",))
-    found = [one.reasons for one in drills_left_out(rows, DEMAND, 0, "1")]
+    found = [one.reasons for one in drills_left_out(rows, DrillTerms("e", "1", "{}", "", ""), 0)]
     assert found == [(WEAK,), other.reasons, ("it was played by version 0",)]
     assert len(backtests_left_out(rows, DEMAND, 7)) == 3
 

@@ -17,6 +17,7 @@ from tradebot.app.finding import Row
 from tradebot.app.stages import stage_lines
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
+from tradebot.config.section import Section
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
@@ -30,6 +31,7 @@ from tradebot.journal.testimony import Testimony, read_testimony
 from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
+from tradebot.reports.readiness.drilled import DrillTerms
 from tradebot.reports.readiness.incidents import WAY_OUT, open_incidents
 from tradebot.reports.readiness.recorded import backtests_left_out, drills_left_out, runs_unseen
 from tradebot.reports.readiness.renewal import (
@@ -126,7 +128,7 @@ def judge(
         gates.stability(shown.ghosts, shown.steady),
         gates.ghost(shown.ghosts, stage=stage),
         _replayed(config, spec, shown, progress),
-        _drill(told, demand, asked_at),
+        _drill(config, told, demand, asked_at),
         *_checked(asked),
         gates.walls(_halts(config, told), open_incidents(told.rows)),
         signers,
@@ -210,7 +212,7 @@ def _no_demo(stretches: Sequence[Stretch], demand: Demand) -> tuple[LeftOut, ...
     return tuple(LeftOut(run, why) for run, why in reasons.items() if why)
 
 
-def _drill(told: Testimony, demand: Demand, asked_at: int) -> GateVerdict:
+def _drill(config: Config, told: Testimony, demand: Demand, asked_at: int) -> GateVerdict:
     """Return what the recorded drills show: rows first signed with a key that was not weak."""
     from tradebot.app.drill.table import (
         NAMES,
@@ -221,8 +223,10 @@ def _drill(told: Testimony, demand: Demand, asked_at: int) -> GateVerdict:
         for one in told.rows
         if isinstance(one.fact, DrillPlayed) and one.seq > told.weak_until and not one.fact.weak_key
     ]
-    found = gates.drill(played, NAMES, demand.evidence, __version__, asked_at, doubts_of(demand))
-    left_out = drills_left_out(told.rows, demand, told.weak_until, __version__)
+    texts = (limits_text(config), execution_text(config), journal_place(config))
+    terms = DrillTerms(demand.evidence, __version__, *texts)
+    found = gates.drill(played, NAMES, terms, asked_at, doubts_of(demand))
+    left_out = drills_left_out(told.rows, terms, told.weak_until)
     return _as_of(replace(found, left_out=left_out), demand, asked_at)
 
 
@@ -330,9 +334,18 @@ def journal_place(config: Config) -> str:
 
 
 def limits_text(config: Config) -> str:
-    """Return the live limits as canonical JSON: a change of any of them voids a sign-off."""
-    limits = {key: _text(value) for key, value in config.risk.live.model_dump().items()}
-    return json.dumps(limits, sort_keys=True, separators=(",", ":"))
+    """Return the live limits as canonical JSON: a change of any of them voids a sign-off, and what was drilled."""
+    return _section_text(config.risk.live)
+
+
+def execution_text(config: Config) -> str:
+    """Return how orders are sent as canonical JSON: what was drilled with another way shows nothing of this one."""
+    return _section_text(config.execution)
+
+
+def _section_text(section: Section) -> str:
+    values = {key: _text(value) for key, value in section.model_dump().items()}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
 def _text(value: object) -> object:
@@ -400,6 +413,7 @@ def _checked(found: Checklist) -> tuple[GateVerdict, GateVerdict]:
 
 __all__ = [
     "Readiness",
+    "execution_text",
     "ground_of",
     "journal_place",
     "judge",

@@ -78,7 +78,7 @@ class DrillPlayed:
 
     ``scenarios`` are their names with "ok", or with what went wrong; ``scripted`` those in which a strategy of the drill's
     own gave the signals. ``began`` and ``ended`` are real times (UTC ms), ``table`` is the whole result as JSON text.
-    ``weak_key`` as in ``Provenance``.
+    ``weak_key`` as in ``Provenance``. ``execution`` is how orders were sent (JSON text), ``place`` where the journal lay.
     """
 
     evidence: str
@@ -92,6 +92,8 @@ class DrillPlayed:
     ended: int
     table: str
     weak_key: bool = False
+    execution: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

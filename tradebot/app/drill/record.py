@@ -11,7 +11,7 @@ from tradebot.app.control import ask
 from tradebot.app.database import journal_of
 from tradebot.app.drill.asked import sealed
 from tradebot.app.drill.drill import ScenarioResult
-from tradebot.app.readiness import limits_text
+from tradebot.app.readiness import execution_text, journal_place, limits_text
 from tradebot.app.recording import put_on_record
 from tradebot.app.target import Request, may_run
 from tradebot.clock import SYSTEM
@@ -84,6 +84,8 @@ def drill_row(
         ended=SYSTEM.wall_ms(),
         table=json.dumps([one.document() for one in outcomes], default=plain, sort_keys=True),
         weak_key=AuditKey.load(config.data_dir()).is_weak,
+        execution=execution_text(config),
+        place=journal_place(config),
     )
 
 

@@ -13,6 +13,7 @@ from tradebot.core.ghost.quality import wilson
 from tradebot.core.model.money import ZERO, exact, plain
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.facts import BacktestRecorded, DrillPlayed
+from tradebot.reports.readiness.drilled import DrillTerms
 from tradebot.reports.readiness.incidents import WAY_OUT as CLOSING
 from tradebot.reports.readiness.incidents import Incident
 from tradebot.reports.readiness.stretches import MOST_AGE_MS, Stretch
@@ -30,6 +31,7 @@ TICK_MS = 1000
 DRILL_MS = 7 * DAY_MS
 DRILL_S = 600
 """Seconds that a whole drill takes, about."""
+THESE = "this version, hash, limits, [execution] and journal"
 PASSED = "ok"
 """What the row of a drill says of a scenario in which everything held."""
 SIGNERS = 2
@@ -255,20 +257,15 @@ def walls(halts: Sequence[str], incidents: Sequence[Incident] = ()) -> GateVerdi
 def drill(
     played: Sequence[tuple[int, DrillPlayed]],
     wanted: Sequence[str],
-    evidence: str,
-    version: str,
+    terms: DrillTerms,
     now: int,
     doubts: Sequence[str] = (),
 ) -> GateVerdict:
-    """Judge the drill: of every scenario the newest play of this version and hash must be ok, and 7 days old at most.
+    """Judge the drill: of every scenario the newest play under the same terms must be ok, and 7 days old at most.
 
     ``played`` are the rows with the time (UTC ms) at which each was played; ``wanted`` the scenarios' names.
     """
-    mine = (
-        []
-        if doubts
-        else [(at, one) for at, one in played if (one.evidence, one.version) == (evidence, version)]
-    )
+    mine = [] if doubts else [(at, one) for at, one in played if not [*terms.against(one)]]
     newest: dict[str, tuple[int, str]] = {}
     for at, one in sorted(mine, key=lambda pair: pair[0]):  # rows may come late, or once more
         newest |= {name: (at, said) for name, said in one.scenarios}
@@ -276,14 +273,14 @@ def drill(
     fresh = [name for name in passed if now - newest[name][0] <= DRILL_MS]
     reasons = [*doubts]
     if not doubts and not mine:
-        reasons = ["none is on record with this version and evidence hash"]
+        reasons = [f"none is on record with {THESE}"]
     elif not doubts:
         reasons += _of_drill(wanted, newest, passed, fresh)
     return GateVerdict(
         "drill",
         not reasons,
-        f"each of {len(wanted)} disasters played and passed with this version and hash, at most {_span(DRILL_MS)} ago",
-        f"{len(played)} on record, {len(mine)} with this version and hash; {len(fresh)} of {len(wanted)} passed lately",
+        f"each of {len(wanted)} disasters played and passed with {THESE}, at most {_span(DRILL_MS)} ago",
+        f"{len(played)} on record, {len(mine)} with these; {len(fresh)} of {len(wanted)} passed lately",
         tuple(reasons),
         todo="tradebot drill" if reasons else "",
         wait_s=DRILL_S if reasons else 0,

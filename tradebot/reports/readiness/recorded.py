@@ -8,6 +8,7 @@ from tradebot.core.model.times import iso
 from tradebot.journal.facts import BacktestRecorded, DrillPlayed, Provenance
 from tradebot.journal.rows import RunBegun
 from tradebot.journal.testimony import Said
+from tradebot.reports.readiness.drilled import DrillTerms
 from tradebot.reports.readiness.stretches import WEAK, Demand, doubts_of
 from tradebot.reports.readiness.verdict import LeftOut
 
@@ -27,21 +28,20 @@ def backtests_left_out(
 
 
 def drills_left_out(
-    rows: Iterable[Said], demand: Demand, weak_until: int, version: str
+    rows: Iterable[Said], terms: DrillTerms, weak_until: int
 ) -> tuple[LeftOut, ...]:
-    """Return the same of drills; one of another version does not count either."""
+    """Return the recorded drills that were played under something else, or whose key was weak."""
     found: list[LeftOut] = []
     for said in rows:
         if isinstance(said.fact, DrillPlayed):
-            reasons = [*_of_record(said, said.fact, demand, weak_until)]
-            if said.fact.version != version:
-                reasons.append(f"it was played by version {said.fact.version}")
-            found += [LeftOut(f"drill of {iso(said.wall)}", tuple(reasons))] if reasons else []
+            weak = [WEAK] if said.fact.weak_key or said.seq <= weak_until else []
+            reasons = (*weak, *terms.against(said.fact))
+            found += [LeftOut(f"drill of {iso(said.wall)}", reasons)] if reasons else []
     return tuple(found)
 
 
 def _of_record(
-    said: Said, fact: BacktestRecorded | DrillPlayed, demand: Demand, weak_until: int
+    said: Said, fact: BacktestRecorded, demand: Demand, weak_until: int
 ) -> Iterator[str]:
     if fact.weak_key or said.seq <= weak_until:
         yield WEAK
