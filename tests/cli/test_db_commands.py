@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from kits.paper_kit import Bot
+
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.seal import sign_state
 
 
 @pytest.fixture
@@ -31,6 +35,23 @@ def test_verify_and_its_findings(bot: Bot) -> None:
     assert done.data["findings"]
     assert done.error["kind"] == "journal"
     assert "fills" in bot("db", "verify", code=1).out
+
+
+def test_a_state_of_an_older_version_is_noted_and_no_finding(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, tmp_path / "data")
+    engine = bot.engine(speed=600)
+    engine.kill()
+    engine.communicate(timeout=10)
+    assert "note" not in bot("db", "verify").out
+    key = AuditKey.find(bot.data_dir, bot.env)
+    assert key is not None
+    with closing(sqlite3.connect(bot.data_dir / "tradebot.db")) as db, db:
+        row = db.execute("SELECT run, log_seq, audit_seq, wall, body FROM state").fetchone()
+        db.execute("UPDATE state SET mac = ?", (sign_state(key, row),))
+    done = bot.json("db", "verify")
+    assert (done.data["verified"], done.data["loose_states"]) == (True, ["paper-0001"])
+    words = "an older version signed the state of paper-0001 for any journal of this key"
+    assert words in bot("db", "verify").out
 
 
 def test_verify_without_the_key(bot: Bot) -> None:

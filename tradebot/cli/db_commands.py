@@ -25,7 +25,7 @@ from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rekey import rekey
 from tradebot.journal.rows import Head
-from tradebot.journal.verify import Finding, verify
+from tradebot.journal.verify import Finding, loose_states, verify
 from tradebot.journal.writer import Journal
 
 
@@ -39,6 +39,7 @@ def _verify(options: DbOptions) -> Result:
     path = database(config)
     key = _key(config.data_dir(), path)
     findings = verify(path, key, [_head(text) for text in options.heads])
+    loose = [] if findings else loose_states(path, key)
     with Reader(path) as reader:
         head = reader.head()
     error = None
@@ -51,6 +52,7 @@ def _verify(options: DbOptions) -> Result:
         "proof": key.strength,
         "head": None if head is None else str(head),
         "findings": [asdict(finding) for finding in findings],
+        "loose_states": loose,
     }
     return Result("db verify", data, text="\n".join(_told(data, findings)), error=error)
 
@@ -83,6 +85,9 @@ def _told(data: dict[str, Any], findings: Sequence[Finding]) -> Iterator[str]:
     yield f"found  {len(findings) or 'nothing: the journal is as written'}"
     for finding in findings:
         yield f"  {finding.kind}, {finding.where}: {finding.text}"
+    if data["loose_states"]:
+        names = ", ".join(data["loose_states"])
+        yield f"note   an older version signed the state of {names} for any journal of this key, until it goes on"
 
 
 def _backup(options: DbOptions) -> Result:

@@ -21,7 +21,7 @@ from tradebot.journal.noted import Noted, write_noted
 from tradebot.journal.pack import sign_block
 from tradebot.journal.projection import fact_body
 from tradebot.journal.rows import Head
-from tradebot.journal.seal import HOLDS, sign_head, sign_holds, sign_state
+from tradebot.journal.seal import HOLDS, link_at, sign_head, sign_holds, sign_state
 from tradebot.journal.verify import verify
 
 _MANY = 1000
@@ -102,7 +102,8 @@ def _append(db: sqlite3.Connection, key: AuditKey, head: Head, fact: Rekeyed, wa
 
 def _sign_states_and_blocks(db: sqlite3.Connection, new: AuditKey) -> None:
     for row in db.execute("SELECT run, log_seq, audit_seq, wall, body FROM state").fetchall():
-        db.execute("UPDATE state SET mac = ? WHERE run = ?", (sign_state(new, row), row[0]))
+        mac = sign_state(new, row, link_at(db, row[2]) or "")
+        db.execute("UPDATE state SET mac = ? WHERE run = ?", (mac, row[0]))
     key: tuple[Any, ...]
     for key in db.execute("SELECT run, bars, first FROM blocks").fetchall():
         row = db.execute(

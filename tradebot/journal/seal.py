@@ -6,12 +6,18 @@ A signed row shows when it is changed, but not when it is gone: so one signature
 from __future__ import annotations
 
 import sqlite3
+from typing import Literal, TypeAlias
 
 from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
-from tradebot.journal.audit import AuditKey
+from tradebot.journal.audit import GENESIS, AuditKey
 from tradebot.journal.facts import TOLD
 from tradebot.journal.rows import IN_PROCESS, Head
+
+_State: TypeAlias = tuple[str, int, int, int, str]
+Signed: TypeAlias = Literal["here", "anywhere", "not"]
+
+FORGED_STATE = "was changed, or written without the key or for another journal"
 
 HOLDS = "holds"
 """The row of ``meta`` with the signature over the lists."""
@@ -30,9 +36,29 @@ LIFE = ("RunBegun", "RunResumed", "RunEnded", *TOLD)
 """Kinds of audit rows about a run's life, and told of it, which no state has to follow."""
 
 
-def sign_state(key: AuditKey, row: tuple[str, int, int, int, str]) -> str:
-    """Return the keyed hash of a state row (run, log_seq, audit_seq, wall, body)."""
-    return key.sign("state", *row)
+def sign_state(key: AuditKey, row: _State, link: str = "") -> str:
+    """Return the keyed hash of a state row (run, log_seq, audit_seq, wall, body).
+
+    ``link`` is the chain's hash at ``audit_seq``, which no other journal has: a row of one with the same key is none of
+    this. Older versions signed without it ("").
+    """
+    return key.sign("state", *row, link) if link else key.sign("state", *row)
+
+
+def link_at(db: sqlite3.Connection, seq: int) -> str | None:
+    """Return the chain's hash at a row, None where it has no such row."""
+    if seq == 0:
+        return GENESIS
+    row = db.execute("SELECT hash FROM audit WHERE seq = ?", (seq,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def signed_state(db: sqlite3.Connection, key: AuditKey, row: _State, mac: object) -> Signed:
+    """Return whether a state row was signed for its place in this journal's chain, for any place by an older version, or not."""
+    link = link_at(db, row[2])
+    if link is not None and mac == sign_state(key, row, link):
+        return "here"
+    return "anywhere" if mac == sign_state(key, row) else "not"
 
 
 def sign_head(key: AuditKey, head: Head, why: str, wall: int) -> str:
@@ -88,8 +114,9 @@ def check_state(db: sqlite3.Connection, key: AuditKey, run: str) -> str | None:
     if row is None:
         return f"the state of {run} is gone" if last else None
     *content, mac = row
-    if mac != sign_state(key, (content[0], content[1], content[2], content[3], content[4])):
-        return f"the state of {run} was changed, or written without the key"
+    kept = (content[0], content[1], content[2], content[3], content[4])
+    if signed_state(db, key, kept, mac) == "not":
+        return f"the state of {run} {FORGED_STATE}"
     if _is_outside(db, run):
         return _check_tail(db, run, content[1], content[3])
     if content[2] < last:

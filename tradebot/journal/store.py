@@ -194,7 +194,7 @@ class Store:
         facts += [*batch.effects, *batch.facts]
         log_seq = self._append_events(hosted, batch)
         self.head = self._append_facts(batch.run, batch.wall, facts)
-        self._replace_state(batch, log_seq, self.head.seq)
+        self._replace_state(batch, log_seq, self.head)
         return log_seq
 
     def publish_head(self, why: str, wall: int) -> Head:
@@ -383,12 +383,12 @@ class Store:
                 self._db.execute(sql, values)
         return Head(seq, prev)
 
-    def _replace_state(self, batch: Batch, log_seq: int, audit_seq: int) -> None:
+    def _replace_state(self, batch: Batch, log_seq: int, head: Head) -> None:
         if batch.state is not None:
-            row = (batch.run, log_seq, audit_seq, batch.wall, codec.canonical(batch.state))
+            row = (batch.run, log_seq, head.seq, batch.wall, codec.canonical(batch.state))
             self._db.execute(
                 "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)",
-                (*row, sign_state(self.key, row)),
+                (*row, sign_state(self.key, row, head.hash)),
             )
             hosted = self._hosted[batch.run]
             if not hosted.has_state:

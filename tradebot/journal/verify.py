@@ -20,7 +20,14 @@ from tradebot.journal.pack import sign_block, unpack
 from tradebot.journal.projection import project, read_fact
 from tradebot.journal.reader import open_readonly
 from tradebot.journal.rows import Head
-from tradebot.journal.seal import HOLDS, check_state, holds, sign_head, sign_state
+from tradebot.journal.seal import (
+    FORGED_STATE,
+    HOLDS,
+    check_state,
+    holds,
+    sign_head,
+    signed_state,
+)
 
 MOST = 50
 """Findings of one kind that are listed; the rest is counted."""
@@ -226,12 +233,23 @@ def _states(db: sqlite3.Connection, key: AuditKey) -> Iterator[Finding]:
     (end,) = db.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()
     rows = _rows(db, "SELECT run, log_seq, audit_seq, wall, body, mac FROM state")
     for run, log_seq, audit_seq, wall, body, mac in rows:
-        if mac != sign_state(key, (run, log_seq, audit_seq, wall, body)):
-            yield Finding("state", f"state {run}", "was changed, or written without the key")
+        if type(audit_seq) is int and audit_seq > end:
+            yield Finding("state", f"state {run}", f"is ahead of the audit ({audit_seq} > {end})")
+        elif signed_state(db, key, (run, log_seq, audit_seq, wall, body), mac) == "not":
+            yield Finding("state", f"state {run}", FORGED_STATE)
         elif (wrong := check_state(db, key, run)) is not None:
             yield Finding("state", f"state {run}", wrong)
-        elif audit_seq > end:
-            yield Finding("state", f"state {run}", f"is ahead of the audit ({audit_seq} > {end})")
+
+
+def loose_states(path: Path, key: AuditKey) -> list[str]:
+    """Return the runs that could go on from a state that an older version signed for any journal of this key."""
+    with closing(open_readonly(path)) as db, faults(path):
+        db.row_factory = None
+        rows = db.execute(
+            "SELECT run, log_seq, audit_seq, state.wall, body, mac FROM state JOIN runs ON id = run"
+            " WHERE runs.state != 'ended' ORDER BY run"
+        ).fetchall()
+        return [row[0] for row in rows if signed_state(db, key, row[:5], row[5]) == "anywhere"]
 
 
 def _blocks(db: sqlite3.Connection, key: AuditKey) -> Iterator[Finding]:
