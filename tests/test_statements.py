@@ -14,7 +14,7 @@ import pytest
 from kits.evidence_kit import configure
 
 from tradebot.app import statements, stating
-from tradebot.app.sealed import FRESH_MS, seal
+from tradebot.app.sealed import CLOSING, DRILL, FRESH_MS, STATEMENT
 from tradebot.app.statements import Statements
 from tradebot.app.stating import PersonsWord, Sworn
 from tradebot.clock import SYSTEM
@@ -75,16 +75,18 @@ WORD = PersonsWord("raise", "Ada", stage=2)
 
 def test_only_who_has_the_key_of_the_chain_states_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     desk, now = Desk(tmp_path, monkeypatch), SYSTEM.wall_ms()
-    good = seal(WORD.text(), KEY, now)
+    good = STATEMENT.seal(WORD.text(), KEY, now)
     other = AuditKey(b"x" * 32, "environment")
     forged = {
         "plain": WORD.text(),
-        "no key": seal(WORD.text(), None, now).text(),
-        "another key": seal(WORD.text(), other, now).text(),
+        "no key": STATEMENT.seal(WORD.text(), None, now).text(),
+        "another key": STATEMENT.seal(WORD.text(), other, now).text(),
         "another stage": replace(good, body=replace(WORD, stage=3).text()).text(),
+        "for a drill": DRILL.seal(WORD.text(), KEY, now).text(),
+        "for a close-all": replace(good, seal=CLOSING.sign(KEY, WORD.text())).text(),
         "another time": replace(good, at=now + 1).text(),
-        "old": seal(WORD.text(), KEY, now - FRESH_MS - 1).text(),
-        "to come": seal(WORD.text(), KEY, now + FRESH_MS).text(),
+        "old": STATEMENT.seal(WORD.text(), KEY, now - FRESH_MS - 1).text(),
+        "to come": STATEMENT.seal(WORD.text(), KEY, now + FRESH_MS).text(),
     }
     said = {what: desk.hear(text) for what, text in forged.items()}
     assert desk.asked == []
@@ -97,7 +99,7 @@ def test_only_who_has_the_key_of_the_chain_states_anything(tmp_path: Path, monke
 
 def test_to_take_a_sign_off_back_needs_no_key_and_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     desk = Desk(tmp_path, monkeypatch)
-    word = seal(PersonsWord("revoke", "Ada").text(), None, 1)
+    word = STATEMENT.seal(PersonsWord("revoke", "Ada").text(), None, 1)
 
     async def main() -> None:
         async with desk.taken._turn, asyncio.timeout(60):  # somebody else is being judged
@@ -114,7 +116,7 @@ def test_only_who_signs_has_to_know_what_the_account_is_worth(tmp_path: Path, mo
     desk = Desk(tmp_path, monkeypatch)
     for kind, said in {"sign": "something is open, and nobody knows here what it is worth", "raise": "it was judged", "review": "it was judged"}.items():  # fmt: skip
         word = PersonsWord(kind, "Ada")  # type: ignore[arg-type]
-        assert desk.hear(seal(word.text(), KEY, SYSTEM.wall_ms()).text()) == said
+        assert desk.hear(STATEMENT.seal(word.text(), KEY, SYSTEM.wall_ms()).text()) == said
 
 
 def test_an_engine_that_ends_does_not_wait_for_a_judgement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
@@ -123,7 +125,7 @@ def test_an_engine_that_ends_does_not_wait_for_a_judgement(tmp_path: Path, monke
     slow = partial(stating.ask_child, command=(sys.executable, "-c", code))
     monkeypatch.setattr(statements, "ask_child", slow)
     run: Any = SimpleNamespace(identity=SimpleNamespace(mode="paper"))
-    word = seal(WORD.text(), KEY, SYSTEM.wall_ms())
+    word = STATEMENT.seal(WORD.text(), KEY, SYSTEM.wall_ms())
 
     async def main() -> None:
         taken = Statements(configure(tmp_path), tmp_path / "tradebot.db", [run], KEY)

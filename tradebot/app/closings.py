@@ -7,20 +7,19 @@ where it has it in time; an end without a seal is told all the same, and shows n
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tradebot.app.sealed import CLOSING
 from tradebot.app.target import ExchangeAccount
 from tradebot.core.model.errors import TradebotError
 from tradebot.guard.diary import COMMAND, Step, read_diary
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import ClosedAll
 
-PURPOSE = "how a close-all ended"
 KEYRING_S = 2.0
 """Seconds for which a close-all that has ended waits for a keyring before it says so without a seal."""
 
@@ -41,12 +40,11 @@ class Sealer:
     def seal(self, account: ExchangeAccount, code: int, left: object, ended: int) -> str:
         """Return the seal of an end at ``ended`` (real clock, UTC ms), "" where there is no key."""
         self._work.join(KEYRING_S)
-        return "" if self._key is None else _seal(self._key, str(account), code, left, ended)
+        return CLOSING.sign(self._key, _text(account, code, left, ended))
 
 
-def _seal(key: AuditKey, account: str, code: object, left: object, ended: object) -> str:
-    text = json.dumps([account, code, left, ended], sort_keys=True, default=str)
-    return key.sign(PURPOSE, text)
+def _text(account: ExchangeAccount, code: object, left: object, ended: object) -> str:
+    return json.dumps([str(account), code, left, ended], sort_keys=True, default=str)
 
 
 def closings_since(
@@ -76,8 +74,8 @@ def _closed(step: Step, environment: str, key: AuditKey) -> ClosedAll:
     code, left, ended = (step.more.get(name) for name in ("code", "left", "ended"))
     rows: list[Any] = left if isinstance(left, list) else []
     names = (str(row.get("symbol", row)) if isinstance(row, dict) else str(row) for row in rows)
-    right = _seal(key, str(ExchangeAccount(environment)), code, left, ended)
-    sealed = hmac.compare_digest(str(step.more.get("seal")).encode(), right.encode())
+    told = _text(ExchangeAccount(environment), code, left, ended)
+    sealed = CLOSING.holds(step.more.get("seal"), key, told)
     at = ended if sealed and isinstance(ended, int) else step.wall
     return ClosedAll(
         environment, code if isinstance(code, int) else 1, tuple(names), at, sealed=sealed

@@ -1,6 +1,7 @@
-"""A person's word on its way to the engine that holds the journal: sealed with the key of the chain, and of this moment.
+"""What is sealed with the chain's key on its way into the chain: a person's word, a drill, how a close-all ended.
 
-Anybody who can write the file can post a command; only who has the key can seal one, as only they can sign a row.
+Anybody who can write the file can post a command or a line of a diary; only who has the key can seal one, as only they
+can sign a row. A seal is for one purpose, and what comes as a command is taken for a while only.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from tradebot.journal.audit import AuditKey
 
 FRESH_MS = 10 * MINUTE_MS
 """A statement is taken so long after it was made at most: an old one that somebody posts again is none."""
+DRILL_FRESH_MS = 15 * MINUTE_MS
+"""A drill is put on record so long after its end at most."""
 AHEAD_MS = 2000
 """The clocks of two processes of a machine differ by no more."""
 KEY_HINT = "state it where the audit key is: TRADEBOT_AUDIT_KEY, its file or the keyring"
-PURPOSE = "a statement to be put on record"
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The text of a statement, when it was made (UTC ms, real clock), and its seal."""
+    """A text, the time that it is of (UTC ms, real clock), and its seal."""
 
     body: str
     at: int
@@ -42,24 +44,53 @@ class Sealed:
         except (ValueError, TypeError, KeyError):
             raise RefusedError("nobody can tell what was stated") from None
 
-    def refuse_forged(self, key: AuditKey, now: int) -> None:
-        """Raise RefusedError where it was not sealed with this journal's key, or not just now (UTC ms)."""
-        if not hmac.compare_digest(self.seal.encode(), _seal(self.body, key, self.at).encode()):
+
+@dataclass(frozen=True, slots=True)
+class SealKind:
+    """What a seal is for, so that one for something else is none. ``text`` is signed with what is sealed.
+
+    ``noun`` is what a refusal calls it, ``late`` and ``again`` say that its time is past and what helps; ``fresh_ms`` is
+    for how long it is taken.
+    """
+
+    text: str
+    noun: str = ""
+    late: str = ""
+    again: str = ""
+    fresh_ms: int = 0
+
+    def sign(self, key: AuditKey | None, *parts: str | int) -> str:
+        """Return the seal of parts, "" without a key."""
+        return "" if key is None else key.sign(self.text, *parts)
+
+    def holds(self, seal: object, key: AuditKey, *parts: str | int) -> bool:
+        """Whether a seal is that of parts, by this key."""
+        return hmac.compare_digest(str(seal).encode(), self.sign(key, *parts).encode())
+
+    def seal(self, body: str, key: AuditKey | None, at: int) -> Sealed:
+        """Return a text sealed for a time (UTC ms, real clock); without a key its seal is empty."""
+        return Sealed(body, at, self.sign(key, at, body))
+
+    def refuse_forged(self, said: Sealed, key: AuditKey, now: int) -> None:
+        """Raise RefusedError where something was not sealed for this with this key, or is not of just now (UTC ms)."""
+        if not self.holds(said.seal, key, said.at, said.body):
             raise RefusedError(
-                "the statement is not sealed with this journal's key",
+                f"{self.noun} is not sealed with this journal's key",
                 hint=KEY_HINT,
             )
-        if not now - FRESH_MS <= self.at <= now + AHEAD_MS:
-            raise RefusedError("the statement was not made just now", hint="state it once more")
+        if not now - self.fresh_ms <= said.at <= now + AHEAD_MS:
+            raise RefusedError(f"{self.noun} {self.late}", hint=self.again)
 
 
-def seal(body: str, key: AuditKey | None, at: int) -> Sealed:
-    """Return a statement's text sealed at a time (UTC ms, real clock); without a key its seal is empty."""
-    return Sealed(body, at, "" if key is None else _seal(body, key, at))
+STATEMENT = SealKind(
+    *("a statement to be put on record", "the statement", "was not made just now"),
+    *("state it once more", FRESH_MS),
+)
+DRILL = SealKind(
+    *("a drill to be put on record", "the drill", "did not end just now"),
+    *("drill it again", DRILL_FRESH_MS),
+)
+CLOSING = SealKind("how a close-all ended")
+"""The end of a close-all, in its diary: read at any later time, by whoever goes on with the account."""
 
-
-def _seal(body: str, key: AuditKey, at: int) -> str:
-    return key.sign(PURPOSE, at, body)
-
-
-__all__ = ["KEY_HINT", "Sealed", "seal"]
+__all__ = ["CLOSING", "DRILL", "DRILL_FRESH_MS", "FRESH_MS", "KEY_HINT", "STATEMENT", "Sealed"]

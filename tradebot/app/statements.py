@@ -13,7 +13,7 @@ from threading import Event
 
 from tradebot.app.approved_anew import note_before, worth_here
 from tradebot.app.run import Hosted
-from tradebot.app.sealed import Sealed
+from tradebot.app.sealed import STATEMENT, Sealed
 from tradebot.app.stating import PersonsWord, Sworn, ask_child, changed, judge_statement
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
@@ -102,7 +102,7 @@ class Statements:
         sealed = Sealed.read(row.review)
         stated = PersonsWord.read(sealed.body)
         if stated.kind != "revoke":
-            sealed.refuse_forged(self._key, heard)
+            STATEMENT.refuse_forged(sealed, self._key, heard)
         return stated
 
     async def _judged(self, stated: PersonsWord, worth: str, approved: str) -> Sworn:

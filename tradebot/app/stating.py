@@ -28,7 +28,7 @@ from tradebot.app.readiness import (
     testimony_of,
 )
 from tradebot.app.recording import put_on_record
-from tradebot.app.sealed import KEY_HINT, seal
+from tradebot.app.sealed import KEY_HINT, STATEMENT
 from tradebot.app.signing import (
     LEAST_WORDS,
     MOST_WORDS,
@@ -309,7 +309,7 @@ def _by_engine(config: Config, stated: PersonsWord, clock: Clock) -> tuple[str, 
     key = AuditKey.find(config.data_dir())
     if key is None and stated.kind != "revoke":
         raise RefusedError(NO_KEY, hint=KEY_HINT)
-    said = seal(stated.text(), key, clock.wall_ms())
+    said = STATEMENT.seal(stated.text(), key, clock.wall_ms())
     request = Request(STATE, stated.name.strip() or "nobody", stated.kind, review=said.text())
     number = post_command(path, STATE, request.who, request.reason, review=request.review)
     row = wait_command(path, number, ANSWER_S)
