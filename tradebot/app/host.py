@@ -22,7 +22,7 @@ from tradebot.app.hosting import (
     take_record,
     witness_of,
 )
-from tradebot.app.provenance import WEAK_KEY, Connected
+from tradebot.app.provenance import WEAK_KEY_WORDS, Connected
 from tradebot.app.queued import QueueRunner
 from tradebot.app.resume import (
     changed_keys,
@@ -212,7 +212,7 @@ async def opened(
         clear_notice(data_dir)
         key = AuditKey.load(data_dir)
         if key.is_weak and isinstance(setup.source, Connected) and setup.said is not None:
-            setup.said(WEAK_KEY)
+            setup.said(WEAK_KEY_WORDS)
         path = journal_path(data_dir)
         keep = setup.config.log.keep_days
         async with await Journal.open(

@@ -26,7 +26,7 @@ from tradebot.plugins.strategies import StrategySpec
 
 Kind: TypeAlias = Literal["rest", "stream"]
 
-WEAK_KEY = (
+WEAK_KEY_WORDS = (
     "the audit key lies beside the journal: what this run shows counts for nothing before real money"
     " (set TRADEBOT_AUDIT_KEY or TRADEBOT_AUDIT_KEY_FILE before the first run, or unlock a keyring)"
 )

@@ -28,7 +28,7 @@ SHOWN_RUNS = 3
 MOST_NAMES = 6
 """Runs that are named again, where it was said above why they are left out."""
 
-WEAK_KEY = (
+KEY_BESIDE = (
     "the key of the journal's chain lies beside it: nothing that it holds counts before real money. Keep a key elsewhere"
     " (TRADEBOT_AUDIT_KEY_FILE, or a keyring), then tradebot db rekey FILE; only runs after that count"
 )
@@ -95,7 +95,7 @@ def key_words(config: Config, found: Readiness) -> str:
     """Return what is to be done about the chain's key before anything can count, "" for nothing."""
     data_dir = config.data_dir()
     if found.testimony.weak:
-        return WEAK_KEY
+        return KEY_BESIDE
     if not journal_path(data_dir).exists() and AuditKey.find(data_dir) is None:
         return NO_KEY
     return ""
