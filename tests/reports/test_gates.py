@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal as D
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradebot.core.model.effects import Effect, Halted
+from tradebot.core.model.effects import Halted
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.facts import (
-    TOLD,
     BacktestRecorded,
     DrillPlayed,
     Provenance,
@@ -25,7 +22,7 @@ from tradebot.journal.facts import (
     SignoffRevoked,
 )
 from tradebot.journal.rows import RunBegun
-from tradebot.journal.testimony import KINDS, OF_LIVE, Said
+from tradebot.journal.testimony import Said
 from tradebot.journal.testimony import Testimony as Told
 from tradebot.reports.readiness import gates
 from tradebot.reports.readiness.drilled import DrillTerms
@@ -492,34 +489,3 @@ def test_without_a_run_that_counts_nothing_passes(gate: Gate) -> None:
     verdict = gate(counted())
     assert (verdict.ok, verdict.reasons, verdict.runs) == (False, ("no run counts yet",), ())
     assert verdict.todo
-
-
-# -- what is read of the chain ----------------------------------------------------------------------------
-
-
-EFFECTS = {kind.__name__ for kind in get_args(Effect)}
-
-
-def asked_for(source: str) -> set[str]:
-    """Return the kinds that a module tells apart: in patterns, and by ``isinstance``."""
-    nodes = list(ast.walk(ast.parse(source)))
-    patterns = [node.cls for node in nodes if isinstance(node, ast.MatchClass)]
-    calls = [
-        node.args[1]
-        for node in nodes
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance"
-    ]
-    return {
-        name.id
-        for one in (*patterns, *calls)
-        for name in ast.walk(one)
-        if isinstance(name, ast.Name)
-    }
-
-
-def test_every_kind_that_is_judged_is_read_of_the_chain() -> None:
-    folder = Path(gates.__file__).parent
-    asked = set().union(*(asked_for(file.read_text()) for file in folder.glob("*.py")))
-    kinds = asked & {*EFFECTS, *TOLD, "RunBegun", "RunResumed", "RunEnded"}
-    assert {"AccountCompared", "GhostClosed", "ClosedAll", "RunEnded"} <= kinds
-    assert kinds <= KINDS | OF_LIVE
