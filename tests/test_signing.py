@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +16,21 @@ from hypothesis import strategies as st
 from kits.binance_kit import VenueClockAsOurs
 from kits.evidence_kit import SECRET, configure, play
 from kits.paper_kit import Bot
-from kits.signing_kit import revoke, sign
+from kits.signing_kit import (
+    SHORT_END,
+    answers,
+    let_through,
+    revoke,
+    short_journal,
+    sign,
+    spec_of,
+)
 
 from tradebot.app.readiness import Readiness, judge
 from tradebot.app.signing import Signer, questions, read_signer, risk_sources
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError, UsageError
-from tradebot.core.model.values import DAY_MS, HOUR_MS
+from tradebot.core.model.values import DAY_MS
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import SignedOff
 from tradebot.journal.rows import Head
@@ -32,7 +39,7 @@ from tradebot.journal.verify import verify
 from tradebot.plugins.strategies import load_strategy
 from tradebot.venue.clock import HandClock
 
-NOW = time.time_ns() // 1_000_000 - HOUR_MS
+NOW = SHORT_END
 WORDS = "I have read every line of its journal and accept the risk."
 
 
@@ -43,29 +50,15 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """A directory with a journal of a few minutes."""
-    asyncio.run(play(tmp_path, NOW, 0.05, modes=("paper",)))
-    return configure(tmp_path)
+    return short_journal(tmp_path)
 
 
 def judged(config: Config) -> Readiness:
-    return judge(
-        config, load_strategy(config.strategy.name, config.strategy_dir(), config.strategy.params)
-    )
+    return judge(config, spec_of(config))
 
 
 def passing(config: Config, *but: str) -> Readiness:
-    """Return what the gates say, every one but some let through: a sign-off has to be reached first."""
-    found = judged(config)
-    verdicts = tuple(
-        one if one.gate in ("reviewers", *but) else replace(one, ok=True, reasons=())
-        for one in found.verdicts
-    )
-    return replace(found, verdicts=verdicts)
-
-
-def answers(config: Config) -> dict[str, str]:
-    return {one.key: one.right[0] for one in questions(config)}
+    return let_through(judged(config), "reviewers", *but)
 
 
 def signer(config: Config, name: str = "Ada Lovelace", **parts: Any) -> Signer:
@@ -99,7 +92,7 @@ def test_a_sign_off_that_has_lapsed_does_not_stand_again_when_the_clock_is_set_b
     for name in ("Ada", "Bob"):
         sign(config, passing(config), signer(config, name))
     signed = judged(config).signed[0].signed
-    spec = load_strategy(config.strategy.name, config.strategy_dir(), config.strategy.params)
+    spec = spec_of(config)
 
     def lapsed(days: int) -> tuple[str, ...]:
         return judge(config, spec, VenueClockAsOurs(HandClock(signed + days * DAY_MS))).signed[0].lapsed  # fmt: skip

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.evidence_kit import SECRET, configure, play
+from kits.evidence_kit import SECRET
 from kits.paper_kit import Bot
+from kits.signing_kit import SHORT_END, let_through, short_journal, spec_of
 
 from tradebot.app import stating
 from tradebot.app.readiness import Readiness, judge
 from tradebot.app.stating import PersonsWord, Sworn, judge_statement, state
 from tradebot.config import Config
 from tradebot.core.model.errors import RefusedError, TradebotError, UsageError
-from tradebot.core.model.values import HOUR_MS
 from tradebot.journal.facts import Reviewed, SignedOff, SignoffRevoked, StageRaised
 from tradebot.journal.reader import Reader
 from tradebot.journal.testimony import read_said
-from tradebot.plugins.strategies import StrategySpec, load_strategy
 from tradebot.reports.readiness.signoffs import approval_after
 from tradebot.reports.readiness.stages import LiveStage
 
-NOW = time.time_ns() // 1_000_000 - HOUR_MS
+NOW = SHORT_END
 WORDS = "Three trades went as they should, and I was there."
 
 
@@ -36,18 +33,11 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """A directory with a journal of a few minutes."""
-    asyncio.run(play(tmp_path, NOW, 0.05, modes=("paper",)))
-    return configure(tmp_path)
-
-
-def spec_of(config: Config) -> StrategySpec:
-    return load_strategy(config.strategy.name, config.strategy_dir(), config.strategy.params)
+    return short_journal(tmp_path)
 
 
 def passing(found: Readiness, *but: str, **stage: Any) -> Readiness:
-    verdicts = tuple(one if one.gate in but else replace(one, ok=True, reasons=()) for one in found.verdicts)  # fmt: skip
-    return replace(found, verdicts=verdicts, standing=LiveStage(**stage))
+    return replace(let_through(found, *but), standing=LiveStage(**stage))
 
 
 def at(monkeypatch: pytest.MonkeyPatch, *but: str, **stage: Any) -> None:

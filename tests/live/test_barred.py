@@ -6,36 +6,12 @@ from pathlib import Path
 
 from kits import binance_scene as scene
 from kits import live_kit as kit
+from kits.always_kit import START, XRP, always, swings
 
 from tradebot.app.barred import Watcher, barred_by
 from tradebot.core.model.effects import SignalJudged
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
-
-START = kit.EPOCH + 3 * 3_600_000  # behind the blackout
-XRP = "XRP/USDT"
-ALWAYS = '''
-from pydantic import BaseModel
-
-from tradebot import Signal
-
-
-class Always:
-    """Long, and out of it, by turns."""
-
-    class Params(BaseModel):
-        pass
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        pass
-
-    def on_bar(self, bar):
-        if bar.open_time // 60_000 % 2:
-            return Signal("exit", 0.9, reason="out")
-        return Signal("long", 0.9, stop=bar.close * 0.97, reason="now")
-'''
 
 
 def test_each_watcher_speaks_for_itself() -> None:
@@ -55,11 +31,8 @@ def judged(data: Path) -> list[SignalJudged]:
 
 
 def play(folder: Path, meddle: scene.Meddle, start: int = START) -> Path:
-    (folder / "always.py").write_text(ALWAYS)
-    bars = [[bar] for bar in kit.swinging(XRP, 2.2, 1, 12, start)]
-    data = folder / "data"
-    always = f"{folder / 'always.py'}:Always"
-    kit.play(lambda loop: scene.trade(loop, data, bars, strategy=always, meddle=meddle))
+    name, bars, data = always(folder), swings(start, 12), folder / "data"
+    kit.play(lambda loop: scene.trade(loop, data, bars, strategy=name, meddle=meddle))
     return data
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kits import binance_scene as scene
 from kits import live_kit as kit
+from kits.always_kit import START, XRP, always, swings
 
 from tradebot.app.barred import Watcher
 from tradebot.app.replay import replay_run
@@ -16,31 +17,6 @@ from tradebot.journal.facts import Demoted, IncidentOpened, SignedOff, SignoffRe
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.reports.readiness.stages import LiveStage
-
-START = kit.EPOCH + 3 * 3_600_000  # behind the blackout
-XRP = "XRP/USDT"
-STRATEGY = '''
-from pydantic import BaseModel
-
-from tradebot import Signal
-
-
-class Always:
-    """Long, and out of it, by turns."""
-
-    class Params(BaseModel):
-        pass
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        pass
-
-    def on_bar(self, bar):
-        if bar.open_time // 60_000 % 2:
-            return Signal("exit", 0.9, reason="out")
-        return Signal("long", 0.9, stop=bar.close * 0.97, reason="now")
-'''
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +31,7 @@ def _in_stage_2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def play(folder: Path, meddle: scene.Meddle, start: int = START, count: int = 12) -> Path:
-    (folder / "always.py").write_text(STRATEGY)
-    bars = [[bar] for bar in kit.swinging(XRP, 2.2, 1, count, start)]
-    data = folder / "data"
-    name = f"{folder / 'always.py'}:Always"
+    name, bars, data = always(folder), swings(start, count), folder / "data"
     flags: dict[str, Any] = {
         "risk.profile": "live",
         "risk.live.symbols": [XRP],
