@@ -87,6 +87,7 @@ def test_reasons_are_said_once_and_the_key_comes_first(bot: Bot) -> None:
     assert text.splitlines()[1].startswith("first  the key of the journal's chain lies beside it")
     assert text.count("left out  paper-0001: ") == text.count("left out  ghost-0001: ") == 1
     assert "left out  for the same reasons as above: ghost-0001, paper-0001" in text
+    assert text.splitlines()[0].endswith(", stage 1 would bind")
     told = gates(bot)
     for name, runs in (("paper", ["paper-0001"]), ("parity", ["ghost-0001", "paper-0001"])):
         assert [one["run"] for one in told[name]["left_out"]] == runs

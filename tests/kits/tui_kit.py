@@ -151,7 +151,7 @@ STRANGER = {"symbol": "XRP/USDT", "qty": "-40", "hedge": "", "entry_price": "2.2
 
 
 def trade_live(data_dir: Path, **links: Any) -> None:
-    """Make the only run one that trades the live account: it holds what the run holds, and a stranger's position.
+    """Make the only run one that trades the live account in stage 1: it holds what the run holds, and a stranger's position.
 
     ``links`` are changes of how its connections stand.
     """
@@ -168,7 +168,7 @@ def trade_live(data_dir: Path, **links: Any) -> None:
         )
         ((wall, text),) = db.execute("SELECT wall, body FROM snapshot").fetchall()
         body = json.loads(text)
-        body |= {"market": PLACE, "links": {**_links(body, wall), **links}}
+        body |= {"market": PLACE, "stage": 1, "links": {**_links(body, wall), **links}}
         for row in body["positions"]:
             row["stop_seen"] = body["at"] - 4_000
         db.execute("UPDATE snapshot SET body = ?", (json.dumps(body),))

@@ -40,6 +40,7 @@ def test_an_account_that_is_fit_for_real_money(tmp_path: Path) -> None:
         assert set(rows_of(done)) <= set(checklist.CHECKS)
         assert "leverage 1x is set and read back" in rows_of(done)["position limit"][0]["detail"]
         assert len(done.data["token"]) == 12
+        assert done.data["stage"] is None  # none binds here
         assert {row["method"] for row in venue.rows("request")} == {"GET"}
         assert venue.key not in done.out
         assert venue.secret not in done.out
@@ -94,7 +95,7 @@ def unfit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
         ("assets mode", "needs single-asset mode"),
         ("credits", "BNFCR"),
         ("fee burn", "paid in BNB"),
-        ("equity", "99 USDT; stage 1: 2 positions of $50 take $100"),
+        ("equity", "99 USDT; 2 positions of $50 take $100"),
         ("free margin", "take $100 and $0.10 of fees"),
         ("auto margin", "ETH/USDT can lose more"),
     ],

@@ -205,6 +205,17 @@ async def test_the_front_view_is_that_of_an_account(real_dir: Path) -> None:
         assert isinstance(page(app), LivePage)
 
 
+async def test_where_no_stage_binds_none_is_shown(data_dir: Path) -> None:
+    trade_live(data_dir)
+    with closing(sqlite3.connect(data_dir / "tradebot.db")) as db, db:
+        db.execute("UPDATE snapshot SET body = json_remove(body, '$.stage')")
+    app = make_app(data_dir)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        assert "stage -" in screen_text(app)
+        assert "stage 1" not in screen_text(app)
+
+
 async def test_a_paper_run_has_its_own(data_dir: Path) -> None:
     app = make_app(data_dir)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -93,7 +93,9 @@ def test_every_gate_has_a_line_with_a_bar_and_all_of_it_fits(width: int) -> None
 
 def test_the_head_the_next_step_and_what_is_open_are_in_words() -> None:
     head, *lines = told(FOUND)
-    assert head == "stage 1  gates 3 of 11  sign-off none stands  incidents 1  only walls binds"
+    assert head == "gates 3 of 11  sign-off none stands  incidents 1  walls binds, no stage"
+    head, *_ = told(replace(FOUND, binds=True))
+    assert head == "stage 1  gates 3 of 11  sign-off none stands  incidents 1  all bind"
     assert "next  paper: tradebot paper, at least 1h00m" in lines
     assert "sign-off  Ada (role) until 2026-02-01" in lines
     assert "sign-off  Grace (role) no longer: it is 40.0 days old (at most 30)" in lines
@@ -114,6 +116,10 @@ def test_where_everything_passes_it_says_what_is_left() -> None:
     passing = tuple(gate(one.gate) for one in FOUND.verdicts)
     lines = told(replace(FOUND, verdicts=passing, incidents=(), binds=True))
     assert "gates 11 of 11" in lines[0]
+    two = (signature("Ada", 3), signature("Grace", 1))
+    for binds in (True, False):
+        whole = replace(FOUND, verdicts=passing, incidents=(), signed=two, binds=binds)
+        assert len(told(whole)[0]) <= 78
     assert "next  every gate that can be judged now passes" in "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from textual.widgets import Input
 from tradebot.core.model.errors import RefusedError
 from tradebot.tui.app import TradebotApp
 from tradebot.tui.setting import AtStake, Exit
-from tradebot.tui.word import AskWord
+from tradebot.tui.word import AskWord, stake_lines
 
 LIMITS = {
     "position_value": "50",
@@ -80,6 +81,12 @@ async def ask(pilot: Pilot[Exit], *keys: str) -> None:
     await loaded(pilot)
     await pilot.press(*keys)
     await come(pilot, lambda: isinstance(pilot.app.screen, AskWord))
+
+
+@pytest.mark.parametrize(("stage", "said"), [(2, "stage 2"), (None, "no stage binds")])
+def test_a_stage_is_named_where_one_binds(stage: int | None, said: str) -> None:
+    lines = stake_lines(replace(Desk().check(), account="demo", stage=stage))
+    assert lines[0][0][0] == f" LIVE: real orders on the demo account, {said} "
 
 
 @pytest.mark.parametrize("keys", [("6", "l"), ("6", "b")], ids=["l", "b on a live run"])

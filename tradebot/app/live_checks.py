@@ -142,7 +142,8 @@ def margin(config: Config, picture: AccountPicture) -> Iterator[Row]:
     with exact():
         needed = cap * count
         equity, fees = wallet + open_pnl, needed * taker * FEES
-    stage = f"stage {config.stage or 1}: {count} positions of ${plain(cap)}"
+    stage = f"stage {config.stage}: " if config.stage else ""
+    stage += f"{count} positions of ${plain(cap)}"
     text = (
         f"{plain(equity)} USDT; {stage} take ${plain(needed)} of margin, and half of it must stay"
     )

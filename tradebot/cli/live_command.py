@@ -161,7 +161,7 @@ def _check(options: LiveOptions, config: Config, spec: StrategySpec) -> int:
         token = issue_token(config.data_dir(), terms)
     data: dict[str, Any] = {
         "checks": found.document(),
-        "stage": config.stage or 1,
+        "stage": config.stage or None,
         "terminal_only": is_for_terminals(config),
         "account": config.exchange.environment,
         "symbols": list(config.market.symbols),

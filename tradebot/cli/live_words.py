@@ -100,9 +100,8 @@ def ask_word(config: Config, found: Checklist) -> None:
     """Show what is at stake, and want the word typed; RefusedError for any other."""
     limits, equity = limits_of(config), equity_at_risk(found)
     say("")
-    say(
-        f"LIVE: real orders on the {config.exchange.environment} account, stage {config.stage or 1}"
-    )
+    stage = f"stage {config.stage}" if config.stage else "no stage binds"
+    say(f"LIVE: real orders on the {config.exchange.environment} account, {stage}")
     say(f"  {'symbols':<18} {', '.join(config.market.symbols)} with {config.strategy.name}")
     at_risk = f"{plain(equity)} USDT; a day may take {limits['day_loss']} of it, a week {limits['week_loss']}"
     say(f"  {'equity at risk':<18} {at_risk}")

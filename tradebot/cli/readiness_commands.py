@@ -81,7 +81,8 @@ def _document(one: GateVerdict) -> dict[str, Any]:
 
 def _lines(config: Config, found: Readiness) -> Iterator[str]:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    yield f"{config.strategy.name}, evidence hash {found.evidence[:16]}, stage {found.stage}"
+    stage = f"stage {found.stage}{'' if binds(config) == EVERY else ' would bind'}"
+    yield f"{config.strategy.name}, evidence hash {found.evidence[:16]}, {stage}"
     if words := key_words(config, found):
         yield from wrapped("first  ", words, width)
     told: dict[str, tuple[str, ...]] = {}

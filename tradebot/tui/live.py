@@ -80,8 +80,8 @@ def _money(view: View) -> Line:
     shown, run = view.snapshot, view.run
     name = "" if run is None else run.id
     stage: tuple[Span, ...] = ()
-    if run is not None and run.mode == "live":
-        stage = _pair("stage", str(1 if shown is None or not shown.stage else shown.stage), "word")
+    if run is not None and run.mode == "live" and shown is not None:
+        stage = _pair("stage", str(shown.stage or "-"), "word")
     if shown is None:
         return (
             *_pair("run", name),

@@ -105,9 +105,11 @@ def _head(found: ReadinessView) -> Line:
     passed = sum(one.ok for one in found.verdicts)
     left = found.days_left
     count = len(found.incidents)
-    bound = "all of them bind" if found.binds else "only walls binds"
+    stage: Line = (("stage ", "dim"), (f"{found.stage}  ", "word")) if found.binds else ()
+    bound = "all bind" if found.binds else "walls binds, no stage"
     return (
-        *(("stage ", "dim"), (f"{found.stage}", "word"), ("  gates ", "dim")),
+        *stage,
+        ("gates ", "dim"),
         (f"{passed} of {len(found.verdicts)}", "up" if passed == len(found.verdicts) else ""),
         *(("  sign-off ", "dim"), ("none stands" if left is None else f"{left} days left", "")),
         *(("  incidents ", "dim"), (str(count) if count else "none", "alarm" if count else "")),

@@ -29,13 +29,13 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class AtStake:
-    """What a live start puts at stake: ``equity`` in USDT, the live ``limits`` as texts by their keys.
+    """What a live start puts at stake: ``equity`` in USDT, the live ``limits`` as texts by their keys; ``stage`` is None where none binds.
 
     ``word`` has to be typed, and ``token`` then starts it; ``open`` is what is open of ours: that is protected without one.
     """
 
     account: str
-    stage: int
+    stage: int | None
     symbols: Sequence[str]
     strategy: str
     equity: Decimal

@@ -32,9 +32,10 @@ class AskWord(Dialog[bool]):
 def stake_lines(stake: AtStake) -> list[Line]:
     """Return account, stage, symbols, equity at risk and all limits."""
     limits = stake.limits
+    stage = f"stage {stake.stage}" if stake.stage else "no stage binds"
     risk = f"{usd(stake.equity)}; a day may take {limits['day_loss']} of it, a week {limits['week_loss']}"
     return [
-        ((f" LIVE: real orders on the {stake.account} account, stage {stake.stage} ", "alarm"),),
+        ((f" LIVE: real orders on the {stake.account} account, {stage} ", "alarm"),),
         _named("symbols", f"{', '.join(stake.symbols)} with {stake.strategy}"),
         _named("equity at risk", risk),
         *(

@@ -153,7 +153,7 @@ class _Climb:
         now = self._ground.now
         ready = self._now.stage < UNATTENDED and self._lacks_nothing(now)
         if self._now.stage == SUPERVISED:
-            have = f"{len(self._successes(now))} of {TRADES}"
+            have = f"{min(len(self._successes(now)), TRADES)} of {TRADES}"
             return replace(self._now, needed=TO_STAGE_2, have=have, ready=ready)
         if self._now.stage == ON_TERMINAL:
             return replace(self._now, needed=TO_STAGE_3, have=self._best_week(now), ready=ready)
