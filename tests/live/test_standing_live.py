@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from kits.live_scene import Scene, scene
 
+from tradebot.app import control
 from tradebot.app.checklist import Checklist
 from tradebot.app.live import MOST_WAIT_MS, Permit, journal_end, still_fit
 from tradebot.app.ours import Ours, read_ours
@@ -19,10 +20,13 @@ from tradebot.app.permission import PENDING, WORDLESS, Terms, broke_off, may_go_
 from tradebot.app.standing import act
 from tradebot.app.target import Request
 from tradebot.config import load_config
+from tradebot.core.model.effects import Resumed
 from tradebot.core.model.errors import LeftoverError, RefusedError, TradebotError
 from tradebot.core.model.values import HOUR_MS
+from tradebot.journal.audit import AuditKey
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
+from tradebot.journal.verify import verify
 
 FREE = Permit()
 
@@ -128,6 +132,37 @@ def test_one_that_only_protected_when_it_was_killed_needs_a_word_to_trade(
     ours = read_ours(tmp_path / "killed", "live")
     assert ours.only == why
     assert goes_on(ours, 1) is covered
+
+
+@pytest.mark.parametrize(
+    ("why", "covered"), [("word: none was given", False), (WORDLESS, False), (PENDING, True)]
+)
+@pytest.mark.parametrize("asked", ["resume", "halt"])
+def test_a_command_without_an_engine_lets_none_trade_that_only_protected(
+    tmp_path: Path, why: str, covered: bool, asked: str
+) -> None:
+    """Nothing was checked: what is resumed is what a person may lift, and the start afterwards needs its word."""
+    scene(
+        tmp_path / "data",
+        5,
+        ending(RefusedError("nothing is open")),
+        only_protecting(why),
+        prepare=live,
+    )
+    killed = tmp_path / "killed"
+    for _ in range(2):
+        asyncio.run(act(killed, Request(asked, "me", "looked into it")))
+        ours = read_ours(killed, "live")
+        assert ours.only == why
+        assert goes_on(ours, 1) is covered
+    said = control.resume(killed, Request("resume", "me", "looked into it"), 1)
+    assert said == "resumed; no engine runs; live-0001 stays halted: checklist"
+    with Reader(journal_path(killed)) as reader:
+        resumed = [
+            row.effect for row in reader.effects("live-0001") if isinstance(row.effect, Resumed)
+        ]
+    assert {one.reason for one in resumed} == ({"user"} if asked == "halt" else set())
+    assert verify(journal_path(killed), AuditKey.load(killed)) == []
 
 
 def test_one_that_was_killed_in_another_stage_needs_a_word(tmp_path: Path) -> None:

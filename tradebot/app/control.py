@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.app.closed import Closed, EngineHereError, Rows
 from tradebot.app.database import journal_of
-from tradebot.app.standing import act, simulated_stand, standing_accounts
+from tradebot.app.standing import act, simulated_stand, standing_accounts, still_halted
 from tradebot.app.target import (
     ExchangeAccount,
     Request,
@@ -122,13 +122,15 @@ def resume(
             "resuming goes on record and needs a reason", hint="tradebot resume --reason TEXT"
         )
     if not may_run(data_dir):
+        stays: list[str] = []
         if (journal_path(data_dir)).exists():
             asyncio.run(act(data_dir, request))
+            stays = still_halted(data_dir)
         else:
             clear_halt(data_dir, request.posted)
         for fingerprint in fingerprints:
             clear_halt(account_dir(fingerprint), request.posted)
-        return "resumed; no engine runs"
+        return "; ".join(["resumed; no engine runs", *stays])
     answer = ask(journal_of(data_dir), request, wait_s)
     if answer is None:
         raise RefusedError(

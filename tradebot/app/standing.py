@@ -32,6 +32,7 @@ from tradebot.core.model.money import ZERO, exact
 from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.session import Session
+from tradebot.core.trading.shared import CHECKLIST
 from tradebot.core.trading.snapshot import Heading, position_rows
 from tradebot.guard.account_lock import account_dir
 from tradebot.guard.latch import clear_halt
@@ -57,6 +58,10 @@ ACCOUNT_STATE = "account"
 
 STANDING = ("paper", "ghost", "live")
 """Modes of runs that a command can be carried out on while no engine runs."""
+
+
+STAYS = "stays halted"
+"""How it is said of a run that not every halt could be lifted."""
 
 
 class Idle:
@@ -129,6 +134,20 @@ def _left_open(reader: Reader, run: str) -> bool:
     return bool(reader.positions(run) or reader.orders(run, open_only=True))
 
 
+def still_halted(data_dir: Path) -> list[str]:
+    """Return the runs that stand still and what halts them, in words, as their journal has it."""
+    with Reader(journal_of(data_dir)) as reader:
+        standing = [
+            run for run in reader.runs() if run.mode in STANDING and run.state == "interrupted"
+        ]
+        shown = ((run.id, reader.snapshot(run.id)) for run in standing)
+        return [
+            f"{name} {STAYS}: {', '.join(seen.halts)}"
+            for name, seen in shown
+            if seen is not None and seen.halts
+        ]
+
+
 def simulated_stand(data_dir: Path) -> bool:
     """Whether a simulated run is not over."""
     with Reader(journal_of(data_dir)) as reader:
@@ -181,7 +200,13 @@ async def _act_on(journal: Journal, run: RunRow, request: Request) -> list[Posit
 
 def _deliver(session: Session, run: RunRow, nonce: str, request: Request) -> None:
     now = session.engine.now
-    session.deliver(RunStarted(now, run.id, run.instance, nonce, run.config_hash, True))
+    # a run that could only protect still can: nothing was checked, and only a start that was lifts that
+    only = session.engine.halts.reasons.get(CHECKLIST)
+    started = RunStarted(
+        *(now, run.id, run.instance, nonce, run.config_hash, True),
+        protect="" if only is None else only.detail,
+    )
+    session.deliver(started)
     session.deliver(Command(now, 0, request.name, request.who, request.reason, request.review))
     if request.name == "close-all":
         broker = session.broker

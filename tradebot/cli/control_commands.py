@@ -125,13 +125,14 @@ def _halt(
 
 def _resume(options: ControlOptions) -> Result:
     from tradebot.app import control as control_of
+    from tradebot.app.standing import STAYS
     from tradebot.cli.settings import read_config
 
     data_dir = read_config(options.common).data_dir()
     place = find(options.common.data_dir, options.common.config, os.environ)
     request = _request(options, place)
     said = control_of.resume(data_dir, request, options.wait_s, _fingerprints(place))
-    return _said("resume", said, {"halted": False})
+    return _said("resume", said, {"halted": STAYS in said})
 
 
 def _fingerprints(place: Whereabouts) -> list[str]:
