@@ -6,15 +6,22 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kits.evidence_kit import SECRET, configure
 
-from tradebot.app import recompute
-from tradebot.app.recompute import AGAIN_S, HOUR_S, HOURLY, UNKNOWN, GateWatch, ask_child
+from tradebot.app import checklist, recompute
+from tradebot.app.checklist import LAG_S, Checklist
+from tradebot.app.finding import Row
+from tradebot.app.ours import Ours
+from tradebot.app.recompute import AGAIN_S, HOUR_S, HOURLY, SPENT, UNKNOWN, GateWatch, ask_child
+from tradebot.clock import SYSTEM
 
 
-def watched(answers: Sequence[Sequence[str] | None]) -> tuple[list[float], list[Sequence[str]]]:
+def watched(
+    answers: Sequence[Sequence[str] | None], clock: Any = SYSTEM
+) -> tuple[list[float], list[Sequence[str]]]:
     """Have a watch get these answers, one after the other, and the run end then; return its pauses and what it told."""
     pauses: list[float] = []
     told: list[Sequence[str]] = []
@@ -24,7 +31,7 @@ def watched(answers: Sequence[Sequence[str] | None]) -> tuple[list[float], list[
         pauses.append(seconds)
         return not left
 
-    GateWatch(lambda _: left.pop(0), told.append).watch(over)
+    GateWatch(lambda _: left.pop(0), told.append, clock).watch(over)
     return pauses, told
 
 
@@ -32,6 +39,51 @@ def test_it_is_hourly_and_sooner_while_a_gate_is_lost() -> None:
     pauses, told = watched([(), ("walls: no",), ("walls: no",), (), ()])
     assert pauses == [HOUR_S, HOUR_S, AGAIN_S, AGAIN_S, HOUR_S, HOUR_S]
     assert told == [(), ("walls: no",), ("walls: no",), (), ()]
+
+
+class At:
+    """A clock that stands a quarter of a minute after a full one."""
+
+    def wall_ms(self) -> int:
+        return 1_790_000_015_000 // 60_000 * 60_000 + 15_000
+
+
+def test_where_only_requests_were_used_up_it_is_asked_again_with_the_next_minute() -> None:
+    spent: Sequence[str] = (SPENT, "account: balance was not asked for: 2100 of 2400 is used")
+    turn = 45.0 + LAG_S
+    pauses, told = watched([spent, (), ("walls: no",), ()], At())
+    assert pauses == [HOUR_S, turn, HOUR_S, AGAIN_S, HOUR_S]
+    assert told[0] == spent  # nobody knows: until then no entry is made
+    pauses, _ = watched([spent, spent, spent, spent, (), spent, ()], At())
+    assert pauses == [HOUR_S, turn, turn, AGAIN_S, AGAIN_S, HOUR_S, turn, HOUR_S]
+    pauses, _ = watched([spent, ("walls: no",), spent, ()], At())
+    assert pauses == [HOUR_S, turn, AGAIN_S, turn, HOUR_S]
+
+
+@pytest.mark.parametrize(
+    ("detail", "spent"),
+    [
+        ("/fapi/v3/balance was not asked for: 2100 of 2400 request weight is used", True),
+        ("/fapi/v3/balance was not asked for: the exchange has banned this address", False),
+        ("cannot reach fapi.binance.com: no answer", False),
+    ],
+)
+def test_a_look_says_that_requests_were_used_up_beside_what_is_lost(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, detail: str, spent: bool
+) -> None:
+    looks: list[Checklist] = []
+
+    def go_through(*_: object) -> Checklist:
+        looks.append(Checklist((Row("account", "fail", detail),), Ours()))
+        return looks[-1]
+
+    monkeypatch.setattr(checklist, "go_through", go_through)
+    monkeypatch.setattr(recompute, "SECOND_LOOK_S", 0)
+    said = recompute.lost_gates(configure(folder))
+    assert (SPENT in said) is spent
+    assert said[1 if spent else 0].startswith("paper: ")  # what is lost is told all the same
+    assert any(detail in one for one in said)
+    assert len(looks) == (1 if spent else 2)
 
 
 def test_nothing_is_told_of_a_run_that_has_ended_meanwhile() -> None:

@@ -165,11 +165,16 @@ def go_through_patiently(
     for _ in range(MOST_WAITS):
         if not found.is_used_up:
             break
-        seconds = MINUTE_S - clock.wall_ms() / 1000 % MINUTE_S + LAG_S
+        seconds = until_turn(clock)
         told(f"the requests of this minute are used up: the checklist goes on in {seconds:.0f} s")
         clock.sleep(seconds)
         found = go_through(config, spec)
     return found
+
+
+def until_turn(clock: Clock) -> float:
+    """Return the seconds until the exchange counts requests anew."""
+    return MINUTE_S - clock.wall_ms() / 1000 % MINUTE_S + LAG_S
 
 
 def _own(row: Row) -> Row:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tradebot.app.checklist import until_turn
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import TradebotError
 
@@ -27,6 +28,8 @@ HOUR_S = 3600.0
 """Seconds between two times while every gate passes."""
 AGAIN_S = 300.0
 """Seconds until it is tried again while one does not: entries come back with the next good answer."""
+MOST_TURNS = 2
+"""So often it is tried again at the turn of the minute where only its requests were used up: then as for any other reason."""
 PATIENCE_S = 60.0
 """Seconds for which an answer is waited for."""
 SECOND_LOOK_S = 5.0
@@ -37,6 +40,7 @@ WIDEST = 300
 """Characters of a gate's reasons that are told."""
 
 UNKNOWN = "nobody can say whether the gates still pass"
+SPENT = f"{UNKNOWN}: the requests of this minute are used up"
 COMMAND = (sys.executable, "-P", "-m", "tradebot.app.recompute")
 
 Over = Callable[[float], bool]
@@ -50,19 +54,28 @@ class GateWatch:
     """
 
     def __init__(
-        self, ask: Callable[[Over], Sequence[str] | None], tell: Callable[[Sequence[str]], None]
+        self,
+        ask: Callable[[Over], Sequence[str] | None],
+        tell: Callable[[Sequence[str]], None],
+        clock: Clock = SYSTEM,
     ) -> None:
         self._ask = ask
         self._tell = tell
+        self._clock = clock
 
     def watch(self, over: Over) -> None:
         """Do so until the run has ended; a minute's failure is told, and no end."""
-        pause = HOUR_S
+        pause, turns = HOUR_S, 0
         while not over(pause):
             reasons = self._asked(over)
             if reasons is not None:
                 self._tell(reasons)
-            pause = AGAIN_S if reasons else HOUR_S
+            turns = turns + 1 if reasons and SPENT in reasons else 0
+            pause = self._pause(turns) if reasons else HOUR_S
+
+    def _pause(self, turns: int) -> float:
+        """Return for how long to wait where something was said, ``turns`` times in a row that requests were used up."""
+        return until_turn(self._clock) if 0 < turns <= MOST_TURNS else AGAIN_S
 
     def _asked(self, over: Over) -> Sequence[str] | None:
         try:
@@ -129,7 +142,7 @@ def _read(code: int, out: bytes, err: bytes) -> tuple[str, ...]:
 def lost_gates(config: Config, clock: Clock = SYSTEM) -> list[str]:
     """Return the gates of ``HOURLY`` that do not pass now, each with its reasons."""
     first = _look(config)
-    if not first:
+    if not first or SPENT in first:  # the next look comes with the next minute
         return first
     clock.sleep(SECOND_LOOK_S)
     return _look(config)
@@ -144,8 +157,10 @@ def _look(config: Config) -> list[str]:
     chosen = config.strategy
     spec = load_strategy(chosen.name, config.strategy_dir(), chosen.params)
     ours = read_ours(config.data_dir(), config.exchange.environment)
-    found = judge(config, spec, found=go_through(config, spec, ours), progress=None)
-    return [f"{one.gate}: {'; '.join(one.reasons)}"[:WIDEST] for one in found.binding(HOURLY)]
+    asked = go_through(config, spec, ours)
+    found = judge(config, spec, found=asked, progress=None)
+    lost = [f"{one.gate}: {'; '.join(one.reasons)}"[:WIDEST] for one in found.binding(HOURLY)]
+    return [SPENT, *lost] if lost and asked.is_used_up else lost
 
 
 def main() -> int:
