@@ -38,10 +38,10 @@ class Terminal:
             except OSError:  # its other end has closed
                 return
 
-    def shows(self, words: str) -> None:
-        """Wait until it has shown some words."""
+    def shows(self, words: str, since: int = 0) -> None:
+        """Wait until it has shown some words, behind the first ``since`` characters."""
         deadline = time.monotonic() + PATIENCE_S
-        while words not in self.shown:
+        while words not in self.shown[since:]:
             assert time.monotonic() < deadline, self.shown[-2000:]
             assert self.process.poll() is None, self.shown[-2000:]
             time.sleep(0.1)
@@ -50,6 +50,10 @@ class Terminal:
         """Type a line once it has asked."""
         self.shows(question)
         os.write(self.master, f"{words}\n".encode())
+
+    def presses(self, key: str) -> None:
+        """Press a key."""
+        os.write(self.master, key.encode())
 
     def kill(self) -> None:
         """End it by force."""

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,15 +37,24 @@ pytestmark = pytest.mark.slow
 
 QUIET, SIGNAL = "2026-11-26T09:39:00Z", "2026-11-26T09:35:00Z"
 """Long before the strategy's next signal; two minutes before one."""
+SIGNAL_LATER = "2026-11-26T09:34:00Z"
+"""Three minutes before one: time to start and to be left alone."""
 
 BRISK = """
 import runpy, sys
-from tradebot.app import recompute
+from tradebot.app import recompute, supervision
 
-recompute.HOUR_S = recompute.AGAIN_S = 25.0
+{changes}
 sys.argv[0] = "tradebot"
 runpy.run_module("tradebot", run_name="__main__")
 """
+
+OFTEN = "recompute.HOUR_S = recompute.AGAIN_S = 25.0"
+"""Sooner, and the looks at the gates would use up what the exchange takes of requests in a minute."""
+
+ASK_S, PATIENCE_S = 10.0, 25.0
+SOON = f"supervision.ASK_S, supervision.PATIENCE_S = {ASK_S}, {PATIENCE_S}"
+"""Somebody has to answer every ten seconds, instead of every five minutes."""
 
 SHOWN = ("backtest", "paper", "testnet", "stability", "ghost", "parity", "drill", "reviewers")
 """The gates that a fresh directory fails by its journal."""
@@ -90,15 +100,15 @@ def earned_bot(config: Config, **env: str) -> Bot:
     return bot
 
 
+@dataclass
 class Brisk(Bot):
-    """The command with an hour of 25 s between two looks at the gates: no option can set that.
+    """The command with shorter periods, which no option can set; ``changes`` are the lines that do."""
 
-    Sooner, and the looks would use up what the exchange takes of requests in a minute.
-    """
+    changes: str = OFTEN
 
     def _command(self, words: tuple[object, ...]) -> list[str]:
         script = self.folder / "brisk.py"
-        script.write_text(BRISK)
+        script.write_text(BRISK.format(changes=self.changes))
         return [sys.executable, str(script), *super()._command(words)[3:]]
 
 
@@ -196,6 +206,42 @@ def test_a_fresh_directory_is_refused_on_a_venue_too_where_gates_are_enforced(
         message = bot.json("live", "--enforce-gates", code=4).error["message"]
         assert all(gate in message for gate in SHOWN)
         assert {row["method"] for row in venue.rows("request")} == {"GET"}
+
+
+@pytest.mark.full
+def test_nobody_who_answers_the_screen_halts_entries_and_a_key_in_time_does_not(
+    earned: Config, tmp_path: Path
+) -> None:
+    """In stage 1: what is signalled then is refused, a key comes too late, and only a person's resume begins it anew."""
+    with demo_venue(tmp_path, SIGNAL_LATER) as venue:
+        bot = on_venue(earned_bot(earned), venue)
+        brisk = Brisk(bot.folder, bot.data_dir, env=bot.env, changes=SOON)
+        with on_terminal(brisk, "live", "--enforce-gates") as screen:
+            screen.answers("Type LIVE to trade:", "LIVE")
+            screen.shows("ARE YOU THERE? Press any key")
+            screen.shows("NOBODY ANSWERED: no entries")
+            bot.until(lambda: halts(bot) == ["unsupervised"])
+            screen.presses("y")
+            run = max(one["id"] for one in bot.json("runs").data["runs"] if one["mode"] == "live")
+            signals = ("signals", "--run", run, "--verdict", "refused")
+            bot.until(lambda: bot.json(*signals).data["signals"], 240)
+            (refused,) = bot.json(*signals).data["signals"]
+            assert "unsupervised" in str(refused["refusals"])
+            assert halts(bot) == ["unsupervised"]
+            assert entries(venue) == 0
+
+            bot.json("resume", "--reason", "I was away from the desk")
+            begun = time.monotonic()
+            while time.monotonic() < begun + 2 * PATIENCE_S:
+                screen.shows("ARE YOU THERE?", since=len(screen.shown))
+                screen.presses("y")
+                time.sleep(2)  # until the question is gone
+            assert halts(bot) == []
+            ends(screen)
+
+
+def halts(bot: Bot) -> list[str]:
+    return [halt["reason"] for halt in bot.status()["halts"]]
 
 
 @pytest.mark.full  # two minutes, of which most is waiting for the next look at the gates
