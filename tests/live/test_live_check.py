@@ -18,6 +18,7 @@ from tradebot.app.finding import Row
 from tradebot.app.live_checks import _strangers, sync_time
 from tradebot.app.ours import Ours
 from tradebot.clock import Clock
+from tradebot.config import load_config
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.values import OrderStatus, Side
 from tradebot.wire.reply import UNASKED
@@ -205,18 +206,20 @@ class Hourglass(Clock):
 
 
 @pytest.mark.parametrize(
-    ("details", "slept"),
+    ("details", "url", "slept"),
     [
-        (["{0}: 1190 of 2400 request weight is used", ""], [47.0]),
-        (["{0}: 1190 of 2400 request weight is used"] * 4, [47.0]),
-        (["{0}: the exchange has banned this address for 90 s more"], []),
-        (["no bars"], []),
-        ([""], []),
+        (["{0}: 1190 of 2400 request weight is used", ""], "", [47.0]),
+        (["{0}: 1190 of 2400 request weight is used"] * 4, "", [47.0]),
+        (["{0}: 1190 of 2400 request weight is used", ""], "http://127.0.0.1:9", [62.0]),
+        (["{0}: the exchange has banned this address for 90 s more"], "", []),
+        (["no bars"], "", []),
+        ([""], "", []),
     ],
 )
 def test_a_check_waits_for_the_next_minute_where_this_one_is_used_up(
-    monkeypatch: pytest.MonkeyPatch, details: list[str], slept: list[float]
+    monkeypatch: pytest.MonkeyPatch, details: list[str], url: str, slept: list[float]
 ) -> None:
+    """The whole of one on a venue, whose clock may be another."""
     found = [
         Checklist((Row("feed", "fail" if text else "ok", text.format(UNASKED)),), Ours())
         for text in details
@@ -224,7 +227,8 @@ def test_a_check_waits_for_the_next_minute_where_this_one_is_used_up(
     monkeypatch.setattr(checklist, "go_through", lambda *_: found.pop(0))
     clock, told, given = Hourglass(), list[str](), list(found)
     nothing: Any = None
-    last = go_through_patiently(nothing, nothing, told.append, clock)
+    config = load_config(None, {}, (), {"exchange.environment": "live", "exchange.url": url})
+    last = go_through_patiently(config, nothing, told.append, clock)
     assert clock.slept == slept
     assert len(told) == len(slept)
     assert last is given[len(slept)]

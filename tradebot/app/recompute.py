@@ -75,7 +75,7 @@ class GateWatch:
 
     def _pause(self, turns: int) -> float:
         """Return for how long to wait where something was said, ``turns`` times in a row that requests were used up."""
-        return until_turn(self._clock) if 0 < turns <= MOST_TURNS else AGAIN_S
+        return until_turn(self._config, self._clock) if 0 < turns <= MOST_TURNS else AGAIN_S
 
     def _asked(self, over: Over) -> Sequence[str] | None:
         try:
