@@ -35,6 +35,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
 
 POLL_S = 0.5
+HURRY_S = 0.25
 BATCH = 500
 PULSE_MS = 5 * SECOND
 LINGER_MS = 60 * MINUTE
@@ -65,7 +66,8 @@ class Alerter:
     ) -> None:
         self._readings = readings
         self._store = store
-        self._outways = outways
+        self._outways = {outway.name: outway for outway in outways}
+        self._replaced: list[Outway] = []
         self._wishes = wishes
         self._clock = clock
         self._beside: list[Callable[[], Awaitable[None]]] = []
@@ -102,7 +104,8 @@ class Alerter:
             asyncio.ensure_future(work)
             for work in (
                 self._read(),
-                *(self._deliver(outway) for outway in self._outways),
+                *(self._deliver(name) for name in self._outways),
+                *(self._hurry(name) for name in self._outways),
                 *(self._stand_by(beside) for beside in self._beside),
             )
         ]
@@ -115,7 +118,7 @@ class Alerter:
             for one in (over, *loops):
                 one.cancel()
             await asyncio.gather(over, *loops, return_exceptions=True)
-            for outway in self._outways:
+            for outway in (*self._outways.values(), *self._replaced):
                 await outway.close()
 
     def listen(self, beside: Callable[[], Awaitable[None]]) -> None:
@@ -239,9 +242,9 @@ class Alerter:
         now = self._clock.wall_ms()
         muted = int(self._store.get("muted_until", 0)) if self._loose is None else 0
         return alert, {
-            outway.name: policy.decide(alert, outway.name, self._wishes, now, muted)
-            for outway in self._outways
-            if outway.name != without
+            name: policy.decide(alert, name, self._wishes, now, muted)
+            for name in self._outways
+            if name != without
         }
 
     def _take_sight(self, now: int) -> None:
@@ -285,9 +288,8 @@ class Alerter:
 
     def _failing_channels(self, now: int, watch: Memory) -> tuple[Decided, Memory]:
         """Tell the other channels of one that is stopped, or has failed for long; and when it is well again."""
-        names = {outway.name for outway in self._outways}
         before = watch.get("channels", {})
-        told, failing = failing_channels(self._store.channels(), names, before, now)
+        told, failing = failing_channels(self._store.channels(), self._outways, before, now)
         decided = [self._channel_alert(name, condition) for name, condition in told]
         return decided, {**watch, "channels": failing}
 
@@ -342,12 +344,13 @@ class Alerter:
 
     def _enter_loose(self, loose: Loose) -> None:
         """Enter what was seen without a file, now that there is one again; the rows are read once more."""
+        loose.enter_tries(self._store)
         decided = [self._judged(alert) for alert in loose.alerts]
         self._keep(decided, None, self._told, self._watch, loose.delivered)
 
     # -- delivering --------------------------------------------------------------------------------
 
-    async def _deliver(self, outway: Outway) -> None:
+    async def _deliver(self, name: str) -> None:
         again = 0
         with suppress(JournalError):
             again = self._store.again
@@ -355,35 +358,59 @@ class Alerter:
             with suppress(JournalError):
                 before, again = again, self._store.again
                 if again != before:
-                    outway = await self._renewed(outway)
-            pause = await self.deliver_once(outway)
+                    await self._renew(name)
+            pause = await self.deliver_once(self._outways[name])
             if pause > 0:
-                event = self._wake[outway.name]
+                event = self._wake[name]
                 event.clear()
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(event.wait(), min(pause, 1.0))
 
-    async def _renewed(self, outway: Outway) -> Outway:
+    async def _hurry(self, name: str) -> None:
+        """Have what is critical go out beside sends of its channel that take long, each in a task of its own."""
+        sends: list[asyncio.Task[float]] = []
+        try:
+            while not self._over.is_set():
+                await asyncio.sleep(HURRY_S)
+                for one in [one for one in sends if one.done()]:
+                    sends.remove(one)
+                    one.result()
+                if self._delivery.under_way.is_slow(name):
+                    work = self.deliver_once(self._outways[name], hurry=True)
+                    sends.append(asyncio.create_task(work))
+        finally:
+            for one in sends:
+                one.cancel()
+            await asyncio.gather(*sends, return_exceptions=True)
+
+    async def _renew(self, name: str) -> None:
         """Set a channel up once more; one that cannot be stays as it was, and says so when it is used."""
         if self._anew is None:
-            return outway
+            return
         with suppress(TradebotError):
-            fresh = self._anew(outway.name)
-            await outway.close()
-            return fresh
-        return outway
+            fresh = self._anew(name)
+            old, self._outways[name] = self._outways[name], fresh
+            if self._delivery.under_way.is_idle(name):
+                await old.close()
+            else:
+                self._replaced.append(old)
 
-    async def deliver_once(self, outway: Outway) -> float:
-        """Do the next thing for a channel; return for how many seconds there is nothing more to do."""
+    async def deliver_once(self, outway: Outway, *, hurry: bool = False) -> float:
+        """Do the next thing for a channel; return for how many seconds there is nothing more to do.
+
+        ``hurry``: only what is critical, while another send is under way.
+        """
         if self._loose is not None:
             return await self._deliver_loose(self._loose, outway)
-        return await self._delivery.next(outway)
+        return await self._delivery.next(outway, hurry=hurry)
 
     async def _deliver_loose(self, loose: Loose, outway: Outway) -> float:
         """Send a channel what is critical from memory; where there is a file again when it was taken, note that."""
         with suppress(JournalError):
-            loose.take_waiting(self._store, outway.name, self._delivery.unnoted(outway.name))
-        pause = await loose.deliver(outway, self._clock)
+            if self._delivery.under_way.is_idle(outway.name):
+                loose.take_waiting(self._store, outway.name, self._delivery.unnoted(outway.name))
+        under_way = self._delivery.under_way
+        pause = await loose.deliver(outway, self._store, self._clock, under_way)
         if self._loose is not loose:
             with suppress(JournalError):
                 self._keep([], None, self._told, self._watch, loose.delivered)

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -38,6 +39,34 @@ SUBJECT = 120
 UNATTACHED = "(the file was not taken: it lies on the bot's machine)"
 LONG_S = 60.0
 """Seconds to wait after a 429 that does not say for how long."""
+
+
+_LOGGERS = threading.Lock()
+"""Several threads send at once: none takes another's handler away."""
+
+
+async def in_own_thread(work: Callable[[], Answered]) -> Answered:
+    """Return what the work does, from a thread of its own.
+
+    A server that holds its sender up must hold up neither the threads that others share, nor this process' end.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Answered] = loop.create_future()
+
+    def hand_over(answer: Answered) -> None:
+        if not future.done():
+            future.set_result(answer)
+
+    def run() -> None:
+        try:
+            answer = work()
+        except Exception as error:
+            answer = NotDelivered(f"failed ({type(error).__name__})")
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(hand_over, answer)
+
+    threading.Thread(target=run, name="send", daemon=True).start()
+    return await future
 
 
 class ServiceLog(logging.Handler):
@@ -92,23 +121,24 @@ class Service:
 
     async def send(self, message: Message) -> Answered:
         """Hand a message over, in a thread; without its file where that is refused: it is no reason to tell nothing more."""
-        answer = await asyncio.to_thread(self._send, message)
+        answer = await in_own_thread(lambda: self._send(message))
         if isinstance(answer, Broken) and message.file:
             plain = Message(
                 f"{message.text}\n{UNATTACHED}", message.alerts, message.silent, bare=True
             )
-            return await asyncio.to_thread(self._send, plain)
+            return await in_own_thread(lambda: self._send(plain))
         return answer
 
     async def close(self) -> None:
         """Nothing is kept open."""
 
     def _send(self, message: Message) -> Answered:
-        silence()
         heard = ServiceLog()
         logger = logging.getLogger("apprise")
-        logger.setLevel(logging.DEBUG)
-        logger.addHandler(heard)
+        with _LOGGERS:
+            silence()
+            logger.setLevel(logging.DEBUG)
+            logger.addHandler(heard)
         try:
             taken = _notify(self._settings, message)
         except (
@@ -116,7 +146,8 @@ class Service:
         ) as error:  # a service raises what it likes, and what it says may hold the address
             return NotDelivered(f"failed ({type(error).__name__})")
         finally:
-            logger.removeHandler(heard)
+            with _LOGGERS:
+                logger.removeHandler(heard)
         if taken is None:
             return Broken("its address cannot be understood: give it again")
         return Delivered() if taken else self._judged(heard)
@@ -138,7 +169,8 @@ def _notify(settings: ChannelSettings, message: Message) -> bool | None:
     """Send by apprise; None where it makes nothing of the address."""
     from apprise import Apprise, AppriseAsset, AppriseAttachment, NotifyFormat, PersistentStoreMode
 
-    silence()  # importing it has made loggers
+    with _LOGGERS:
+        silence()  # importing it has made loggers
     asset = AppriseAsset(
         storage_mode=PersistentStoreMode.MEMORY, http_redirects=False, async_mode=False
     )

@@ -20,6 +20,7 @@ from tradebot.alerts.outbox import MINUTE, SECOND, STORM_SPAN, TOGETHER, Going, 
 from tradebot.alerts.stored import (
     INSERT,
     SCHEMA,
+    TRIED,
     ChannelRow,
     OutboxRow,
     Outgoing,
@@ -268,7 +269,7 @@ class OutboxStore:
         """Note that these are about to leave; ``until`` is when they are tried again should nobody say more."""
         with self.transaction() as db:
             critical = going.items[0].critical
-            db.execute("INSERT INTO tries VALUES (?, ?, ?)", (channel, now, critical))
+            db.execute(TRIED, (channel, now, critical))
             db.execute(
                 "DELETE FROM tries WHERE channel = ? AND at < ?", (channel, now - 10 * MINUTE)
             )

@@ -94,6 +94,9 @@ INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+TRIED = "INSERT INTO tries VALUES (?, ?, ?)"
+"""That a channel was given a message: which, when, and whether it was critical."""
+
 _STATES: Mapping[str, OutboxState] = {
     "send": "waiting",
     "silent": "waiting",
@@ -123,4 +126,14 @@ def mark_of(seq: int | None, source: str) -> str:
     return f"#{source if seq is None else seq}"
 
 
-__all__ = ["INSERT", "SCHEMA", "ChannelRow", "OutboxRow", "Outgoing", "columns_of", "mark_of"]
+__all__ = [
+    "INSERT",
+    "PHONE",
+    "SCHEMA",
+    "TRIED",
+    "ChannelRow",
+    "OutboxRow",
+    "Outgoing",
+    "columns_of",
+    "mark_of",
+]

@@ -1,0 +1,90 @@
+"""While ``alerts.db`` cannot be written a channel is given no more than it takes either, and so it is when it can be again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kits.outbox_kit import Desk, Hands, ScriptedWay
+
+from tradebot.alerts.channels import CHAT_RATE
+from tradebot.core.model.errors import JournalError
+
+MINUTE = 60_000
+
+
+def fill(desk: Desk, patch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    patch.setattr(desk.store, "decide", fail)
+
+
+def most_in(times: list[int], span: int) -> int:
+    return max(sum(at <= other < at + span for other in times) for at in times)
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_the_chat_s_budget_holds_from_memory_and_across_both_borders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joins: bool
+) -> None:
+    """Each text is too long to go with another one."""
+    desk = Desk(tmp_path, None, ScriptedWay("telegram", Hands(), CHAT_RATE, joins=joins))
+    (way,) = desk.ways
+    for _ in range(12):
+        desk.readings.notify("critical", "alarm " + "x" * 3000)
+    desk.run(15)
+    assert len(way.tries) == 12
+    with monkeypatch.context() as patch:
+        fill(desk, patch)
+        for _ in range(30):
+            desk.readings.notify("critical", "alarm " + "x" * 3000)
+        desk.run(20)
+        assert len(way.tries) == 20
+        desk.run(45)
+    before = len(way.tries)
+    assert 20 < before < 42
+    desk.run(200)
+    times = [at for at, _, _ in way.tries]
+    assert most_in(times, MINUTE) == 20
+    assert most_in(times, 1_000) == 1
+    assert way.seqs() == list(range(1, 43))  # in their order, each once
+
+
+def test_what_is_short_goes_from_memory_as_one_text_where_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = ScriptedWay("telegram", Hands(), CHAT_RATE)
+    hook = ScriptedWay("webhook", Hands(), joins=False)
+    desk = Desk(tmp_path, None, chat, hook)
+    chat.fates.append("down")
+    desk.turn(1)
+    with monkeypatch.context() as patch:
+        fill(desk, patch)
+        for number in range(5):
+            desk.readings.notify("critical", f"alarm {number}")
+        desk.run(20)
+        assert [len(one.alerts) for _, one, _ in chat.tries] == [5]
+        assert chat.tries[0][1].text.count("#unrecorded") == 5
+        assert hook.seqs() == [1, 2, 3, 4, 5]
+        desk.run(11 * 60, step=1)  # what was not taken is tried again, one by one
+        assert chat.seqs() == [1, 2, 3, 4, 5]
+        assert [len(one.alerts) for _, one, _ in chat.tries] == [5, 1, 1, 1, 1, 1]
+    desk.run(30)
+    assert sorted(chat.seqs()) == sorted(hook.seqs()) == [1, 2, 3, 4, 5]
+
+
+def test_a_clock_that_is_set_back_frees_the_budget_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    (way,) = desk.ways
+    desk.turn(1)
+    fill(desk, monkeypatch)
+    for _ in range(25):
+        desk.readings.notify("critical", "alarm " + "x" * 3000)
+    desk.run(25)
+    assert len(way.tries) == 20
+    desk.clock.now -= 3 * 3_600_000
+    desk.run(70)
+    assert sorted(set(way.seqs())) == list(range(1, 26))

@@ -1,0 +1,182 @@
+"""A send that takes long: what is critical goes out beside it within seconds, once, and what is not waits in its order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+from kits.outbox_kit import Hands, ScriptedWay, WrittenReadings
+from kits.phone_kit import TOKEN, USER, FakeTelegram
+
+from tradebot.alerts.alerter import Alerter
+from tradebot.alerts.channels import CHAT_RATE, Answered, ChannelSettings, Message
+from tradebot.alerts.model import Wishes
+from tradebot.alerts.services import Service
+from tradebot.alerts.store import OutboxStore
+from tradebot.alerts.stored import Outgoing
+from tradebot.alerts.under_way import MOST
+from tradebot.core.model.errors import JournalError
+
+SOON_S = 3.0
+
+
+class Real(Hands):
+    """The machine's clock."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def now(self) -> int:  # type: ignore[override]
+        return int(time.time() * 1000)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class SlowWay(ScriptedWay):
+    """A channel on which ``slow`` of the next messages are held up until ``let_go`` is set."""
+
+    slow = 0
+    let_go: asyncio.Event
+
+    async def send(self, message: Message) -> Answered:
+        held, self.slow = self.slow > 0, max(0, self.slow - 1)
+        answer = await super().send(message)
+        if held:
+            await self.let_go.wait()
+        return answer
+
+
+@dataclass
+class Working:
+    """An alerter that runs, with one slow channel."""
+
+    readings: WrittenReadings
+    store: OutboxStore
+    way: SlowWay
+    alerter: Alerter
+    begun: list[float] = field(default_factory=list)
+
+    def tried(self, seq: int) -> int:
+        return sum(a.seq == seq for _, one, _ in self.way.tries for a in one.alerts)
+
+    async def until(self, what: Callable[[], object], within: float = 20.0) -> float:
+        """Wait until something is so; return for how many seconds that was."""
+        begun = time.monotonic()
+        while not what():
+            assert time.monotonic() - begun < within
+            await asyncio.sleep(0.02)
+        return time.monotonic() - begun
+
+    def states(self) -> dict[int | None, str]:
+        return {row.seq: row.state for row in self.store.listed()}
+
+
+@pytest.fixture(params=[True, False], ids=["joins", "one by one"])
+async def working(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Working]:
+    async with at_work(tmp_path, joins=request.param) as found:
+        yield found
+
+
+@asynccontextmanager
+async def at_work(folder: Path, *, joins: bool) -> AsyncIterator[Working]:
+    clock = Real()
+    way = SlowWay("telegram", clock, CHAT_RATE, joins=joins)
+    way.let_go = asyncio.Event()
+    readings = WrittenReadings(clock)
+    with OutboxStore(folder) as store:
+        store.resettle("telegram", "settings")
+        alerter = Alerter(
+            *(readings, store, [way], Wishes(("telegram",))), jitter=lambda: 0.0, clock=clock
+        )
+        task = asyncio.create_task(alerter.run())
+        yield Working(readings, store, way, alerter)
+        alerter.stop()
+        await task
+
+
+async def test_critical_goes_out_beside_a_slow_send(working: Working) -> None:
+    working.way.slow = 1
+    news = working.readings.notify("warning", "news")
+    await working.until(lambda: working.tried(news))
+    alarm = working.readings.notify("critical", "alarm")
+    assert await working.until(lambda: working.tried(alarm)) < SOON_S
+    await working.until(lambda: working.states()[alarm] == "sent")
+    assert working.states()[news] == "waiting"
+    working.way.let_go.set()
+    await working.until(lambda: working.states()[news] == "sent")
+    assert working.way.seqs() == [news, alarm]
+
+
+async def test_critical_goes_out_beside_critical_and_nothing_else_does(working: Working) -> None:
+    working.way.slow = 2
+    first, second, third, news = 1, 2, 3, 4
+    for seq in (first, second, third):
+        assert working.readings.notify("critical", f"alarm {seq}") == seq
+        assert await working.until(partial(working.tried, seq)) < SOON_S
+    working.readings.notify("warning", "news")
+    await working.until(lambda: working.states().get(news) == "waiting")
+    await asyncio.sleep(7.0)  # each would be tried again by now, had nobody known that it is away
+    assert working.way.seqs() == [first, second, third]
+    working.way.let_go.set()
+    await working.until(lambda: set(working.states().values()) == {"sent"})
+    assert working.way.seqs() == [first, second, third, news]
+
+
+async def test_no_more_than_so_many_are_under_way(tmp_path: Path) -> None:
+    async with at_work(tmp_path, joins=False) as working:
+        working.way.slow = 100
+        for number in range(MOST + 2):
+            working.readings.notify("critical", f"alarm {number}")
+        await working.until(lambda: len(working.way.tries) == MOST)
+        await asyncio.sleep(2.5)
+        assert len(working.way.tries) == MOST
+        working.way.slow = 0
+        working.way.let_go.set()
+        await working.until(lambda: set(working.states().values()) == {"sent"})
+        assert sorted(working.way.seqs()) == list(range(1, MOST + 3))
+
+
+async def test_from_memory_too_and_not_once_more_when_there_is_a_file_again(
+    working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    working.way.slow = 2
+    news = working.readings.notify("warning", "news")
+    await working.until(lambda: working.tried(news))
+    with monkeypatch.context() as patch:
+        patch.setattr(working.store, "decide", full)
+        alarm = working.readings.notify("critical", "alarm")
+        assert await working.until(lambda: working.tried(alarm)) < SOON_S
+    await working.until(lambda: working.states().get(alarm) == "waiting")
+    await asyncio.sleep(3.0)
+    assert working.tried(alarm) == 1
+    working.way.let_go.set()
+    await working.until(lambda: set(working.states().values()) == {"sent"})
+    assert working.way.seqs() == [news, alarm]
+
+
+async def test_servers_that_hang_hold_up_no_other_thread() -> None:
+    """A halt from the phone is done in a thread: it finds one, however many sends hang."""
+    with FakeTelegram() as phone:
+        phone.always = "hang"
+        settings = {"chat_id": str(USER), "api": phone.url}
+        service = Service(ChannelSettings("telegram", settings, TOKEN))
+        alert = Outgoing(1, "17", 17, "halt", "critical", "text", 0, {}, "r", "live", "m", "")
+        sends = [asyncio.create_task(service.send(Message("text", [alert]))) for _ in range(40)]
+        await asyncio.sleep(0.5)
+        begun = time.monotonic()
+        await asyncio.to_thread(lambda: None)
+        assert time.monotonic() - begun < 1.0
+        for one in sends:
+            one.cancel()
+        await asyncio.gather(*sends, return_exceptions=True)
