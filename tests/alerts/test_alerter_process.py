@@ -92,6 +92,34 @@ def test_a_channel_without_a_secret_keeps_the_others_from_nothing(bot: Bot) -> N
         assert "tradebot alerts set telegram" in told["text"]
 
 
+def test_commands_that_nobody_can_send_are_said_by_every_face(bot: Bot) -> None:
+    with FakeTelegram() as phone, WebhookReceiver() as hook:
+        chosen = f'[alerts.telegram]\nchat_id = "{USER}"\nuser_id = "{USER}"\ncommands = true\n'
+        hooked(bot, hook, f'{chosen}api = "{phone.url}"\n')
+        file = bot.folder / "bot.toml"
+        file.write_text(file.read_text().replace('["webhook"]', '["telegram", "webhook"]'))
+        phone.poll_always = "409"
+        bot.paper("--for", "5m", "--symbols", "BTC/USDT")
+        bot.until(lambda: alerter_pid(bot.data_dir))
+        bot.until(lambda: bot.status()["alerts"]["phone"])
+        assert "somebody else fetches" in bot.status()["alerts"]["phone"]
+        assert "commands from the phone are off" in bot("status").out
+        assert "phone      somebody else fetches" in bot("alerts", "status").out
+        checks = bot.json("doctor", "--offline").data["doctor"]
+        assert [row["status"] for row in checks if "somebody else" in row["detail"]] == ["warn"]
+        hook.until(lambda: "commands" in [body["kind"] for body in hook.bodies()])
+
+        pid = alerter_pid(bot.data_dir)
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        bot.until(lambda: alerter_pid(bot.data_dir) is None)
+        file.write_text(file.read_text().replace("commands = true", "commands = false"))
+        again = bot.start("alerts", "run")
+        bot.until(lambda: bot.status()["alerts"]["alerter"] == "running")
+        bot.until(lambda: bot.status()["alerts"]["phone"] is None)
+        assert bot.end(again).code == 0
+
+
 def test_a_damaged_outbox_keeps_nobody_from_being_told(bot: Bot) -> None:
     with WebhookReceiver() as hook:
         hooked(bot, hook)

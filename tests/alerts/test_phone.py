@@ -18,7 +18,8 @@ from kits.phone_kit import TOKEN, USER, FakeTelegram
 from tradebot.alerts.bot_api import BotApi
 from tradebot.alerts.desk import PhoneDesk, RemoteAct, desk_as_json, desk_of
 from tradebot.alerts.model import Condition
-from tradebot.alerts.telegram import HELP, KEPT_AS, Phone, final_words
+from tradebot.alerts.stored import PHONE
+from tradebot.alerts.telegram import DEAF_MS, HELP, KEPT_AS, Phone, final_words
 from tradebot.alerts.updates import AllowedUser
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError
@@ -279,6 +280,7 @@ async def test_somebody_else_who_polls_ends_commands_and_is_told_once() -> None:
         phone.say("/halt")
         await asyncio.wait_for(listener.run(), PATIENCE)
         assert "409" in listener.stopped
+        assert "409" in kept.get(PHONE)["why"]
         assert len(phone.offsets) == 2
     assert [text for text in world.told if "commands from the phone are off" in text] == world.told
     assert len(world.halted) == 1
@@ -320,6 +322,39 @@ async def test_a_file_that_takes_nothing_keeps_nobody_from_halting() -> None:
             await until(lambda: kept.desk.offset)
     assert len(world.halted) == 1
     assert kept.desk.acts == ()
+
+
+async def test_commands_that_cannot_be_fetched_for_long_are_told_of_once_and_that_they_can() -> (
+    None
+):
+    kept, clock = Kept(), Hands()
+    told: list[Condition] = []
+    with FakeTelegram() as phone:
+        phone.poll_always = "500"
+        listener = a_phone(phone, World(), kept)
+        listener._tell, listener._clock = told.append, clock
+        task = asyncio.create_task(listener.run())
+        await until(lambda: len(phone.offsets) == 1)
+        begun = clock.now
+        await asyncio.sleep(0.2)
+        assert not told  # a moment without the network is nobody's concern
+        clock.now += DEAF_MS
+        await until(lambda: len(phone.offsets) == 3)
+        await asyncio.sleep(0.2)
+        (first,) = told
+        assert (first.kind, first.since, first.over) == ("commands", begun, False)
+        assert "commands from the phone do not come: Telegram answers 500" in first.data["why"]
+        assert kept.get(PHONE) == {"why": first.data["why"], "since": begun}
+        clock.now += 60_000
+        phone.poll_always = "ok"
+        phone.say("/help")
+        await until(lambda: len(told) == 2)
+        assert told[1].over
+        assert told[1].data["seconds"] == DEAF_MS // 1000 + 60
+        assert kept.get(PHONE) == {}
+        assert TOKEN not in str(told)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_was_pending_is_done_again_after_a_restart() -> None:

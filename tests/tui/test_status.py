@@ -57,3 +57,9 @@ def test_the_bot_view_lists_the_channels(view: View) -> None:
     assert any("telegram" in line and "last delivery" in line for line in lines)
     assert any("2 waiting" in line for line in lines)
     assert any("STOPPED: answered 401" in line for line in lines)
+
+
+def test_the_bot_view_says_why_no_commands_come_from_the_phone(view: View) -> None:
+    state = AlertsState("running", ("telegram",), 1, (OK,), phone="commands do not come")
+    lines = [text_of(line) for line in engine_lines(replace(view, alerts=state), 78)]
+    assert any(line.startswith("phone") and "commands do not come" in line for line in lines)

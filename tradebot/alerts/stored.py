@@ -11,6 +11,9 @@ from tradebot.core.model.frozen import frozen
 
 OutboxState: TypeAlias = Literal["waiting", "held", "sent", "coalesced", "muted", "expired"]
 
+PHONE = "phone"
+"""What is kept under this name says why no commands come from the phone, and since when; empty while they do."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (

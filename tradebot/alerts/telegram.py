@@ -33,12 +33,16 @@ from tradebot.alerts.desk import (
     tell_strangers,
 )
 from tradebot.alerts.model import Commander, Condition
+from tradebot.alerts.stored import PHONE
 from tradebot.alerts.updates import AllowedUser
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.text import escaped
 
 KEPT_AS = "telegram"
+
+DEAF_MS = 5 * 60_000
+"""After so long without an answer to the question for commands it is said that none come."""
 
 
 def kept_as(token: str) -> str:
@@ -112,6 +116,8 @@ class Phone:
         self._desk = PhoneDesk()
         self._works: set[asyncio.Task[None]] = set()
         self.stopped = ""
+        self._deaf_since: int | None = None
+        self._deaf_told = False
 
     async def run(self) -> None:
         """Listen until cancelled, or until the token is somebody else's: then ``stopped`` says so."""
@@ -119,6 +125,7 @@ class Phone:
         self._desk = desk_of(kept)
         desk, todo = begin(self._desk, self._clock.wall_ms())
         self._keep(desk)
+        self._put_state({})
         for one in todo:  # each by itself: no act waits for words that do not get through
             self._begin([one])
         failures = 0
@@ -127,10 +134,12 @@ class Phone:
                 try:
                     await self.listen_once()
                     failures = 0
+                    self._note_heard()
                 except (ConflictError, TokenRefusedError) as error:
                     self._stop(error)
                 except NoAnswerError as error:
                     failures += 1
+                    self._note_deaf(error)
                     await asyncio.sleep(_pause(failures - 1, error))
             await self.idle()
         finally:
@@ -189,7 +198,37 @@ class Phone:
         self.stopped = str(error.message)
         hint = f"; {error.hint}" if error.hint else ""
         why = f"{error.message}: commands from the phone are off{hint}"
-        self._tell(Condition("commands", self._clock.wall_ms(), data={"why": why}))
+        now = self._clock.wall_ms()
+        self._put_state({"why": why, "since": now})
+        self._tell(Condition("commands", now, data={"why": why}))
+
+    def _note_deaf(self, error: NoAnswerError) -> None:
+        """Say it once where commands could not be fetched for long: nobody would know why ``/halt`` does nothing."""
+        now = self._clock.wall_ms()
+        if self._deaf_since is None or self._deaf_since > now:
+            self._deaf_since = now
+        since = self._deaf_since
+        if self._deaf_told or now - since < DEAF_MS:
+            return
+        why = f"commands from the phone do not come: {error.message}; they are asked for on and on"
+        self._deaf_told = True
+        self._put_state({"why": why, "since": since})
+        self._tell(Condition("commands", since, data={"why": why}))
+
+    def _note_heard(self) -> None:
+        since, self._deaf_since = self._deaf_since, None
+        if since is None or not self._deaf_told:
+            return
+        self._deaf_told = False
+        self._put_state({})
+        passed = {"seconds": (self._clock.wall_ms() - since) // 1000}
+        self._tell(Condition("commands", since, over=True, data=passed))
+
+    def _put_state(self, state: dict[str, Any]) -> None:
+        """Keep for every face why no commands come."""
+        with suppress(TradebotError):
+            if state != self._keeping.get(PHONE, {}):
+                self._keeping.put(PHONE, state)
 
     # -- doing -------------------------------------------------------------------------------------
 
@@ -323,4 +362,4 @@ def _without_secrets(env: os._Environ[str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith("TRADEBOT_SECRET_")}
 
 
-__all__ = ["HELP", "Keeping", "Phone", "PhoneAnswers", "final_words", "kept_as"]
+__all__ = ["DEAF_MS", "HELP", "Keeping", "Phone", "PhoneAnswers", "final_words", "kept_as"]

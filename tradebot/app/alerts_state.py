@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tradebot.alerts.store import OutboxStore, is_there
-from tradebot.alerts.stored import ChannelRow
+from tradebot.alerts.stored import PHONE, ChannelRow
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.text import escaped
 from tradebot.core.model.times import iso
@@ -42,6 +42,8 @@ class AlertsState:
     channels: tuple[ChannelRow, ...] = ()
     muted_until: int = 0
     why: str = ""
+    phone: str = ""
+    """Why no commands come from the phone; "" while they do, or are off."""
 
     @property
     def waiting(self) -> int:
@@ -88,7 +90,7 @@ class AlertsState:
             parts.append(f"{self.expired_critical} critical taken by nobody")
         parts.append(f"{self.waiting} waiting" if self.waiting else "")
         failing = [row.channel for row in self.channels if row.failures and not row.stopped]
-        parts += [f"{', '.join(failing)} failing" if failing else "", self.why]
+        parts += [f"{', '.join(failing)} failing" if failing else "", self.why, self.phone]
         return ", ".join(part for part in parts if part)
 
 
@@ -100,15 +102,27 @@ def alerts_state(data_dir: Path, wall: int) -> AlertsState:
         return AlertsState("off")
     rows: Sequence[ChannelRow] = ()
     muted = pulse = 0
+    phone: Mapping[str, object] = {}
     if is_there(data_dir):
         with suppress(JournalError), OutboxStore(data_dir, readonly=True) as store:
             rows = store.channels()
             muted = int(store.get("muted_until", 0))
             pulse = int(store.get("pulse", {}).get("wall", 0))
+            phone = store.get(PHONE, {}) if pid is not None else {}
     state = AlertsState("running", wanted, pid, tuple(rows), muted if muted > wall else 0)
     word = _word(data_dir, state, wall, since, pulse)
     why = UNWRITTEN if word == "UNRECORDED" else _last_words(data_dir) if word == "DOWN" else ""
-    return AlertsState(word, wanted, pid, state.channels, state.muted_until, why)
+    return AlertsState(
+        word, wanted, pid, state.channels, state.muted_until, why, _phone_words(phone)
+    )
+
+
+def _phone_words(kept: Mapping[str, object]) -> str:
+    """Return why no commands come from the phone, and since when."""
+    since = kept.get("since")
+    if not kept.get("why") or not isinstance(since, int):
+        return ""
+    return f"{escaped(str(kept['why']))} (since {_time(since)})"
 
 
 def _word(data_dir: Path, state: AlertsState, wall: int, since: int, pulse: int) -> AlertsWord:
@@ -192,6 +206,7 @@ def state_document(state: AlertsState) -> dict[str, object]:
         "pid": state.pid or None,
         "muted_until": iso(state.muted_until) if state.muted_until else None,
         "why": state.why or None,
+        "phone": state.phone or None,
         "channels": [channel_document(row) for row in state.channels],
     }
 

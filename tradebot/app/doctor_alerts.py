@@ -50,6 +50,10 @@ def check_alerts(config: Config) -> Iterator[Row]:
             "UNRECORDED": f"make room on the disk of {config.data_dir()}",
         }
         yield Row(CHECK, "fail", f"{state.alarm}{why}", hints[state.word])
+    if state.phone:
+        yield Row(
+            CHECK, "warn", state.phone, "tradebot halt and tradebot close-all work all the same"
+        )
     if state.expired_critical:
         plural = "" if state.expired_critical == 1 else "s"
         text = f"{state.expired_critical} critical alert{plural} expired: nobody took what was told"

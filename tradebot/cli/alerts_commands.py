@@ -99,6 +99,8 @@ def _status_lines(state: AlertsState, configured: list[str]) -> Iterator[str]:
     yield f"alerter    {state.alarm or state.word}{process}{why}"
     if state.muted_until:
         yield f"muted      warnings and info until {iso(state.muted_until)}"
+    if state.phone:
+        yield f"phone      {state.phone}"
     for row in state.channels:
         yield f"{row.channel:<10} {channel_words(row)}"
 

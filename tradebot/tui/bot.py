@@ -153,6 +153,8 @@ def _alerts(view: View, width: int) -> list[Line]:
     if state.word == "off":
         return []
     lines = wrapped("alerts", state.headline, width, "alarm" if state.alarm else "")
+    if state.phone:
+        lines += wrapped("phone", state.phone, width, "warn")
     for row in sorted(state.channels, key=_health):
         paint = ("alarm", "warn", "")[_health(row)]
         lines += wrapped(row.channel[:9], channel_words(row), width, paint)
