@@ -132,9 +132,20 @@ def test_a_critical_alert_that_nobody_took_is_said_by_every_face(
         assert any("1 critical alert expired" in row["detail"] for row in checks)
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        monkeypatch.delenv("NO_COLOR", raising=False)
         main(["status", "--data-dir", str(bot.data_dir)])
         shown = capsys.readouterr().out
+        config = str(bot.folder / "bot.toml")
+        main(["alerts", "status", "--data-dir", str(bot.data_dir), "--config", config])
+        listed = capsys.readouterr().out
+        main(["doctor", "--offline", "--data-dir", str(bot.data_dir), "--config", config])
+        judged = capsys.readouterr().out
     assert re.search(r"\x1b\[1;31mALERTS EXPIRED \(1\)", shown), shown
+    assert re.search(r"\x1b\[31m\x1b\[1mALERTS EXPIRED \(1\)", listed), listed
+    assert re.search(r"telegram +\x1b\[31m\x1b\[1m.*1 critical EXPIRED", listed), listed
+    assert re.search(r"\x1b\[31m\x1b\[1mfail\x1b\[0m +alerts +1 critical alert expired", judged), (
+        judged
+    )
 
 
 def piped(bot: Bot, tmp_path: Path, *words: str, given: str = "") -> Done:

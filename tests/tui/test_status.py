@@ -40,6 +40,10 @@ def view(data_dir: Path) -> View:
             AlertsState("running", ("telegram",), 1, (replace(OK, expired_critical=1),)),
             "ALERTS EXPIRED (1)",
         ),
+        (
+            AlertsState("DOWN", ("telegram",), None, (replace(OK, expired_critical=2),)),
+            "ALERTS DOWN, EXPIRED",
+        ),
     ],
 )
 def test_what_is_wrong_with_alerts_is_in_the_first_row(
@@ -47,6 +51,7 @@ def test_what_is_wrong_with_alerts_is_in_the_first_row(
 ) -> None:
     line = status_line(replace(view, alerts=state), NOW, width)
     assert said in text_of(line)[:width]
+    assert (said, "alarm") in line
     assert "ALERTS" not in text_of(status_line(view, NOW, width))
 
 

@@ -64,7 +64,8 @@ class AlertsState:
     def alarm(self) -> str:
         """What is wrong, in a few words; "" where nothing is."""
         if self.word in ("DOWN", "STUCK", "UNRECORDED"):
-            return f"ALERTS {self.word}"
+            more = ", EXPIRED" if self.expired_critical else ""
+            return f"ALERTS {self.word}{more}"
         if self.expired_critical:
             return f"ALERTS EXPIRED ({self.expired_critical})"
         return "ALERTS STOPPED" if self.stopped else ""

@@ -49,7 +49,7 @@ def check_alerts(config: Config) -> Iterator[Row]:
             "STUCK": f"end its process ({state.pid}): an engine starts another within a minute",
             "UNRECORDED": f"make room on the disk of {config.data_dir()}",
         }
-        yield Row(CHECK, "fail", f"{state.alarm}{why}", hints[state.word])
+        yield Row(CHECK, "fail", f"ALERTS {state.word}{why}", hints[state.word])
     if state.phone:
         yield Row(
             CHECK, "warn", state.phone, "tradebot halt and tradebot close-all work all the same"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -96,13 +97,23 @@ def _status_lines(state: AlertsState, configured: list[str]) -> Iterator[str]:
         return
     process = f", process {state.pid}" if state.pid else ""
     why = f": {state.why}" if state.why else ""
-    yield f"alerter    {state.alarm or state.word}{process}{why}"
+    said = f"{state.alarm or state.word}{process}{why}"
+    yield f"alerter    {_red(said) if state.alarm else said}"
     if state.muted_until:
         yield f"muted      warnings and info until {iso(state.muted_until)}"
     if state.phone:
         yield f"phone      {state.phone}"
     for row in state.channels:
-        yield f"{row.channel:<10} {channel_words(row)}"
+        words = channel_words(row)
+        yield f"{row.channel:<10} {_red(words) if row.stopped or row.expired_critical else words}"
+
+
+def _red(text: str) -> str:
+    """Return what is wrong in red, where that is a terminal that shows colours."""
+    import typer
+
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return typer.style(text, fg="red", bold=True) if coloured else text
 
 
 def listed(common: Common, channel: str | None, *, failed: bool, limit: int) -> int:
