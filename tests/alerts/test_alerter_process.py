@@ -20,6 +20,7 @@ from kits.phone_kit import TOKEN, USER, FakeTelegram
 from kits.small_disk import small_disk
 from kits.webhook_kit import SECRET, WebhookReceiver
 
+from tradebot.alerts.webhook import TIMEOUT_S
 from tradebot.app import alerts_beside
 from tradebot.app.alerts_beside import AlertsBeside, command, is_a_service
 from tradebot.app.alerts_state import alerts_state, note_wanted
@@ -76,6 +77,23 @@ def test_it_outlives_its_engine_and_tells_of_its_death_once(bot: Bot) -> None:
         listed = bot.json("alerts", "list").data["alerts"]
         assert {row["state"] for row in listed if row["level"] != "extra"} == {"sent"}
         assert all(body["text"].startswith("SIMULATED") for body in hook.bodies())
+
+
+def test_a_halt_is_told_beside_a_send_that_hangs(bot: Bot) -> None:
+    """And not only after that is given up, which is after ten seconds."""
+    with WebhookReceiver() as hook:
+        hooked(bot, hook)
+        hook.then("hang")
+        bot.engine("--symbols", "BTC/USDT")
+        hook.until(lambda: not hook.fates)
+        hung = hook.clock()
+        bot("halt", "--reason", "now")
+        asked = hook.clock()
+        hook.until(lambda: "halt" in [body["kind"] for body in hook.bodies()])
+        (taken,) = [one for one in hook.taken if one.body["kind"] == "halt"]
+        assert taken.at - hung < TIMEOUT_S
+        assert taken.at - asked < 5.0
+        hook.until(lambda: "started" in [body["kind"] for body in hook.bodies()])
 
 
 def test_a_channel_without_a_secret_keeps_the_others_from_nothing(bot: Bot) -> None:
