@@ -17,7 +17,9 @@ from kits.disaster_kit import QUIET, XRP, Scene, scene, stop
 from kits.memory_group import MemoryGroup, memory_group
 from kits.phone_kit import TOKEN, USER, FakeTelegram
 
+from tradebot.clock import SYSTEM
 from tradebot.guard.alerts_lock import alerter_pid
+from tradebot.journal.reader import Reader
 
 pytestmark = pytest.mark.full
 
@@ -43,6 +45,14 @@ class Manager(threading.Thread):
             self.group.kill()
 
 
+def beat_of(data_dir: Path) -> int:
+    """Return when the newest run was last seen to work, UTC ms; 0 before."""
+    with Reader(data_dir / "tradebot.db") as reader:
+        run = reader.newest_run()
+        shown = None if run is None else reader.snapshot(run.id)
+        return 0 if shown is None else shown.wall
+
+
 def test_the_engine_fenced_and_the_rest_killed_the_account_ends_flat(tmp_path: Path) -> None:
     with memory_group(PLENTY) as group, FakeTelegram() as phone, scene(tmp_path, XRP) as it:
         (tmp_path / "bot.toml").write_text(
@@ -58,7 +68,9 @@ def test_the_engine_fenced_and_the_rest_killed_the_account_ends_flat(tmp_path: P
             phone.hears("STARTED")
             first, hung = alerter_pid(it.bot.data_dir), manager.engines[0]
             assert {hung.pid, first} <= set(group.pids())
-            stop(hung)
+            known = SYSTEM.wall_ms()
+            it.bot.until(lambda: beat_of(it.bot.data_dir) > known)
+            stop(hung)  # one that was never seen to work is given two minutes to begin
             phone.hears("ENGINE HUNG")
             phone.say("/closeall")
             code = re.search(r"send (\d{6})", phone.hears("XRP/USDT", "within"))
