@@ -20,7 +20,7 @@ from tradebot.clock import SYSTEM
 
 
 def watched(
-    answers: Sequence[Sequence[str] | None], clock: Any = SYSTEM
+    answers: Sequence[Sequence[str] | None], clock: Any = SYSTEM, url: str = ""
 ) -> tuple[list[float], list[Sequence[str]]]:
     """Have a watch get these answers, one after the other, and the run end then; return its pauses and what it told."""
     pauses: list[float] = []
@@ -31,7 +31,7 @@ def watched(
         pauses.append(seconds)
         return not left
 
-    GateWatch(lambda _: left.pop(0), told.append, clock).watch(over)
+    GateWatch(lambda _: left.pop(0), told.append, clock, url).watch(over)
     return pauses, told
 
 
@@ -58,6 +58,8 @@ def test_where_only_requests_were_used_up_it_is_asked_again_with_the_next_minute
     assert pauses == [HOUR_S, turn, turn, AGAIN_S, AGAIN_S, HOUR_S, turn, HOUR_S]
     pauses, _ = watched([spent, ("walls: no",), spent, ()], At())
     assert pauses == [HOUR_S, turn, AGAIN_S, turn, HOUR_S]
+    pauses, _ = watched([spent, ()], At(), "http://127.0.0.1:9")
+    assert pauses == [HOUR_S, 60.0 + LAG_S, HOUR_S]  # a venue's minute is its own
 
 
 @pytest.mark.parametrize(

@@ -165,19 +165,19 @@ def go_through_patiently(
     for _ in range(MOST_WAITS):
         if not found.is_used_up:
             break
-        seconds = until_turn(config, clock)
+        seconds = until_turn(config.exchange.url, clock)
         told(f"the requests of this minute are used up: the checklist goes on in {seconds:.0f} s")
         clock.sleep(seconds)
         found = go_through(config, spec)
     return found
 
 
-def until_turn(config: Config, clock: Clock) -> float:
+def until_turn(url: str, clock: Clock) -> float:
     """Return the seconds until the exchange counts requests anew.
 
-    A venue of this machine may have a clock of its own, whose minute ends at any second of ours: a whole one is waited.
+    A venue of this machine (it has a ``url``) may have a clock of its own, whose minute ends at any second of ours: a whole one is waited.
     """
-    begun = 0.0 if config.exchange.url else clock.wall_ms() / 1000 % MINUTE_S
+    begun = 0.0 if url else clock.wall_ms() / 1000 % MINUTE_S
     return MINUTE_S - begun + LAG_S
 
 

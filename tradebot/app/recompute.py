@@ -50,7 +50,7 @@ Over = Callable[[float], bool]
 class GateWatch:
     """Asks every hour whether the gates still pass, and tells why they do not: nothing where they do.
 
-    Without an answer (None) the run has ended meanwhile, and nothing is told.
+    Without an answer (None) the run has ended meanwhile, and nothing is told. ``url`` is that of a venue of this machine.
     """
 
     def __init__(
@@ -58,10 +58,12 @@ class GateWatch:
         ask: Callable[[Over], Sequence[str] | None],
         tell: Callable[[Sequence[str]], None],
         clock: Clock = SYSTEM,
+        url: str = "",
     ) -> None:
         self._ask = ask
         self._tell = tell
         self._clock = clock
+        self._url = url
 
     def watch(self, over: Over) -> None:
         """Do so until the run has ended; a minute's failure is told, and no end."""
@@ -75,7 +77,7 @@ class GateWatch:
 
     def _pause(self, turns: int) -> float:
         """Return for how long to wait where something was said, ``turns`` times in a row that requests were used up."""
-        return until_turn(self._config, self._clock) if 0 < turns <= MOST_TURNS else AGAIN_S
+        return until_turn(self._url, self._clock) if 0 < turns <= MOST_TURNS else AGAIN_S
 
     def _asked(self, over: Over) -> Sequence[str] | None:
         try:

@@ -404,9 +404,8 @@ class LiveRun:
         """Every gate that binds has just passed: see that they go on doing so as long as the run lives."""
         host.bar(Watcher.GATES, ())
         if do_gates_bind(self.config, enforced=self.options.enforce_gates):
-            GateWatch(partial(ask_child, self.config), partial(host.bar, Watcher.GATES)).watch(
-                host.wait
-            )
+            ask, tell = partial(ask_child, self.config), partial(host.bar, Watcher.GATES)
+            GateWatch(ask, tell, url=self.config.exchange.url).watch(host.wait)
 
     def _check_beside(self, host: PaperHost) -> None:
         """Go through the checklist while the engine protects, and tell it what it may do; a failure is that it may not trade."""
