@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from kits.engine_kit import Bare, Played, a_config, long
 
 from tradebot.core.model.digest import MOST_WAITING, Digest, Saying
@@ -75,6 +76,33 @@ def test_what_waits_is_forgotten_for_the_hashes_of_another_run() -> None:
         digest.take(effect)
     digest.restore({"signals": "a", "orders": "b", "fills": "c"})
     assert digest.hashes() == {"signals": "a", "orders": "b", "fills": "c"}
+
+
+def test_hashes_that_were_told_stay_as_they_were() -> None:
+    """A state that waits to be written holds them while the run goes on, and may be restored from twice."""
+    effects = lived()
+    digest = Digest()
+    for effect in effects:
+        digest.take(effect)
+    told = digest.hashes()
+    again = Digest()
+    again.restore(told)
+    for effect in effects:
+        digest.take(effect)
+        again.take(effect)
+    assert digest.hashes() == again.hashes() != told
+    assert told == of(effects)
+
+
+def test_what_cannot_be_added_is_not_left_out_at_the_next_try() -> None:
+    """A commit that fails is tried again: it must not go through with hashes that lack what had waited."""
+    effects = changed(lived(), SignalJudged, symbol="\ud800")  # has no bytes
+    digest = Digest()
+    for effect in effects:
+        digest.take(effect)
+    for _ in range(2):
+        with pytest.raises(UnicodeEncodeError):
+            digest.hashes()
 
 
 def test_what_is_decided_is_in_the_hashes() -> None:

@@ -7,6 +7,7 @@ is its value and survives a restart. It is worked out when somebody asks: an ord
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
 from hashlib import sha256
 
@@ -29,7 +30,7 @@ class Digest:
 
     def __init__(self) -> None:
         self._hashes = {"signals": "", "orders": "", "fills": ""}
-        self._waiting: list[Saying] = []
+        self._waiting: deque[Saying] = deque()
 
     def take(self, effect: Effect) -> None:
         """Add what the effect says to the hash it belongs to, if any."""
@@ -39,14 +40,16 @@ class Digest:
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for effect in waiting:
+        waiting = self._waiting
+        while waiting:
+            effect = waiting[0]
             if isinstance(effect, SignalJudged):
                 self._chain("signals", signal_line(effect))
             elif isinstance(effect, Place):
                 self._chain("orders", order_line(effect.approved.order))
             else:
                 self._chain("fills", _fill_line(effect.fill))
+            waiting.popleft()  # only now: what cannot be added is not left out at the next try
 
     def _chain(self, name: str, line: str) -> None:
         text = f"{self._hashes[name]}\n{line}"
