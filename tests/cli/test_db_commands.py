@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kits.journal_samples import WALL, new_run, story
 from kits.paper_kit import Bot
 
+from tradebot.journal import store
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.rows import Batch, RunBegun
 from tradebot.journal.seal import sign_state
+from tradebot.journal.writer import Journal
 
 
 @pytest.fixture
@@ -37,14 +42,21 @@ def test_verify_and_its_findings(bot: Bot) -> None:
     assert "fills" in bot("db", "verify", code=1).out
 
 
-def test_a_state_of_an_older_version_is_noted_and_no_finding(tmp_path: Path) -> None:
+def test_a_state_of_an_older_version_is_noted_and_no_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bot = Bot(tmp_path, tmp_path / "data")
-    engine = bot.engine(speed=600)
-    engine.kill()
-    engine.communicate(timeout=10)
+    key = AuditKey.load(bot.data_dir, bot.env)
+    monkeypatch.setattr(store, "RunBegun", lambda **values: RunBegun(**values | {"placed": False}))
+
+    async def older() -> None:
+        async with await Journal.open(bot.data_dir / "tradebot.db", key=key) as journal:
+            run = await journal.begin_run(new_run())
+            await journal.commit(Batch(run, WALL, effects=story(), state={"n": 1}))
+            await journal.end_run(run, "interrupted", None, None, WALL)
+
+    asyncio.run(older())
     assert "note" not in bot("db", "verify").out
-    key = AuditKey.find(bot.data_dir, bot.env)
-    assert key is not None
     with closing(sqlite3.connect(bot.data_dir / "tradebot.db")) as db, db:
         row = db.execute("SELECT run, log_seq, audit_seq, wall, body FROM state").fetchone()
         db.execute("UPDATE state SET mac = ?", (sign_state(key, row),))

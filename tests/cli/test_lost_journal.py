@@ -154,7 +154,7 @@ def test_a_forged_state_is_not_gone_on_from(bot: Bot) -> None:
 def test_money_that_does_not_follow_from_the_audit_makes_no_entry(bot: Bot) -> None:
     """Somebody with the key wrote the state: the audit trail still says what happened."""
     from tradebot.journal.audit import AuditKey
-    from tradebot.journal.seal import sign_state
+    from tradebot.journal.seal import link_at, sign_state
 
     bot.end(holding(bot))
     key = AuditKey.find(bot.data_dir)
@@ -163,7 +163,7 @@ def test_money_that_does_not_follow_from_the_audit_makes_no_entry(bot: Bot) -> N
         row = forger.execute("SELECT run, log_seq, audit_seq, wall, body FROM state").fetchone()
         body = row[4].replace('"cash":"', '"cash":"1', 1)
         assert body != row[4]
-        mac = sign_state(key, (*row[:4], body))
+        mac = sign_state(key, (*row[:4], body), link_at(forger, row[2]) or "")
         forger.execute("UPDATE state SET body = ?, mac = ?", (body, mac))
     forger.close()
     error = bot.json("paper", "--headless", "--strategy", f"{bot.folder}/own.py:Own", code=1).error

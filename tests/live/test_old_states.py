@@ -18,7 +18,7 @@ from tradebot.core.model import codec
 from tradebot.core.model.events import CashMoved
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.reader import Reader
-from tradebot.journal.seal import sign_state
+from tradebot.journal.seal import link_at, sign_state
 
 
 def test_cash_lines_that_nobody_counted_are_counted_from_the_audit_trail(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_command_without_an_engine_leaves_no_half_of_it(tmp_path: Path) -> Non
         for name in ("brought", "lines"):
             del body["session"]["engine"]["portfolio"][name]
         older = (*row[:-1], codec.canonical(body))
-        sign = sign_state(AuditKey.load(tmp_path), older)
+        sign = sign_state(AuditKey.load(tmp_path), older, link_at(db, row[2]) or "")
         db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)", (*older, sign))
     asyncio.run(act(tmp_path, Request("resume", "me", "looked into it")))
     _, after = portfolio()

@@ -76,7 +76,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RunBegun:
-    """Audit row: a run began. ``seed`` is text because it may exceed 64 bits."""
+    """Audit row: a run began. ``seed`` is text because it may exceed 64 bits.
+
+    ``placed`` says that its states are signed for their place in the chain from here on; older versions did not.
+    """
 
     num: int
     mode: str
@@ -91,6 +94,7 @@ class RunBegun:
     instance: str
     version: str
     engine: str = ""
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class RunResumed:
     """Audit row: an interrupted run goes on under a new nonce. ``version``, ``config`` and ``engine`` as in ``NewRun``.
 
     ``config`` is empty where it is the one that the run began with; ``after`` is the last event that is in the state it
-    goes on from.
+    goes on from. ``placed`` as in ``RunBegun``.
     """
 
     nonce: str
@@ -106,6 +110,7 @@ class RunResumed:
     config: str = ""
     engine: str = ""
     after: int = 0
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

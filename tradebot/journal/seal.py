@@ -5,12 +5,13 @@ A signed row shows when it is changed, but not when it is gone: so one signature
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Literal, TypeAlias
 
 from tradebot.core.model.codec import canonical
 from tradebot.core.model.errors import JournalError
-from tradebot.journal.audit import GENESIS, AuditKey
+from tradebot.journal.audit import GENESIS, AuditKey, chain
 from tradebot.journal.facts import TOLD
 from tradebot.journal.rows import IN_PROCESS, Head
 
@@ -115,13 +116,33 @@ def check_state(db: sqlite3.Connection, key: AuditKey, run: str) -> str | None:
         return f"the state of {run} is gone" if last else None
     *content, mac = row
     kept = (content[0], content[1], content[2], content[3], content[4])
-    if signed_state(db, key, kept, mac) == "not":
+    signed = signed_state(db, key, kept, mac)
+    if signed == "not" or (signed == "anywhere" and not _may_be_loose(db, key, run, kept)):
         return f"the state of {run} {FORGED_STATE}"
     if _is_outside(db, run):
         return _check_tail(db, run, content[1], content[3])
     if content[2] < last:
         return f"the state of {run} is older than what it did ({content[2]} < {last})"
     return None
+
+
+def _may_be_loose(db: sqlite3.Connection, key: AuditKey, run: str, row: _State) -> bool:
+    """Whether a state may be signed for any place: no version that signs for one began the run, or saved a state of it.
+
+    A row about the run's life that was written without the key says nothing.
+    """
+    lives = db.execute(
+        "SELECT seq, run, ts, wall, kind, body, prev, hash FROM audit"
+        " WHERE run = ? AND kind IN ('RunBegun', 'RunResumed') ORDER BY seq",
+        (run,),
+    )
+    for seq, name, ts, wall, kind, body, prev, digest in lives:
+        if chain(key, (seq, name, ts, wall, kind, body), prev) != digest:
+            return False
+        said = json.loads(body)
+        if said.get("placed"):
+            return kind == "RunResumed" and row[1] == said["after"] and row[2] < int(seq)
+    return True
 
 
 def _is_outside(db: sqlite3.Connection, run: str) -> bool:

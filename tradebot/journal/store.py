@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tradebot.clock import SYSTEM, Clock
@@ -124,7 +124,7 @@ class Store:
             values = asdict(new)
             values["seed"] = None if new.seed is None else str(new.seed)
             wall = values.pop("wall")
-            begun = RunBegun(num=num, **values)
+            begun = RunBegun(num=num, **values, placed=True)
             self._live_through(run, 0, wall, begun)
             self._host(run, num)
         self._quietly(self._drop_old, self._hosted[run], wall)
@@ -144,7 +144,7 @@ class Store:
             self._refuse_used(resumed.nonce)
             self._host(run, row[0])
             try:
-                self._live_through(run, self._hosted[run].at, wall, resumed)
+                self._live_through(run, self._hosted[run].at, wall, replace(resumed, placed=True))
             except BaseException:
                 del self._hosted[run]
                 raise
