@@ -167,6 +167,8 @@ def test_an_engine_signs_what_was_sealed_with_its_key_and_nothing_else() -> None
         "",
         "[]",
         '{"body": "{}"}',
+        '{"body": "{}", "at": Infinity, "seal": ""}',
+        '{"body": "\\ud800", "at": 1, "seal": "\\ud800"}',
         sealed(ROW, AuditKey(b"x" * 32, "environment")),
     ):
         with pytest.raises(RefusedError):
