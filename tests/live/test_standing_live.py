@@ -21,7 +21,7 @@ from tradebot.app.standing import act
 from tradebot.app.target import Request
 from tradebot.config import load_config
 from tradebot.core.model.effects import Resumed
-from tradebot.core.model.errors import LeftoverError, RefusedError, TradebotError
+from tradebot.core.model.errors import JournalError, LeftoverError, RefusedError, TradebotError
 from tradebot.core.model.values import HOUR_MS
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.paths import journal_path
@@ -201,3 +201,21 @@ def test_what_the_gates_said_must_still_hold_when_the_word_is_given(tmp_path: Pa
     assert "has changed" in said(held, now).protect
     only = Permit(protect="feed: silent")
     assert said(held, 0, only) is only
+
+
+def test_accounts_are_let_go_before_what_stays_halted_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snapshots are signed by nobody: one that cannot be read is no reason to leave half of it undone."""
+    scene(tmp_path / "data", 5, ending(RefusedError("nothing is open")), prepare=live)
+    done: list[str] = []
+
+    def unreadable(_: Path) -> list[str]:
+        done.append("read")
+        raise JournalError("a snapshot cannot be read")
+
+    monkeypatch.setattr(control, "still_halted", unreadable)
+    monkeypatch.setattr(control, "clear_halt", lambda *_: done.append("lifted"))
+    with pytest.raises(JournalError, match="snapshot"):
+        control.resume(tmp_path / "data", Request("resume", "me", "why"), 1, ["f" * 16])
+    assert done == ["lifted", "read"]

@@ -122,14 +122,14 @@ def resume(
             "resuming goes on record and needs a reason", hint="tradebot resume --reason TEXT"
         )
     if not may_run(data_dir):
-        stays: list[str] = []
-        if (journal_path(data_dir)).exists():
+        journalled = journal_path(data_dir).exists()
+        if journalled:
             asyncio.run(act(data_dir, request))
-            stays = still_halted(data_dir)
         else:
             clear_halt(data_dir, request.posted)
         for fingerprint in fingerprints:
             clear_halt(account_dir(fingerprint), request.posted)
+        stays = still_halted(data_dir) if journalled else []  # last: what it reads is only told
         return "; ".join(["resumed; no engine runs", *stays])
     answer = ask(journal_of(data_dir), request, wait_s)
     if answer is None:
