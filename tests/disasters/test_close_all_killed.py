@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 SYMBOLS = {"ETHUSDT": "0.02", "XRPUSDT": "20"}
 LEAST = 40
 """Points there are at least."""
+PATIENCE = "80"
+"""Seconds: so many in a row use up a minute's request weight, and then the next one waits for the minute to turn."""
 SAMPLE = (9, 24)
 """The points of a short run: in the middle of the closes, and of the stops' cancels."""
 
@@ -37,7 +39,7 @@ def test_killed_at_each_point_and_run_again(tmp_path: Path) -> None:
                 break
             assert code == -signal.SIGKILL, number
             assert bare(it) == [], number
-            assert it.close_all()["data"]["closed"] is True, number
+            assert it.close_all("--wait", PATIENCE)["data"]["closed"] is True, number
             assert it.flat(), number
         if FULL:
             assert passed >= LEAST
@@ -56,7 +58,7 @@ def hold(it: Scene) -> None:
 
 def killed_at(it: Scene, number: int) -> int:
     """Run a close-all that is killed at a point; return its exit code."""
-    words = ["close-all", "--json", "--account", "demo", "--data-dir", str(it.bot.data_dir)]
+    words = ["close-all", "--json", "--wait", PATIENCE, "--account", "demo", "--data-dir", str(it.bot.data_dir)]
     command = [
         sys.executable,
         close_harness.__file__,
