@@ -58,7 +58,16 @@ def hold(it: Scene) -> None:
 
 def killed_at(it: Scene, number: int) -> int:
     """Run a close-all that is killed at a point; return its exit code."""
-    words = ["close-all", "--json", "--wait", PATIENCE, "--account", "demo", "--data-dir", str(it.bot.data_dir)]
+    words = [
+        "close-all",
+        "--json",
+        "--wait",
+        PATIENCE,
+        "--account",
+        "demo",
+        "--data-dir",
+        str(it.bot.data_dir),
+    ]
     command = [
         sys.executable,
         close_harness.__file__,

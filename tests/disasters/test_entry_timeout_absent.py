@@ -24,6 +24,8 @@ def test_entry_timeout_absent(tmp_path: Path) -> None:
         (late,) = it.venue.asked("POST", ORDER)
         assert late["faults"] == ["read_later"]
         looks = [r for r in it.venue.asked("GET", ORDER) if r["answer"].get("code") == -2013]
-        assert looks[-1]["at"] - looks[0]["at"] >= 990  # a second of our clock, told in whole ms by another
+        assert (
+            looks[-1]["at"] - looks[0]["at"] >= 990
+        )  # a second of our clock, told in whole ms by another
         assert not it.fills()
         it.ended(engine)

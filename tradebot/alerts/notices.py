@@ -17,6 +17,7 @@ NOTICES: Sequence[tuple[str, str, str]] = (
     ("critical", r"\bstop\b", "stop_rejected"),
     ("", r"-201[45]\b|API-key", "key_refused"),
     ("critical", r"", "alarm"),
+    ("warning", r"^entries are barred: ", "notice"),  # and then by what, in the words of that
     ("warning", r"\bloss: \$.*\((?:[89]\d|\d{3})%\)", "loss_near"),
     ("warning", r"\bloss: \$", "note"),
     ("warning", r" is silent\b|^private stream", "feed"),
