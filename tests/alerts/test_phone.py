@@ -226,9 +226,8 @@ async def test_closing_waits_for_no_words(restart: bool) -> None:
                 phone.say(CODE)
             await until(lambda: world.closed)
             said = [how for method, _, how in phone.asked if method == "sendMessage"]
-            assert (
-                len(said) <= 3
-            )  # what would be closed, that it is, how it ended: none a second time
+            # what would be closed, that it is, how it ended: none a second time
+            assert len(said) <= 3
             assert phone.texts() == []
 
 
