@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 from kits.outbox_kit import Desk, ScriptedWay
 
+from tradebot.alerts.alerter import Alerter
 from tradebot.alerts.model import Sighting
 from tradebot.alerts.opening import StandIn, open_or_stand_in
 from tradebot.alerts.outbox import Rate
 from tradebot.alerts.store import ALERTS_FILE, OutboxStore, is_there
+from tradebot.app import alerter as app_alerter
+from tradebot.app.alerter import run_alerter
+from tradebot.config import load_config
 from tradebot.core.model.errors import JournalError
 
 
@@ -158,3 +162,58 @@ def test_one_without_tables_is_none_yet(tmp_path: Path) -> None:
     assert is_there(tmp_path)
     (tmp_path / ALERTS_FILE).write_bytes(b"nonsense " * 100)
     assert is_there(tmp_path)  # and why it cannot be read is told
+
+
+def test_what_comes_first_is_done_as_soon_as_the_file_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be opened again, but a full disk does not take its channels yet: that is tried again, and not passed over."""
+    desk = Desk(tmp_path / "data")
+    heard = stood_in(desk)
+    give_back(desk)
+
+    def full(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "resettle", full)
+        alarm = desk.readings.notify("critical", "alarm")
+        desk.run(5)
+        assert unrecorded(desk.ways[0])
+        assert heard == [False] * 5
+    desk.run(5)
+    assert heard == [False] * 6
+    assert desk.ways[0].seqs() == [alarm]
+    assert [row.state for row in desk.store.listed()] == ["sent"]
+
+
+def test_an_alerter_begins_whose_new_settings_cannot_be_kept_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk that opens the file and takes no other settings: it tells from memory, and ends for nothing."""
+    (tmp_path / "bot.toml").write_text(
+        '[alerts]\nchannels = ["webhook"]\n[alerts.webhook]\nurl = "http://127.0.0.1:9/"\n'
+    )
+    monkeypatch.setenv("TRADEBOT_SECRET_WEBHOOK_SECRET", "s" * 40)
+    config = load_config(tmp_path / "bot.toml", {}, (), {"data.dir": str(tmp_path / "data")})
+    with OutboxStore(tmp_path / "data") as store:
+        store.resettle("webhook", "other settings")
+        store.note_stopped("webhook", "answered 401", 1)
+    real = OutboxStore.resettle
+    done: list[list[str]] = []
+
+    def full(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    async def live_through(alerter: Alerter) -> None:
+        alerter.look()
+        assert alerter._loose is not None
+        monkeypatch.setattr(OutboxStore, "resettle", real)
+        alerter.look()
+        assert alerter._loose is None
+        done.append([row.stopped for row in alerter._store.channels()])
+
+    monkeypatch.setattr(OutboxStore, "resettle", full)
+    monkeypatch.setattr(app_alerter, "_until_stopped", live_through)
+    run_alerter(config)
+    assert done == [[""]]

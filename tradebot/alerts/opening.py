@@ -33,12 +33,12 @@ class StandIn(OutboxStore):
 
     def ready(self) -> None:
         """Open the file if that can be done now; JournalError where it cannot."""
-        if self._is_open:
-            return
-        store, anew = open_or_begin(self.path.parent)
-        self.db.close()
-        self.db, self._is_open = store.db, True
-        self._opened(anew)
+        if not self._is_open:
+            store, anew = open_or_begin(self.path.parent)
+            self.db.close()
+            self.db, self._is_open = store.db, True
+            self.first = lambda: self._opened(anew)
+        super().ready()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ _ITEM = (
 class OutboxStore:
     """The file of the outbox; JournalError where it cannot be read or written."""
 
+    first: Callable[[], None] | None = None
+
     def __init__(self, data_dir: Path, *, readonly: bool = False) -> None:
         self.path = data_dir / ALERTS_FILE
         with self._faults():
@@ -68,7 +70,10 @@ class OutboxStore:
         self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
 
     def ready(self) -> None:
-        """Raise JournalError while the file could not be opened yet."""
+        """Do what comes first, once; JournalError while the file could not be opened, or takes none of that."""
+        if self.first is not None:
+            self.first()
+            self.first = None
 
     def close(self) -> None:
         """Close the file."""

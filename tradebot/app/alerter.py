@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from tradebot.alerts.alerter import Alerter
@@ -270,7 +271,11 @@ def run_alerter(config: Config) -> None:
                 anew=lambda name: outway_of(settings_of(config, name)),
             )
             if anew is not None:
-                opened(anew)
+                store.first = partial(opened, anew)
+                with suppress(
+                    JournalError
+                ):  # a full disk: it tells from memory until there is room
+                    store.ready()
             if config.alerts.telegram.commands and "telegram" in config.alerts.channels:
                 alerter.listen(lambda: listen(config, store, alerter.tell))
             alerter.listen(lambda: end_with(lock, alerter.stop))
