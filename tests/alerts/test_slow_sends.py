@@ -165,6 +165,30 @@ async def test_from_memory_too_and_not_once_more_when_there_is_a_file_again(
     assert working.way.seqs() == [news, alarm]
 
 
+@pytest.mark.parametrize("fate", ["429", "broken"])
+async def test_what_one_send_has_learned_stands_when_a_slow_one_before_it_is_taken(
+    working: Working, fate: str
+) -> None:
+    """The server's wish to wait is kept, and a channel that is stopped stays one that the others are told of."""
+    working.way.slow = 1
+    working.way.fates.extend(["ok", fate])
+    first = working.readings.notify("critical", "alarm")
+    await working.until(lambda: working.tried(first))
+    second = working.readings.notify("critical", "alarm 2")
+    await working.until(lambda: working.store.channels()[0].failures)
+    working.way.let_go.set()
+    await working.until(lambda: working.states()[first] == "sent")
+    (row,), past = working.store.channels(), working.store.past("telegram", working.way.clock.now)
+    if fate == "broken":
+        assert row.stopped
+        assert row.error
+        assert row.failing_since is not None
+    else:
+        assert past.not_before > working.way.clock.now + 3_000
+    await asyncio.sleep(1.5)
+    assert working.tried(second) == 1
+
+
 async def test_servers_that_hang_hold_up_no_other_thread() -> None:
     """A halt from the phone is done in a thread: it finds one, however many sends hang."""
     with FakeTelegram() as phone:

@@ -284,7 +284,7 @@ class OutboxStore:
             )
 
     def note_sent(self, channel: str, going: Going, now: int) -> None:
-        """Note that these were taken; what else waits after a failure may try at once again."""
+        """Note that these were taken; the rest may be tried at once, but for what a send beside them has learned."""
         summed = going.how in ("digest", "repeated")
         newest = going.items[-1].id
         with self.transaction() as db:
@@ -304,10 +304,11 @@ class OutboxStore:
                 (channel,),
             )
             db.execute(
-                "UPDATE channels SET failures = 0, others_from = 0, not_before = 0, error = '',"
-                " failing_since = NULL, delivered = ?, digest = CASE WHEN ? THEN ? ELSE digest END"
-                " WHERE channel = ?",
-                (now, going.how == "digest", now, channel),
+                "UPDATE channels SET failures = 0, others_from = 0, error = stopped,"
+                " not_before = CASE WHEN not_before > ? THEN not_before ELSE 0 END, delivered = ?,"
+                " failing_since = CASE WHEN stopped != '' THEN failing_since END,"
+                " digest = CASE WHEN ? THEN ? ELSE digest END WHERE channel = ?",
+                (now, now, going.how == "digest", now, channel),
             )
 
     def note_failed(
