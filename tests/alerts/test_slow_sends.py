@@ -189,6 +189,27 @@ async def test_what_one_send_has_learned_stands_when_a_slow_one_before_it_is_tak
     assert working.tried(second) == 1
 
 
+async def test_what_waits_in_a_file_that_fails_goes_out_beside_a_slow_send(
+    working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    working.way.slow = 1
+    news = working.readings.notify("warning", "news")
+    await working.until(lambda: working.tried(news))
+    alarm = working.readings.notify("critical", "alarm")
+    await working.until(lambda: working.states().get(alarm) == "waiting")
+    assert not working.tried(alarm)
+    with monkeypatch.context() as patch:
+        patch.setattr(working.store, "ready", full)
+        patch.setattr(working.store, "note_try", full)
+        assert await working.until(lambda: working.tried(alarm)) < SOON_S
+    working.way.let_go.set()
+    await working.until(lambda: set(working.states().values()) == {"sent"})
+    assert working.way.seqs() == [news, alarm]
+
+
 async def test_servers_that_hang_hold_up_no_other_thread() -> None:
     """A halt from the phone is done in a thread: it finds one, however many sends hang."""
     with FakeTelegram() as phone:

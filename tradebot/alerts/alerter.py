@@ -406,10 +406,10 @@ class Alerter:
 
     async def _deliver_loose(self, loose: Loose, outway: Outway) -> float:
         """Send a channel what is critical from memory; where there is a file again when it was taken, note that."""
+        name, under_way = outway.name, self._delivery.under_way
+        taken = [*self._delivery.unnoted(name), *under_way.ids(name)]
         with suppress(JournalError):
-            if self._delivery.under_way.is_idle(outway.name):
-                loose.take_waiting(self._store, outway.name, self._delivery.unnoted(outway.name))
-        under_way = self._delivery.under_way
+            loose.take_waiting(self._store, name, taken, last=under_way.is_idle(name))
         pause = await loose.deliver(outway, self._store, self._clock, under_way)
         if self._loose is not loose:
             with suppress(JournalError):

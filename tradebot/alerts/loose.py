@@ -41,21 +41,26 @@ class Loose:
     given: dict[str, list[int]] = field(default_factory=dict)
     before: dict[str, list[int]] = field(default_factory=dict)
 
-    def take_waiting(self, store: OutboxStore, channel: str, taken: Collection[int]) -> None:
-        """Keep, once, what is critical and waits for a channel: what became of it cannot be recorded either.
+    def take_waiting(
+        self, store: OutboxStore, channel: str, taken: Collection[int], *, last: bool
+    ) -> None:
+        """Keep what is critical and waits for a channel: what became of it cannot be recorded either.
 
-        ``taken`` are those that went out and could not be noted. Asked for while nothing is on its way there.
+        ``taken`` are those that went out and could not be noted, or are on their way; ``last``: none is, so that nothing
+        else comes to wait in the file.
         """
         if channel in self.asked:
             return
-        self.asked.add(channel)
+        if last:
+            self.asked.add(channel)
         items = [item.id for item in store.items(channel) if item.critical]
         items = [number for number in items if number not in taken]
         for one in store.outgoing(items).values() if items else ():
             where = (one.run, one.mode, one.market)
             known = (one.kind, one.level, "", one.text, one.created, one.data)
+            if one.source not in self.found or one.source in self.only:
+                self.only.setdefault(one.source, set()).add(channel)
             self.found.setdefault(one.source, Alert(one.seq, one.source, *known, *where))
-            self.only.setdefault(one.source, set()).add(channel)
 
     @property
     def alerts(self) -> list[Alert]:
