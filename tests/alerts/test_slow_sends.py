@@ -15,7 +15,7 @@ from kits.outbox_kit import Hands, ScriptedWay, WrittenReadings
 from kits.phone_kit import TOKEN, USER, FakeTelegram
 
 from tradebot.alerts.alerter import Alerter
-from tradebot.alerts.channels import CHAT_RATE, Answered, ChannelSettings, Message
+from tradebot.alerts.channels import CHAT_RATE, Answered, ChannelSettings, Message, Outway
 from tradebot.alerts.model import Wishes
 from tradebot.alerts.services import Service
 from tradebot.alerts.store import OutboxStore
@@ -86,7 +86,9 @@ async def working(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterat
 
 
 @asynccontextmanager
-async def at_work(folder: Path, *, joins: bool) -> AsyncIterator[Working]:
+async def at_work(
+    folder: Path, *, joins: bool, anew: Callable[[str], Outway] | None = None
+) -> AsyncIterator[Working]:
     clock = Real()
     way = SlowWay("telegram", clock, CHAT_RATE, joins=joins)
     way.let_go = asyncio.Event()
@@ -94,7 +96,10 @@ async def at_work(folder: Path, *, joins: bool) -> AsyncIterator[Working]:
     with OutboxStore(folder) as store:
         store.resettle("telegram", "settings")
         alerter = Alerter(
-            *(readings, store, [way], Wishes(("telegram",))), jitter=lambda: 0.0, clock=clock
+            *(readings, store, [way], Wishes(("telegram",))),
+            jitter=lambda: 0.0,
+            clock=clock,
+            anew=anew,
         )
         task = asyncio.create_task(alerter.run())
         yield Working(readings, store, way, alerter)
@@ -208,6 +213,29 @@ async def test_what_waits_in_a_file_that_fails_goes_out_beside_a_slow_send(
     working.way.let_go.set()
     await working.until(lambda: set(working.states().values()) == {"sent"})
     assert working.way.seqs() == [news, alarm]
+
+
+@pytest.mark.parametrize("held", ["ok", "broken"])
+async def test_a_new_secret_is_used_beside_a_slow_send_and_the_old_one_s_answer_stops_nothing(
+    tmp_path: Path, held: str
+) -> None:
+    def anew(name: str) -> ScriptedWay:
+        fresh.append(ScriptedWay(name, Real(), CHAT_RATE))
+        return fresh[-1]
+
+    fresh: list[ScriptedWay] = []
+    async with at_work(tmp_path, joins=True, anew=anew) as working:
+        working.way.slow, working.way.always = 1, "broken"
+        working.way.fates.append(held)
+        news = working.readings.notify("warning", "news")
+        await working.until(lambda: working.tried(news))
+        working.store.retry(working.way.clock.now)  # as `alerts set` does with a new secret
+        alarm = working.readings.notify("critical", "alarm")
+        await working.until(lambda: working.states().get(alarm) == "sent", within=SOON_S)
+        assert [way.seqs() for way in fresh] == [[alarm]]
+        working.way.let_go.set()
+        await working.until(lambda: not working.alerter._delivery.under_way.ids("telegram"))
+        assert not working.store.channels()[0].stopped
 
 
 async def test_servers_that_hang_hold_up_no_other_thread() -> None:

@@ -72,6 +72,7 @@ class Alerter:
         self._clock = clock
         self._beside: list[Callable[[], Awaitable[None]]] = []
         self._anew = anew
+        self._again: dict[str, int] = {}
         self._loose: Loose | None = None
         self._delivery = Delivery(store, wishes, clock, jitter)
         self._wake = {outway.name: asyncio.Event() for outway in outways}
@@ -351,14 +352,8 @@ class Alerter:
     # -- delivering --------------------------------------------------------------------------------
 
     async def _deliver(self, name: str) -> None:
-        again = 0
-        with suppress(JournalError):
-            again = self._store.again
         while not self._over.is_set():
-            with suppress(JournalError):
-                before, again = again, self._store.again
-                if again != before:
-                    await self._renew(name)
+            await self._heed_asking(name)
             pause = await self.deliver_once(self._outways[name])
             if pause > 0:
                 event = self._wake[name]
@@ -376,12 +371,21 @@ class Alerter:
                     sends.remove(one)
                     one.result()
                 if self._delivery.under_way.is_slow(name):
+                    await self._heed_asking(name)
                     work = self.deliver_once(self._outways[name], hurry=True)
                     sends.append(asyncio.create_task(work))
         finally:
             for one in sends:
                 one.cancel()
             await asyncio.gather(*sends, return_exceptions=True)
+
+    async def _heed_asking(self, name: str) -> None:
+        """Set a channel up once more where somebody has asked to try again."""
+        with suppress(JournalError):
+            again = self._store.again
+            before, self._again[name] = self._again.get(name, again), again
+            if again != before:
+                await self._renew(name)
 
     async def _renew(self, name: str) -> None:
         """Set a channel up once more; one that cannot be stays as it was, and says so when it is used."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from tradebot.alerts import policy
-from tradebot.alerts.channels import Broken, Delivered, Message, Outway, answer_of
+from tradebot.alerts.channels import Broken, Delivered, Message, NotDelivered, Outway, answer_of
 from tradebot.alerts.model import Wishes
 from tradebot.alerts.outbox import (
     SECOND,
@@ -116,6 +116,7 @@ class Delivery:
         critical = going.items[0].critical
         count = 1 + (going.items[0].tried if critical else failures)
         until = now + wait_after(count, self._jitter())
+        again = self._store.again
         self._store.note_try(outway.name, going, now, until)
         alerts = [found[item.id] for item in going.items]
         silent = all(item.silent for item in going.items)
@@ -123,6 +124,8 @@ class Delivery:
         with self.under_way.sending(outway.name, ids, critical=critical):
             answer = await answer_of(outway, Message(message(going, bodies), alerts, silent))
         now = self._clock.wall_ms()
+        if isinstance(answer, Broken) and self._store.again != again:
+            answer = NotDelivered(answer.why)  # as it was set up before somebody mended it
         if isinstance(answer, Delivered):
             try:
                 self._store.note_sent(outway.name, going, now)
