@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kits.outbox_kit import Desk, Hands, ScriptedWay
 
-from tradebot.alerts.channels import CHAT_RATE
+from tradebot.alerts.channels import CHAT_RATE, Answered, Message, NotDelivered
 from tradebot.core.model.errors import JournalError
 
 MINUTE = 60_000
@@ -22,6 +22,14 @@ def fill(desk: Desk, patch: pytest.MonkeyPatch) -> None:
 
 def most_in(times: list[int], span: int) -> int:
     return max(sum(at <= other < at + span for other in times) for at in times)
+
+
+class Long(ScriptedWay):
+    """It asks for an hour the first time."""
+
+    async def send(self, message: Message) -> Answered:
+        answer = await super().send(message)
+        return NotDelivered("answered 429", 3600.0) if len(self.tries) == 1 else answer
 
 
 @pytest.mark.parametrize("joins", [True, False])
@@ -88,3 +96,69 @@ def test_a_clock_that_is_set_back_frees_the_budget_in_memory(
     desk.clock.now -= 3 * 3_600_000
     desk.run(70)
     assert sorted(set(way.seqs())) == list(range(1, 26))
+
+
+def test_a_server_that_asks_for_time_gets_it_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It surely took nothing: what is critical goes out when it may, and not minutes later; so it is in the file."""
+    desk = Desk(tmp_path)
+    (way,) = desk.ways
+    desk.turn(1)
+    with monkeypatch.context() as patch:
+        fill(desk, patch)
+        way.fates.extend(["429", "ok", "429"])
+        first = desk.readings.notify("critical", "alarm")
+        desk.turn(1)
+        second = desk.readings.notify("critical", "alarm 2")
+        desk.run(20)
+        (asked, _, _), (again, message, _) = way.tries
+        assert 7_500 <= again - asked < 9_500
+        assert [one.seq for one in message.alerts] == [first, second]
+        third = desk.readings.notify("critical", "alarm 3")
+        desk.turn(1)
+        assert len(way.tries) == 3
+    desk.run(20)
+    asked, again = way.tries[2][0], way.tries[3][0]
+    assert 7_500 <= again - asked < 9_500
+    assert way.seqs() == [first, second, third]
+
+
+def test_time_that_was_asked_for_holds_in_memory_too_but_not_by_a_clock_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    (way,) = desk.ways
+    way.fates.append("429")
+    desk.readings.notify("critical", "alarm")
+    desk.turn(1)
+    fill(desk, monkeypatch)
+    desk.readings.notify("critical", "alarm 2")
+    desk.run(5)
+    assert len(way.tries) == 1
+    desk.clock.now -= 3 * 3_600_000
+    desk.run(15)
+    assert sorted(way.seqs()) == [1, 2]
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["by the file", "from memory"])
+def test_an_hour_that_was_asked_for_is_an_hour_whatever_the_clock_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: bool
+) -> None:
+    desk = Desk(tmp_path, None, Long("telegram", Hands()))
+    (way,) = desk.ways
+    desk.turn(1)
+    if not recorded:
+        fill(desk, monkeypatch)
+    desk.readings.notify("critical", "alarm")
+    desk.run(120, step=5)
+    if recorded:
+        fill(desk, monkeypatch)
+        desk.readings.notify("critical", "alarm 2")
+    desk.run(1200, step=5)
+    assert len(way.tries) == 1
+    desk.clock.now -= 6 * 3_600_000
+    desk.run(2000, step=5)
+    assert len(way.tries) == 1
+    desk.run(600, step=5)
+    assert sorted(way.seqs()) == ([1, 1, 2] if recorded else [1, 1])

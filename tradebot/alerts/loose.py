@@ -6,9 +6,18 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tradebot.alerts.channels import Delivered, Message, Outway, answer_of
+from tradebot.alerts.channels import Delivered, Message, NotDelivered, Outway, answer_of
 from tradebot.alerts.model import Alert, Memory
-from tradebot.alerts.outbox import LONGEST, MINUTE, SECOND, Rate, Try, free_from, shortened
+from tradebot.alerts.outbox import (
+    LONGEST,
+    MINUTE,
+    SECOND,
+    Rate,
+    Try,
+    free_from,
+    shortened,
+    wait_after,
+)
 from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import TRIED, Outgoing, mark_of
 from tradebot.alerts.under_way import UnderWay
@@ -28,7 +37,8 @@ class Loose:
 
     ``delivered`` has when each (channel, source) was taken (UTC ms); ``only`` the channels of what is on record already and
     waits for some of them; ``asked`` those whose waiting ones were taken over. ``given`` has when each channel was given a
-    message, ``before`` when that was by the file (UTC ms).
+    message, ``before`` when that was by the file, ``not_before`` until when its server wants nothing, ``latest`` when
+    that was last looked at (UTC ms).
     """
 
     cursor: int | None
@@ -40,6 +50,8 @@ class Loose:
     asked: set[str] = field(default_factory=set)
     given: dict[str, list[int]] = field(default_factory=dict)
     before: dict[str, list[int]] = field(default_factory=dict)
+    not_before: dict[str, int] = field(default_factory=dict)
+    latest: dict[str, int] = field(default_factory=dict)
 
     def take_waiting(
         self, store: OutboxStore, channel: str, taken: Collection[int], *, last: bool
@@ -116,32 +128,44 @@ class Loose:
         marks = [mark_of(alert.seq, alert.source) for alert in alerts]
         with under_way.sending(name, marks=marks):
             answer = await answer_of(outway, self.message_of(alerts))
+        at = clock.wall_ms()
         if isinstance(answer, Delivered):
-            at = clock.wall_ms()
             self.delivered.update({(name, alert.source): at for alert in alerts})
+        elif isinstance(answer, NotDelivered) and answer.retry_after:
+            until = at + wait_after(1, 0.0, answer.retry_after)
+            self.not_before[name] = max(self.not_before.get(name, 0), until)
+            for alert in alerts:  # surely not taken: no reason to wait longer than that
+                self.tried.pop((name, alert.source), None)
         return 0.0
 
     def _free_from(self, channel: str, rate: Rate, store: OutboxStore, now: int) -> int:
         """Return from when on the channel's rate lets a message out, with those that left by the file."""
         if channel not in self.before:
             with suppress(JournalError):
-                tries = store.past(channel, now).tries
-                self.before[channel] = [one.at for one in tries]
+                past = store.past(channel, now)
+                self.before[channel] = [one.at for one in past.tries]
+                self.not_before.setdefault(channel, past.not_before)
         given, before = self.given.setdefault(channel, []), self.before.get(channel, [])
-        back = max([*given, *before], default=now) - now
+        back = max([self.latest.get(channel, now), *given, *before]) - now
+        self.latest[channel] = now
         if back > SECOND:  # the clock was set back: nothing may wait until it is as late as it was
             given[:], before[:] = [at - back for at in given], [at - back for at in before]
+            self.not_before[channel] = self.not_before.get(channel, 0) - back
         given[:] = [at for at in given if at > now - MINUTE]
         tries = [Try(at, critical=True) for at in (*before, *given)]
-        return free_from(tries, rate, now, critical=True)
+        return max(free_from(tries, rate, now, critical=True), self.not_before.get(channel, 0))
 
     def enter_tries(self, store: OutboxStore) -> None:
-        """Enter what the channels were given, now that there is a file again: it counts for their rate."""
+        """Enter what the channels were given, and answered, now that there is a file again: it counts for their rate."""
         rows = [(channel, at, True) for channel, times in self.given.items() for at in times]
-        if not rows:
+        if not rows and not any(self.not_before.values()):
             return
         with store.transaction() as db:
             db.executemany(TRIED, rows)
+            db.executemany(
+                "UPDATE channels SET not_before = max(not_before, ?) WHERE channel = ?",
+                [(until, channel) for channel, until in self.not_before.items()],
+            )
         for channel, times in self.given.items():
             self.before.setdefault(channel, []).extend(times)
         self.given.clear()
