@@ -8,6 +8,7 @@ import pytest
 from kits.outbox_kit import Desk, Hands, ScriptedWay
 
 from tradebot.alerts.channels import CHAT_RATE, Answered, Message, NotDelivered
+from tradebot.alerts.model import Condition
 from tradebot.core.model.errors import JournalError
 
 MINUTE = 60_000
@@ -162,3 +163,19 @@ def test_an_hour_that_was_asked_for_is_an_hour_whatever_the_clock_does(
     assert len(way.tries) == 1
     desk.run(600, step=5)
     assert sorted(way.seqs()) == ([1, 1, 2] if recorded else [1, 1])
+
+
+def test_what_another_loop_has_seen_is_told_once_the_file_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise JournalError("the disk failed")
+
+    desk = Desk(tmp_path)
+    desk.turn(1)
+    for name in ("get", "decide"):
+        with monkeypatch.context() as patch:
+            patch.setattr(desk.store, name, fail)
+            desk.alerter.tell(Condition("commands", desk.clock.now, data={"why": f"{name} failed"}))
+        desk.run(5)
+    assert [row.text for row in desk.store.listed()] == ["get failed", "decide failed"]

@@ -238,6 +238,28 @@ async def test_a_new_secret_is_used_beside_a_slow_send_and_the_old_one_s_answer_
         assert not working.store.channels()[0].stopped
 
 
+async def test_what_was_taken_from_memory_is_known_when_the_file_fails_once_more(
+    working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    working.way.slow = 1
+    with monkeypatch.context() as patch:
+        patch.setattr(working.store, "decide", full)
+        alarm = working.readings.notify("critical", "alarm")
+        await working.until(lambda: working.tried(alarm))
+    await working.until(lambda: working.states().get(alarm) == "waiting")
+    with monkeypatch.context() as patch:
+        for name in ("ready", "decide", "note_try"):
+            patch.setattr(working.store, name, full)
+        await working.until(lambda: working.alerter._loose is not None)
+        working.way.let_go.set()
+        await asyncio.sleep(2.5)
+    await working.until(lambda: set(working.states().values()) == {"sent"})
+    assert working.way.seqs() == [alarm]
+
+
 async def test_servers_that_hang_hold_up_no_other_thread() -> None:
     """A halt from the phone is done in a thread: it finds one, however many sends hang."""
     with FakeTelegram() as phone:

@@ -42,6 +42,8 @@ LINGER_MS = 60 * MINUTE
 """How long after the last engine it stays."""
 UNREADABLE_MS = 10 * SECOND
 FORGET_MS = 60 * MINUTE
+HEARD = 100
+"""So much of what other loops have seen is kept while the file takes none of it."""
 
 Decided = list[tuple[Alert, Mapping[str, Decision]]]
 
@@ -74,6 +76,8 @@ class Alerter:
         self._anew = anew
         self._again: dict[str, int] = {}
         self._loose: Loose | None = None
+        self._late: dict[tuple[str, str], int] = {}
+        self._heard: list[Alert] = []
         self._delivery = Delivery(store, wishes, clock, jitter)
         self._wake = {outway.name: asyncio.Event() for outway in outways}
         self._over = asyncio.Event()
@@ -132,10 +136,17 @@ class Alerter:
         await self._over.wait()
 
     def tell(self, condition: Condition) -> None:
-        """Take what another loop has seen into the outbox."""
-        decided = [self._judged(self._told_of(condition, None))]
+        """Take what another loop has seen into the outbox, as soon as that takes it."""
+        self._heard.append(self._told_of(condition, None))
+        del self._heard[:-HEARD]
         with suppress(JournalError):
+            self._enter_heard()
+
+    def _enter_heard(self) -> None:
+        if self._heard:
+            decided = [self._judged(alert) for alert in self._heard]
             self._keep(decided, None, self._told, self._watch, {})
+            self._heard.clear()
 
     def stop(self) -> None:
         """End in order: what waits is there at the next start."""
@@ -158,6 +169,7 @@ class Alerter:
             more = self._take_rows()
             if not more:
                 self._loose = None
+                self._enter_heard()
                 self._take_sight(now)
                 self._tidy(now)
         except JournalError:
@@ -334,7 +346,7 @@ class Alerter:
     def _take_loose(self, now: int) -> None:
         """Look at what is new without writing: critical alerts go out from memory."""
         if self._loose is None:
-            self._loose = Loose(self._cursor, self._told)
+            self._loose = Loose(self._cursor, self._told, delivered=dict(self._late))
         loose = self._loose
         while rows := self._rows(loose):
             decided, loose.told = self._decided(rows, loose.told)
@@ -406,6 +418,10 @@ class Alerter:
         """
         if self._loose is not None:
             return await self._deliver_loose(self._loose, outway)
+        try:
+            self._note_late()
+        except JournalError:
+            return 1.0
         return await self._delivery.next(outway, hurry=hurry)
 
     async def _deliver_loose(self, loose: Loose, outway: Outway) -> float:
@@ -416,9 +432,18 @@ class Alerter:
             loose.take_waiting(self._store, name, taken, last=under_way.is_idle(name))
         pause = await loose.deliver(outway, self._store, self._clock, under_way)
         if self._loose is not loose:
+            self._late.update(loose.delivered)
+            if self._loose is not None:
+                self._loose.delivered.update(loose.delivered)
             with suppress(JournalError):
-                self._keep([], None, self._told, self._watch, loose.delivered)
+                self._note_late()
         return pause
+
+    def _note_late(self) -> None:
+        """Note what was taken from memory when there was a file again: else it would go out once more."""
+        if self._late:
+            self._keep([], None, self._told, self._watch, self._late)
+            self._late.clear()
 
 
 __all__ = ["Alerter"]
