@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,9 +16,17 @@ from kits.outbox_kit import Hands, ScriptedWay, WrittenReadings
 from kits.phone_kit import TOKEN, USER, FakeTelegram
 
 from tradebot.alerts.alerter import Alerter
-from tradebot.alerts.channels import CHAT_RATE, Answered, ChannelSettings, Message, Outway
+from tradebot.alerts.channels import (
+    CHAT_RATE,
+    Answered,
+    ChannelSettings,
+    Delivered,
+    Message,
+    NotDelivered,
+    Outway,
+)
 from tradebot.alerts.model import Wishes
-from tradebot.alerts.services import Service
+from tradebot.alerts.services import THREADS, Service
 from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import Outgoing
 from tradebot.alerts.under_way import MOST
@@ -275,3 +284,27 @@ async def test_servers_that_hang_hold_up_no_other_thread() -> None:
         for one in sends:
             one.cancel()
         await asyncio.gather(*sends, return_exceptions=True)
+
+
+async def test_a_server_that_lets_go_of_nothing_is_not_given_threads_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = threading.Event()
+
+    def held(*_: object) -> Answered:
+        let_go.wait(30)
+        return Delivered()
+
+    monkeypatch.setattr(Service, "_send", held)
+    service = Service(ChannelSettings("telegram", {"chat_id": "1"}, TOKEN))
+    before = threading.active_count()
+    sends = [asyncio.create_task(service.send(Message("text", []))) for _ in range(THREADS)]
+    await asyncio.sleep(0.2)
+    for one in sends:  # nobody waits for them any more
+        one.cancel()
+    assert isinstance(await service.send(Message("text", [])), NotDelivered)
+    assert threading.active_count() - before == THREADS
+    let_go.set()
+    while threading.active_count() > before:
+        await asyncio.sleep(0.02)
+    assert isinstance(await service.send(Message("text", [])), Delivered)

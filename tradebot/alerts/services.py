@@ -45,11 +45,18 @@ _LOGGERS = threading.Lock()
 """Several threads send at once: none takes another's handler away."""
 
 
-async def in_own_thread(work: Callable[[], Answered]) -> Answered:
-    """Return what the work does, from a thread of its own.
+THREADS = 60
+"""So many sends of a service may be held up at once, those included that nobody waits for any more."""
 
-    A server that holds its sender up must hold up neither the threads that others share, nor this process' end.
+
+async def in_own_thread(work: Callable[[], Answered], free: threading.Semaphore) -> Answered:
+    """Return what the work does, from a thread of its own, where one is ``free``.
+
+    A server that holds its sender up must hold up neither the threads that others share, nor this process' end; and one
+    that lets go of none must not be given threads without end.
     """
+    if not free.acquire(blocking=False):
+        return NotDelivered("no answer to all that was sent")
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Answered] = loop.create_future()
 
@@ -62,10 +69,16 @@ async def in_own_thread(work: Callable[[], Answered]) -> Answered:
             answer = work()
         except Exception as error:
             answer = NotDelivered(f"failed ({type(error).__name__})")
+        finally:
+            free.release()
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(hand_over, answer)
 
-    threading.Thread(target=run, name="send", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="send", daemon=True).start()
+    except RuntimeError:  # the machine has none
+        free.release()
+        raise
     return await future
 
 
@@ -117,16 +130,17 @@ class Service:
     def __init__(self, settings: ChannelSettings) -> None:
         self.name = settings.name
         self._settings = settings
+        self._free = threading.Semaphore(THREADS)
         self._secrets = tuple(part for part in _secrets(settings) if part)
 
     async def send(self, message: Message) -> Answered:
         """Hand a message over, in a thread; without its file where that is refused: it is no reason to tell nothing more."""
-        answer = await in_own_thread(lambda: self._send(message))
+        answer = await in_own_thread(lambda: self._send(message), self._free)
         if isinstance(answer, Broken) and message.file:
             plain = Message(
                 f"{message.text}\n{UNATTACHED}", message.alerts, message.silent, bare=True
             )
-            return await in_own_thread(lambda: self._send(plain))
+            return await in_own_thread(lambda: self._send(plain), self._free)
         return answer
 
     async def close(self) -> None:
