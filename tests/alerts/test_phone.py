@@ -346,8 +346,12 @@ async def test_commands_that_cannot_be_fetched_for_long_are_told_of_once_and_tha
         (first,) = told
         assert (first.kind, first.since, first.over) == ("commands", begun, False)
         assert "commands from the phone do not come: Telegram answers 500" in first.data["why"]
-        assert kept.get(PHONE) == {"why": first.data["why"], "since": begun}
+        state = {"why": first.data["why"], "since": begun}
+        assert kept.get(PHONE) == state
+        kept.put(PHONE, {})  # as where it could not be kept when it was told
         clock.now += 60_000
+        await until(lambda: kept.get(PHONE) == state)
+        assert len(told) == 1
         phone.poll_always = "ok"
         phone.say("/help")
         await until(lambda: len(told) == 2)

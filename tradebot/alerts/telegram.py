@@ -117,7 +117,7 @@ class Phone:
         self._works: set[asyncio.Task[None]] = set()
         self.stopped = ""
         self._deaf_since: int | None = None
-        self._deaf_told = False
+        self._deaf_why = ""
 
     async def run(self) -> None:
         """Listen until cancelled, or until the token is somebody else's: then ``stopped`` says so."""
@@ -208,19 +208,22 @@ class Phone:
         if self._deaf_since is None or self._deaf_since > now:
             self._deaf_since = now
         since = self._deaf_since
-        if self._deaf_told or now - since < DEAF_MS:
+        if now - since < DEAF_MS:
             return
-        why = f"commands from the phone do not come: {error.message}; they are asked for on and on"
-        self._deaf_told = True
-        self._put_state({"why": why, "since": since})
+        was_told, words = self._deaf_why, "commands from the phone do not come"
+        why = was_told or f"{words}: {error.message}; they are asked for on and on"
+        self._deaf_why = why
+        self._put_state({"why": why, "since": since})  # each time: a full disk may not take it yet
+        if was_told:
+            return
         self._tell(Condition("commands", since, data={"why": why}))
 
     def _note_heard(self) -> None:
         since, self._deaf_since = self._deaf_since, None
-        if since is None or not self._deaf_told:
-            return
-        self._deaf_told = False
         self._put_state({})
+        if since is None or not self._deaf_why:
+            return
+        self._deaf_why = ""
         passed = {"seconds": (self._clock.wall_ms() - since) // 1000}
         self._tell(Condition("commands", since, over=True, data=passed))
 
