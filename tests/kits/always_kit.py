@@ -6,38 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from kits import live_kit as kit
+from kits.paper_kit import STRATEGY
 
 START = kit.EPOCH + 3 * 3_600_000  # behind the blackout
 XRP = "XRP/USDT"
-_SOURCE = '''
-from pydantic import BaseModel
-
-from tradebot import Signal
-
-
-class Always:
-    """Long, and out of it, by turns."""
-
-    class Params(BaseModel):
-        pass
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        pass
-
-    def on_bar(self, bar):
-        if bar.open_time // 60_000 % 2:
+_BODY = """if bar.open_time // 60_000 % 2:
             return Signal("exit", 0.9, reason="out")
-        return Signal("long", 0.9, stop=bar.close * 0.97, reason="now")
-'''
+        return Signal("long", 0.9, stop=bar.close * 0.97, reason="now")"""
 
 
 def always(folder: Path) -> str:
     """Write the strategy into a folder and return its name."""
     file = folder / "always.py"
-    file.write_text(_SOURCE)
-    return f"{file}:Always"
+    file.write_text(STRATEGY.format(body=_BODY))
+    return f"{file}:Own"
 
 
 def swings(start: int, count: int) -> list[list[Any]]:
