@@ -1,12 +1,14 @@
 """Trades of which it is known what can be found in them: nothing, or one planted effect.
 
 Each trade is a fair walk between its stop and its target, a day's trades share its drift, results have fat tails; hour, side, symbol and
-confidence are drawn and mean nothing unless an effect is planted. So whatever is recommended of the rest is wrong.
+confidence are drawn and mean nothing unless an effect is planted. What limits refused, what fills cost beyond the model and what a wider
+stop would have made of stopped trades is drawn as well, and comes to nothing on average: every rule has something to look at. So whatever
+is recommended of the rest is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -15,10 +17,11 @@ from typing import Literal
 
 from tradebot.app.adjusted import Adjustment
 from tradebot.app.advising import AdviceCase, PlayedAgain
+from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.core.strategy.protocol import Signal
 from tradebot.journal.view import TradeRow
 from tradebot.reports.advice.advise import Advice, advise
-from tradebot.reports.advice.outcomes import Evidence, PastTrade
+from tradebot.reports.advice.outcomes import Evidence, HeldOn, PastTrade, RefusedEntry
 
 DAYS, PER_DAY = 60, 8
 SYMBOLS = ("ADA/USDT", "BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
@@ -107,7 +110,39 @@ def data_set(seed: int, planted: Planted | None = None) -> Evidence:
     for day in range(BEGIN, BEGIN + DAYS):
         shock = draw.gauss(0, 0.2)
         trades += [a_trade(len(trades) + i, day, shock, draw, planted) for i in range(PER_DAY)]
-    return Evidence(trades, loss=LOSS)
+    beside = Random(f"{seed}/beside")
+    slipped = [replace(t, slippage=-SLIPPED * (1 + 0.3 * beside.gauss(0, 1))) for t in trades]
+    return Evidence(
+        slipped,
+        refused_in(beside),
+        {t.id: held(beside) for t in trades if t.reason == "stop"},
+        dict.fromkeys(range(len(trades)), SLIPPED),
+        LOSS,
+    )
+
+
+SLIPPED = 0.02 * RISK
+REFUSING = ("positions", "blackout", "entry interval")
+
+
+def refused_in(draw: Random) -> list[RefusedEntry]:
+    """Return four refused entries a day, whose walks were as fair."""
+    return [
+        RefusedEntry(
+            day * 86_400_000 + draw.randrange(86_400_000),
+            draw.choice(REFUSING),
+            (walk(draw)[0] * STEP + shock) * RISK,
+        )
+        for day in range(BEGIN, BEGIN + DAYS)
+        for shock in [draw.gauss(0, 0.2)]
+        for _ in range(PER_DAY // 2)
+    ]
+
+
+def held(draw: Random) -> HeldOn:
+    """Return what became of a stopped trade behind its stop: from -10 steps to a stop at -15, or the target at 15."""
+    met = draw.random() < 1 / 6
+    return HeldOn((25 if met else -5) * STEP * RISK, met)
 
 
 def examined(seed: int, planted: Planted | None = None) -> Advice:
@@ -117,6 +152,23 @@ def examined(seed: int, planted: Planted | None = None) -> Advice:
 
 # -- the split around it ------------------------------------------------------------------------------
 
+PRICE = Decimal(1_000)
+
+
+def bars_behind(trades: Sequence[PastTrade], seed: int) -> Iterator[Bar]:
+    """Yield a minute behind each stopped trade: a stop half as far again is met in it, or the target, so that neither is better.
+
+    The way back to the target is 49 USDT from where trades were stopped on average, to the farther stop 11.
+    """
+    draw = Random(f"{seed}/bars")
+    for trade in sorted(trades, key=lambda trade: trade.exit):
+        if trade.reason == "stop":
+            near, far = (-25, 31) if draw.random() < 11 / 60 else (-31, -20)
+            ends = (near, far) if trade.side == "long" else (-near, -far)
+            low, high = (str(PRICE + end) for end in sorted(ends))
+            text = [low, high, low, high, "1"]
+            yield Bar.of(trade.symbol, trade.exit, MINUTE_MS, text)
+
 
 def as_rows(trades: Sequence[PastTrade]) -> list[TradeRow]:
     """Return trades as the journal would have them."""
@@ -124,7 +176,7 @@ def as_rows(trades: Sequence[PastTrade]) -> list[TradeRow]:
 
 
 def _row(trade: PastTrade) -> TradeRow:
-    price = Decimal(1_000)
+    price, sign = PRICE, 1 if trade.side == "long" else -1
     return TradeRow(
         run="null",
         id=trade.id,
@@ -134,7 +186,7 @@ def _row(trade: PastTrade) -> TradeRow:
         entry_time=trade.time,
         entry_price=price,
         exit_time=trade.exit,
-        exit_price=price + _money(trade.gross),
+        exit_price=price + sign * _money(trade.gross),
         fees=_money(trade.costs),
         funding=Decimal(0),
         pnl=_money(trade.pnl),
@@ -146,8 +198,8 @@ def _row(trade: PastTrade) -> TradeRow:
         wall=0,
         mae=-_money(trade.mae),
         mfe=_money(trade.mfe),
-        stop=price - _money(trade.stop_loss),
-        target=price + _money(trade.reward),
+        stop=price - sign * _money(trade.stop_loss),
+        target=price + sign * _money(trade.reward),
         risk=_money(trade.risk),
     )
 
@@ -161,6 +213,7 @@ def split_case(trades: Sequence[PastTrade], seed: int) -> AdviceCase:
     rows = as_rows(trades)
     third = (BEGIN + DAYS * 2 // 3) * 86_400_000
     late = [trade for trade in trades if trade.time >= third]
+    early = [trade for trade in trades if trade.exit + MINUTE_MS <= third]
 
     def play(change: Adjustment) -> PlayedAgain:
         kept = [trade for trade in late if _takes(change, trade)]
@@ -170,8 +223,8 @@ def split_case(trades: Sequence[PastTrade], seed: int) -> AdviceCase:
         rows,
         third,
         {("null", trade.id): trade.confidence for trade in trades},
-        (),
-        (),
+        [one for one in refused_in(Random(f"{seed}/beside")) if one.time < third],
+        bars_behind(early, seed),
         f"study {seed}",
         play,
         LOSS,

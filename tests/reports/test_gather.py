@@ -9,7 +9,7 @@ import pytest
 
 from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.journal.view import SignalRow, TradeRow
-from tradebot.reports.advice.gather import held_on, past_trades, refused_entries, rule_name
+from tradebot.reports.advice.gather import held_on, past_trades, refused_entries
 from tradebot.reports.advice.modelled import FillModel, beside_model
 
 NOON = 1_736_164_800_000
@@ -92,7 +92,10 @@ def test_a_stopped_trade_is_held_on_to(
     bars: list[tuple[int, float, float, float]], gain: float | None
 ) -> None:
     told = held_on([a_trade(), WINNER], [a_bar(*bar) for bar in bars])
-    assert told == ({} if gain is None else {0: pytest.approx(gain)})
+    assert {number: one.gain for number, one in told.items()} == (
+        {} if gain is None else {0: pytest.approx(gain)}
+    )
+    assert [one.met_target for one in told.values()] == ([] if gain is None else [gain > 2])
     others = [a_bar(*bar, symbol="ETH/USDT") for bar in bars]
     assert held_on([a_trade(), WINNER], others) == {}
 
@@ -102,25 +105,27 @@ def test_shorts_are_held_on_to_as_well() -> None:
         side="short", stop=Decimal(102), target=Decimal(97), exit_price=Decimal("102.1")
     )
     bars = [a_bar(5, 99, 102.9, 100), a_bar(6, 96.9, 100, 97)]
-    assert held_on([short, WINNER], bars) == {0: pytest.approx(0.5 * 5.1)}
+    (found,) = held_on([short, WINNER], bars).values()
+    assert found.gain == pytest.approx(0.5 * 5.1)
+    assert found.met_target
     assert held_on([short], bars) == {}  # without a winner nobody knows for how long
 
 
 def test_refusals_are_known_by_their_rule() -> None:
-    assert rule_name("no entries in the hour 00:00 UTC (blackout)") == "blackout"
-    assert rule_name("position value 51.2 over 50") == "position value over"
-    assert rule_name("1.0") == "a limit"
+    """By the names the report counts them under, whatever symbol, hour and price their sentences have."""
     texts = [
         "no entries in the hour 00:00 UTC (blackout)",
         "no entries in the hour 01:00 UTC (blackout)",
+        "BTC/USDT: position value $51.20 exceeds the cap of $50.00",
+        "ETH/USDT: position value $61.20 exceeds the cap of $50.00",
     ]
     signals = [
         a_signal(refusals=texts, outcome_pnl=Decimal("1.5")),
         a_signal(refusals=texts),
         a_signal(outcome_pnl=Decimal(2)),
     ]
-    (found,) = refused_entries(signals)
-    assert (found.rule, found.pnl) == ("blackout", 1.5)
+    found = [(one.rule, one.pnl) for one in refused_entries(signals)]
+    assert found == [("blackout", 1.5), ("position value", 1.5)]
 
 
 def test_fills_stand_beside_what_the_simulation_would_have_charged() -> None:

@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
 from tradebot.app.adjusted import Adjustment
+from tradebot.config import Config
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.money import ZERO, plain
 from tradebot.core.model.values import DAY_MS, Bar
 from tradebot.journal.view import TradeRow
+from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.advice.advise import Advice, Recommendation, advise, in_words
 from tradebot.reports.advice.gather import SignalKey, held_on, past_trades
 from tradebot.reports.advice.modelled import FillModel, ModelledFills
 from tradebot.reports.advice.outcomes import Evidence, RefusedEntry
+from tradebot.reports.advice.settings import Settings
 from tradebot.reports.monthly.value import AdviceText, Report
 
 
@@ -46,7 +49,8 @@ class AdviceCase:
 
     ``third`` is where the last third begins (UTC ms): bars and refused entries are from before it. ``play`` plays a change again
     and raises a TradebotError where that cannot be; ``digest`` is the report's, and the seed of all draws. ``loss`` is what may be
-    lost (USDT); ``model`` what fills of an exchange are compared with, None where the simulation made them.
+    lost (USDT); ``model`` what fills of an exchange are compared with, None where the simulation made them;
+    ``settings`` what the newest run was told, None where that cannot be read.
     """
 
     trades: Sequence[TradeRow]
@@ -58,6 +62,7 @@ class AdviceCase:
     play: Callable[[Adjustment], PlayedAgain]
     loss: float | None = None
     model: FillModel | None = None
+    settings: Settings | None = None
 
 
 def advice_on(case: AdviceCase) -> AdviceText:
@@ -78,6 +83,7 @@ def evidence_of(case: AdviceCase) -> Evidence:
         held_on(chosen, bars),
         modelled=None if fills is None else fills.costs,
         loss=case.loss,
+        settings=case.settings,
         whole=(len(case.trades), len({trade.entry_time // DAY_MS for trade in case.trades})),
     )
 
@@ -86,6 +92,20 @@ def loss_of(report: Report) -> float:
     """Return what a report's account may lose (USDT): its limit of a week, behind which a person has to look; without one all it had."""
     cap = next((use.cap for use in report.risk.limits if use.rule == "week_loss"), None)
     return float(report.bridge.start_equity if cap is None else cap)
+
+
+SIZES = ("position_value", "trade_loss")
+
+
+def settings_in(config: Config, spec: StrategySpec) -> Settings:
+    """Return what lines of a configuration are made of."""
+    limits = config.limits()
+    caps = {name: cap for name in SIZES if (cap := getattr(limits, name)) is not None}
+    if config.risk.profile == "bench":
+        caps = {}
+    return Settings(
+        spec.params.model_dump(), config.risk.profile, sorted(limits.blackout_hours), caps
+    )
 
 
 def _replayed(found: Recommendation, play: Callable[[Adjustment], PlayedAgain]) -> PlayedAgain:
@@ -138,5 +158,5 @@ def _replay(replay: PlayedAgain) -> dict[str, object]:
 
 __all__ = [
     *("AdviceCase", "PlayedAgain", "advice_on", "evidence_of", "lines_of", "loss_of"),
-    "third_of",
+    *("settings_in", "third_of"),
 ]

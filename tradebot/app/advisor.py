@@ -10,7 +10,14 @@ from typing import Any
 
 from tradebot import __version__
 from tradebot.app.adjusted import Adjustment
-from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, loss_of, third_of
+from tradebot.app.advising import (
+    AdviceCase,
+    PlayedAgain,
+    advice_on,
+    loss_of,
+    settings_in,
+    third_of,
+)
 from tradebot.app.report import Told
 from tradebot.app.whatif import (
     PlayedFigures,
@@ -20,7 +27,7 @@ from tradebot.app.whatif import (
     settings_of,
 )
 from tradebot.config import Config
-from tradebot.core.model.errors import JournalError
+from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.values import DAY_MS, Bar
 from tradebot.disk import private_directory, write_text
 from tradebot.journal.paths import REPORTS
@@ -28,6 +35,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.view import SignalRow
 from tradebot.reports.advice.gather import SignalKey, refused_entries
 from tradebot.reports.advice.modelled import FillModel, beside_model
+from tradebot.reports.advice.settings import Settings
 from tradebot.reports.monthly.document import document
 from tradebot.reports.monthly.period import month_of
 from tradebot.reports.monthly.rows import SIMULATED
@@ -77,6 +85,7 @@ class Advisor:
                 lambda change: self._play_all(change, told, (third, told.period.last)),
                 loss_of(told.report),
                 self._fill_model(told),
+                self._settings(told),
             )
         )
 
@@ -101,6 +110,13 @@ class Advisor:
         except JournalError:
             return None
         return FillModel(float(sim.spread_bps), float(sim.impact))
+
+    def _settings(self, told: Told) -> Settings | None:
+        """Return what the newest run was told; None where it or its strategy cannot be read any more."""
+        try:
+            return settings_in(*settings_of(self._reader.run(told.runs[-1]), self._config))
+        except TradebotError:
+            return None
 
     def _signals(self, told: Told, until: int) -> dict[SignalKey, SignalRow]:
         """Return the signals before a moment by run and id."""

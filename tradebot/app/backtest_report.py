@@ -8,7 +8,14 @@ from dataclasses import replace
 
 from tradebot import __version__
 from tradebot.app.adjusted import Adjustment
-from tradebot.app.advising import AdviceCase, PlayedAgain, advice_on, loss_of, third_of
+from tradebot.app.advising import (
+    AdviceCase,
+    PlayedAgain,
+    advice_on,
+    loss_of,
+    settings_in,
+    third_of,
+)
 from tradebot.app.backtest import BacktestResult
 from tradebot.app.report import ReportWish, Told, read_report
 from tradebot.app.whatif import Recording, entered, play_again
@@ -100,6 +107,7 @@ def with_advice(reader: Reader, told: Told, case: BacktestCase) -> Told:
             document(report)["hash"],
             play,
             loss_of(report),
+            settings=settings_in(case.config, case.spec),
         )
     )
     return replace(told, report=replace(report, advice=advice))

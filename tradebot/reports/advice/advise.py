@@ -9,7 +9,13 @@ from random import Random
 from typing import Any
 
 from tradebot.reports.advice import costs, exits, parts, ruin
-from tradebot.reports.advice.candidates import LEAST_DAYS, LEAST_TRADES, Candidate
+from tradebot.reports.advice.candidates import (
+    LEAST_DAYS,
+    LEAST_TRADES,
+    PART_DAYS,
+    PART_TRADES,
+    Candidate,
+)
 from tradebot.reports.advice.outcomes import Evidence
 from tradebot.reports.advice.resampling import DRAWS, LEVEL, MORE_DRAWS, holm, interval, sign_flips
 
@@ -20,70 +26,73 @@ CHANGED = (
 EACH = " ({each:.2f} {unit} each, 95 % from {low:.2f} to {high:.2f}"
 
 
+GAIN = "the signs of its days' gains"
+REST = "the signs of days in the difference from the others"
+"""How a rule is tested, as said beside its chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdviceRule:
     """A cause that is looked for. Rules see ``Evidence`` only; ``source`` says where the idea is from.
 
     ``measure`` puts the effect in words: what leaving out or moving would have changed, or, of a rule that does neither, what
-    was seen. Of an ``exclusive`` rule's changes only the best supported one is told: they are variants of one.
+    was seen. ``test`` says what its chance is the chance of; ``least_trades`` on ``least_days`` are needed of what it concerns. Of an
+    ``exclusive`` rule's changes only the best supported one is told: they are variants of one.
     """
 
     name: str
     find: Callable[[Evidence], Iterable[Candidate]]
     source: str
     measure: str = CHANGED
+    test: str = GAIN
+    least_trades: int = PART_TRADES
+    least_days: int = PART_DAYS
     exclusive: bool = False
 
+
+SWEENEY = "J. Sweeney, Maximum Adverse Excursion (1997)"
+PART = "contrast of a part with the rest: R. A. Fisher, The Design of Experiments (1935)"
 
 RULES = (
     AdviceRule(
         "costs",
         costs.costs_over_edge,
-        "break-even of gross result and costs",
+        "break-even of gross result and costs: R. Kissell, The Science of Algorithmic Trading (2013)",
         "After all costs {n} trades on {days} days lost {gain:.2f} USDT" + EACH,
     ),
     AdviceRule(
         "target in costs",
         costs.target_in_costs,
-        "break-even of target and costs",
+        "break-even of target and costs: R. Kissell, The Science of Algorithmic Trading (2013)",
         "At their targets {n} trades on {days} days lost {gain:.2f} USDT" + EACH,
     ),
-    AdviceRule(
-        "stop too wide",
-        exits.tighter_stop,
-        "J. Sweeney, Maximum Adverse Excursion (1997)",
-        exclusive=True,
-    ),
-    AdviceRule("stop too tight", exits.wider_stop, "J. Sweeney, Maximum Adverse Excursion (1997)"),
-    AdviceRule(
-        "target",
-        exits.nearer_target,
-        "J. Sweeney, Maximum Adverse Excursion (1997)",
-        exclusive=True,
-    ),
-    AdviceRule("hour", parts.hours, "contrast of a part with the rest"),
-    AdviceRule("weekday", parts.weekdays, "contrast of a part with the rest"),
-    AdviceRule("symbol", parts.symbols, "contrast of a part with the rest"),
-    AdviceRule("side", parts.sides, "contrast of a part with the rest"),
-    AdviceRule("tier", parts.tiers, "contrast of a part with the rest", exclusive=True),
+    AdviceRule("stop too wide", exits.tighter_stop, SWEENEY, exclusive=True),
+    AdviceRule("stop too tight", exits.wider_stop, SWEENEY),
+    AdviceRule("target", exits.nearer_target, SWEENEY, exclusive=True),
+    AdviceRule("hour", parts.hours, PART, test=REST),
+    AdviceRule("weekday", parts.weekdays, PART, test=REST),
+    AdviceRule("symbol", parts.symbols, PART, test=REST),
+    AdviceRule("side", parts.sides, PART, test=REST),
+    AdviceRule("tier", parts.tiers, PART, test=REST, exclusive=True),
     AdviceRule(
         "confidence",
         parts.order_of_confidence,
-        "contrast of two tiers",
+        PART,
         "With the other tier's mean {n} trades on {days} days would have come to {gain:.2f} USDT more"
         + EACH,
+        REST,
         exclusive=True,
     ),
     AdviceRule(
         "slippage",
         costs.slippage_over_model,
-        "paid against modelled",
+        "paid against modelled: A. F. Perold, The Implementation Shortfall (1988)",
         "Fills of {n} trades on {days} days cost {gain:.2f} USDT more than modelled" + EACH,
     ),
     AdviceRule(
         "refused",
         costs.refused_and_good,
-        "hypothetical results of refused entries",
+        "hypothetical results of refused entries, entered and left by the simulated exchange's rules",
         "The {n} refused entries, on {days} days, would have earned {gain:.2f} USDT" + EACH,
     ),
     AdviceRule(
@@ -101,7 +110,7 @@ class Recommendation:
     """A change that the trades support, or the one that came closest.
 
     ``gain`` is its effect in all (USDT); ``each``, ``low`` and ``high`` that on a trade it concerns with the 95 % interval, in ``unit``; ``measured``
-    is all this in words. ``chance`` is before, ``corrected`` after Holm's correction.
+    is all this in words. ``chance`` is before, ``corrected`` after Holm's correction, of ``test`` if nothing were to be found.
     """
 
     rule: str
@@ -118,6 +127,7 @@ class Recommendation:
     each: float
     low: float
     high: float
+    test: str
     chance: float
     corrected: float
 
@@ -142,7 +152,10 @@ def advise(evidence: Evidence, seed: str, rules: Sequence[AdviceRule] = RULES) -
         few = f"{of_all} trades on {on_days} days; {LEAST_TRADES} on {LEAST_DAYS} are needed"
         return Advice(count, days, 0, too_few=few)
     family = [
-        candidate for rule in rules for candidate in rule.find(evidence) if candidate.is_testable
+        candidate
+        for rule in rules
+        for candidate in rule.find(evidence)
+        if candidate.has(rule.least_trades, rule.least_days)
     ]
     chances = _chances(family, seed)
     corrected = holm(chances)
@@ -153,10 +166,11 @@ def advise(evidence: Evidence, seed: str, rules: Sequence[AdviceRule] = RULES) -
     ]
     found.sort(key=lambda one: one[1])
     single = {rule.name for rule in rules if rule.exclusive}
-    words = {rule.name: rule.measure for rule in rules}
-    best = _best([one for one in found if _stands(one)], single)
+    words = {rule.name: rule for rule in rules}
+    middle = evidence.middle
+    best = _best([one for one in found if _stands(one, middle)], single)
     told = [_told(one, words[one[0].rule], seed) for one in best]
-    rest = [one for one in found if not _stands(one)]
+    rest = [one for one in found if not _stands(one, middle)]
     closest = _told(rest[0], words[rest[0][0].rule], seed) if rest and not told else None
     return Advice(count, days, len(family), tuple(told), closest)
 
@@ -165,9 +179,9 @@ Found = tuple[Candidate, float, float]
 """A change, its chance, and that after Holm's correction."""
 
 
-def _stands(found: Found) -> bool:
+def _stands(found: Found, middle: float) -> bool:
     candidate, _, corrected = found
-    return corrected <= LEVEL and candidate.halves_agree
+    return corrected <= LEVEL and candidate.halves_agree(middle)
 
 
 def _best(found: Sequence[Found], single: set[str]) -> Iterator[Found]:
@@ -201,7 +215,7 @@ def _draw(candidate: Candidate, seed: str) -> Random:
     return Random(f"{seed}/{candidate.rule}/{candidate.what}")
 
 
-def _told(found: Found, measure: str, seed: str) -> Recommendation:
+def _told(found: Found, rule: AdviceRule, seed: str) -> Recommendation:
     candidate, chance, corrected = found
     effects = candidate.effects
     in_r = all(effect.r is not None for effect in effects)
@@ -223,10 +237,11 @@ def _told(found: Found, measure: str, seed: str) -> Recommendation:
         "high": high,
     }
     return Recommendation(
-        rule=candidate.rule,
+        rule=rule.name,
         what=candidate.what,
         shows=candidate.shows,
-        measured=measure.format(**figures),
+        measured=rule.measure.format(**figures),
+        test=rule.test,
         not_shown=candidate.not_shown,
         config=candidate.config,
         signal=candidate.signal,
@@ -252,6 +267,8 @@ def in_words(advice: Advice) -> list[str]:
         lines.append(f"  It does not show {found.not_shown}.")
         if found.config:
             lines.append(f"  Setting: {found.config}")
+        elif found.signal:
+            lines.append("  Setting: none; the strategy would have to do it itself")
         if found.signal:
             lines.append(f"  To see it played again: --set-signal {found.signal}")
     return lines
@@ -259,7 +276,7 @@ def in_words(advice: Advice) -> list[str]:
 
 def _sentence(found: Recommendation) -> str:
     return (
-        f"{found.what}: {found.shows}. {found.measured}; p {found.chance:.2g},"
+        f"{found.what}: {found.shows}. {found.measured}; by {found.test} p {found.chance:.2g},"
         f" {found.corrected:.2g} after Holm)."
     )
 

@@ -45,29 +45,34 @@ class Candidate:
     contrast: Mapping[int, float] | None = None
 
     @property
+    def by_day(self) -> Mapping[int, float]:
+        """What is tested, a sum for each day."""
+        if self.contrast is not None:
+            return self.contrast
+        in_r = all(effect.r is not None for effect in self.effects)
+        return sums_by_day(
+            (effect.day, effect.r if in_r and effect.r is not None else effect.gain)
+            for effect in self.effects
+        )
+
+    @property
     def tested(self) -> list[float]:
         """What is tested, a sum for each day in order."""
-        by_day = self.contrast
-        if by_day is None:
-            in_r = all(effect.r is not None for effect in self.effects)
-            by_day = sums_by_day(
-                (effect.day, effect.r if in_r and effect.r is not None else effect.gain)
-                for effect in self.effects
-            )
+        by_day = self.by_day
         return [by_day[day] for day in sorted(by_day)]
 
-    @property
-    def is_testable(self) -> bool:
-        """Whether there is enough of it."""
-        days = {effect.day for effect in self.effects}
-        return len(self.effects) >= PART_TRADES and len(days) >= PART_DAYS
+    def has(self, trades: int, days: int) -> bool:
+        """Whether it concerns at least so many trades on so many days."""
+        on = {effect.day for effect in self.effects}
+        return len(self.effects) >= trades and len(on) >= days
 
-    @property
-    def halves_agree(self) -> bool:
-        """Whether both halves of its days speak for it."""
-        days = self.tested
-        middle = len(days) // 2
-        return math.fsum(days[:middle]) > 0 and math.fsum(days[middle:]) > 0
+    def halves_agree(self, middle: float) -> bool:
+        """Whether both halves of the time have some of it and speak for it; ``middle`` is the day that the second begins with."""
+        if {effect.day < middle for effect in self.effects} != {True, False}:
+            return False
+        days = self.by_day
+        first = math.fsum(value for day, value in days.items() if day < middle)
+        return first > 0 and math.fsum(value for day, value in days.items() if day >= middle) > 0
 
 
 def sums_by_day(values: Iterable[tuple[int, float]]) -> dict[int, float]:

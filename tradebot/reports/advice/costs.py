@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tradebot.reports.advice.candidates import Candidate, TradeEffect, per_trade
 from tradebot.reports.advice.outcomes import Evidence
+from tradebot.reports.advice.settings import distance_line
 
 
 def costs_over_edge(evidence: Evidence) -> Iterator[Candidate]:
@@ -40,7 +41,7 @@ def target_in_costs(evidence: Evidence) -> Iterator[Candidate]:
         f"{lost} of {len(reached)} trades that reached their target lost money",
         "how often a farther target would be reached",
         [per_trade(trade, -trade.pnl) for trade in reached],
-        config="target_atr in [strategy.params], if the strategy has it",
+        config=distance_line(evidence.settings, "target_atr", 1.5),
         signal="target_x=1.5",
     )
 
@@ -66,14 +67,29 @@ def slippage_over_model(evidence: Evidence) -> Iterator[Candidate]:
     )
 
 
+WITHIN = {
+    "blackout": "signals outside the blackout hours: a longer timeframe has them at other hours",
+    "day loss": "smaller positions, so that fewer days come near the limit",
+    "entry interval": "fewer symbols, so that entries are further apart",
+    "margin": "smaller positions, so that less margin is used",
+    "position value": "smaller positions",
+    "positions": "fewer symbols or shorter trades, so that fewer wait for a place",
+    "trade loss": "nearer stops or smaller positions",
+    "week loss": "smaller positions, so that fewer weeks come near the limit",
+}
+"""What can be done inside a limit, by the rule's name; refusals by others (a stop on the wrong side, old prices) are no limit's."""
+
+
 def refused_and_good(evidence: Evidence) -> Iterator[Candidate]:
     """Say that what a limit refused would have earned; a limit is never recommended to be loosened."""
-    for rule in sorted({refused.rule for refused in evidence.refused}):
+    for rule, within in WITHIN.items():
         part = [refused for refused in evidence.refused if refused.rule == rule]
+        if not part:
+            continue
         yield Candidate(
             "refused",
-            f"smaller positions or fewer symbols, so that {rule} refuses less; the limit stays where it is",
-            f"{len(part)} entries that {rule} refused would have earned {sum(r.pnl for r in part):+.2f} USDT",
+            f"{within}; the limit ({rule}) stays where it is",
+            f"{len(part)} entries that it refused would have earned {sum(r.pnl for r in part):+.2f} USDT",
             "what they would have added to a loss on a bad day: that is what the limit is for",
             [TradeEffect(refused.day, refused.pnl, None) for refused in part],
         )

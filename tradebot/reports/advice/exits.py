@@ -6,11 +6,12 @@ lived through that. A wider stop cannot: bars behind the exit must tell (``Evide
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
 from tradebot.reports.advice.candidates import Candidate, per_trade
 from tradebot.reports.advice.outcomes import Evidence, PastTrade
+from tradebot.reports.advice.settings import distance_line
 
 TARGETS = (0.5, 0.65, 0.8)
 STOPS = (0.5, 0.65, 0.8)
@@ -31,7 +32,7 @@ def nearer_target(evidence: Evidence) -> Iterator[Candidate]:
             f"{gave} of {len(trades)} trades that were ahead by their planned loss ended without a gain",
             FILLS,
             [per_trade(trade, _at_target(trade, share)) for trade in trades],
-            config=f"target_atr x {share:g} in [strategy.params], if the strategy has it",
+            config=distance_line(evidence.settings, "target_atr", share),
             signal=f"target_x={share:g}",
         )
 
@@ -45,8 +46,7 @@ def _at_target(trade: PastTrade, share: float) -> float:
 def tighter_stop(evidence: Evidence) -> Iterator[Candidate]:
     """Give up earlier: winners never came near their stops."""
     trades = [trade for trade in evidence.trades if trade.stop_loss and trade.mae is not None]
-    winners = sorted(_depth(trade) for trade in trades if trade.pnl > 0)
-    deep = winners[int(0.9 * (len(winners) - 1))] if winners else 0.0
+    deep = _deepest(trades)
     slip = _beyond_stops(trades)
     for share in STOPS:
         yield Candidate(
@@ -55,9 +55,15 @@ def tighter_stop(evidence: Evidence) -> Iterator[Candidate]:
             f"nine of ten winners never were further behind than {deep:.2f} of the way to their stop",
             FILLS,
             [per_trade(trade, _at_stop(trade, share, slip)) for trade in trades],
-            config=f"stop_atr x {share:g} in [strategy.params], if the strategy has it",
+            config=distance_line(evidence.settings, "stop_atr", share),
             signal=f"stop_x={share:g}",
         )
+
+
+def _deepest(trades: Iterable[PastTrade]) -> float:
+    """Return how much of the way to their stops nine of ten winners stayed within."""
+    winners = sorted(_depth(trade) for trade in trades if trade.pnl > 0)
+    return winners[int(0.9 * (len(winners) - 1))] if winners else 0.0
 
 
 def _depth(trade: PastTrade) -> float:
@@ -88,13 +94,16 @@ def wider_stop(evidence: Evidence) -> Iterator[Candidate]:
     """Hold on longer: stopped trades met their target soon after."""
     known = evidence.held_on or {}
     trades = [trade for trade in evidence.trades if trade.id in known]
-    better = sum(known[trade.id] > 0 for trade in trades)
+    better = sum(known[trade.id].gain > 0 for trade in trades)
+    met = sum(known[trade.id].met_target for trade in trades)
+    deep = _deepest(trade for trade in evidence.trades if trade.stop_loss and trade.mae is not None)
     yield Candidate(
         "stop too tight",
         f"stops at {WIDER:g} of their distance",
-        f"{better} of {len(trades)} stopped trades would have ended better within the winners' median time",
+        f"of {len(trades)} stopped trades {met} would have met their target within the winners' median time, and {better} ended"
+        f" better; one winner in ten was further behind than {deep:.2f} of the way to its stop",
         "trades that the longer ones would have kept from being entered; with the same size more is at risk",
-        [per_trade(trade, known[trade.id]) for trade in trades],
-        config=f"stop_atr x {WIDER:g} in [strategy.params], if the strategy has it",
+        [per_trade(trade, known[trade.id].gain) for trade in trades],
+        config=distance_line(evidence.settings, "stop_atr", WIDER),
         signal=f"stop_x={WIDER:g}",
     )

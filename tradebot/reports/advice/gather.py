@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from decimal import Decimal
 from tradebot.core.model.values import Bar
 from tradebot.journal.view import SignalRow, TradeRow
 from tradebot.reports.advice.exits import WIDER
-from tradebot.reports.advice.outcomes import PastTrade, RefusedEntry
+from tradebot.reports.advice.outcomes import HeldOn, PastTrade, RefusedEntry
+from tradebot.reports.monthly.usage import rule_of
 
 SignalKey = tuple[str, int]
 """Run and id of a signal."""
@@ -64,16 +64,8 @@ def refused_entries(signals: Iterable[SignalRow]) -> list[RefusedEntry]:
         RefusedEntry(row.time, rule, float(row.outcome_pnl))
         for row in signals
         if row.refusals and row.outcome_pnl is not None
-        for rule in sorted({rule_name(text) for text in row.refusals})
+        for rule in sorted({rule_of(text) for text in row.refusals})
     ]
-
-
-def rule_name(text: str) -> str:
-    """Return the rule that a refusal's sentence names: in brackets at its end, else its words without numbers."""
-    named = re.search(r"\(([^()]*)\)\s*$", text)
-    if named:
-        return named[1]
-    return " ".join(re.sub(r"[-+]?[\d.,:]+%?", "", text).split()[:6]) or "a limit"
 
 
 # -- what would have come after a stop -----------------------------------------------------------------
@@ -109,14 +101,14 @@ class _Stopped:
         return float(self.sign * (price - self.row.exit_price) * self.row.qty)
 
 
-def held_on(trades: Sequence[TradeRow], bars: Iterable[Bar]) -> dict[int, float]:
-    """Return, by number, what stopped trades would have gained (USDT) with stops ``WIDER`` times as far.
+def held_on(trades: Sequence[TradeRow], bars: Iterable[Bar]) -> dict[int, HeldOn]:
+    """Return, by number, what stopped trades would have come to with stops ``WIDER`` times as far.
 
     Bars in order, of all symbols. A trade is held for as long as half of the winners took, at most.
     """
     waiting = sorted(_stopped(trades), key=lambda one: one.row.exit_time, reverse=True)
     active: dict[str, list[_Stopped]] = {}
-    found: dict[int, float] = {}
+    found: dict[int, HeldOn] = {}
     for bar in bars:
         close = bar.open_time + bar.interval
         while waiting and waiting[-1].row.exit_time < close:
@@ -131,7 +123,7 @@ def held_on(trades: Sequence[TradeRow], bars: Iterable[Bar]) -> dict[int, float]
             if price is None:
                 left.append(one)
             else:
-                found[one.number] = one.gain(price)
+                found[one.number] = HeldOn(one.gain(price), price == one.target)
         active[bar.symbol] = left
     return found
 

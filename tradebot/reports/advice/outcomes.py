@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tradebot.core.ghost.quality import DAY_MS, tier_name
+from tradebot.reports.advice.settings import Settings
 from tradebot.reports.weekdays import weekday_of
 
 
@@ -76,24 +78,39 @@ class RefusedEntry:
         return self.time // DAY_MS
 
 
+class HeldOn(NamedTuple):
+    """How much better (USDT) a stopped trade would have ended with a wider stop, and whether at its target."""
+
+    gain: float
+    met_target: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that rules may look at.
 
-    ``held_on`` says of stopped trades, by id, how much better (USDT) they would have ended with a stop half as far again; only what bars
+    ``held_on`` says of stopped trades, by id, what a stop half as far again would have made of them; only what bars
     could tell is in it. ``modelled`` is by id what the simulation would have charged for their fills (USDT), None where it made them
     itself. ``loss`` is what may be lost before trading has to end (USDT), None where nobody said. ``whole`` is how many trades on how
     many days there are in all, where some are kept out to try on what was chosen by the others.
+    ``settings`` are what a line of the configuration can be made of, None where they cannot be read.
     """
 
     trades: Sequence[PastTrade]
     refused: Sequence[RefusedEntry] = ()
-    held_on: dict[int, float] | None = None
+    held_on: Mapping[int, HeldOn] | None = None
     modelled: Mapping[int, float] | None = None
     loss: float | None = None
     whole: tuple[int, int] | None = None
+    settings: Settings | None = None
 
     @property
     def days(self) -> int:
         """On how many UTC days trades were entered."""
         return len({trade.day for trade in self.trades})
+
+    @property
+    def middle(self) -> float:
+        """Where the second half of the time begins, in days from 1970: halfway from the first to the last with a trade."""
+        days = [trade.day for trade in self.trades]
+        return (min(days) + max(days) + 1) / 2 if days else 0.0

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from tradebot.reports.advice.candidates import Candidate, contrast, left_out, per_trade, segments
 from tradebot.reports.advice.outcomes import Evidence, PastTrade
+from tradebot.reports.advice.settings import hour_line, long_only_line
 from tradebot.reports.weekdays import WEEKDAYS
 
 TIERS = ("high", "medium", "low")
@@ -27,7 +28,7 @@ def hours(evidence: Evidence) -> Iterator[Candidate]:
             ALONE,
             left_out(part),
             contrast=contrast(part, rest),
-            config=f"blackout_hours = [..., {name}] in [risk.PROFILE]",
+            config=hour_line(evidence.settings, name),
             signal=f"skip_hours={name}",
         )
 
@@ -65,6 +66,7 @@ def sides(evidence: Evidence) -> Iterator[Candidate]:
             "whether a market that turns would turn this as well: one side is one kind of weather",
             left_out(part),
             contrast=contrast(part, rest),
+            config=long_only_line(evidence.settings) if name == "short" else "",
             signal=f"skip_sides={name}",
         )
 

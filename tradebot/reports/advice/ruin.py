@@ -14,6 +14,7 @@ from statistics import fmean, pvariance
 from tradebot.reports.advice.candidates import Candidate, per_trade, sums_by_day
 from tradebot.reports.advice.outcomes import Evidence, PastTrade
 from tradebot.reports.advice.resampling import LEVEL, interval
+from tradebot.reports.advice.settings import size_line
 
 
 def ruin_bound(trades: Sequence[PastTrade], loss: float, draw: Random) -> tuple[float, float]:
@@ -50,6 +51,7 @@ def size_too_large(evidence: Evidence) -> Iterator[Candidate]:
         f" the {loss:,.0f} USDT that may be lost is up to {100 * chance:.1f} %, and {needed:+.2f} would be needed for {100 * LEVEL:g} %",
         "how to earn more: a smaller size loses less, and later",
         [per_trade(trade, needed - trade.pnl) for trade in trades],
+        config=size_line(evidence.settings, low / needed),
     )
 
 
