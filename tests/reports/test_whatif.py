@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,13 @@ from hypothesis import strategies as st
 from kits.paper_kit import Bot
 
 from tradebot.app.adjusted import AdjustedStrategy, Adjustment
+from tradebot.app.rates import BookedFunding, steps_of
 from tradebot.core.model.errors import UsageError
+from tradebot.core.model.events import FundingRate
+from tradebot.core.model.money import ZERO, exact
 from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.core.strategy.protocol import Signal
+from tradebot.journal.reader import Reader
 
 MONDAY = 1_736_121_600_000  # 2025-01-06 00:00 UTC
 
@@ -135,6 +141,22 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Bot:
     return bot
 
 
+RATES = "BTCUSDT-fundingRate-2025-01.csv"
+LONGER = (*FAST, "--param", "target_atr=0")
+
+
+@pytest.fixture(scope="module")
+def holder(tmp_path_factory: pytest.TempPathFactory) -> Bot:
+    """A run whose positions are held over full hours, at which funding is due."""
+    folder = tmp_path_factory.mktemp("holder")
+    klines(folder / "BTCUSDT-1m.csv")
+    hours = "".join(f"{MONDAY + i * 60 * MINUTE_MS},1,0.000{i % 7}1\n" for i in range(49))
+    (folder / RATES).write_text(f"calc_time,funding_interval_hours,last_funding_rate\n{hours}")
+    bot = Bot(folder, folder / "data")
+    bot.paper("BTCUSDT-1m.csv", RATES, *LONGER)
+    return bot
+
+
 def test_what_changes_nothing_is_the_backtest(bot: Bot) -> None:
     tested = bot.json("backtest", "BTCUSDT-1m.csv", *FAST).data
     found = bot.json("whatif", "BTCUSDT-1m.csv", *FAST, "--set-signal", "stop_x=1").data
@@ -153,7 +175,43 @@ def test_a_run_is_played_again_from_its_journal(bot: Bot) -> None:
     assert {"09", "10", "11"} & set(hours)
     parts = found["changed"]
     assert parts["last_third"]["trades"] <= parts["whole"]["trades"]
-    assert "funding" in json.dumps(told.document["warnings"])
+    assert "funding is played at the " in json.dumps(told.document["warnings"])
+
+
+def test_a_run_s_funding_is_played_again_to_the_last_digit(holder: Bot) -> None:
+    trades = holder.json("trades").data["trades"]
+    paid = sum(Decimal(row["funding"]) for row in trades)
+    assert paid < 0
+    found = holder.json("whatif", "--set-signal", "stop_x=1").data
+    for part in ("as_it_is", "changed"):
+        whole = found[part]["whole"]
+        assert Decimal(whole["funding"]) == paid
+        assert Decimal(whole["pnl"]) == sum(Decimal(row["pnl"]) for row in trades)
+    fewer = holder.json("whatif", "--set-signal", "skip_hours=9+10+11").data
+    files = holder.json(
+        "whatif", "BTCUSDT-1m.csv", RATES, *LONGER, "--set-signal", "skip_hours=9+10+11"
+    )
+    assert fewer["changed"]["whole"] == files.data["changed"]["whole"]
+    assert not files.document["warnings"]
+
+
+def test_the_rate_of_an_exchange_s_booking_is_that_of_what_was_held(holder: Bot) -> None:
+    """An exchange says the amount alone: with the position and the newest close that is the rate again."""
+    with Reader(holder.data_dir / "tradebot.db") as reader, exact():
+        booked, fills = reader.funding("paper-0001"), reader.fills("paper-0001")
+        bars = list(reader.stream_bars("paper-0001"))
+        told = [replace(row, rate=ZERO, mark=ZERO, qty=ZERO) for row in booked]
+        found = [
+            event
+            for step in steps_of(bars, BookedFunding(told, fills))
+            for event in step
+            if isinstance(event, FundingRate)
+        ]
+    assert len(found) == len(booked) > 10
+    for rate, row in zip(found, booked, strict=True):
+        assert (rate.at, rate.symbol, rate.mark) == (row.ts, row.symbol, row.mark)
+        assert float(rate.rate) == pytest.approx(float(row.rate), abs=2e-12)
+    assert not BookedFunding(told, []).before(booked[-1].ts + 1)  # nothing held, nothing known
 
 
 def test_what_cannot_be_played_is_told(bot: Bot) -> None:

@@ -11,19 +11,19 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import groupby, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 from tradebot.app.adjusted import Adjustment, adjusted
 from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
 from tradebot.app.build import make_session
 from tradebot.app.prices import open_data
+from tradebot.app.rates import booked_funding, steps_of
 from tradebot.config import Config
 from tradebot.core.model.effects import TradeClosed
 from tradebot.core.model.errors import JournalError, UsageError
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.money import ZERO
-from tradebot.core.model.values import Bar
 from tradebot.core.strategy.protocol import Strategy
 from tradebot.core.trading.snapshot import Heading
 from tradebot.journal.reader import Reader
@@ -37,12 +37,16 @@ Tell = Callable[[float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Bars that can be played again and again: ``steps`` gives them from the start."""
+    """Bars that can be played again and again: ``steps`` gives them from the start.
+
+    ``paid`` is how often a journalled run's funding was booked: played at these times, and at no others. None of files, which say when it was due.
+    """
 
     symbols: Sequence[str]
     interval: int
     label: str
     steps: Callable[[], Steps]
+    paid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,24 +184,19 @@ def recording_of(path: Path, run: RunRow) -> Recording:
         bars = reader.stream_bars(run.id)
         head = next(bars, None)
         symbols = sorted({bar.symbol for bar in bars} | ({head.symbol} if head else set()))
+        paid = len(reader.funding(run.id))
     if head is None:
         raise UsageError(
             f"{run.id} has no bars in its event log: it cannot be played again",
             hint="name the files it ran on instead: tradebot whatif FILE... --set-signal ...",
         )
     label = f"the bars of {run.id}"
-    return Recording(symbols, head.interval, label, lambda: _steps(path, run.id))
+    return Recording(symbols, head.interval, label, lambda: _steps(path, run.id), paid)
 
 
 def _steps(path: Path, run: str) -> Steps:
     with Reader(path) as reader:
-        yield from by_moment(reader.stream_bars(run))
-
-
-def by_moment(bars: Iterable[Bar]) -> Steps:
-    """Yield bars that closed at one moment together, each told at its close."""
-    for close, found in groupby(bars, key=lambda bar: bar.open_time + bar.interval):
-        yield [bar.stamped(close - 1) for bar in found]
+        yield from steps_of(reader.stream_bars(run), booked_funding(reader, run))
 
 
 def config_then(run: RunRow) -> Config:

@@ -55,13 +55,13 @@ def whatif(options: WhatIfOptions) -> int:
     _refuse_unknown(adjustment, recording)
     with progress(given) as bar, prints_aside():
         found = what_if(config, spec, recording, adjustment, lambda: bar(None))
-    warnings = [] if given.files else [NO_FUNDING]
+    warnings = [] if recording.paid is None else [FUNDING.format(paid=recording.paid)]
     data = _document(found, options.change, recording.label)
     text = None if given.common.json else _text(found, options.change, recording.label, spec.name)
     return show(Result("whatif", data, warnings, text=text), as_json=given.common.json)
 
 
-NO_FUNDING = "funding is in neither play: the journal holds the bars, not the rates"
+FUNDING = "funding is played at the {paid} times the run itself was booked some: of other times the journal has no rates"
 
 
 def _of_run(path: Path, name: str | None, config: Config) -> tuple[Config, StrategySpec, Recording]:
