@@ -72,6 +72,16 @@ def test_nothing_is_found_more_often_than_its_level(how: str, pytestconfig: pyte
     assert wrong <= 120
 
 
+def test_it_is_told_how_much_was_played() -> None:
+    shares: list[float] = []
+    case = split_case(data_set(0, PLANTED[1]).trades, 0)
+    said: Any = advice_on(case, shares.append).data
+    count = len(said["supported"])
+    assert count
+    assert shares == [(i + 1) / count for i in range(count)]
+    assert shares[-1] == 1.0
+
+
 def test_the_last_third_chooses_nothing() -> None:
     """Whatever happened in it, as long as as many trades did on as many days: the same is said, and the replay is another."""
     draw, whole = Random(7), data_set(4, PLANTED[1]).trades

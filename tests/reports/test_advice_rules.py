@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from tradebot.reports.advice.advise import RULES, AdviceRule, advise, in_words
 from tradebot.reports.advice.costs import WITHIN
 from tradebot.reports.advice.outcomes import Evidence, HeldOn, PastTrade, RefusedEntry
-from tradebot.reports.advice.settings import Settings, distance_line, hour_line, size_line
+from tradebot.reports.advice.settings import RunSettings, distance_line, hour_line, size_line
 
 DAYS, PER_DAY, DAY = 77, 6, 86_400_000  # eleven weeks: a weekday needs ten of its days
 BEGIN = 20_209 * DAY
-SAID = Settings(
+SAID = RunSettings(
     {"stop_atr": 2.0, "target_atr": 4.0, "short": True},
     "paper",
     (0, 1, 22, 23),
@@ -202,7 +202,7 @@ def test_what_is_told_of_a_change(supported: dict[str, set[str]]) -> None:
 # -- no limit is loosened ---------------------------------------------------------------------------
 
 
-def everything(settings: Settings) -> Evidence:
+def everything(settings: RunSettings) -> Evidence:
     """Return evidence that every rule finds something in."""
     rows = trades(never_behind)
     rows = [replace(t, reason=("stop", "target")[t.id % 2]) for t in rows]
@@ -224,7 +224,7 @@ def everything(settings: Settings) -> Evidence:
 def test_no_rule_loosens_a_limit(hours: set[int], cap: Decimal, profile: str) -> None:
     """Of every suggestion of every rule: what it sets in [risk] is tighter than it was, and no rule says to loosen one."""
     caps = {} if profile == "bench" else {"position_value": cap, "trade_loss": cap / 10}
-    said = Settings(SAID.params, profile, sorted(hours), caps)
+    said = RunSettings(SAID.params, profile, sorted(hours), caps)
     evidence = everything(said)
     told = [candidate for rule in RULES for candidate in rule.find(evidence)]
     assert {one.rule for one in told} >= {rule.name for rule in RULES} - {"costs"}
@@ -280,6 +280,6 @@ def test_lines_are_those_of_the_run() -> None:
     assert distance_line(replace(SAID, params={}), "stop_atr", 1.5) == ""
     assert distance_line(replace(SAID, params={"stop_atr": 0.0}), "stop_atr", 1.5) == ""
     assert hour_line(None, 3) == "3 added to blackout_hours in [risk.PROFILE]"
-    assert {field.name for field in fields(Settings)} == {
+    assert {field.name for field in fields(RunSettings)} == {
         *("params", "profile", "blackout_hours", "caps")
     }

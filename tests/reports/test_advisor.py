@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -209,6 +212,31 @@ def test_the_unchanged_bars_are_played_once(
     assert main(["backtest", "BTCUSDT-1h.csv", *HOURS, *FREE, "--html", "b.html", "--json"]) == 0
     assert played == [True] * len(played)
     assert played
+
+
+def test_a_bar_shows_on_a_terminal_how_far_the_replays_are(bot: Bot) -> None:
+    """Each change that was played is a part of it; nothing of it where nobody looks, or where JSON is wanted."""
+    kept = bot.data_dir / "reports" / "2025-01-paper.advice.json"
+    for words, shown in ((("report",), True), (("report", "--json"), False)):
+        kept.unlink(missing_ok=True)
+        master, slave = os.openpty()
+        command = [sys.executable, "-m", "tradebot", *words, "--month", "2025-01"]
+        child = subprocess.Popen(
+            command,
+            cwd=bot.folder,
+            env={**os.environ, "TRADEBOT_DATA_DIR": str(bot.data_dir), "TERM": "xterm"},
+            stdout=subprocess.DEVNULL,
+            stderr=slave,
+        )
+        os.close(slave)
+        with os.fdopen(master, "rb") as terminal:
+            said = b""
+            with suppress(OSError):  # a terminal whose other side is closed
+                while part := terminal.read1(4096):
+                    said += part
+        assert child.wait(60) == 0
+        assert (b"what to change" in said) is shown
+        assert ("━" in said.decode()) is shown
 
 
 def test_a_part_of_a_month_is_not_kept(bot: Bot) -> None:

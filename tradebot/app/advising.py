@@ -17,7 +17,7 @@ from tradebot.reports.advice.advise import Advice, Recommendation, advise, in_wo
 from tradebot.reports.advice.gather import SignalKey, held_on, past_trades
 from tradebot.reports.advice.modelled import FillModel, ModelledFills
 from tradebot.reports.advice.outcomes import Evidence, RefusedEntry
-from tradebot.reports.advice.settings import Settings
+from tradebot.reports.advice.settings import RunSettings
 from tradebot.reports.monthly.value import AdviceText, Report
 
 
@@ -62,13 +62,16 @@ class AdviceCase:
     play: Callable[[Adjustment], PlayedAgain]
     loss: float | None = None
     model: FillModel | None = None
-    settings: Settings | None = None
+    settings: RunSettings | None = None
 
 
-def advice_on(case: AdviceCase) -> AdviceText:
-    """Return what the trades support, in words and as data, with what the replays showed."""
+def advice_on(case: AdviceCase, tell: Callable[[float], None] = lambda _: None) -> AdviceText:
+    """Return what the trades support, in words and as data, with what the replays showed; ``tell`` is told how much (0..1) was played."""
     advice = advise(evidence_of(case), case.digest)
-    replays = [_replayed(found, case.play) for found in advice.supported]
+    replays = []
+    for number, found in enumerate(advice.supported, 1):
+        replays.append(_replayed(found, case.play))
+        tell(number / len(advice.supported))
     return AdviceText(lines_of(advice, replays), _data(advice, replays))
 
 
@@ -97,13 +100,13 @@ def loss_of(report: Report) -> float:
 SIZES = ("position_value", "trade_loss")
 
 
-def settings_in(config: Config, spec: StrategySpec) -> Settings:
+def settings_in(config: Config, spec: StrategySpec) -> RunSettings:
     """Return what lines of a configuration are made of."""
     limits = config.limits()
     caps = {name: cap for name in SIZES if (cap := getattr(limits, name)) is not None}
     if config.risk.profile == "bench":
         caps = {}
-    return Settings(
+    return RunSettings(
         spec.params.model_dump(), config.risk.profile, sorted(limits.blackout_hours), caps
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from tradebot.journal.reader import Reader
 from tradebot.journal.view import SignalRow
 from tradebot.reports.advice.gather import SignalKey, refused_entries
 from tradebot.reports.advice.modelled import FillModel, beside_model
-from tradebot.reports.advice.settings import Settings
+from tradebot.reports.advice.settings import RunSettings
 from tradebot.reports.monthly.document import document
 from tradebot.reports.monthly.period import month_of
 from tradebot.reports.monthly.rows import SIMULATED
@@ -45,8 +45,11 @@ from tradebot.reports.monthly.value import AdviceText, BesideModel
 class Advisor:
     """Says what to change on the reports of one journal."""
 
-    def __init__(self, reader: Reader, config: Config) -> None:
+    def __init__(
+        self, reader: Reader, config: Config, tell: Callable[[float], None] = lambda _: None
+    ) -> None:
         self._reader = reader
+        self._tell = tell
         self._config = config
         self._unchanged: dict[tuple[str, int, int], PlayedFigures] = {}
 
@@ -86,7 +89,8 @@ class Advisor:
                 loss_of(told.report),
                 self._fill_model(told),
                 self._settings(told),
-            )
+            ),
+            self._tell,
         )
 
     def _beside_model(self, told: Told) -> BesideModel | None:
@@ -111,7 +115,7 @@ class Advisor:
             return None
         return FillModel(float(sim.spread_bps), float(sim.impact))
 
-    def _settings(self, told: Told) -> Settings | None:
+    def _settings(self, told: Told) -> RunSettings | None:
         """Return what the newest run was told; None where it or its strategy cannot be read any more."""
         try:
             return settings_in(*settings_of(self._reader.run(told.runs[-1]), self._config))

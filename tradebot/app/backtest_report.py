@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -85,8 +85,10 @@ def _period(first: int, last: int) -> Period:
     return month if month.holds(last) else Period(first, last + 1)
 
 
-def with_advice(reader: Reader, told: Told, case: BacktestCase) -> Told:
-    """Return a backtest's report with what should be changed, played again over its files."""
+def with_advice(
+    reader: Reader, told: Told, case: BacktestCase, tell: Callable[[float], None] = lambda _: None
+) -> Told:
+    """Return a backtest's report with what should be changed, played again over its files; ``tell`` as of ``advice_on``."""
     report = told.report
     third = third_of(report)
     as_it_is = entered(told.trades, third)  # the backtest itself: it need not be played again
@@ -108,7 +110,8 @@ def with_advice(reader: Reader, told: Told, case: BacktestCase) -> Told:
             play,
             loss_of(report),
             settings=settings_in(case.config, case.spec),
-        )
+        ),
+        tell,
     )
     return replace(told, report=replace(report, advice=advice))
 

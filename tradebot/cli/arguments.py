@@ -145,6 +145,25 @@ Month = Annotated[
     str | None,
     typer.Option("--month", metavar="YYYY-MM", help="Only this calendar month (UTC)."),
 ]
+ReportFrom = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="From this time on (UTC).")
+]
+ReportTo = Annotated[
+    str | None,
+    typer.Option("--to", metavar="TIME", help="Up to, not including, this time (UTC)."),
+]
+Newest = Annotated[
+    str | None,
+    typer.Option("--last", metavar="TIME", help="The last 30d, 12w ... of the journal."),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option("--mode", metavar="MODE", help="paper, ghost or live (default: the newest's)."),
+]
+Due = Annotated[
+    bool,
+    typer.Option("--due", help="Write the reports on whole months that are missing, and no more."),
+]
 ReportHtml = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page.")
 ]

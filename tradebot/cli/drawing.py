@@ -56,6 +56,7 @@ class BacktestReporter:
         from tradebot.app.backtest_report import BacktestCase, told_of, with_advice
         from tradebot.app.whatif import recorded_in
         from tradebot.cli.report_files import exported, report_result
+        from tradebot.cli.working import working
 
         options = self._options
         with told_of(self._book, outcome, self._benchmarks) as (reader, told):
@@ -64,7 +65,8 @@ class BacktestReporter:
             if options.advice:
                 recording = recorded_in(options.files, options.symbols)
                 case = BacktestCase(self._config, self._spec, recording)
-                told = with_advice(reader, told, case)
+                with working(options.common, "what to change") as tell:
+                    told = with_advice(reader, told, case, tell)
             rows = exported(reader, told, options.csv)
         more = report_result(
             told,

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from tradebot.app.database import database
 from tradebot.app.report import ReportWish, Told, due_reports, read_report
-from tradebot.cli.options import Common, ReportOptions
+from tradebot.cli.options import ReportOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.report_files import check_targets, exported, read_benchmarks, report_result
 from tradebot.cli.settings import read_config
+from tradebot.cli.working import working
 from tradebot.config import Config
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.money import exact
 from tradebot.journal.reader import Reader
-
-
-@contextmanager
-def working(common: Common, what: str) -> Iterator[None]:
-    """Show on a terminal's stderr that something is being done; elsewhere nothing."""
-    if common.json or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(what, total=None)
-        yield
-
 
 MODES = ("paper", "ghost", "live")
 
@@ -54,8 +37,8 @@ def report(options: ReportOptions) -> int:
     with Reader(database(config)) as reader, reader.moment(), exact():
         told = read_report(reader, wish, benchmarks)
         if options.advice:
-            with working(options.common, "what to change"):
-                told = _advised(reader, config)(told)
+            with working(options.common, "what to change") as tell:
+                told = _advised(reader, config, tell)(told)
         files = exported(reader, told, options.csv)
     result = report_result(
         told,
@@ -67,8 +50,8 @@ def report(options: ReportOptions) -> int:
 
 
 def _due(options: ReportOptions, config: Config) -> int:
-    with Reader(database(config)) as reader, exact():
-        advised = _advised(reader, config) if options.advice else None
+    with Reader(database(config)) as reader, exact(), working(options.common, "reports") as tell:
+        advised = _advised(reader, config, tell) if options.advice else None
         written = due_reports(reader, config.data_dir(), advised=advised)
     text = "\n".join(f"wrote {path}" for path in written) or "No report is due."
     return show(
@@ -77,11 +60,13 @@ def _due(options: ReportOptions, config: Config) -> int:
     )
 
 
-def _advised(reader: Reader, config: Config) -> Callable[[Told], Told]:
+def _advised(
+    reader: Reader, config: Config, tell: Callable[[float], None]
+) -> Callable[[Told], Told]:
     """Return what adds to a report what should be changed: it can play runs again, and is loaded for that alone."""
     from tradebot.app.advisor import Advisor
 
-    return Advisor(reader, config).advised
+    return Advisor(reader, config, tell).advised
 
 
 def _warnings(told: Told) -> Iterator[str]:

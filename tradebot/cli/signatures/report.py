@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from tradebot.cli import arguments as arg
@@ -12,34 +10,16 @@ from tradebot.cli.options import Common, ReportOptions, parse_duration, parse_ti
 
 def report(
     month: arg.Month = None,
-    first: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="From this time on (UTC).")
-    ] = None,
-    last: Annotated[
-        str | None,
-        typer.Option("--to", metavar="TIME", help="Up to, not including, this time (UTC)."),
-    ] = None,
-    newest: Annotated[
-        str | None,
-        typer.Option("--last", metavar="TIME", help="The last 30d, 12w ... of the journal."),
-    ] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            "--mode", metavar="MODE", help="paper, ghost or live (default: the newest's)."
-        ),
-    ] = None,
+    first: arg.ReportFrom = None,
+    last: arg.ReportTo = None,
+    newest: arg.Newest = None,
+    mode: arg.Mode = None,
     run: arg.Run = None,
     html: arg.ReportHtml = None,
     csv: arg.ReportCsv = None,
     benchmark: arg.Benchmark = None,
     no_advice: arg.NoAdvice = False,
-    due: Annotated[
-        bool,
-        typer.Option(
-            "--due", help="Write the reports on whole months that are missing, and no more."
-        ),
-    ] = False,
+    due: arg.Due = False,
     config: arg.ConfigFile = None,
     data_dir: arg.DataDir = None,
     as_json: arg.Json = False,

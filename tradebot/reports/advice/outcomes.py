@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tradebot.core.ghost.quality import DAY_MS, tier_name
-from tradebot.reports.advice.settings import Settings
+from tradebot.reports.advice.settings import RunSettings
 from tradebot.reports.weekdays import weekday_of
 
 
@@ -102,7 +102,7 @@ class Evidence:
     modelled: Mapping[int, float] | None = None
     loss: float | None = None
     whole: tuple[int, int] | None = None
-    settings: Settings | None = None
+    settings: RunSettings | None = None
 
     @property
     def days(self) -> int:
