@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import sqlite3
 from contextlib import closing
@@ -16,7 +15,7 @@ from tradebot.__main__ import main
 from tradebot.journal import schema
 
 SCHEMA_4 = Path(__file__).parents[1] / "journal" / "schema-4.db.gz"
-MANY = 200 if os.environ.get("TRADEBOT_FULL") == "1" else 50
+MANY = 200
 """Broken journals, besides two hundred broken benchmarks elsewhere."""
 
 

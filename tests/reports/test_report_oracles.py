@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import random
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from tradebot.app.backtest import Notebook, run_backtest
 from tradebot.app.backtest_report import scratch_of, told_of
 from tradebot.app.build import make_session
 from tradebot.config import load_config
+from tradebot.core.model.values import DAY_MS
 from tradebot.core.trading.snapshot import Heading
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import load_strategy
-from tradebot.reports.monthly.comparison import correlation, fit, student_975
+from tradebot.reports.monthly.benchmark_file import read_benchmark
+from tradebot.reports.monthly.comparison import Growth, compare, correlation, fit, student_975
 from tradebot.reports.monthly.ratios import (
     calmar,
     deviation,
@@ -157,6 +161,39 @@ def backtested(files: list[Path]) -> Report:
     with book, told_of(book, outcome) as (_, told):
         assert told is not None
         return told.report
+
+
+def test_the_line_of_recorded_months_is_scipy_s(
+    two_months: tuple[Report, Report, Report], shared_data: Path
+) -> None:
+    """What the strategy made of May, of June and of both beside the S&P 500, over its own sessions."""
+    benchmark = read_benchmark(f"{shared_data}/macro/SP500-1d-2017-2026.csv.gz")
+    for report in two_months:
+        curve = Growth([at for at, _ in report.curve], [value for _, value in report.curve])
+        values = {s.at: s.value for s in benchmark.sessions}
+        first, last = curve.times[0], curve.times[-1]
+        ends = [at for at in sorted(values) if first <= at <= last + DAY_MS]
+        ours = [curve.values[bisect_right(curve.times, at) - 1] for at in ends]
+        x = [values[b] / values[a] - 1 for a, b in pairwise(ends)]
+        y = [b / a - 1 for a, b in pairwise(ours)]
+        assert len(x) >= 15
+        line, theirs = fit(x, y), stats.linregress(x, y)
+        assert line is not None
+        for own, other in (
+            (line.slope, theirs.slope),
+            (line.intercept, theirs.intercept),
+            (line.slope_error, theirs.stderr),
+            (line.intercept_error, theirs.intercept_stderr),
+            (correlation(x, y), theirs.rvalue),
+        ):
+            assert own == pytest.approx(other, rel=EXACT)
+        told = compare(benchmark, curve, report.last)
+        assert told.n == len(x)
+        assert told.correlation == pytest.approx(theirs.rvalue, rel=EXACT)
+        assert told.return_pct == pytest.approx(
+            100 * (values[ends[-1]] / values[ends[0]] - 1), rel=EXACT
+        )
+        assert told.beta is None  # fewer than sixty
 
 
 def test_ratios_of_recorded_months_are_empyrical_s(
