@@ -42,6 +42,12 @@ def a_month(path: Path) -> Path:
     return path
 
 
+def a_benchmark(path: Path) -> Path:
+    rows = (f"2025-01-{day:02d},{5_900 + day}" for day in (2, 3, 6, 7, 8))
+    path.write_text("date,close\n" + "\n".join(rows) + "\n")
+    return path
+
+
 @pytest.fixture(scope="module")
 def bot(tmp_path_factory: pytest.TempPathFactory) -> Bot:
     folder = tmp_path_factory.mktemp("advisor")
@@ -68,7 +74,12 @@ def test_a_month_that_is_over_is_advised_once(bot: Bot) -> None:
     assert reported(bot) == report
     assert kept.read_bytes() == written
     body = json.loads(written)
-    assert body["report"] == report["hash"]
+    beside = reported(bot, "--benchmark", str(a_benchmark(bot.folder / "b.csv")))
+    assert beside["hash"] != report["hash"]
+    assert (
+        beside["advice"] == report["advice"]
+    )  # what a month says of itself is the same beside anything
+    assert kept.read_bytes() == written
     kept.write_text(json.dumps(body | {"lines": ["kept"]}))
     assert reported(bot)["advice"]["lines"] == ["kept"]  # read, not made
     kept.write_text(json.dumps(body | {"report": "of other rows"}))

@@ -135,6 +135,31 @@ def test_what_is_due_is_written_once(
     assert told(capsys, "--due")["data"]["due"] == both[1:]
 
 
+def test_what_is_due_stands_beside_the_configured_benchmarks(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They lie beside the configuration's file, wherever it is used from; one that cannot be read is said and left out."""
+    where = tmp_path / "conf"
+    where.mkdir()
+    (where / "own.csv").write_text("date,close\n2025-01-02,1\n2025-01-31,2\n")
+    (where / "bot.toml").write_text('[report]\nbenchmarks = ["own.csv:Mine", "gone.csv"]\n')
+    words = ("--config", str(where / "bot.toml"), "--data-dir", str(home / "data"))
+    folder = home / "data" / "reports"
+    for path in folder.glob("2025-01-paper.*"):
+        path.unlink()
+    document = told(capsys, "--due", "--no-advice", *words)
+    assert document["data"]["due"] == [str(folder / "2025-01-paper.html")]
+    assert [w["message"] if isinstance(w, dict) else w for w in document["warnings"]] == [
+        f"without a benchmark: {where / 'gone.csv'}: does not exist"
+    ]
+    report = json.loads((folder / "2025-01-paper.json").read_text())
+    assert "Mine" in [row["name"] for row in report["benchmarks"]]
+    assert main(["report", "--month", "2025-01", *words]) == 2  # whoever asks is told
+    assert "gone.csv: does not exist" in capsys.readouterr().err
+    for path in folder.glob("2025-01-paper.*"):
+        path.unlink()
+
+
 @pytest.mark.parametrize("mode", ["paper", "ghost"])
 def test_what_a_report_says_is_what_the_run_came_to(
     home: Path, capsys: pytest.CaptureFixture[str], mode: str

@@ -18,6 +18,7 @@ from tradebot.reports.advice.gather import SignalKey, held_on, past_trades
 from tradebot.reports.advice.modelled import FillModel, ModelledFills
 from tradebot.reports.advice.outcomes import Evidence, RefusedEntry
 from tradebot.reports.advice.settings import RunSettings
+from tradebot.reports.monthly.document import document
 from tradebot.reports.monthly.value import AdviceText, Report
 
 
@@ -48,7 +49,7 @@ class AdviceCase:
     """What advice is made of: all closed trades and what is known of their signals.
 
     ``third`` is where the last third begins (UTC ms): bars and refused entries are from before it. ``play`` plays a change again
-    and raises a TradebotError where that cannot be; ``digest`` is the report's, and the seed of all draws. ``loss`` is what may be
+    and raises a TradebotError where that cannot be; ``digest`` is that of the rows, and the seed of all draws. ``loss`` is what may be
     lost (USDT); ``model`` what fills of an exchange are compared with, None where the simulation made them;
     ``settings`` what the newest run was told, None where that cannot be read.
     """
@@ -120,6 +121,12 @@ def _replayed(found: Recommendation, play: Callable[[Adjustment], PlayedAgain]) 
         return PlayedAgain(why=error.message)
 
 
+def rows_digest(report: Report) -> str:
+    """Return what names the rows a report is made of: its hash without benchmarks, which change nothing that is advised."""
+    digest: str = document(replace(report, benchmarks=()))["hash"]
+    return digest
+
+
 def third_of(report: Report) -> int:
     """Return where the last third of a report's time begins (UTC ms): advice is chosen before it."""
     return report.begun + (report.ended - report.begun) * 2 // 3
@@ -161,5 +168,5 @@ def _replay(replay: PlayedAgain) -> dict[str, object]:
 
 __all__ = [
     *("AdviceCase", "PlayedAgain", "advice_on", "evidence_of", "lines_of", "loss_of"),
-    *("settings_in", "third_of"),
+    *("rows_digest", "settings_in", "third_of"),
 ]

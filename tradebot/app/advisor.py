@@ -15,6 +15,7 @@ from tradebot.app.advising import (
     PlayedAgain,
     advice_on,
     loss_of,
+    rows_digest,
     settings_in,
     third_of,
 )
@@ -36,7 +37,6 @@ from tradebot.journal.view import SignalRow
 from tradebot.reports.advice.gather import SignalKey, refused_entries
 from tradebot.reports.advice.modelled import FillModel, beside_model
 from tradebot.reports.advice.settings import RunSettings
-from tradebot.reports.monthly.document import document
 from tradebot.reports.monthly.period import month_of
 from tradebot.reports.monthly.rows import SIMULATED
 from tradebot.reports.monthly.value import AdviceText, BesideModel
@@ -56,7 +56,7 @@ class Advisor:
     def advised(self, told: Told) -> Told:
         """Return the report with its advice and its fills beside the model: kept from before if it is a month that is over, else made now."""
         path = self._place(told)
-        digest = document(told.report)["hash"]
+        digest = rows_digest(told.report)
         kept = _kept(path, digest)
         if kept is None:
             kept = Later(self._made(told, digest), self._beside_model(told))

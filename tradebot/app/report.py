@@ -161,6 +161,7 @@ def due_reports(
     data_dir: Path,
     clock: Clock = SYSTEM,
     advised: Callable[[Told], Told] | None = None,
+    benchmarks: Sequence[Benchmark] = (),
 ) -> list[Path]:
     """Write the reports on whole months that are missing in the data directory; return the pages' paths.
 
@@ -179,7 +180,7 @@ def due_reports(
             path = data_dir / REPORTS / f"{month.code}-{name}.html"
             if path.exists() and path.with_suffix(".json").exists():
                 continue
-            told = _told(reader, kept, spans, month)
+            told = _told(reader, kept, spans, month, benchmarks)
             if told is not None:
                 told = told if advised is None else advised(told)
                 _write(told, path, clock)

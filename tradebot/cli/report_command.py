@@ -9,7 +9,13 @@ from tradebot.app.database import database
 from tradebot.app.report import ReportWish, Told, due_reports, read_report
 from tradebot.cli.options import ReportOptions
 from tradebot.cli.output import Result, show
-from tradebot.cli.report_files import check_targets, exported, read_benchmarks, report_result
+from tradebot.cli.report_files import (
+    check_targets,
+    exported,
+    read_benchmarks,
+    readable_benchmarks,
+    report_result,
+)
 from tradebot.cli.settings import read_config
 from tradebot.cli.working import working
 from tradebot.config import Config
@@ -52,10 +58,16 @@ def report(options: ReportOptions) -> int:
 def _due(options: ReportOptions, config: Config) -> int:
     with Reader(database(config)) as reader, exact(), working(options.common, "reports") as tell:
         advised = _advised(reader, config, tell) if options.advice else None
-        written = due_reports(reader, config.data_dir(), advised=advised)
+        benchmarks, missing = readable_benchmarks(config)
+        written = due_reports(reader, config.data_dir(), advised=advised, benchmarks=benchmarks)
     text = "\n".join(f"wrote {path}" for path in written) or "No report is due."
     return show(
-        Result("report", {"due": [str(path) for path in written]}, text=text),
+        Result(
+            "report",
+            {"due": [str(path) for path in written]},
+            missing if written else (),
+            text=text,
+        ),
         as_json=options.common.json,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from tradebot.app.report import Told, made_line
 from tradebot.cli.output import Result
 from tradebot.config import Config
-from tradebot.core.model.errors import UsageError
+from tradebot.core.model.errors import TradebotError, UsageError
 from tradebot.disk import check_target, write_text
 from tradebot.journal.reader import Reader
 from tradebot.reports.archive import NOTE, tables, write_csv
@@ -39,7 +39,26 @@ def _check_folder(folder: Path) -> None:
 
 def read_benchmarks(wanted: Iterable[str], config: Config) -> list[Benchmark]:
     """Return the benchmarks that are wished for and those of the configuration, each once."""
-    return [read_benchmark(told) for told in dict.fromkeys((*wanted, *config.report.benchmarks))]
+    return [read_benchmark(told) for told in dict.fromkeys((*wanted, *configured(config)))]
+
+
+def configured(config: Config) -> list[str]:
+    """Return the configuration's benchmarks; those that stand in its file are relative to it."""
+    told = config.report.benchmarks
+    if config.origin("report.benchmarks").kind != "file":
+        return list(told)
+    return [str(config.base_dir / one) for one in told]
+
+
+def readable_benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
+    """Return the configuration's benchmarks, and why any of them cannot be read: what nobody waits for is written without it."""
+    found, missing = [], []
+    for told in configured(config):
+        try:
+            found.append(read_benchmark(told))
+        except TradebotError as error:
+            missing.append(f"without a benchmark: {error}")
+    return found, missing
 
 
 def exported(reader: Reader, told: Told, folder: Path | None) -> dict[str, int]:
@@ -87,4 +106,7 @@ def _text(told: Told) -> str:
     return report_text(told.report)
 
 
-__all__ = ["check_targets", "exported", "read_benchmarks", "report_result"]
+__all__ = [
+    *("check_targets", "exported", "read_benchmarks", "readable_benchmarks"),
+    "report_result",
+]
