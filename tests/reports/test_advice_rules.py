@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import fields, replace
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradebot.config import load_config
 from tradebot.reports.advice.advise import RULES, AdviceRule, advise, in_words
 from tradebot.reports.advice.costs import WITHIN
 from tradebot.reports.advice.outcomes import Evidence, HeldOn, PastTrade, RefusedEntry
@@ -258,6 +260,31 @@ def risk_keys(config: str) -> list[tuple[str, Any]]:
         return [("blackout_hours", ast.literal_eval(text.partition("= ")[2]))]
     parts = [part.split(" = ") for part in text.split(", ")]
     return [(name, Decimal(value)) for name, value in parts]
+
+
+def test_every_line_is_one_of_bot_toml(tmp_path: Path) -> None:
+    """What a recommendation prints can be put where it says, and is what was meant."""
+    for profile in ("paper", "live"):
+        evidence = everything(replace(SAID, profile=profile))
+        told = [candidate for rule in RULES for candidate in rule.find(evidence)]
+        lines = {one.config for one in told if one.config}
+        assert len(lines) > 15
+        for line in sorted(lines):
+            text, _, section = line.rpartition(" in ")
+            path = tmp_path / "bot.toml"
+            keys = text.replace(", position_value", "\nposition_value").replace(
+                ", trade_loss", "\ntrade_loss"
+            )
+            path.write_text(f"{section}\n{keys}\n")
+            if profile == "live" and "position_value" in keys:
+                continue  # no live ceiling is as high as these caps
+            config = load_config(path, {})
+            if "blackout_hours" in keys:
+                hours = getattr(config.risk, profile).blackout_hours
+                assert set(hours) >= set(SAID.blackout_hours)
+            elif "_atr" in keys:
+                (share,) = config.strategy.params.values()
+                assert 0 < float(share) <= 6
 
 
 def test_a_smaller_size_is_a_tighter_cap() -> None:
