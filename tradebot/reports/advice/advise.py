@@ -23,6 +23,9 @@ CHANGED = (
     "It would have changed {n} trades on {days} days by {gain:+.2f} USDT"
     " ({each:+.2f} {unit} a trade, 95 % from {low:+.2f} to {high:+.2f}"
 )
+MOVED = CHANGED.replace("{n} trades", "{changed} of {n} trades")
+"""Of stops and targets: many a trade ends as before."""
+
 EACH = " ({each:.2f} {unit} each, 95 % from {low:.2f} to {high:.2f}"
 
 
@@ -66,9 +69,9 @@ RULES = (
         "break-even of target and costs: R. Kissell, The Science of Algorithmic Trading (2013)",
         "At their targets {n} trades on {days} days lost {gain:.2f} USDT" + EACH,
     ),
-    AdviceRule("stop too wide", exits.tighter_stop, SWEENEY, exclusive=True),
-    AdviceRule("stop too tight", exits.wider_stop, SWEENEY),
-    AdviceRule("target", exits.nearer_target, SWEENEY, exclusive=True),
+    AdviceRule("stop too wide", exits.tighter_stop, SWEENEY, MOVED, exclusive=True),
+    AdviceRule("stop too tight", exits.wider_stop, SWEENEY, MOVED),
+    AdviceRule("target", exits.nearer_target, SWEENEY, MOVED, exclusive=True),
     AdviceRule("hour", parts.hours, PART, test=REST),
     AdviceRule("weekday", parts.weekdays, PART, test=REST),
     AdviceRule("symbol", parts.symbols, PART, test=REST),
@@ -240,7 +243,9 @@ def _told(found: Found, rule: AdviceRule, seed: str) -> Recommendation:
         rule=rule.name,
         what=candidate.what,
         shows=candidate.shows,
-        measured=rule.measure.format(**figures),
+        measured=rule.measure.format(
+            changed=sum(effect.gain != 0 for effect in effects), **figures
+        ),
         test=rule.test,
         not_shown=candidate.not_shown,
         config=candidate.config,
