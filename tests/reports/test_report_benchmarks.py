@@ -180,7 +180,13 @@ def test_a_benchmark_that_ends_early_cuts_and_says_so() -> None:
     assert any("it ends before the report" in note for note in found.notes)
     none = compare(Benchmark("old", [Fixing(5, 1.0), Fixing(6, 2.0)]), grown(curve), JUNE)
     assert (none.n, none.first, none.return_pct, none.correlation) == (0, None, None, None)
+    assert none.notes == ("it has nothing in this time",)
     assert compare(benchmark, grown([]), JUNE).n == 0
+    late = Benchmark("S", [Fixing(MAY + i * DAY_MS, 1.0 + i) for i in range(9, 31)])
+    assert compare(late, grown(curve), JUNE).notes == (
+        "it begins after the report: compared from its start on",
+    )
+    assert compare(late, grown(curve), JUNE).first == MAY + 9 * DAY_MS
 
 
 def test_beta_and_alpha_from_sixty_common_intervals_on() -> None:

@@ -187,6 +187,9 @@ def test_a_run_s_funding_is_played_again_to_the_last_digit(holder: Bot) -> None:
         whole = found[part]["whole"]
         assert Decimal(whole["funding"]) == paid
         assert Decimal(whole["pnl"]) == sum(Decimal(row["pnl"]) for row in trades)
+    shown = holder("whatif", "--set-signal", "stop_x=1").out
+    assert "funding" in shown
+    assert f"{paid:,.2f}" in shown
     fewer = holder.json("whatif", "--set-signal", "skip_hours=9+10+11").data
     files = holder.json(
         "whatif", "BTCUSDT-1m.csv", RATES, *LONGER, "--set-signal", "skip_hours=9+10+11"

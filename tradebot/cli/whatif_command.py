@@ -132,6 +132,7 @@ def _text(found: WhatIf, change: str, label: str, strategy: str) -> str:
         Column("wins", "wins", right=True),
         Column("gross", "gross", right=True, rank=1),
         Column("fees", "fees", right=True, rank=1),
+        Column("funding", "funding", right=True, rank=1),
         Column("net", "pnl", right=True),
     )
     rows = [
@@ -152,7 +153,7 @@ def _text(found: WhatIf, change: str, label: str, strategy: str) -> str:
 
 
 def _line(what: str, figures: PlayedFigures) -> dict[str, Any]:
-    shown = {name: f"{getattr(figures, name):,.2f}" for name in ("gross", "fees", "pnl")}
+    shown = {name: f"{getattr(figures, name):,.2f}" for name in ("gross", "fees", "funding", "pnl")}
     return {"what": what, "trades": figures.trades, "wins": figures.wins, **shown}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,6 +12,9 @@ from typing import NamedTuple
 from tradebot.core.ghost.quality import YEAR_DAYS
 from tradebot.core.model.values import DAY_MS
 from tradebot.reports.monthly.ratios import deviation, drawdown, growth, mean
+
+HOLIDAYS_MS = 5 * DAY_MS
+"""As long no session may be, with a benchmark that goes on behind it."""
 
 LEAST_COMMON = 60
 """Common intervals that beta and alpha need: with fewer they say nothing."""
@@ -98,9 +101,7 @@ def compare(benchmark: Benchmark, curve: Growth, last: int) -> BenchmarkComparis
     ours = [b / a - 1.0 for (_, a), (_, b) in pairwise(marks)]
     n = len(theirs)
     line = fit(theirs, ours) if n >= LEAST_COMMON else None
-    notes = list(benchmark.notes)
-    if marks and marks[-1][0].at < min(last, curve.times[-1]) - 5 * DAY_MS:
-        notes.append("it ends before the report: compared up to its end")
+    notes = [*benchmark.notes, *_cuts(marks, curve, last)]
     return BenchmarkComparison(
         name=benchmark.name,
         n=n,
@@ -118,6 +119,19 @@ def compare(benchmark: Benchmark, curve: Growth, last: int) -> BenchmarkComparis
         down_capture_pct=_capture(theirs, ours, up=False),
         notes=tuple(notes),
     )
+
+
+def _cuts(marks: Sequence[tuple[Fixing, float]], curve: Growth, last: int) -> Iterator[str]:
+    """Yield what a benchmark does not cover of a curve: more than its longest holidays."""
+    if not curve.times:
+        return
+    if not marks:
+        yield "it has nothing in this time"
+        return
+    if marks[0][0].at > curve.times[0] + HOLIDAYS_MS:
+        yield "it begins after the report: compared from its start on"
+    if marks[-1][0].at < min(last, curve.times[-1]) - HOLIDAYS_MS:
+        yield "it ends before the report: compared up to its end"
 
 
 def _fitted(line: Line | None) -> dict[str, float | None]:
