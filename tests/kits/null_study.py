@@ -103,18 +103,18 @@ LOST = 0.5
 
 
 @lru_cache(50)
-def data_set(seed: int, planted: Planted | None = None) -> Evidence:
-    """Return sixty days of eight trades."""
+def data_set(seed: int, planted: Planted | None = None, days: int = DAYS) -> Evidence:
+    """Return days of eight trades."""
     draw = Random(seed)
     trades: list[PastTrade] = []
-    for day in range(BEGIN, BEGIN + DAYS):
+    for day in range(BEGIN, BEGIN + days):
         shock = draw.gauss(0, 0.2)
         trades += [a_trade(len(trades) + i, day, shock, draw, planted) for i in range(PER_DAY)]
     beside = Random(f"{seed}/beside")
     slipped = [replace(t, slippage=-SLIPPED * (1 + 0.3 * beside.gauss(0, 1))) for t in trades]
     return Evidence(
         slipped,
-        refused_in(beside),
+        refused_in(beside, days),
         {t.id: held(beside) for t in trades if t.reason == "stop"},
         dict.fromkeys(range(len(trades)), SLIPPED),
         LOSS,
@@ -125,7 +125,7 @@ SLIPPED = 0.02 * RISK
 REFUSING = ("positions", "blackout", "entry interval")
 
 
-def refused_in(draw: Random) -> list[RefusedEntry]:
+def refused_in(draw: Random, days: int) -> list[RefusedEntry]:
     """Return four refused entries a day, whose walks were as fair."""
     return [
         RefusedEntry(
@@ -133,7 +133,7 @@ def refused_in(draw: Random) -> list[RefusedEntry]:
             draw.choice(REFUSING),
             (walk(draw)[0] * STEP + shock) * RISK,
         )
-        for day in range(BEGIN, BEGIN + DAYS)
+        for day in range(BEGIN, BEGIN + days)
         for shock in [draw.gauss(0, 0.2)]
         for _ in range(PER_DAY // 2)
     ]
@@ -208,10 +208,10 @@ def _money(value: float | None) -> Decimal:
     return Decimal(repr(value or 0.0))
 
 
-def split_case(trades: Sequence[PastTrade], seed: int) -> AdviceCase:
+def split_case(trades: Sequence[PastTrade], seed: int, days: int = DAYS) -> AdviceCase:
     """Return what a report would be advised on: its last third is kept back, and played again by leaving trades out."""
     rows = as_rows(trades)
-    third = (BEGIN + DAYS * 2 // 3) * 86_400_000
+    third = (BEGIN + days * 2 // 3) * 86_400_000
     late = [trade for trade in trades if trade.time >= third]
     early = [trade for trade in trades if trade.exit + MINUTE_MS <= third]
 
@@ -223,7 +223,7 @@ def split_case(trades: Sequence[PastTrade], seed: int) -> AdviceCase:
         rows,
         third,
         {("null", trade.id): trade.confidence for trade in trades},
-        [one for one in refused_in(Random(f"{seed}/beside")) if one.time < third],
+        [one for one in refused_in(Random(f"{seed}/beside"), days) if one.time < third],
         bars_behind(early, seed),
         f"study {seed}",
         play,

@@ -72,6 +72,16 @@ def test_nothing_is_found_more_often_than_its_level(how: str, pytestconfig: pyte
     assert wrong <= 120
 
 
+@pytest.mark.skipif(not FULL, reason="two minutes: TRADEBOT_FULL=1")
+def test_nothing_is_found_more_often_in_the_shortest_time_there_is_advice_on(
+    pytestconfig: pytest.Config,
+) -> None:
+    """Of twenty-one days fourteen choose: at most 60 of 1,000."""
+    wrong = counted("null", 1_000, None, pytestconfig, split=True, days=21)
+    print(f"{wrong} of 1000 sets of 21 days without any effect gave a recommendation")  # noqa: T201
+    assert wrong <= 60
+
+
 def test_it_is_told_how_much_was_played() -> None:
     shares: list[float] = []
     case = split_case(data_set(0, PLANTED[1]).trades, 0)
@@ -114,25 +124,30 @@ def test_planted_effects_are_found(how: str, share: float, pytestconfig: pytest.
 
 
 def counted(
-    name: str, sets: int, planted: Planted | None, config: pytest.Config, split: bool
+    name: str,
+    sets: int,
+    planted: Planted | None,
+    config: pytest.Config,
+    split: bool,
+    days: int = null_study.DAYS,
 ) -> int:
     """Count the sets in which it, or anything, was found; a long study goes on where it stopped, with the same program."""
-    key = f"advice/{name}-{sets}{'-split' * split}-{program()}"
+    key = f"advice/{name}-{sets}-{days}{'-split' * split}-{program()}"
     cache = config.cache if FULL else None
     done = cache.get(key, []) if cache is not None else []
     for seed in range(len(done), sets):
-        rules = rules_found(seed, planted, split)
+        rules = rules_found(seed, planted, split, days)
         done.append(bool(rules) if planted is None else planted.rule in rules)
         if cache is not None and seed % 50 == 49:
             cache.set(key, done)
     return sum(done)
 
 
-def rules_found(seed: int, planted: Planted | None, split: bool) -> set[str]:
+def rules_found(seed: int, planted: Planted | None, split: bool, days: int) -> set[str]:
     """Return the rules that something was recommended by."""
     if not split:
         return {found.rule for found in examined(seed, planted).supported}
-    said: Any = advice_on(split_case(data_set(seed, planted).trades, seed)).data
+    said: Any = advice_on(split_case(data_set(seed, planted, days).trades, seed, days)).data
     return {found["rule"] for found in said["supported"]}
 
 
