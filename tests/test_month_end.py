@@ -69,3 +69,19 @@ def test_what_the_process_says_is_told(
     months.look(MAY)
     months.look(JUNE)
     assert said == texts
+
+
+def test_the_report_is_made_with_the_run_s_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process has the engine's file, not whatever lies where it was started: benchmarks and strategies are beside it."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "bot.toml").write_text("[report]\nbenchmarks = [3]\n")
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    months = Patient(tmp_path / "data", said.append)
+    months.config = tmp_path / "conf" / "bot.toml"
+    months.look(MAY)
+    months.look(JUNE)
+    (text,) = said
+    assert "must be text in quotes, got 3" in text

@@ -289,6 +289,7 @@ async def _runner(
     )
     runner.protect = "" if setup.pending else setup.protect
     runner.processed = setup.processed
+    runner.months.config = setup.config.file
     runner.statements = statement_taker(setup, path, hosted, journal.key)
     runner.witness = witness_of(setup, runner, journal.key)
     cursor = runner.restore(states)

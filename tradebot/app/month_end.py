@@ -17,6 +17,7 @@ class MonthEnd:
     def __init__(self, data_dir: Path, say: Callable[[str], None]) -> None:
         self._data_dir = data_dir
         self._say = say
+        self.config: Path | None = None  # the run's own: benchmarks and strategies lie beside it
         self._month: int | None = None
         self._writing: subprocess.Popen[str] | None = None
 
@@ -32,6 +33,8 @@ class MonthEnd:
 
     def _start(self) -> subprocess.Popen[str] | None:
         words = [sys.executable, "-P", "-m", "tradebot", "report", "--due", "--json"]
+        if self.config is not None:
+            words += ["--config", str(self.config)]
         try:
             return subprocess.Popen(
                 [*words, "--data-dir", str(self._data_dir)],

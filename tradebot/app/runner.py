@@ -109,7 +109,7 @@ class Runner:
         self._polled = self._clock.monotonic()
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
-        self._months = MonthEnd(data_dir, self._say)
+        self.months = MonthEnd(data_dir, self._say)
         self.witness: Witness | None = None
         self.statements: Callable[[CommandRow], None] | None = None
 
@@ -276,7 +276,7 @@ class Runner:
         if commands:
             await self._commit()
         if self.pace.speed is not None and self.session.engine.started:
-            self._months.look(self.session.engine.now)
+            self.months.look(self.session.engine.now)
 
     def _put_on_record(self, row: CommandRow) -> None:
         """Take a command that asks for a row of the chain. One that makes no sense, in whatever way, is refused and ends no run."""
