@@ -22,6 +22,7 @@ from tradebot.app.advising import (
 from tradebot.app.report import Told
 from tradebot.app.whatif import (
     PlayedFigures,
+    Recording,
     config_then,
     play_again,
     recording_of,
@@ -51,6 +52,7 @@ class Advisor:
         self._reader = reader
         self._tell = tell
         self._config = config
+        self._recordings: dict[str, Recording] = {}
         self._unchanged: dict[tuple[str, int, int], PlayedFigures] = {}
 
     def advised(self, told: Told) -> Told:
@@ -162,9 +164,10 @@ class Advisor:
     def _play(
         self, name: str, change: Adjustment | None, stretch: tuple[int, int]
     ) -> PlayedFigures:
-        run = self._reader.run(name)
-        config, spec = settings_of(run, self._config)
-        return play_again(config, spec, recording_of(self._reader.path, run), change, stretch)
+        if name not in self._recordings:  # whoever looks which symbols are in it reads all of it
+            self._recordings[name] = recording_of(self._reader.path, self._reader.run(name))
+        config, spec = settings_of(self._reader.run(name), self._config)
+        return play_again(config, spec, self._recordings[name], change, stretch)
 
 
 # -- what is kept ----------------------------------------------------------------------------------------
