@@ -200,6 +200,7 @@ def test_what_is_told_of_a_change(supported: dict[str, set[str]]) -> None:
     tighter = advise(PLANTED["stop too wide"](), "s").supported
     (found,) = [one for one in tighter if one.rule == "stop too wide"]
     count = sum(t.gross < 0 for t in trades(never_behind))  # winners never come near a stop
+    assert "a place freed earlier" in found.not_shown
     assert f"It would have changed {count} of {DAYS * PER_DAY} trades on " in found.measured
     monday = advise(replace(PLANTED["weekday"](), settings=SAID), "s")
     assert "  Setting: none; the strategy would have to do it itself" in in_words(monday)

@@ -18,7 +18,10 @@ STOPS = (0.5, 0.65, 0.8)
 WIDER = 1.5
 """The stop that ``Evidence.held_on`` reckons with, as a multiple of the planned distance."""
 
-FILLS = "what the exits would have been filled at: they are reckoned at their price, with the costs of the real ones"
+FILLS = (
+    "what the exits would have been filled at (they are reckoned at their price, with the costs of the real ones), nor the"
+    " trades that a place freed earlier lets in"
+)
 
 
 def nearer_target(evidence: Evidence) -> Iterator[Candidate]:
