@@ -80,12 +80,23 @@ def test_a_month_that_is_over_is_advised_once(bot: Bot) -> None:
         beside["advice"] == report["advice"]
     )  # what a month says of itself is the same beside anything
     assert kept.read_bytes() == written
-    kept.write_text(json.dumps(body | {"lines": ["kept"]}))
+    ((rows, entry),) = body.items()
+    kept.write_text(json.dumps({rows: entry | {"lines": ["kept"]}}))
     assert reported(bot)["advice"]["lines"] == ["kept"]  # read, not made
-    kept.write_text(json.dumps(body | {"report": "of other rows"}))
+    kept.write_text(json.dumps({"of other rows": entry}))
     assert reported(bot) == report
-    kept.write_text("{")
+    assert list(json.loads(kept.read_text())) == [
+        "of other rows",
+        rows,
+    ]  # neither throws the other away
+    for broken in ("{", "[]", '{"a": 3}', json.dumps({rows: {"lines": 3}}), json.dumps(entry)):
+        kept.write_text(broken)
+        assert reported(bot) == report
+    many = {str(number): entry for number in range(30)}
+    kept.write_text(json.dumps(many))
     assert reported(bot) == report
+    assert list(json.loads(kept.read_text())) == [*map(str, range(11, 30)), rows]
+    kept.write_bytes(written)
 
 
 def test_the_hash_does_not_depend_on_the_advice(bot: Bot) -> None:

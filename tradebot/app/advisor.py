@@ -181,33 +181,51 @@ class Later:
     beside_model: BesideModel | None
 
 
+MOST_KEPT = 20
+"""Reports on one month of one mode, of other markets or single runs, whose advice is kept: the newest."""
+
+
 def _kept(path: Path | None, digest: str) -> Later | None:
     """Return what was made of these very rows before; None where there is none to be read."""
     if path is None:
         return None
     try:
-        kept: Any = json.loads(path.read_text(encoding="utf-8"))
-        if kept["report"] != digest:
-            return None
+        kept: Any = _entries(path)[digest]
         beside = kept["beside_model"]
         return Later(
             AdviceText(tuple(map(str, kept["lines"])), dict(kept["data"])),
             None if beside is None else BesideModel(**beside),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
+def _entries(path: Path) -> dict[str, Any]:
+    """Return all that is kept in a file by the rows it is of, the oldest first; nothing where it cannot be read."""
+    try:
+        kept: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(kept, dict):
+        return {}
+    return {
+        key: value for key, value in kept.items() if isinstance(value, dict) and "lines" in value
+    }
+
+
 def _keep(path: Path, digest: str, made: Later) -> None:
+    """Keep what was made beside what is kept of other rows."""
     private_directory(path.parent)
-    body = {
-        "report": digest,
+    kept = _entries(path)
+    kept.pop(digest, None)
+    kept[digest] = {
         "version": __version__,
         "lines": list(made.advice.lines),
         "data": made.advice.data,
         "beside_model": None if made.beside_model is None else asdict(made.beside_model),
     }
-    write_text(path, json.dumps(body, indent=1) + "\n")
+    newest = dict(list(kept.items())[-MOST_KEPT:])
+    write_text(path, json.dumps(newest, indent=1) + "\n")
 
 
 __all__ = ["Advisor"]
