@@ -63,7 +63,7 @@ class Rows(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open:
-            self.rows[-1][-1] += data
+            self.rows[-1][-1] += data.replace("\u00a0", " ")  # keeps a number beside its unit
 
 
 def faces(bot: Bot, folder: Path, *words: str) -> Faces:

@@ -25,6 +25,8 @@ MOST_MARKS = 60
 
 WIDTH, HEIGHT = 960, 260
 LEFT, RIGHT, TOP, BOTTOM = 78, 12, 12, 26
+NAMED = WIDTH - RIGHT - 130
+"""Right of this stands what an axis is of."""
 RUG = 16
 """Height of the rug, below the curve."""
 
@@ -94,7 +96,9 @@ def bars(rows: Sequence[tuple[str, float]], title: str, *, whole: bool = False) 
     parts = list(_levels(plane))
     for i, (name, value) in enumerate(rows):
         parts += _bar(
-            plane, i, name, 0.0, value, "" if whole else tint(value), f"{name}: {value:,.2f}"
+            *(plane, i, name, 0.0, value, "" if whole else tint(value)),
+            f"{name}: {value:,.{0 if whole else 2}f}",
+            f"{value:,.0f}" if whole and value else "",
         )
     return svg(parts, title)
 
@@ -110,10 +114,11 @@ def waterfall(steps: Sequence[tuple[str, float]], total: tuple[str, float], titl
     plane = Plane(0, len(steps) + 1, min(values) - room, max(values) + room)
     parts = list(_levels(plane))
     for i, ((name, value), (start, end)) in enumerate(zip(steps, ends, strict=True)):
-        parts += _bar(plane, i, name, start, end, tint(value), f"{name}: {value:+,.2f}", value)
-    parts += _bar(
-        plane, len(steps), total[0], 0.0, total[1], "sum", f"{total[0]}: {total[1]:+,.2f}", total[1]
-    )
+        parts += _bar(
+            plane, i, name, start, end, tint(value), f"{name}: {value:+,.2f}", f"{value:+,.2f}"
+        )
+    told = f"{total[1]:+,.2f}"
+    parts += _bar(plane, len(steps), total[0], 0.0, total[1], "sum", f"{total[0]}: {told}", told)
     return svg(parts, title)
 
 
@@ -125,7 +130,7 @@ def _bar(
     end: float,
     kind: str,
     said: str,
-    value: float | None = None,
+    label: str = "",
 ) -> Iterator[str]:
     left, right = plane.x(place + 0.12), plane.x(place + 0.88)
     top, bottom = sorted((plane.y(start), plane.y(end)))
@@ -135,11 +140,11 @@ def _bar(
     )
     middle = (left + right) / 2
     yield f'<text x="{middle:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(name)}</text>'
-    if value is not None:
+    if label:
         beside = (
             top - 4 if end >= start or start == 0 else bottom + 12
         )  # where no line of another bar is
-        yield f'<text class="value" x="{middle:.1f}" y="{beside:.1f}" text-anchor="middle">{value:+,.2f}</text>'
+        yield f'<text class="value" x="{middle:.1f}" y="{beside:.1f}" text-anchor="middle">{label}</text>'
 
 
 def scatter(points: Sequence[tuple[float, float]], across: str, up: str, title: str) -> str:
@@ -154,7 +159,7 @@ def scatter(points: Sequence[tuple[float, float]], across: str, up: str, title: 
         for kind, won in (("up", True), ("down", False))
     ]
     names = [
-        f'<text x="{WIDTH - RIGHT}" y="{plane.bottom - 6:.1f}" text-anchor="end">{escape(across)}</text>',
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{escape(across)}</text>',
         f'<text x="{LEFT + 6}" y="{TOP + 10}">{escape(up)}</text>',
     ]
     return svg([*_levels(plane), *_across(plane), *dots, *names], title)
@@ -165,6 +170,8 @@ def _dots(plane: Plane, points: Sequence[tuple[float, float]]) -> str:
 
 
 CELL, GAP, HEAD = 40, 3, 22
+MOST_WEEKS = 6
+"""A month has no more: beyond it days are cells without words."""
 MONDAY = 4 * DAY_MS
 """1970-01-05 was one."""
 
@@ -175,7 +182,7 @@ def calendar(days: Sequence[tuple[int, float, str]], title: str) -> str:
         return ""
     first = (days[0][0] - MONDAY) // (7 * DAY_MS)
     weeks = (days[-1][0] - MONDAY) // (7 * DAY_MS) - first + 1
-    size = CELL if weeks <= 20 else max(9, (WIDTH - LEFT) // weeks - 2)
+    size = CELL if weeks <= MOST_WEEKS else max(9, min(20, (WIDTH - LEFT) // weeks - GAP))
     most = max((abs(value) for _, value, _ in days), default=0.0) or 1.0
     parts = [
         f'<text x="0" y="{HEAD + i * (size + GAP) + size * 0.65:.0f}">{name}</text>'
@@ -199,7 +206,7 @@ def calendar(days: Sequence[tuple[int, float, str]], title: str) -> str:
             seen = iso(at)[:7]
             parts.append(f'<text x="{x}" y="{HEAD - 8}">{seen}</text>')
     width = 40 + weeks * ((size * 2 if size == CELL else size) + GAP)
-    return svg(parts, title, max(width, 320), HEAD + 7 * (size + GAP), "calendar")
+    return svg(parts, title, max(width, 320), HEAD + 7 * (size + GAP), "calendar", scale=1.3)
 
 
 def _day_text(at: int, value: float, x: float, y: float, wide: float) -> str:
@@ -211,12 +218,18 @@ def _day_text(at: int, value: float, x: float, y: float, wide: float) -> str:
 
 
 def svg(
-    parts: Sequence[str], title: str, width: int = WIDTH, height: int = HEIGHT, kind: str = "chart"
+    parts: Sequence[str],
+    title: str,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    kind: str = "chart",
+    scale: float = 0.0,
 ) -> str:
-    """Return a drawing of parts, with a title for who cannot see it."""
+    """Return a drawing of parts, with a title for who cannot see it; at most ``scale`` times its size, 0: as wide as the page."""
     name = escape(title)
+    most = f' style="max-width:{width * scale:.0f}px"' if scale else ""
     return (
-        f'<div class="{kind}"><svg viewBox="0 0 {width} {height}" role="img" aria-label="{name}">'
+        f'<div class="{kind}"><svg viewBox="0 0 {width} {height}"{most} role="img" aria-label="{name}">'
         f"<title>{name}</title>{''.join(parts)}</svg></div>"
     )
 
@@ -250,7 +263,7 @@ def _across(plane: Plane) -> Iterator[str]:
     step = round_step((plane.last - plane.first) / 6)
     level = ceil(plane.first / step)
     digits = 0 if step >= 1 else 2 if step >= 0.01 else 4
-    while level * step <= plane.last:
+    while level * step <= plane.last and plane.x(level * step) < NAMED:
         text = f"{level * step:,.{digits}f}"
         yield f'<text x="{plane.x(level * step):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{text}</text>'
         level += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,13 +18,20 @@ TEMPLATES = Path(__file__).parent / "templates"
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # only where a page is made
 
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["unbroken"] = unbroken
+    return made
+
+
+def unbroken(text: str) -> str:
+    """Return a text whose numbers stay on the line of their unit."""
+    return re.sub(r"(?<=\d) (?=(?:%|d|h|min|ms|x)(?!\w))", "\u00a0", text)
 
 
 def rendered(name: str, values: Mapping[str, Any]) -> str:
@@ -38,4 +46,4 @@ def drawn(svg: str) -> Any:
     return Markup(svg)
 
 
-__all__ = ["drawn", "rendered"]
+__all__ = ["drawn", "rendered", "unbroken"]

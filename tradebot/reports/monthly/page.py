@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tradebot.core.model.times import iso
@@ -54,7 +54,8 @@ def report_page(
     values: dict[str, Any] = {
         "title": report.title,
         "badge": _badge(report),
-        "subtitle": f"{report.market}; {span(report)}",
+        "subtitle": f"{report.market};",
+        "span": span(report),
         "warnings": list(warnings),
         "sentence": report.head.sentence,
         "head": head_facts(report),
@@ -140,12 +141,17 @@ def _topics(report: Report) -> Iterator[tuple[str, list[Sheet]]]:
     found = {sheet.title: sheet for sheet in sheets(report)}
     if "Runs" in found:
         yield "Runs", [_untitled(found["Runs"])]
-    where = [sheet for title, sheet in found.items() if title.startswith("By ")]
-    yield "Where it came from", where
+    yield "Where it came from", _where(found)
     for heading, titles in TOPICS:
         chosen = [found[title] for title in titles if title in found]
         if chosen:
             yield heading, [_untitled(s) if s.title == heading else s for s in chosen]
+
+
+def _where(found: Mapping[str, Sheet]) -> list[Sheet]:
+    """Return the groups, the long one of hours after the short ones: so two columns end at about the same height."""
+    groups = [sheet for title, sheet in found.items() if title.startswith("By ")]
+    return sorted(groups, key=lambda sheet: sheet.title in ("By hour", "By holding"))
 
 
 def _untitled(sheet: Sheet) -> Sheet:
