@@ -6,6 +6,9 @@ import csv
 import json
 import os
 import re
+import shutil
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -118,6 +121,39 @@ def test_months_add_up_and_are_the_same_for_ever(
     default = told(capsys)["data"]["report"]
     assert default["title"].startswith("Paper, February 2025")  # no month is whole: the newest part
     assert told(capsys, "--last", "2h")["data"]["report"]["begun"] >= "2025-02-01"
+
+
+def as_it_was(path: Path, moment: int) -> None:
+    """Take from a journal all that came after a moment (UTC ms), as far as a report reads it."""
+    times = {"fills": "time", "trades": "exit_time", "signals": "time", "orders": "ts"}
+    with closing(sqlite3.connect(path)) as db, db:
+        for table, column in {**times, "equity": "ts", "funding": "ts", "halts": "ts"}.items():
+            db.execute(f"DELETE FROM {table} WHERE {column} > ?", (moment,))
+        db.execute("UPDATE runs SET state = 'running', summary = NULL, ended = NULL")
+        open_then = "UPDATE ghosts SET exit_time = NULL, pnl = NULL WHERE exit_time > ?"
+        assert db.execute(open_then, (moment,)).rowcount > 0
+        db.execute(
+            "UPDATE signals SET outcome_pnl = NULL WHERE EXISTS (SELECT 1 FROM ghosts WHERE"
+            " ghosts.run = signals.run AND signal = signals.id AND exit_time IS NULL)"
+        )
+
+
+@pytest.mark.parametrize("mode", ["paper", "ghost"])
+def test_what_comes_after_a_month_changes_nothing_about_it(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str
+) -> None:
+    """The same bytes right after its end, while the run goes on, as long after."""
+    shutil.copytree(home / "data", tmp_path / "then")
+    as_it_was(tmp_path / "then" / "tradebot.db", FEBRUARY + 1000)
+    words = ("--month", "2025-01", "--mode", mode, "--no-advice")
+    now, then = (
+        told(capsys, *words, *more)["data"]["report"]
+        for more in ((), ("--data-dir", tmp_path / "then"))
+    )
+    assert now["hash"] == then["hash"]
+    assert {name for name in now if now[name] != then[name]} <= {"latency_p50_ms", "latency_p99_ms"}
+    assert then["latency_p50_ms"] is None  # it is told when a run ends, and no part of the hash
+    assert now["latency_p50_ms"] is not None
 
 
 def test_what_is_due_is_written_once(

@@ -13,7 +13,7 @@ from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.core.state.margin import liquidation_price
 from tradebot.reports.monthly.made import report_of
 from tradebot.reports.monthly.period import month_of
-from tradebot.reports.monthly.rows import leverage_of
+from tradebot.reports.monthly.rows import caps_of, leverage_of
 from tradebot.reports.monthly.sections import risk_facts
 
 D = Decimal
@@ -64,7 +64,7 @@ def test_what_the_income_says_beyond_the_ledger(
     income: dict[str, Decimal] | None, said: str
 ) -> None:
     history = a_history([a_trade(1, MAY + HOUR_MS, "1", stop=None)], MAY, MAY + DAY_MS)
-    notes = [n for n in report_of([replace(history, income=income)], MONTH).notes if "income" in n]
+    notes = report_of([replace(history, income=income)], MONTH).income
     assert len(notes) == (income is not None)
     assert said in "".join(notes)
 
@@ -83,6 +83,30 @@ def test_leverage_and_margin_are_used_at_entries() -> None:
     assert (lever.average_pct, lever.highest_pct) == pytest.approx((7.5, 10.0))
     assert (margin.average_pct, margin.highest_pct) == pytest.approx((15.0, 20.0))
     assert lever.n == margin.n == 2
+
+
+def test_how_near_liquidation_each_trade_came_is_a_use_of_its_limit() -> None:
+    """At the worst price that was seen: there the margin that is left is compared with what must be kept."""
+    fallen = a_trade(
+        1, MAY + 2 * HOUR_MS, "-30", mae=D("-40")
+    )  # 1,000 USDT at leverage 20: a margin of 50
+    calm = replace(fallen, id=2, mae=D(0), signal=2)
+    unknown = replace(fallen, id=3, mae=None, signal=3)
+    history = a_history([fallen, calm, unknown], MAY, MAY + DAY_MS)
+    caps = {"liquidation_close_pct": D(90)}
+    report = report_of([replace(history, caps=caps, leverage=20)], MONTH)
+    (use,) = report.risk.limits
+    kept = D(960) * INSTRUMENTS["BTC/USDT"].tiers[0].rate / D(50 - 40) * 100
+    assert use.n == 2
+    assert use.highest_pct == pytest.approx(float(kept) / 90 * 100)
+    assert 0 < use.average_pct < use.highest_pct
+    short = replace(fallen, side="short")
+    history = replace(a_history([short], MAY, MAY + DAY_MS), caps=caps, leverage=20)
+    (other,) = report_of([history], MONTH).risk.limits
+    assert (
+        other.highest_pct > use.highest_pct
+    )  # a price of 104,000 asks for more margin than one of 96,000
+    assert caps_of({"risk": {"profile": "paper", "paper": {"liquidation_close_pct": "90"}}}) == caps
 
 
 def test_the_leverage_is_the_profiles() -> None:

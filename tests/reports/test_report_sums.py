@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kits.report_kit import JUNE, MAY, START, a_history, a_trade
+from kits.report_kit import JULY, JUNE, MAY, START, a_history, a_trade
 
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import DAY_MS, HOUR_MS
@@ -18,8 +18,9 @@ from tradebot.reports.monthly.curve import days_of, linked, spells
 from tradebot.reports.monthly.made import report_of
 from tradebot.reports.monthly.period import Period, month_of
 from tradebot.reports.monthly.ratios import ratios_of
-from tradebot.reports.monthly.record import Flow, Point, RunHistory
-from tradebot.reports.monthly.value import Report
+from tradebot.reports.monthly.record import Flow, Judgement, Point, RunHistory
+from tradebot.reports.monthly.usage import refusal_counts
+from tradebot.reports.monthly.value import RefusalCount, Report
 
 D = Decimal
 MONTH = month_of(MAY)
@@ -269,3 +270,23 @@ def test_falls_have_peak_trough_and_recovery() -> None:
 def test_days_without_a_trade_count_as_nothing_and_days_without_an_engine_do_not_count() -> None:
     knots = linked([a_history([], MAY, MAY + 3 * DAY_MS - 1)])
     assert [(d.pnl, d.growth) for d in days_of(knots, MONTH, ())] == [(D(0), 0.0)] * 3
+
+
+def test_what_refused_entries_came_to_counts_where_it_closed() -> None:
+    """As of trades: else a month that is over would change with what closes after it."""
+    why = ("2 positions or entries are open; the limit is 2",)
+    refused = [
+        Judgement(JUNE - 60_000, 1, "high", "refused", why, D(5), JUNE + 60_000),
+        Judgement(JUNE - 90_000, 2, "high", "refused", why, D("-2.5"), JUNE - 1),
+        Judgement(JUNE - 90_000, 3, "high", "refused", why, None, None),
+        Judgement(JUNE + 90_000, 4, "high", "refused", why, D(1), JUNE + 99_000),
+        Judgement(JUNE - 90_000, 5, "high", "approved", (), D(7), JUNE - 1),
+    ]
+    parts = [refusal_counts(refused, month_of(at)) for at in (MAY, JUNE)]
+    assert parts == [
+        [RefusalCount("positions", 3, 1, D("-2.5"))],
+        [RefusalCount("positions", 1, 2, D(6))],
+    ]
+    assert refusal_counts(refused, Period(MAY, JULY)) == [RefusalCount("positions", 4, 3, D("3.5"))]
+    assert refusal_counts(refused[:1], month_of(JUNE)) == [RefusalCount("positions", 0, 1, D(5))]
+    assert refusal_counts(refused, month_of(JULY)) == []

@@ -92,7 +92,7 @@ def _channel(condition: Condition) -> str:
 
 
 def _month(condition: Condition) -> str:
-    name = condition.data.get("month") or condition.data.get("file", "-")
+    name = condition.data.get("file") or condition.data.get("month", "-")
     return f"the month's report is ready: {name}"
 
 

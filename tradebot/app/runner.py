@@ -109,7 +109,7 @@ class Runner:
         self._polled = self._clock.monotonic()
         self.record = Record(journal, self.runs, self._batch, clock, self._journal_told)
         self._anchor: tuple[float, int] | None = None
-        self.months = MonthEnd(data_dir, self._say)
+        self.months = MonthEnd(data_dir, self._say, clock)
         self.witness: Witness | None = None
         self.statements: Callable[[CommandRow], None] | None = None
 

@@ -48,7 +48,7 @@ def report_text(report: Report) -> str:
     for sheet in sheets(report):
         if sheet.rows and not (sheet.title.startswith("By ") and len(sheet.rows) < 2):
             parts += [_table(sheet, width), *([Text(sheet.note, "dim")] if sheet.note else []), ""]
-    parts += [Text(f"* {note}", "dim") for note in report.notes]
+    parts += [Text(f"* {note}", "dim") for note in (*report.notes, *report.income)]
     return rendered(*parts)
 
 

@@ -38,7 +38,7 @@ class PricedFill(NamedTuple):
 
 
 class JudgedSignal(NamedTuple):
-    """A signal and what became of it; ``outcome`` is None while unknown."""
+    """A signal and what became of it; ``outcome`` (USDT) is None while unknown, ``closed`` when its hypothetical trade ended (UTC ms)."""
 
     id: int
     time: int
@@ -48,6 +48,7 @@ class JudgedSignal(NamedTuple):
     verdict: str
     refusals: tuple[str, ...]
     outcome: Decimal | None
+    closed: int | None = None
 
 
 class CashLine(NamedTuple):
@@ -146,21 +147,17 @@ def _fills(reader: Reader, run: str) -> Iterator[PricedFill]:
 def _signals(reader: Reader, run: str) -> Iterator[JudgedSignal]:
     """Yield a run's signals by id."""
     sql = (
-        "SELECT id, time, symbol, confidence, price, verdict, refusals, outcome_pnl FROM signals"
-        " WHERE run = ? ORDER BY id"
+        "SELECT s.id, s.time, s.symbol, s.confidence, s.price, s.verdict, s.refusals, s.outcome_pnl,"
+        " g.exit_time FROM signals s LEFT JOIN ghosts g ON g.run = s.run AND g.signal = s.id"
+        " WHERE s.run = ? ORDER BY s.id"
     )
-    for id_, time, symbol, confidence, price, verdict, refusals, outcome in reader.select(sql, run):
-        said = tuple(escaped(text) for text in json.loads(refusals))
-        result = None if outcome is None else _money(outcome)
+    for id_, time, symbol, confidence, price, *told, outcome, closed in reader.select(sql, run):
+        verdict, refusals = told
         yield JudgedSignal(
-            id_,
-            _time(time),
-            escaped(symbol),
-            confidence,
-            _money(price),
-            escaped(verdict),
-            said,
-            result,
+            *(id_, _time(time), escaped(symbol), confidence, _money(price), escaped(verdict)),
+            refusals=tuple(escaped(text) for text in json.loads(refusals)),
+            outcome=None if outcome is None else _money(outcome),
+            closed=None if closed is None else _time(closed),
         )
 
 

@@ -21,8 +21,8 @@ DRAWN = frozenset(("curve", "falls", "marks"))
 """Parts that are only drawn: their rows are in the exports."""
 
 
-LATER = ("advice", "beside_model")
-"""Parts that need what a run saw and are added later: no part of the hash."""
+LATER = ("advice", "beside_model", "income", "latency_p50_ms", "latency_p99_ms")
+"""Parts that are known or made later than the month is over: no part of the hash."""
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def document(report: Report) -> dict[str, Any]:
     digest = hashlib.sha256(text.encode()).hexdigest()
     advice = {"lines": list(report.advice.lines), **report.advice.data}
     beside = told("beside_model", report.beside_model)
-    return {**parts, "hash": digest, "advice": advice, "beside_model": beside}
+    after = {name: told(name, getattr(report, name)) for name in LATER[2:]}
+    return {**parts, "hash": digest, **after, "advice": advice, "beside_model": beside}
 
 
 def told(name: str, value: Any) -> Any:

@@ -127,7 +127,8 @@ def _report(
         benchmarks=[compare(benchmark, curve, period.last) for benchmark in compared],
         curve=thinned([(knot.at, float(knot.equity)) for knot in part], MOST_POINTS),
         falls=shown,
-        notes=(*notes, *_notes(bridge, part, trades), *_income_notes(records, period)),
+        notes=(*notes, *_notes(bridge, part, trades)),
+        income=list(_income_notes(records, period)),
     )
 
 
@@ -261,9 +262,7 @@ def _risk(
         traded=moved,
         limits=limit_uses(records[-1].caps or {}, trades, days, part, records[-1].leverage),
         halts=dict(sorted(halts.items())),
-        refusals=refusal_counts(
-            [s for record in records for s in record.signals if period.holds(s.at)]
-        ),
+        refusals=refusal_counts((s for record in records for s in record.signals), period),
     )
 
 

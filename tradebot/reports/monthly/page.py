@@ -64,7 +64,7 @@ def report_page(
         "advice": list(report.advice.lines),
         "tables": list(_topics(report)),
         "trades": _trades(trades),
-        "notes": list(report.notes),
+        "notes": [*report.notes, *report.income],
         "how": HOW,
         "hash": digest,
         "made": made,

@@ -62,7 +62,10 @@ class Costs(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """A signal: when (UTC ms), its id, tier of confidence, verdict, why it was refused, what came of it (USDT)."""
+    """A signal: when (UTC ms), its id, tier of confidence, verdict, why it was refused, what came of it (USDT), and when (UTC ms).
+
+    ``closed`` is None where nothing came of it, or where no hypothetical trade told.
+    """
 
     at: int
     id: int
@@ -70,6 +73,7 @@ class Judgement(NamedTuple):
     verdict: str
     refusals: tuple[str, ...]
     outcome: Decimal | None
+    closed: int | None = None
 
 
 class Halting(NamedTuple):

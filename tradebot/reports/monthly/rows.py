@@ -87,7 +87,7 @@ def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
     signals = []
     for signal in history.signals(reader, run.id):
         tier = _tier(signal.confidence)
-        told = (signal.verdict, signal.refusals, signal.outcome)
+        told = (signal.verdict, signal.refusals, signal.outcome, signal.closed)
         signals.append(Judgement(signal.time, signal.id, tier, *told))
         if signal.price:
             prices.setdefault(signal.symbol, []).append((signal.time, float(signal.price)))
@@ -183,7 +183,7 @@ def caps_of(config: dict[str, Any]) -> dict[str, Decimal]:
     rules = _part(risk, profile if isinstance(profile, str) else "paper")
     wanted = (
         *("position_value", "trade_loss", "day_loss", "week_loss", "max_positions"),
-        *("leverage", "margin_utilisation_pct"),
+        *("leverage", "margin_utilisation_pct", "liquidation_close_pct"),
     )
     found = {rule: _decimal(rules.get(rule), ZERO) for rule in wanted}
     return {rule: cap for rule, cap in found.items() if cap > 0}

@@ -236,7 +236,7 @@ def _limits(report: Report) -> Iterator[Sheet]:
             ]
             for use in uses
         ]
-        note = "Of trades that closed; leverage and margin at each entry. How near liquidation a position came is not kept."
+        note = "Of trades that closed: leverage and margin at each entry, liquidation at each one's worst price."
         yield Sheet("Use of limits", ("limit", "cap", "average", "highest", "n"), rows, note=note)
     refused = report.risk.refusals
     if refused:
@@ -244,7 +244,7 @@ def _limits(report: Report) -> Iterator[Sheet]:
             [Cell(r.rule), Cell(str(r.signals)), Cell(str(r.known)), money(r.outcome)]
             for r in refused
         ]
-        note = "What they would have come to is known from hypothetical trades only: a gain is what refusing cost."
+        note = "What they would have come to is known from hypothetical trades only, where these closed: a gain is what refusing cost."
         yield Sheet("Refused entries", ("rule", "signals", "known", "outcome"), rows, note=note)
 
 

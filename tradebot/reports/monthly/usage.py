@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
 from math import fsum
 
-from tradebot.core.model.money import ZERO
+from tradebot.core.model.facts import INSTRUMENTS
+from tradebot.core.model.money import ZERO, quotient_at_8
 from tradebot.core.model.values import DAY_MS
+from tradebot.core.state.margin import isolated_margin, liquidation_risk
+from tradebot.journal.view import TradeRow
 from tradebot.reports.monthly.curve import Day, Knot
 from tradebot.reports.monthly.groups import ClosedTrade
+from tradebot.reports.monthly.period import Period
 from tradebot.reports.monthly.record import Judgement
 from tradebot.reports.monthly.value import LimitUse, RefusalCount
 
@@ -64,6 +69,7 @@ def limit_uses(
         "max_positions": [Decimal(count) for count in _together(trades)],
         "leverage": shares,
         "margin_utilisation_pct": [share / leverage * 100 for share in shares],
+        "liquidation_close_pct": [near for t in trades if (near := _nearest(t.row, leverage))],
     }
     return [
         LimitUse(
@@ -91,6 +97,17 @@ def _shares_of_equity(trades: Sequence[ClosedTrade], part: Sequence[Knot]) -> It
             yield held / equity
 
 
+def _nearest(row: TradeRow, leverage: int) -> float | None:
+    """Return how near liquidation a trade came, as its limit is measured: at its worst price; None where that is not known."""
+    if row.mae is None or not row.qty or row.symbol not in INSTRUMENTS:
+        return None
+    qty = row.qty if row.side == "long" else -row.qty
+    worst = row.entry_price + quotient_at_8(row.mae, qty, ROUND_HALF_EVEN)
+    margin = isolated_margin(qty, row.entry_price, leverage)
+    instrument = INSTRUMENTS[row.symbol]
+    return float(liquidation_risk(instrument, qty, row.entry_price, margin, worst))
+
+
 def _weeks(days: Sequence[Day]) -> list[Decimal]:
     """Return the results of weeks, Monday to Monday UTC."""
     weeks: dict[int, Decimal] = {}
@@ -112,20 +129,28 @@ def _together(trades: Sequence[ClosedTrade]) -> Iterator[int]:
             yield count
 
 
-def refusal_counts(signals: Sequence[Judgement]) -> list[RefusalCount]:
-    """Return by rule how many entries were refused, and what hypothetical trades of them came to."""
-    found: dict[str, list[Judgement]] = {}
+def refusal_counts(signals: Iterable[Judgement], period: Period) -> list[RefusalCount]:
+    """Return by rule how many entries were refused in a period, and what hypothetical trades of refused ones came to.
+
+    These count where they closed, as trades do: what becomes known after a month changes nothing about it.
+    """
+    refused: Counter[str] = Counter()
+    known: dict[str, list[Decimal]] = {}
     for signal in signals:
-        if signal.verdict == "refused":
-            for rule in dict.fromkeys(rule_of(text) for text in signal.refusals):
-                found.setdefault(rule, []).append(signal)
-    counts = []
-    for rule, members in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
-        known = [signal.outcome for signal in members if signal.outcome is not None]
-        counts.append(
-            RefusalCount(rule, len(members), len(known), sum(known, ZERO) if known else None)
-        )
-    return counts
+        if signal.verdict != "refused":
+            continue
+        closed = signal.closed is not None and period.holds(signal.closed)
+        for rule in dict.fromkeys(rule_of(text) for text in signal.refusals):
+            refused[rule] += period.holds(signal.at)
+            if closed and signal.outcome is not None:
+                known.setdefault(rule, []).append(signal.outcome)
+    counts = [
+        RefusalCount(rule, count, len(found), sum(found, ZERO) if found else None)
+        for rule, count in refused.items()
+        if count or rule in known
+        for found in (known.get(rule, []),)
+    ]
+    return sorted(counts, key=lambda count: (-count.signals, count.rule))
 
 
 def rule_of(text: str) -> str:

@@ -72,7 +72,7 @@ class LimitUse:
 
 @dataclass(frozen=True, slots=True)
 class RefusalCount:
-    """Entries that a rule refused; ``outcome`` is what hypothetical trades of ``known`` of them came to (USDT)."""
+    """Entries that a rule refused; ``outcome`` is what ``known`` hypothetical trades of such entries, which closed in the time, came to (USDT)."""
 
     rule: str
     signals: int
@@ -172,7 +172,8 @@ class AdviceText:
 class Report:
     """A whole report. Moments in UTC ms; ``partial`` where the journal does not reach over the whole period.
 
-    ``advice`` and ``beside_model`` need what a run saw, which may be dropped: they are added later and no part of the hash.
+    ``advice`` and ``beside_model`` need what a run saw, which may be dropped: they are added later. ``income`` and the latency are known
+    once a run has ended or an exchange has booked. None of these is a part of the hash.
     """
 
     title: str
@@ -203,6 +204,7 @@ class Report:
     curve: Sequence[tuple[int, float]]
     falls: Sequence[tuple[int, float]]
     notes: Sequence[str]
+    income: Sequence[str] = ()
     advice: AdviceText = AdviceText()
     beside_model: BesideModel | None = None
 
