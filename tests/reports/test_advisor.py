@@ -261,6 +261,12 @@ def test_a_bar_shows_on_a_terminal_how_far_the_replays_are(bot: Bot) -> None:
         assert ("━" in said.decode()) is shown
 
 
+def test_a_backtest_is_advised_as_the_journalled_run(bot: Bot) -> None:
+    """To the last digit: what is drawn by chance is drawn from the figures, whoever came to them."""
+    words = ("backtest", "BTCUSDT-1h.csv", *HOURS, *FREE)
+    assert bot.json(*words, "--html", "c.html").data["report"]["advice"] == reported(bot)["advice"]
+
+
 def test_a_part_of_a_month_is_not_kept(bot: Bot) -> None:
     before = sorted(bot.data_dir.glob("reports/*"))
     words = ("report", "--from", "2025-01-01", "--to", "2025-01-05")

@@ -38,6 +38,7 @@ from tradebot.journal.view import SignalRow
 from tradebot.reports.advice.gather import SignalKey, refused_entries
 from tradebot.reports.advice.modelled import FillModel, beside_model
 from tradebot.reports.advice.settings import RunSettings
+from tradebot.reports.monthly.document import seed_of
 from tradebot.reports.monthly.period import month_of
 from tradebot.reports.monthly.rows import SIMULATED
 from tradebot.reports.monthly.value import AdviceText, BesideModel
@@ -61,7 +62,7 @@ class Advisor:
         digest = rows_digest(told.report)
         kept = _kept(path, digest)
         if kept is None:
-            kept = Later(self._made(told, digest), self._beside_model(told))
+            kept = Later(self._made(told), self._beside_model(told))
             if path is not None:
                 _keep(path, digest, kept)
         return replace(
@@ -76,7 +77,7 @@ class Advisor:
         folder = self._config.data_dir() / REPORTS
         return folder / f"{period.code}-{report.mode}.advice.json"
 
-    def _made(self, told: Told, digest: str) -> AdviceText:
+    def _made(self, told: Told) -> AdviceText:
         third = third_of(told.report)
         signals = self._signals(told, third)
         return advice_on(
@@ -86,7 +87,7 @@ class Advisor:
                 {key: row.confidence for key, row in signals.items()},
                 refused_entries(r for r in signals.values() if told.period.holds(r.time)),
                 self._bars(told, told.period.first, third),
-                digest,
+                seed_of(told.report),
                 lambda change: self._play_all(change, told, (third, told.period.last)),
                 loss_of(told.report),
                 self._fill_model(told),

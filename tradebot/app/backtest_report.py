@@ -13,7 +13,6 @@ from tradebot.app.advising import (
     PlayedAgain,
     advice_on,
     loss_of,
-    rows_digest,
     settings_in,
     third_of,
 )
@@ -31,6 +30,7 @@ from tradebot.journal.scratch import RUN, ScratchJournal
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.advice.gather import refused_entries
 from tradebot.reports.monthly.comparison import Benchmark
+from tradebot.reports.monthly.document import seed_of
 from tradebot.reports.monthly.period import Period, month_of
 
 
@@ -106,7 +106,7 @@ def with_advice(
             {key: row.confidence for key, row in signals.items()},
             refused_entries(signals.values()),
             _bars(case.recording, third),
-            rows_digest(report),
+            seed_of(report),
             play,
             loss_of(report),
             settings=settings_in(case.config, case.spec),

@@ -43,6 +43,12 @@ def document(report: Report) -> dict[str, Any]:
     return {**parts, "hash": digest, **after, "advice": advice, "beside_model": beside}
 
 
+def seed_of(report: Report) -> str:
+    """Return what chance is drawn from: of the figures alone, so that a backtest and a run that came to the same draw the same."""
+    parts = [told(name, getattr(report, name)) for name in ("head", "bridge", "days")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 def told(name: str, value: Any) -> Any:
     """Return a field's value as JSON has it."""
     if isinstance(value, Decimal):
@@ -62,4 +68,4 @@ def told(name: str, value: Any) -> Any:
     return [told(name, item) for item in value]
 
 
-__all__ = ["document", "told"]
+__all__ = ["document", "seed_of", "told"]
