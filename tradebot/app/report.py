@@ -199,16 +199,14 @@ def _all_months(spans: Sequence[tuple[int, int]]) -> list[Period]:
     return months
 
 
-def export_report(told: Told, data_dir: Path, clock: Clock = SYSTEM) -> Path:
-    """Write a report into the data directory as a page and as JSON; return the page's path.
+def export_path(told: Told, data_dir: Path) -> Path:
+    """Return where a month's page is written in the data directory.
 
-    A month that is not over has ``so-far`` in its name: what is due will be written beside it.
+    One that is not over has ``so-far`` in its name: what is due will be written beside it.
     """
     report = told.report
     more = "-so-far" if report.ended < report.last - SLACK_MS else ""
-    path = data_dir / REPORTS / f"{told.period.code}-{report.mode}{more}.html"
-    _write(told, path, clock)
-    return path
+    return data_dir / REPORTS / f"{told.period.code}-{report.mode}{more}.html"
 
 
 def _months(kept: Sequence[RunRow], spans: dict[str, tuple[int, int]]) -> list[Period]:
@@ -238,7 +236,7 @@ __all__ = [
     "ReportWish",
     "Told",
     "due_reports",
-    "export_report",
+    "export_path",
     "made_line",
     "period_of",
     "read_report",

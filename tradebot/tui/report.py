@@ -22,11 +22,13 @@ from tradebot.tui.paper import START
 
 if TYPE_CHECKING:
     from tradebot.app.report import Told
-    from tradebot.reports.monthly.sections import Fact
+    from tradebot.reports.monthly.sections import Fact, Sheet
     from tradebot.reports.monthly.value import Report
 
 WIDE = 110
 """Columns from which the drawdowns stand beside the calendar."""
+LEFT = 66
+"""Columns that groups of trades get where limits stand beside them."""
 DAY = 11
 """Columns of a day in the calendar."""
 
@@ -52,6 +54,7 @@ class ReportPage(Page):
         self._month: str | None = None
         self._asked: tuple[str, str | None] | None = None
         self._said = "reading the month ..."
+        self._exporting = False
         board = self.query_one("#report", Lines)
         board.can_focus = True
         board.focus()
@@ -109,19 +112,25 @@ class ReportPage(Page):
         """Write the month as a page and as JSON, and say where."""
         if self._told is None:
             self.app.notify("There is nothing to export yet.")
+        elif self._exporting:
+            self.app.notify("It is being written.", title="EXPORT")
         else:
-            self.run_worker(self._write(self._told), group="export", exclusive=True)
+            self._exporting = True
+            self.app.notify("Being written, with what to change ...", title="EXPORT")
+            self.run_worker(self._write(self._told), group="export")
 
     async def _write(self, told: Told) -> None:
-        from tradebot.app.report import export_report
+        from tradebot.app.export import export_month
 
         try:
-            view = getattr(self.app, "data_dir", Path())
-            path = await asyncio.to_thread(export_report, told, view)
+            config = getattr(self.app, "setting").config  # noqa: B009 - the app is that of this package
+            path = await export_month(config, told)
         except TradebotError as error:
             self.app.notify(str(error), title="EXPORT", severity="error")
         else:
             self.app.notify(f"wrote {path}", title="EXPORT")
+        finally:
+            self._exporting = False
 
 
 def read_month(data_dir: Path, mode: str, month: str | None) -> Told:
@@ -140,23 +149,33 @@ def _place(told: Told) -> str:
     months = [period.code for period in told.months]
     here = told.period.code
     number = months.index(here) + 1 if here in months else len(months)
-    return f"month {number} of {len(months)}  ◂ ▸  e exports"
+    return f"month {number} of {len(months)}  ◂ ▸  e exports  ▾ goes on"
 
 
 def report_lines(report: Report, width: int, place: str = "") -> list[Line]:
-    """Return the board for ``width`` columns; a narrow one leaves out what another view says."""
-    from tradebot.reports.monthly.sections import bridge_facts, head_facts, risk_facts, span
+    """Return the board for ``width`` columns; what a narrow one has no room for beside it stands below."""
+    from tradebot.reports.monthly.sections import bridge_facts, head_facts, risk_facts, sheets, span
 
     head, bridge = head_facts(report), bridge_facts(report)
     lines: list[Line] = [((_title(report), "title"), ("   ", ""), (place, "dim"))]
     said = wrap([((report.head.sentence, "word"),)], width)
     days, falls = list(calendar_lines(report)), list(fall_lines(report))
+    found = {sheet.title: sheet for sheet in sheets(report) if sheet.rows}
+    rooms = (LEFT, width - LEFT - 3) if width >= WIDE else (width, width)
+    left, right = (
+        [line for n in names if n in found for line in (*sheet_lines(found[n], room), ())]
+        for names, room in zip(BELOW, rooms, strict=True)
+    )
+    notes = wrap([((f"* {note}", "dim"),) for note in (*report.notes, *report.income)], width)
+    notes.append((("What to change: e writes it, tradebot report says it.", "dim"),))
     if width < WIDE:
-        return [*lines, *said, *_beside([head[:7], bridge], (48, width - 48)), (), *days, *falls]
-    lines += [((f"{report.market}; {span(report)}", "dim"),), *said, ()]
+        lines += [*said, *_beside([head[:7], bridge], (48, width - 48)), (), *days, *falls]
+        more = [*head[7:], *risk_facts(report)]
+        return [*lines, (), *_beside([more], (width,)), (), *left, *right, *notes]
+    lines += [((f"{span(report)}; {report.market}"[:width], "dim"),), *said, ()]
     more = [*head[7:], *risk_facts(report)[1:4]]
     lines += _beside([head[:7], bridge, more], (48, 31, width - 79))
-    return [*lines, (), *_side_by_side(days, falls)]
+    return [*lines, (), *_side_by_side(days, falls), (), *_side_by_side(left, right), *notes]
 
 
 def _title(report: Report) -> str:
@@ -249,8 +268,36 @@ def fall_lines(report: Report) -> Iterator[Line]:
         yield ((size, "down"), (f"{lasted(spell.days):>7} ", ""), (when, "dim"))
 
 
+BELOW = (("By symbol", "By exit reason", "By tier"), ("Use of limits", "Refused entries"))
+"""Tables below the calendar, left and right."""
+
+
+def sheet_lines(sheet: Sheet, width: int) -> Iterator[Line]:
+    """Yield a table: its title, its headings, its rows. One that is too wide loses its last columns, never half of one."""
+    rooms: list[int] = []
+    for i, head in enumerate(sheet.heads):
+        room = max(len(head), *(len(row[i].text) for row in sheet.rows)) + 2
+        if sum(rooms) + room - 2 > width:
+            break
+        rooms.append(room)
+    yield ((sheet.title, "head"),)
+    heads = zip(sheet.heads, rooms, strict=False)
+    yield tuple(
+        (_placed(head, room, i < sheet.words), "dim") for i, (head, room) in enumerate(heads)
+    )
+    for row in sheet.rows:
+        cells = enumerate(zip(row, rooms, strict=False))
+        yield tuple(
+            (_placed(cell.text, room, i < sheet.words), cell.tint) for i, (cell, room) in cells
+        )
+
+
+def _placed(text: str, room: int, is_word: bool) -> str:
+    return f"{text:<{room}}" if is_word else f"{text:>{room - 2}}  "
+
+
 def _side_by_side(left: Sequence[Line], right: Sequence[Line]) -> Iterator[Line]:
-    room = max(sum(len(text) for text, _ in line) for line in left) + 1
+    room = max((sum(len(text) for text, _ in line) for line in left), default=0) + 1
     for one, other in zip_longest(left, right, fillvalue=()):
         used = sum(len(text) for text, _ in one)
         yield (*one, (" " * (room - used), ""), *other)
