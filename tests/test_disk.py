@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tradebot.core.model.errors import TradebotError, UsageError
-from tradebot.disk import check_target, replacing, write_text
+from tradebot.disk import check_target, replace_durably, replacing, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -80,3 +83,35 @@ def test_what_fails_on_the_way_leaves_everything_as_it_was(tmp_path: Path) -> No
     with pytest.raises(TradebotError, match="cannot be written"):
         write_text(tmp_path / "a\0b", "x")
     assert names(tmp_path) == ["loop", "rows.csv"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tradebot.disk import replacing
+with replacing(Path(sys.argv[1])) as draft:
+    draft.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_draft_of_a_killed_process_goes_with_the_next_writing(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    for aged in (True, False):
+        done = subprocess.run([sys.executable, "-c", KILLED, str(page)], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert not page.exists()
+        if aged:
+            (draft,) = tmp_path.iterdir()
+            os.utime(draft, (1, 1))
+    others = ("page.html.1.new", "page.html.new", "page.html.x.new", "other.html.99999999.new")
+    for name in others:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1, 1))
+    write_text(page, "whole")
+    young = [name for name in names(tmp_path) if name not in (*others, "page.html")]
+    assert len(young) == 1  # not a minute old: another machine may be writing it
+    assert page.read_text() == "whole"
+    os.utime(tmp_path / young[0], (1, 1))
+    replace_durably(page, "again")
+    assert names(tmp_path) == sorted((*others, "page.html"))

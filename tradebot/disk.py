@@ -18,6 +18,9 @@ from tradebot.core.model.errors import JournalError, TradebotError, UsageError
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 
+ABANDONED_S = 60
+"""Seconds after which a draft whose process is gone is nobody's: on a shared disk another machine may have such a number."""
+
 OURS = (
     *("tradebot.", "HALT", "instance", "audit.", "close-all.jsonl", "engine.log", "reports"),
     "alerts.",
@@ -90,6 +93,7 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             draft.chmod(stat.S_IMODE(target.stat().st_mode) if mode is None else mode)
         _sync(draft)
+        _sweep(target, draft)
         check_target(target)  # what came there meanwhile may be no file
         os.replace(draft, target)
         sync_directory(target.parent)
@@ -187,6 +191,7 @@ def _private_draft(path: Path, text: str) -> Iterator[Path]:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        _sweep(path, draft)
         yield draft
     finally:
         with suppress(OSError):
@@ -196,6 +201,32 @@ def _private_draft(path: Path, text: str) -> Iterator[Path]:
 def _draft_of(path: Path) -> Path:
     """Return a name beside the file for what is not whole yet, short enough for any file system."""
     return path.with_name(f"{path.name[:50]}.{os.getpid()}.new")
+
+
+def _sweep(path: Path, own: Path) -> None:
+    """Remove the drafts of this file whose process was killed over them, and that are a minute older than our own."""
+    begin, end = f"{path.name[:50]}.", ".new"
+    with suppress(OSError):
+        written = own.stat().st_mtime
+        for entry in os.scandir(path.parent):
+            pid = entry.name[len(begin) : -len(end)]
+            if not (entry.name.startswith(begin) and entry.name.endswith(end) and pid.isdecimal()):
+                continue
+            if entry.is_file(follow_symlinks=False) and not _alive(int(pid)):
+                with suppress(OSError):
+                    if written - entry.stat().st_mtime > ABANDONED_S:
+                        os.unlink(entry.path)
+
+
+def _alive(pid: int) -> bool:
+    """Whether there is a process of this number; one that may not be asked is one."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _is_ours(path: Path) -> bool:
