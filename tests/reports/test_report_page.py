@@ -12,6 +12,7 @@ from tradebot.reports import charts
 from tradebot.reports.monthly.made import report_of
 from tradebot.reports.monthly.page import report_page
 from tradebot.reports.monthly.period import Period, month_of
+from tradebot.reports.monthly.sections import calendar_sheet
 from tradebot.reports.pages import unbroken
 
 
@@ -88,6 +89,19 @@ def test_a_calendar_is_as_large_as_its_words_need(days: int, worded: int) -> Non
     (width,) = re.findall(r'viewBox="0 0 (\d+)', drawn)
     assert f"max-width:{int(width) * 1.3:.0f}px" in drawn
     assert int(width) <= charts.WIDTH + 40
+
+
+@pytest.mark.parametrize(("size", "shown"), [("7.5", "+7.50"), ("2345.5", "+2,346")])
+def test_days_in_words_are_a_row_a_week(size: str, shown: str) -> None:
+    """The 1st of May 2025 was a Thursday; the sum of weeks is that of the month."""
+    trades = [a_trade(i, MAY + i * DAY_MS + HOUR_MS, size) for i in (1, 4)]
+    report = report_of([a_history(trades, MAY, MAY + 5 * DAY_MS - 1)], month_of(MAY))
+    sheet = calendar_sheet(report)
+    assert sheet.heads[1:] == ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "sum")
+    rows = [[cell.text for cell in row] for row in sheet.rows]
+    none = "+0.00" if size == "7.5" else "+0"
+    assert rows == [["04-28", "", "", "", none, shown, none, none, shown],
+                    ["05-05", shown, "", "", "", "", "", "", shown]]  # fmt: skip
 
 
 def test_a_time_of_several_months_has_a_calendar_too() -> None:

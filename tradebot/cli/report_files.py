@@ -82,7 +82,7 @@ def report_result(
 ) -> Result:
     """Return a report as an answer; the page is written. ``csv`` are a folder and the rows in it, ``warnings`` stand on the page."""
     data: dict[str, Any] = {"report": document(told.report)}
-    parts = [] if as_json else [_text(told)]
+    parts = [] if as_json else [_text(told, data["report"]["hash"])]
     if html is not None:
         from tradebot.reports.monthly.page import report_page
 
@@ -100,10 +100,10 @@ def report_result(
     return Result("report", data, text="\n".join(parts))
 
 
-def _text(told: Told) -> str:
+def _text(told: Told, digest: str) -> str:
     from tradebot.cli.report_text import report_text
 
-    return report_text(told.report)
+    return report_text(told.report, digest)
 
 
 __all__ = [

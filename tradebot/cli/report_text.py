@@ -14,6 +14,7 @@ from tradebot.reports.monthly.sections import (
     Fact,
     Sheet,
     bridge_facts,
+    calendar_sheet,
     head_facts,
     risk_facts,
     sheets,
@@ -26,8 +27,8 @@ NARROW = 100
 """Columns below which figures stand one below the other."""
 
 
-def report_text(report: Report) -> str:
-    """Return the whole report as text, as wide as the terminal."""
+def report_text(report: Report, digest: str) -> str:
+    """Return the whole report as text, as wide as the terminal; ``digest`` is the hash of its figures."""
     width = console_of().width
     parts: list[Any] = [
         Text(report.title, "bold"),
@@ -45,10 +46,11 @@ def report_text(report: Report) -> str:
         ("Risk", risk_facts(report)),
     ):
         parts += [Text(name, "bold"), _facts(facts, width), ""]
-    for sheet in sheets(report):
+    for sheet in (calendar_sheet(report), *sheets(report)):
         if sheet.rows and not (sheet.title.startswith("By ") and len(sheet.rows) < 2):
             parts += [_table(sheet, width), *([Text(sheet.note, "dim")] if sheet.note else []), ""]
     parts += [Text(f"* {note}", "dim") for note in (*report.notes, *report.income)]
+    parts.append(Text(f"Hash of the figures: {digest}", "dim"))
     return rendered(*parts)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradebot.core.model.money import ZERO
+from tradebot.core.model.values import DAY_MS
 from tradebot.reports.monthly.comparison import BenchmarkComparison
 from tradebot.reports.monthly.groups import Group
 from tradebot.reports.monthly.rows import SIMULATED
@@ -24,6 +26,10 @@ from tradebot.reports.monthly.text import (
     usd,
 )
 from tradebot.reports.monthly.value import Report
+from tradebot.reports.weekdays import WEEKDAYS
+
+FIRST_MONDAY = 3
+"""Days by which a week that begins on Monday is ahead of one that begins as 1970 did, on a Thursday."""
 
 CHANGES = "Before and after a change of strategy"
 
@@ -349,15 +355,23 @@ def _estimate(
     return f"{value:{'+' if sign else ''}.{places}f} ({spread(low, high, places)})"
 
 
+def calendar_sheet(report: Report) -> Sheet:
+    """Return the days as a calendar: a row a week, with its Monday and its sum (USDT); large results go without cents."""
+    days = {row.at // DAY_MS: row.pnl for row in report.days}
+    places = 2 if all(abs(pnl) < 1000 for pnl in days.values()) else 0
+    rows = []
+    for week in sorted({(number + FIRST_MONDAY) // 7 for number in days}):
+        first = week * 7 - FIRST_MONDAY
+        found = [days.get(first + i) for i in range(7)]
+        results = [*found, sum((pnl for pnl in found if pnl is not None), ZERO)]
+        cells = (Cell("" if pnl is None else f"{pnl:+,.{places}f}", tint(pnl)) for pnl in results)
+        rows.append([Cell(day(first * DAY_MS)[5:]), *cells])
+    return Sheet("Days, USDT", ("week", *WEEKDAYS, "sum"), rows)
+
+
 def span(report: Report) -> str:
     """Return the time the report has figures of."""
     return f"{moment(report.begun)} to {moment(report.ended)} UTC"
-
-
-def day_rows(report: Report) -> Iterator[tuple[str, Cell, str]]:
-    """Yield the days: date, result, number of trades."""
-    for row in report.days:
-        yield day(row.at), money(row.pnl), str(row.trades)
 
 
 __all__ = [
@@ -366,7 +380,7 @@ __all__ = [
     "Fact",
     "Sheet",
     "bridge_facts",
-    "day_rows",
+    "calendar_sheet",
     "head_facts",
     "risk_facts",
     "sheets",
