@@ -99,6 +99,7 @@ def test_every_face_says_the_same(
     assert report["hash"] in page
     assert f"{bridge['net']:+,.2f} USDT" in page
     assert report["head"]["sentence"].replace("'", "&#39;") in page
+    assert "not tax advice" in answer["data"]["csv"]["note"]
     assert set(answer["data"]["csv"]["rows"]) == {p.stem for p in (tmp_path / "csv").iterdir()}
     assert main(["report", *span]) == 0
     text = capsys.readouterr().out

@@ -95,7 +95,7 @@ def report_result(
         parts.append(f"\nwrote {html}")
     folder, rows = csv
     if folder is not None:
-        data["csv"] = {"dir": str(folder), "rows": rows}
+        data["csv"] = {"dir": str(folder), "rows": rows, "note": NOTE}
         parts.append(f"wrote {len(rows)} tables to {folder}. {NOTE}")
     return Result("report", data, text="\n".join(parts))
 

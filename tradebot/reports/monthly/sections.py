@@ -107,6 +107,8 @@ def bridge_facts(report: Report) -> list[Fact]:
     if b.other:
         lines.insert(5, ("Other cash lines", b.other))
     facts = [Fact(name, money(value + 0)) for name, value in lines]
+    if 0 < report.head.trades == b.unpriced:  # nobody knows: that is not 0
+        facts[1] = Fact("Slippage", Cell("-"))
     facts.append(Fact("Net", money(b.net)))
     if b.transfers:
         facts.append(Fact("Transfers (no result)", Cell(signed(b.transfers))))
