@@ -9,7 +9,7 @@ from decimal import Decimal
 from tradebot.core.model.times import of_iso
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.view import TradeRow
-from tradebot.reports.monthly.record import Flow, Judgement, Point, RunHistory
+from tradebot.reports.monthly.record import Flow, Judgement, Point, RunHistory, Stay
 
 D = Decimal
 MAY = of_iso("2025-05-01")
@@ -85,6 +85,10 @@ def a_history(
         start_equity=START,
         points=points,
         trades=sorted(trades, key=lambda t: t.exit_time),
+        stays=[
+            Stay(t.symbol, t.entry_time, t.exit_time, t.qty * t.entry_price)
+            for t in sorted(trades, key=lambda t: t.entry_time)
+        ],
         flows=flows,
         signals=[Judgement(t.entry_time, t.signal, "high", "approved", (), t.pnl) for t in trades],
         prices={"BTC/USDT": [(t.entry_time, float(t.entry_price)) for t in trades]},

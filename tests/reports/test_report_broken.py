@@ -54,7 +54,7 @@ def test_an_old_journal_s_report_has_dashes_where_nothing_is_known(
     assert told["head"]["trades"] == 7
     assert told["bridge"]["unpriced"] == 7
     assert told["bridge"]["slippage"] == "0"
-    assert "<dt>Slippage</dt><dd class=\"\">-</dd>" in Path("r.html").read_text()
+    assert '<dt>Slippage</dt><dd class="">-</dd>' in Path("r.html").read_text()
     assert any("of 7 trades it is not known" in note for note in told["notes"])
     assert told["r_multiples"] == []
     assert "MAE" not in Path("r.html").read_text().split("Trades (7)")[0]

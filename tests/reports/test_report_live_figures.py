@@ -6,14 +6,16 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from kits.report_kit import MAY, a_history, a_trade
+from kits.report_kit import JUNE, MAY, a_history, a_trade
 
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.core.state.margin import liquidation_price
+from tradebot.journal.history import PricedFill
 from tradebot.reports.monthly.made import report_of
 from tradebot.reports.monthly.period import month_of
-from tradebot.reports.monthly.rows import caps_of, leverage_of
+from tradebot.reports.monthly.record import Stay
+from tradebot.reports.monthly.rows import caps_of, leverage_of, stays_of
 from tradebot.reports.monthly.sections import risk_facts
 
 D = Decimal
@@ -83,6 +85,51 @@ def test_leverage_and_margin_are_used_at_entries() -> None:
     assert (lever.average_pct, lever.highest_pct) == pytest.approx((7.5, 10.0))
     assert (margin.average_pct, margin.highest_pct) == pytest.approx((15.0, 20.0))
     assert lever.n == margin.n == 2
+
+
+def a_fill(at: int, position: str, entry: str, symbol: str = "BTC/USDT") -> PricedFill:
+    return PricedFill(at, symbol, D(entry), D(0), False, D(position), D(entry))
+
+
+def test_positions_are_made_of_fills() -> None:
+    """One that is enlarged is as large as it was at most; one that turns is two; later fills are not known yet."""
+    fills = [
+        *(a_fill(1, "2", "10"), a_fill(2, "3", "11"), a_fill(3, "1", "11"), a_fill(4, "0", "0")),
+        *(a_fill(5, "-1", "9"), a_fill(6, "1", "5", "ETH/USDT"), a_fill(7, "2", "8")),
+        a_fill(8, "0", "0"),
+    ]
+    stays = stays_of(fills, 8)
+    assert stays == [
+        Stay("BTC/USDT", 1, 4, D(33)),
+        Stay("BTC/USDT", 5, 7, D(9)),
+        Stay("ETH/USDT", 6, None, D(5)),
+        Stay("BTC/USDT", 7, None, D(16)),
+    ]
+    assert stays_of(fills, 9)[-1].closed == 8
+
+
+def test_a_position_that_is_held_for_a_month_is_in_the_market() -> None:
+    """No trade closed in May: bought in April, still held at its end, beside another from the 11th to the 21st."""
+    april, later = MAY - 10 * DAY_MS, MAY + 10 * DAY_MS
+    stays = [
+        Stay("BTC/USDT", april, None, D(1000)),
+        Stay("ETH/USDT", later, later + 10 * DAY_MS, D(2000)),
+    ]
+    caps = {name: D(100) for name in ("max_positions", "leverage", "position_value")}
+    history = replace(a_history([], april, JUNE - 1), stays=stays, caps=caps)
+    report = report_of([history], MONTH)
+    assert report.head.trades == 0
+    assert report.risk.time_in_market_pct == pytest.approx(100)
+    used = {use.rule: (use.average_pct, use.highest_pct, use.n) for use in report.risk.limits}
+    assert used["max_positions"] == pytest.approx((1.5, 2, 2))
+    assert used["position_value"] == pytest.approx((1500, 2000, 2))
+    assert used["leverage"] == pytest.approx(
+        (0.2, 0.3, 2)
+    )  # a tenth, then three, of an equity of 10,000
+    alone = replace(history, stays=stays[1:])
+    assert report_of([alone], MONTH).risk.time_in_market_pct == pytest.approx(1000 / 31, rel=1e-6)
+    gone = replace(alone, stays=[Stay("ETH/USDT", april, MAY, D(5))])
+    assert report_of([gone], MONTH).risk.time_in_market_pct == 0
 
 
 def test_how_near_liquidation_each_trade_came_is_a_use_of_its_limit() -> None:

@@ -28,13 +28,15 @@ class CurvePoint(NamedTuple):
 
 
 class PricedFill(NamedTuple):
-    """A fill's price and fee."""
+    """A fill's price and fee, and the position (signed) and its average entry after it."""
 
     time: int
     symbol: str
     price: Decimal
     fee: Decimal
     maker: bool
+    position: Decimal
+    entry: Decimal
 
 
 class JudgedSignal(NamedTuple):
@@ -139,9 +141,15 @@ def _trades(reader: Reader, run: str, before: int) -> Iterator[TradeRow]:
 
 def _fills(reader: Reader, run: str) -> Iterator[PricedFill]:
     """Yield a run's fills in the order of their times."""
-    sql = "SELECT time, symbol, price, fee, maker FROM fills WHERE run = ? ORDER BY time, trade_id"
-    for time, symbol, price, fee, maker in reader.select(sql, run):
-        yield PricedFill(_time(time), escaped(symbol), _money(price), _money(fee), bool(maker))
+    sql = (
+        "SELECT time, symbol, price, fee, maker, position, entry FROM fills"
+        " WHERE run = ? ORDER BY time, trade_id"
+    )
+    for time, symbol, price, fee, maker, position, entry in reader.select(sql, run):
+        yield PricedFill(
+            *(_time(time), escaped(symbol), _money(price), _money(fee), bool(maker)),
+            *(_money(position), _money(entry)),
+        )
 
 
 def _signals(reader: Reader, run: str) -> Iterator[JudgedSignal]:

@@ -34,7 +34,7 @@ from tradebot.reports.monthly.period import Period, month_of
 from tradebot.reports.monthly.ratios import deviation, mean, ranks, ratios_of
 from tradebot.reports.monthly.record import RunHistory
 from tradebot.reports.monthly.stints import stints_of
-from tradebot.reports.monthly.usage import limit_uses, refusal_counts, time_in_market
+from tradebot.reports.monthly.usage import limit_uses, refusal_counts, stays_in, time_in_market
 from tradebot.reports.monthly.value import (
     Bin,
     FillCosts,
@@ -255,12 +255,13 @@ def _risk(
         for halt in record.halts
         if halt.event == "halted" and period.holds(halt.at)
     )
+    stays = stays_in(records, period)
     return RiskFigures(
         ratios=ratios_of([day.growth for day in days]),
-        time_in_market_pct=time_in_market(trades, part),
+        time_in_market_pct=time_in_market(stays, part),
         turnover=float(moved) / average if average > 0 else None,
         traded=moved,
-        limits=limit_uses(records[-1].caps or {}, trades, days, part, records[-1].leverage),
+        limits=limit_uses(records[-1].caps or {}, trades, stays, days, part, records[-1].leverage),
         halts=dict(sorted(halts.items())),
         refusals=refusal_counts((s for record in records for s in record.signals), period),
     )

@@ -76,6 +76,15 @@ class Judgement(NamedTuple):
     closed: int | None = None
 
 
+class Stay(NamedTuple):
+    """A position from its first fill until it was closed or turned (UTC ms; None: it was not); the most it was, at entry prices (USDT)."""
+
+    symbol: str
+    opened: int
+    closed: int | None
+    value: Decimal
+
+
 class Halting(NamedTuple):
     """A halt or a resume: when (UTC ms), ``halted`` or ``resumed``, its reason."""
 
@@ -86,7 +95,8 @@ class Halting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """A run's rows. ``points`` in order; ``maker`` is the share of maker fees by trade id (USDT), none for the rest.
+    """A run's rows. ``points`` in order; ``maker`` is the share of maker fees by trade id (USDT), none for the rest. ``stays`` are
+    its positions, as they were up to the moment up to which the rows are.
 
     ``other`` are cash lines that are neither trade nor transfer. ``caps`` are the limits it ran under, by rule. ``prices`` (USDT) and funding
     ``rates`` (above 0: longs paid) by symbol, each with its moment (UTC ms), in no order. ``latency_ms`` is the median from price to order, and
@@ -106,6 +116,7 @@ class RunHistory:
     flows: Sequence[Flow] = ()
     other: Sequence[Flow] = ()
     maker: Mapping[int, Decimal] | None = None
+    stays: Sequence[Stay] = ()
     signals: Sequence[Judgement] = ()
     halts: Sequence[Halting] = ()
     caps: Mapping[str, Decimal] | None = None
@@ -132,4 +143,4 @@ class RunHistory:
         return Costs(maker, trade.fees - maker)
 
 
-__all__ = ["Costs", "Flow", "Halting", "Judgement", "Point", "PointColumns", "RunHistory"]
+__all__ = ["Costs", "Flow", "Halting", "Judgement", "Point", "PointColumns", "RunHistory", "Stay"]

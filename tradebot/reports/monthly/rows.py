@@ -24,6 +24,7 @@ from tradebot.reports.monthly.record import (
     Point,
     PointColumns,
     RunHistory,
+    Stay,
 )
 
 TRANSFER = "transfer"
@@ -91,11 +92,9 @@ def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
         signals.append(Judgement(signal.time, signal.id, tier, *told))
         if signal.price:
             prices.setdefault(signal.symbol, []).append((signal.time, float(signal.price)))
-    resting = []
-    for fill in history.fills(reader, run.id):
+    fills = list(history.fills(reader, run.id))
+    for fill in fills:
         prices.setdefault(fill.symbol, []).append((fill.time, float(fill.price)))
-        if fill.maker:
-            resting.append(fill)
     rates: dict[str, list[tuple[int, float]]] = {}
     for paid in history.funding(reader, run.id):
         rates.setdefault(paid.symbol, []).append((paid.at, float(paid.rate)))
@@ -111,7 +110,8 @@ def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
         trades=trades,
         flows=[Flow(line.at, line.amount) for line in lines if line.kind == TRANSFER],
         other=[Flow(line.at, line.amount) for line in lines if line.kind != TRANSFER],
-        maker=maker_fees(trades, resting),
+        maker=maker_fees(trades, fills),
+        stays=stays_of(fills, period.last),
         signals=signals,
         halts=[Halting(h.ts, h.event, h.reason) for h in reader.halts(run.id)],
         caps=caps_of(config),
@@ -176,6 +176,27 @@ def maker_fees(trades: Sequence[TradeRow], fills: Sequence[PricedFill]) -> dict[
     return fees
 
 
+def stays_of(fills: Iterable[PricedFill], before: int) -> list[Stay]:
+    """Return the positions that fills, in order, made before a moment (UTC ms): what came later is not known yet."""
+    stays: list[Stay] = []
+    held: dict[str, tuple[int, bool]] = {}
+    for fill in fills:
+        if fill.time >= before:
+            break
+        place, long = held.get(fill.symbol, (0, True))
+        if fill.symbol in held and (fill.position == 0 or (fill.position > 0) != long):
+            stays[place] = stays[place]._replace(closed=fill.time)
+            del held[fill.symbol]
+        if fill.position != 0:
+            value = abs(fill.position) * fill.entry
+            if fill.symbol not in held:
+                held[fill.symbol] = (len(stays), fill.position > 0)
+                stays.append(Stay(fill.symbol, fill.time, None, value))
+            elif value > stays[place].value:
+                stays[place] = stays[place]._replace(value=value)
+    return stays
+
+
 def caps_of(config: dict[str, Any]) -> dict[str, Decimal]:
     """Return the limits a run's configuration (JSON) gave it, by rule; those that are off are left out."""
     risk = _part(config, "risk")
@@ -210,4 +231,13 @@ def _decimal(value: object, default: Decimal) -> Decimal:
     return number if number.is_finite() else default
 
 
-__all__ = ["caps_of", "chain", "maker_fees", "newest_month", "record_of", "spans_of", "world_of"]
+__all__ = [
+    "caps_of",
+    "chain",
+    "maker_fees",
+    "newest_month",
+    "record_of",
+    "spans_of",
+    "stays_of",
+    "world_of",
+]

@@ -244,7 +244,7 @@ def _limits(report: Report) -> Iterator[Sheet]:
             ]
             for use in uses
         ]
-        note = "Of trades that closed: leverage and margin at each entry, liquidation at each one's worst price."
+        note = "Positions, leverage and margin right after each entry; losses, and liquidation at its worst price, of trades that closed."
         yield Sheet("Use of limits", ("limit", "cap", "average", "highest", "n"), rows, note=note)
     refused = report.risk.refusals
     if refused:

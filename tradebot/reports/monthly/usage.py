@@ -17,7 +17,7 @@ from tradebot.journal.view import TradeRow
 from tradebot.reports.monthly.curve import Day, Knot
 from tradebot.reports.monthly.groups import ClosedTrade
 from tradebot.reports.monthly.period import Period
-from tradebot.reports.monthly.record import Judgement
+from tradebot.reports.monthly.record import Judgement, RunHistory, Stay
 from tradebot.reports.monthly.value import LimitUse, RefusalCount
 
 RULES = (
@@ -39,12 +39,23 @@ RULES = (
 """Rules by the words of their refusals, the first that fits: a journal keeps the words."""
 
 
-def time_in_market(trades: Sequence[ClosedTrade], part: Sequence[Knot]) -> float | None:
-    """Return for how much of the time on the curve a position was open, in percent; of closed trades."""
+def stays_in(records: Sequence[RunHistory], period: Period) -> list[Stay]:
+    """Return the positions that were open in a period, from when to when in it; one that a run left open until the run's end."""
+    return [
+        stay._replace(opened=max(stay.opened, period.first), closed=min(closed, period.last))
+        for record in records
+        for stay in record.stays
+        for closed in (max(stay.opened, record.last) if stay.closed is None else stay.closed,)
+        if stay.opened < period.last and closed > period.first
+    ]
+
+
+def time_in_market(stays: Sequence[Stay], part: Sequence[Knot]) -> float | None:
+    """Return for how much of the time on the curve a position was open, in percent."""
     if len(part) < 2 or part[-1].at <= part[0].at:
         return None
     first, last = part[0].at, part[-1].at
-    spans = sorted((max(first, t.row.entry_time), min(last, t.row.exit_time)) for t in trades)
+    spans = sorted((max(first, stay.opened), min(last, stay.closed or last)) for stay in stays)
     held, end = 0, first
     for start, stop in spans:
         held += max(0, stop - max(start, end))
@@ -55,18 +66,19 @@ def time_in_market(trades: Sequence[ClosedTrade], part: Sequence[Knot]) -> float
 def limit_uses(
     caps: Mapping[str, Decimal],
     trades: Sequence[ClosedTrade],
+    stays: Sequence[Stay],
     days: Sequence[Day],
     part: Sequence[Knot],
     leverage: int,
 ) -> list[LimitUse]:
-    """Return how much of each limit trades and days have used, of those that bind; ``part`` is the curve."""
-    shares = list(_shares_of_equity(trades, part))
+    """Return how much of each limit trades, positions and days have used, of those that bind; ``part`` is the curve."""
+    shares = list(_shares_of_equity(stays, part))
     used: dict[str, Sequence[Decimal | float]] = {
-        "position_value": [t.row.qty * t.row.entry_price for t in trades],
+        "position_value": [stay.value for stay in stays],
         "trade_loss": [max(ZERO, -t.row.pnl) for t in trades],
         "day_loss": [max(ZERO, -day.pnl) for day in days],
         "week_loss": [max(ZERO, -pnl) for pnl in _weeks(days)],
-        "max_positions": [Decimal(count) for count in _together(trades)],
+        "max_positions": [Decimal(count) for count in _together(stays)],
         "leverage": shares,
         "margin_utilisation_pct": [share / leverage * 100 for share in shares],
         "liquidation_close_pct": [near for t in trades if (near := _nearest(t.row, leverage))],
@@ -84,10 +96,10 @@ def limit_uses(
     ]
 
 
-def _shares_of_equity(trades: Sequence[ClosedTrade], part: Sequence[Knot]) -> Iterator[float]:
+def _shares_of_equity(stays: Sequence[Stay], part: Sequence[Knot]) -> Iterator[float]:
     """Yield what was open right after each entry, at entry prices, as a share of the equity then."""
-    moves = [(t.row.entry_time, 1, float(t.row.qty * t.row.entry_price)) for t in trades]
-    moves += [(t.row.exit_time, 0, -value) for t, (_, _, value) in zip(trades, moves, strict=True)]
+    moves = [(stay.opened, 1, float(stay.value)) for stay in stays]
+    moves += [(stay.closed, 0, -float(stay.value)) for stay in stays if stay.closed is not None]
     times = [knot.at for knot in part]
     held = 0.0
     for at, entered, value in sorted(moves):
@@ -117,13 +129,12 @@ def _weeks(days: Sequence[Day]) -> list[Decimal]:
     return list(weeks.values())
 
 
-def _together(trades: Sequence[ClosedTrade]) -> Iterator[int]:
+def _together(stays: Sequence[Stay]) -> Iterator[int]:
     """Yield how many positions were open right after each entry."""
-    moves = sorted(
-        [(t.row.entry_time, 1) for t in trades] + [(t.row.exit_time, -1) for t in trades]
-    )
+    moves = [(stay.opened, 1) for stay in stays]
+    moves += [(stay.closed, -1) for stay in stays if stay.closed is not None]
     count = 0
-    for _, step in moves:
+    for _, step in sorted(moves):
         count += step
         if step > 0:
             yield count
@@ -158,4 +169,4 @@ def rule_of(text: str) -> str:
     return next((rule for rule, words in RULES if re.search(words, text)), "other")
 
 
-__all__ = ["limit_uses", "refusal_counts", "rule_of", "time_in_market"]
+__all__ = ["limit_uses", "refusal_counts", "rule_of", "stays_in", "time_in_market"]
