@@ -13,7 +13,7 @@ from math import ceil, floor, log10
 
 from tradebot.core.model.times import iso
 from tradebot.core.model.values import DAY_MS
-from tradebot.reports.weekdays import WEEKDAYS
+from tradebot.reports.weekdays import WEEKDAYS, place_of
 
 Points = Sequence[tuple[int, float]]
 
@@ -172,16 +172,14 @@ def _dots(plane: Plane, points: Sequence[tuple[float, float]]) -> str:
 CELL, GAP, HEAD = 40, 3, 22
 MOST_WEEKS = 6
 """A month has no more: beyond it days are cells without words."""
-MONDAY = 4 * DAY_MS
-"""1970-01-05 was one."""
 
 
 def calendar(days: Sequence[tuple[int, float, str]], title: str) -> str:
     """Return a heat map: weeks across, Monday on top; each day its start (UTC ms), result, and what it says."""
     if not days:
         return ""
-    first = (days[0][0] - MONDAY) // (7 * DAY_MS)
-    weeks = (days[-1][0] - MONDAY) // (7 * DAY_MS) - first + 1
+    first = place_of(days[0][0])[0]
+    weeks = place_of(days[-1][0])[0] - first + 1
     size = CELL if weeks <= MOST_WEEKS else max(9, min(20, (WIDTH - LEFT) // weeks - GAP))
     most = max((abs(value) for _, value, _ in days), default=0.0) or 1.0
     parts = [
@@ -191,8 +189,11 @@ def calendar(days: Sequence[tuple[int, float, str]], title: str) -> str:
     ]
     seen = ""
     for at, value, said in days:
-        week, weekday = divmod((at - MONDAY) // DAY_MS - first * 7, 7)
-        x, y = 40 + week * (size * (2 if size == CELL else 1) + GAP), HEAD + weekday * (size + GAP)
+        week, weekday = place_of(at)
+        x, y = (
+            40 + (week - first) * (size * (2 if size == CELL else 1) + GAP),
+            HEAD + weekday * (size + GAP),
+        )
         wide = size * 2 if size == CELL else size
         level = 0 if not value else min(4, 1 + int(3.999 * abs(value) / most))
         kind = f"heat {'up' if value > 0 else 'down' if value < 0 else 'flat'}{level}"

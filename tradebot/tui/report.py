@@ -12,8 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tradebot.core.model.errors import TradebotError
-from tradebot.core.model.values import DAY_MS
-from tradebot.reports.weekdays import WEEKDAYS
+from tradebot.reports.weekdays import WEEKDAYS, place_of
 from tradebot.tui.feed import View
 from tradebot.tui.lines import Lines, wrap
 from tradebot.tui.page import Page
@@ -217,17 +216,16 @@ def _short(name: str) -> str:
 
 def calendar_lines(report: Report) -> Iterator[Line]:
     """Yield the month's days: a row a weekday, a column a week; the sign is in the text, not in the colour alone."""
-    days = {day.at // DAY_MS: day for day in report.days}
+    days = {place_of(day.at): day for day in report.days}
     if not days:
         yield (("No day of it has a curve.", "dim"),)
         return
-    first = (min(days) + 3) // 7  # 1970 began on a Thursday: weeks begin on Mondays
-    weeks = (max(days) + 3) // 7 - first + 1
+    weeks = range(min(days)[0], max(days)[0] + 1)
     yield (("Days, USDT", "head"),)
     for weekday, name in enumerate(WEEKDAYS):
         spans: list[Span] = [(f"{name} ", "dim")]
-        for week in range(weeks):
-            day = days.get((first + week) * 7 - 3 + weekday)
+        for week in weeks:
+            day = days.get((week, weekday))
             if day is None:
                 spans.append((" " * DAY, ""))
                 continue

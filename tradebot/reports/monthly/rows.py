@@ -92,9 +92,11 @@ def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
         signals.append(Judgement(signal.time, signal.id, tier, *told))
         if signal.price:
             prices.setdefault(signal.symbol, []).append((signal.time, float(signal.price)))
-    fills = list(history.fills(reader, run.id))
-    for fill in fills:
+    resting = []
+    for fill in history.fills(reader, run.id):
         prices.setdefault(fill.symbol, []).append((fill.time, float(fill.price)))
+        if fill.maker:
+            resting.append(fill)
     rates: dict[str, list[tuple[int, float]]] = {}
     for paid in history.funding(reader, run.id):
         rates.setdefault(paid.symbol, []).append((paid.at, float(paid.rate)))
@@ -110,8 +112,8 @@ def record_of(reader: Reader, run: RunRow, period: Period) -> RunHistory:
         trades=trades,
         flows=[Flow(line.at, line.amount) for line in lines if line.kind == TRANSFER],
         other=[Flow(line.at, line.amount) for line in lines if line.kind != TRANSFER],
-        maker=maker_fees(trades, fills),
-        stays=stays_of(fills, period.last),
+        maker=maker_fees(trades, resting),
+        stays=stays_of(history.fills(reader, run.id), period.last),  # read again, not kept
         signals=signals,
         halts=[Halting(h.ts, h.event, h.reason) for h in reader.halts(run.id)],
         caps=caps_of(config),

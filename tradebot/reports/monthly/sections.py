@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradebot.core.model.money import ZERO
-from tradebot.core.model.values import DAY_MS
 from tradebot.reports.monthly.comparison import BenchmarkComparison
 from tradebot.reports.monthly.groups import Group
 from tradebot.reports.monthly.rows import SIMULATED
@@ -26,10 +25,7 @@ from tradebot.reports.monthly.text import (
     usd,
 )
 from tradebot.reports.monthly.value import Report
-from tradebot.reports.weekdays import WEEKDAYS
-
-FIRST_MONDAY = 3
-"""Days by which a week that begins on Monday is ahead of one that begins as 1970 did, on a Thursday."""
+from tradebot.reports.weekdays import WEEKDAYS, place_of, week_start
 
 CHANGES = "Before and after a change of strategy"
 
@@ -359,15 +355,14 @@ def _estimate(
 
 def calendar_sheet(report: Report) -> Sheet:
     """Return the days as a calendar: a row a week, with its Monday and its sum (USDT); large results go without cents."""
-    days = {row.at // DAY_MS: row.pnl for row in report.days}
+    days = {place_of(row.at): row.pnl for row in report.days}
     places = 2 if all(abs(pnl) < 1000 for pnl in days.values()) else 0
     rows = []
-    for week in sorted({(number + FIRST_MONDAY) // 7 for number in days}):
-        first = week * 7 - FIRST_MONDAY
-        found = [days.get(first + i) for i in range(7)]
+    for week in sorted({week for week, _ in days}):
+        found = [days.get((week, i)) for i in range(7)]
         results = [*found, sum((pnl for pnl in found if pnl is not None), ZERO)]
         cells = (Cell("" if pnl is None else f"{pnl:+,.{places}f}", tint(pnl)) for pnl in results)
-        rows.append([Cell(day(first * DAY_MS)[5:]), *cells])
+        rows.append([Cell(day(week_start(week))[5:]), *cells])
     return Sheet("Days, USDT", ("week", *WEEKDAYS, "sum"), rows)
 
 

@@ -11,7 +11,6 @@ from math import fsum
 
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import ZERO, quotient_at_8
-from tradebot.core.model.values import DAY_MS
 from tradebot.core.state.margin import isolated_margin, liquidation_risk
 from tradebot.journal.view import TradeRow
 from tradebot.reports.monthly.curve import Day, Knot
@@ -19,6 +18,7 @@ from tradebot.reports.monthly.groups import ClosedTrade
 from tradebot.reports.monthly.period import Period
 from tradebot.reports.monthly.record import Judgement, RunHistory, Stay
 from tradebot.reports.monthly.value import LimitUse, RefusalCount
+from tradebot.reports.weekdays import place_of
 
 RULES = (
     ("barred", r"entries are barred"),
@@ -124,7 +124,7 @@ def _weeks(days: Sequence[Day]) -> list[Decimal]:
     """Return the results of weeks, Monday to Monday UTC."""
     weeks: dict[int, Decimal] = {}
     for day in days:
-        week = (day.at // DAY_MS + 3) // 7  # 1970 began on a Thursday
+        week, _ = place_of(day.at)
         weeks[week] = weeks.get(week, ZERO) + day.pnl
     return list(weeks.values())
 
