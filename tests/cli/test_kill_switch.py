@@ -15,6 +15,12 @@ from typing import Any
 import pytest
 from kits.paper_kit import LONG, ROOT, Bot, Done
 
+from tradebot.app import control
+from tradebot.app.patience import ACCOUNT_S, SIMULATED_S
+from tradebot.app.target import Request, SimulatedRuns
+from tradebot.core.model.errors import LeftoverError
+from tradebot.guard.lock import InstanceLock
+
 TRADEBOT = f"{sys.executable} -m tradebot"
 
 
@@ -185,6 +191,24 @@ def test_two_at_once_on_a_hung_engine(bot: Bot) -> None:
     assert codes == [0, 0]
     assert engine.wait(90) == -signal.SIGKILL
     assert bot.json("positions").data["positions"] == []
+
+
+def test_simulated_runs_are_not_waited_for_as_long_as_an_account_is(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command has the directory and keeps it: nothing outside of this machine can be waited for."""
+    monkeypatch.setattr(control, "SIMULATED_S", 0.5)
+    monkeypatch.setattr(control, "KILLED_S", 0.1)
+    bot.end(holding(bot))
+    request = Request("close-all", "me", "test", SimulatedRuns(strictly=True))
+    with InstanceLock(bot.data_dir, "db restore"):
+        with pytest.raises(LeftoverError, match="db restore"):
+            control.see_closed(bot.data_dir, request, None)
+        begun = time.monotonic()
+        with pytest.raises(LeftoverError, match="db restore"):
+            control.see_closed(bot.data_dir, request, 3)
+        assert time.monotonic() - begun >= 3
+    assert (ACCOUNT_S, SIMULATED_S) == (600, 30)
 
 
 def test_a_forged_note_kills_nobody(bot: Bot) -> None:

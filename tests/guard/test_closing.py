@@ -136,6 +136,8 @@ def test_a_ban_has_an_end_while_it_lasts(tmp_path: Path) -> None:
     found = told(tmp_path, read(HELD), banned)
     assert found.banned_until == 99_000
     assert "banned by the exchange" in found.state
+    asked = ("taken", {"role": ENGINE})
+    assert told(tmp_path, read(HELD), banned, asked).banned_until == 99_000
     assert told(tmp_path, banned, read(HELD)).banned_until is None
     assert told(tmp_path, ("banned", {"ends": None})).banned_until is None
 

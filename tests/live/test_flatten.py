@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from kits.wire_kit import Line, connected
 
+from tradebot.app import flatten
 from tradebot.app.close_account import AccountClose
 from tradebot.app.flatten import ARRIVED_S, Flattening, Named
 from tradebot.app.target import ExchangeAccount, Request
@@ -24,6 +25,7 @@ from tradebot.core.model.values import OrderStatus, Side
 from tradebot.guard.diary import ENGINE, Diary, read_diary
 from tradebot.venue.own import state
 from tradebot.venue.settings import AccountScript, ScriptedPosition
+from tradebot.wire.budget import WEIGHT
 from tradebot.wire.endpoints import Endpoint, Params
 from tradebot.wire.reply import Reply
 
@@ -153,6 +155,32 @@ async def test_a_key_that_is_refused_is_said_at_once_and_costs_no_budget() -> No
         assert len(line.asked("GET", POSITIONS)) == 1
 
 
+async def test_a_minute_that_is_used_up_is_waited_for() -> None:
+    """Who goes on asking is banned: it asks once, and again when the next minute begins."""
+    async with passing(HELD) as line:
+        used = line.venue.limits.weight
+        used.add(line.venue_clock.now(), WEIGHT)
+        begun = line.venue_clock.now()
+        said: list[str] = []
+        assert (await Flattening(line.wire, said.append).run(600)).left == []
+        assert line.venue_clock.now() // 60_000 > begun // 60_000
+        statuses = [row["status"] for row in line.venue.ledger.of("request")]
+        assert statuses.count(429) <= 4
+        assert 418 not in statuses
+        assert any("used up: it goes on in" in text for text in said)
+
+
+async def test_the_time_that_was_given_is_kept_where_nothing_answers() -> None:
+    silent = [{"do": "accept_then_timeout", "seconds": 30, "method": "GET"}]
+    async with passing(HELD, silent) as line:
+        begun = SYSTEM.monotonic()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(flatten, "LAST_S", 0.5)
+            with pytest.raises(LeftoverError, match="no answer in time"):
+                await Flattening(line.wire, lambda _: None).run(0.1)
+        assert SYSTEM.monotonic() - begun < 5
+
+
 NAMED = Named("BTC/USDT", "tbabcdef-0a1b2c3d-7e")
 
 
@@ -197,6 +225,21 @@ def test_whoever_else_sends_is_waited_for_whatever_the_clock_says(tmp_path: Path
         quiet = closing._quiet_s(dirs)
         assert (0 <= quiet < 90) == counts
         assert closing._quiet_s(dirs) >= quiet
+
+
+def test_an_engine_that_sits_something_out_is_not_taken_to_hang(tmp_path: Path) -> None:
+    """Nor where it is asked once more meanwhile; when that is over it has to move."""
+    request, target = Request("close-all", "me", "test", posted=0), ExchangeAccount("demo")
+    closing = AccountClose(tmp_path, request, target, 1.0, lambda _: None)
+    now = SYSTEM.monotonic()
+    for step in ("banned", "slowed"):
+        rows = Diary([tmp_path], ENGINE)
+        rows.put(step, ends=SYSTEM.wall_ms() + 60_000)
+        assert closing._ban_ends(read_diary([tmp_path]), now) > now + 50
+        rows.put("taken")
+        assert closing._ban_ends(read_diary([tmp_path]), now) > now + 50
+        rows.put("read", open=[], strange=[])
+        assert closing._ban_ends(read_diary([tmp_path]), now) == 0
 
 
 class LateClock:

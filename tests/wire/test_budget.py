@@ -14,6 +14,7 @@ from tradebot.wire.budget import (
     LONGEST_BAN_MS,
     ORDERS_10S,
     WEIGHT,
+    WEIGHT_HEADER,
     Budget,
     Need,
 )
@@ -189,6 +190,28 @@ def test_a_ban_moves_with_the_clock_it_was_reckoned_by_and_not_where_the_exchang
     told.go_on_banned(NOON + 9000)
     told.move_clock(-1000)
     assert told.banned_until == NOON + 8000
+
+
+def test_what_the_exchange_refuses_for_now_moves_with_the_clock_as_well() -> None:
+    budget = Budget()
+    assert budget.slow_ms(85, NOON) == 0
+    budget.move_clock(5000)
+    assert budget.slow_ms(85, NOON) == 0
+    budget.send(1, 0, NOON + 10_000)
+    budget.hear(1, 0, NOON + 10_000, NOON + 10_000, 429, {})
+    assert budget.slow_ms(85, NOON + 10_000) == 50_000
+    budget.move_clock(-86_400_000)  # ours was a day ahead
+    assert budget.slow_ms(85, NOON + 20_000 - 86_400_000) == 40_000
+    assert budget.slow_ms(85, NOON + 60_000 - 86_400_000) == 0
+
+
+def test_a_minute_that_is_used_up_is_over_when_the_next_begins() -> None:
+    budget = Budget()
+    budget.send(WEIGHT - 85, 0, NOON)
+    budget.hear(WEIGHT - 85, 0, NOON, NOON, 200, {WEIGHT_HEADER: str(WEIGHT - 85)})
+    assert budget.slow_ms(85, NOON + 1000) == 0
+    assert budget.slow_ms(86, NOON + 1000) == 59_000
+    assert budget.slow_ms(86, NOON + 60_000) == 0
 
 
 def test_a_ban_lasts_as_long_as_it_says_or_longer_each_time() -> None:

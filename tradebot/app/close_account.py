@@ -22,6 +22,7 @@ from tradebot.app.closed import Closed, EngineHereError
 from tradebot.app.closings import Sealer
 from tradebot.app.flatten import Flattened, Named, flatten, rows_of
 from tradebot.app.ours import OPEN_ENDED
+from tradebot.app.patience import ACCOUNT_S, Patience
 from tradebot.app.target import ExchangeAccount, Request, account_of_note, latch_account
 from tradebot.broker.account_view import AccountHoldings, read_holdings
 from tradebot.clock import SYSTEM
@@ -52,6 +53,10 @@ UNSEEN_LOOKS = 5
 """How often a lock is looked at whose holder cannot be told, a tenth of a second apart."""
 LOOK_S = 0.02
 """Seconds between two looks at what the engine has written."""
+HELD_UP = ("banned", "slowed")
+"""Steps with an end until which an engine need not move: of a ban, of a minute that is used up."""
+AT_IT = "is still at it"
+"""The time is up before an engine was done."""
 WAITS = "waits for a resume and sends nothing"
 """An engine that was started under a close-all need not be ended for another."""
 
@@ -166,8 +171,8 @@ class AccountClose:
         ending = self._follow(owner, dirs, until)
         if not ending:
             return "closed by the engine"
-        if ending == WAITS:
-            return f"the engine (process {owner.pid}) {WAITS}"
+        if ending in (WAITS, AT_IT):
+            return f"the engine (process {owner.pid}) {ending}"
         if ending == "died":
             return f"the engine (process {owner.pid}) ended on its way"
         self.told(f"the engine {ending}: fencing it off")
@@ -184,10 +189,11 @@ class AccountClose:
             )
 
     def _follow(self, owner: Owner, dirs: Sequence[Path], until: float) -> str:
-        """Watch an engine close; return "" when it is done or the time is up, else what is wrong with it."""
+        """Watch an engine close; return "" when it is done, else what is wrong with it."""
         begun = moved = SYSTEM.monotonic()
         count, taken, mark = 0, False, None
         steps: list[Step] = []
+        patience = Patience(self.told, until)
         while True:
             now, before, mark = SYSTEM.monotonic(), mark, diary_mark(dirs)
             if mark != before:
@@ -210,15 +216,17 @@ class AccountClose:
             if taken and now - max(moved, self._ban_ends(steps, now)) >= STUCK_S:
                 return "made no progress"
             if now >= until:
-                return ""
+                return AT_IT
+            if taken:
+                patience.say(*_doing(steps))
             SYSTEM.sleep(LOOK_S)
 
     def _ban_ends(self, steps: Sequence[Step], now: float) -> float:
-        """Return when (monotonic) a ban ends that an engine sits out; until then it need not move."""
-        bans = [step for step in steps if step.step == "banned"]
-        if not bans or bans[-1] is not steps[-1]:
+        """Return when (monotonic) a ban or a used up minute ends that an engine sits out; until then it need not move."""
+        newest = _newest(steps)
+        if newest is None or newest.step not in HELD_UP:
             return 0.0
-        ends = int(bans[-1].more.get("ends") or 0)
+        ends = int(newest.more.get("ends") or 0)
         return now + (ends - SYSTEM.wall_ms()) / 1000
 
     def _tell(self, steps: Sequence[Step]) -> None:
@@ -300,6 +308,28 @@ class AccountClose:
             for step in read_diary(dirs, self.latched)
             if step.step in ("cancel", "close") and not _is_mine(step)
         ]
+
+
+def _newest(steps: Sequence[Step]) -> Step | None:
+    """Return what an engine did last; that it was asked once more meanwhile is nothing that it did."""
+    return next((step for step in reversed(steps) if step.step != "taken"), None)
+
+
+def _doing(steps: Sequence[Step]) -> tuple[str, str]:
+    """Say what an engine waits for, by its own rows: what is the same for a while, and what is not."""
+    newest = _newest(steps)
+    if newest is not None and newest.step in HELD_UP:
+        left = max(0.0, int(newest.more.get("ends") or 0) - SYSTEM.wall_ms()) / 1000
+        why = "waits for the end of a ban" if newest.step == "banned" else "may ask for no more"
+        return f"the engine {why}", f": it goes on in {left:.0f} s"
+    reads = [step.more for step in steps if step.step == "read"]
+    if not reads:
+        return "the engine is closing", ""
+    words = [str(name) for name in reads[-1].get("open") or ()]
+    strange = [str(why) for why in reads[-1].get("strange") or ()]
+    said = [f"still open: {', '.join(words)}"] if words else []
+    said += [f"it cannot read the account whole: {strange[0]}"] if strange else []
+    return f"the engine is closing; {'; '.join(said) or 'it reads nothing open'}", ""
 
 
 def _proof(outcome: Flattened) -> dict[str, Any] | None:
@@ -384,9 +414,13 @@ def _warm() -> None:
 
 
 def close_account(
-    data_dir: Path, request: Request, target: ExchangeAccount, wait_s: float, told: Told
+    data_dir: Path, request: Request, target: ExchangeAccount, wait_s: float | None, told: Told
 ) -> Closed:
-    """Close an account by its engine, where one answers, and see with own eyes that nothing is left of it."""
+    """Close an account by its engine, where one answers, and see with own eyes that nothing is left of it.
+
+    ``wait_s`` None: as long as is usual for an account.
+    """
+    wait_s = ACCOUNT_S if wait_s is None else wait_s
     owner = lock_holder(data_dir)
     traded = None if owner is None or owner.role != TRADES else owner.traded
     if traded is not None and traded.environment == target.environment:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.app.closed import Closed, EngineHereError, Rows
 from tradebot.app.database import journal_of
+from tradebot.app.patience import SIMULATED_S
 from tradebot.app.standing import act, simulated_stand, standing_accounts, still_halted
 from tradebot.app.target import (
     ExchangeAccount,
@@ -39,6 +40,7 @@ from tradebot.core.model.errors import (
     UsageError,
 )
 from tradebot.core.model.money import plain
+from tradebot.core.model.times import iso
 from tradebot.guard.account_lock import account_dir
 from tradebot.guard.diary import read_diary
 from tradebot.guard.latch import clear_halt
@@ -141,9 +143,11 @@ def resume(
 
 
 def close_all(
-    data_dir: Path, request: Request, wait_s: float, told: Told = lambda _: None
+    data_dir: Path, request: Request, wait_s: float | None, told: Told = lambda _: None
 ) -> Closed:
     """Latch, then close by the engine if it answers, else without it; ``told`` hears of each step.
+
+    It goes on for ``wait_s`` seconds; None: as long as is usual for what is closed.
 
     Raises LeftoverError when what is open cannot be told, EngineHereError when the engine that does not
     answer is this process.
@@ -155,7 +159,7 @@ def close_all(
 
 
 def see_closed(
-    data_dir: Path, request: Request, wait_s: float, told: Told = lambda _: None
+    data_dir: Path, request: Request, wait_s: float | None, told: Told = lambda _: None
 ) -> Closed:
     """Close what the request's target holds, once the latch is set; see ``close_all``."""
     request = aimed(request, data_dir)
@@ -168,7 +172,7 @@ def see_closed(
         ) from error
 
 
-def _see_closed(data_dir: Path, request: Request, wait_s: float, told: Told) -> Closed:
+def _see_closed(data_dir: Path, request: Request, wait_s: float | None, told: Told) -> Closed:
     from tradebot.app.close_account import close_account
 
     if isinstance(request.target, ExchangeAccount):
@@ -216,7 +220,9 @@ def _each(works: Sequence[Callable[[], Closed]], closed: list[Closed]) -> Closed
     raise LeftoverError("; ".join(said), hint=failed[0].hint)
 
 
-def _paper_beside(data_dir: Path, request: Request, wait_s: float, told: Told) -> list[Closed]:
+def _paper_beside(
+    data_dir: Path, request: Request, wait_s: float | None, told: Told
+) -> list[Closed]:
     """Close the simulated runs of the directory too, where the account was not asked for by its name.
 
     A journal that cannot be read is said and is no reason to call the account anything but what it is; paper that is
@@ -274,10 +280,14 @@ def last_seen(data_dir: Path, request: Request) -> str:
         return f"open: {', '.join(names) or 'nothing'}"
     dirs = [data_dir, *([account_dir(p)] if (p := request.target.fingerprint) else [])]
     reads = [step for step in read_diary(dirs, request.posted) if step.step == "read"]
-    if not reads:
-        return "what is open has not been read"
-    names = [str(name) for name in reads[-1].more.get("open", [])]
-    return f"open when it was read last: {', '.join(names) or 'nothing'}"
+    whole = [step for step in reads if not step.more.get("strange")]
+    if not whole:
+        seen = [str(name) for step in reads[-1:] for name in step.more.get("open", [])]
+        more = f"; seen open: {', '.join(seen)}" if seen else ""
+        return f"what is open has not been read whole{more}"
+    names = [str(name) for name in whole[-1].more.get("open", [])]
+    later = "" if whole[-1] is reads[-1] else "; it could not be read since"
+    return f"open when it was read last ({iso(whole[-1].wall)}): {', '.join(names) or 'nothing'}{later}"
 
 
 def never_used(data_dir: Path) -> bool:
@@ -305,8 +315,9 @@ def ask(path: Path, request: Request, wait_s: float, busy_s: float = BUSY_S) -> 
     return row.result or "done"
 
 
-def _close(data_dir: Path, request: Request, wait_s: float, told: Told) -> Closed:
+def _close(data_dir: Path, request: Request, wait_s: float | None, told: Told) -> Closed:
     """Close by the engine, or without one; whoever else is at work on the directory is waited for."""
+    wait_s = SIMULATED_S if wait_s is None else wait_s
     deadline = SYSTEM.monotonic() + max(wait_s, KILLED_S)
     asked: list[Owner | None] = []
     ended: list[Owner] = []

@@ -14,6 +14,7 @@ from typing import Any
 from tradebot.app.account import Access
 from tradebot.app.close_report import read_closes
 from tradebot.app.close_symbol import SymbolCloser, Told
+from tradebot.app.patience import Patience
 from tradebot.broker import account_view, parameters, rows
 from tradebot.broker.account_view import AccountHoldings
 from tradebot.broker.figures import MALFORMED
@@ -22,6 +23,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import ExchangeError, LeftoverError
 from tradebot.core.model.money import plain
+from tradebot.core.model.times import iso
 from tradebot.guard.diary import Diary, read_diary
 from tradebot.wire.budget import Need
 from tradebot.wire.client import RECV_WINDOW_MS, Wire, passing
@@ -35,8 +37,10 @@ LEAST = 3
 """Rounds that are played however little time was given: close, cancel the stops, look."""
 LOOK_S = 1.0
 """Seconds between two looks at how long a ban still lasts."""
-HOPELESS = ("(-1022)", "(-2014)", "(-2015)")
-"""Ends of refusals that the next try meets as well: a key, its secret or its address is not right."""
+LAST_S = 15.0
+"""Seconds that a read may still take when the time is up: an exchange that does not answer is asked many times."""
+HOPELESS = ("(-1022)", "(-2014)", "(-2015)", "HTTP 451")
+"""Ends of refusals that the next try meets as well: a key, its secret or its address is not right, or nobody is served here."""
 
 Rows = list[dict[str, Any]]
 
@@ -113,6 +117,9 @@ class Flattening:
         self._begun = wire.clock.monotonic()
         self._unknown = list(unknown)
         self._looked_up = 0
+        self._in_vain = False
+        self._last: tuple[int, Rows] | None = None
+        self._patience = Patience(told, 0.0, wire.clock)
 
     async def run(self, wait_s: float, *, prove: bool = True) -> Flattened:
         """Work in rounds until two complete reads show nothing; what is open when the time is up is returned.
@@ -120,23 +127,26 @@ class Flattening:
         The second read may come after the time is up: without it nothing is proved. Without ``prove`` one read is
         enough: whoever asked reads for himself.
         """
+        until = self._now + wait_s
+        self._patience = Patience(self._told, until, self._wire.clock)
         with passing():
-            return await self._run(self._now + wait_s, prove)
+            return await self._run(until, prove)
 
     async def _run(self, until: float, prove: bool) -> Flattened:
         found = self._known or AccountHoldings(in_order=False)
         await self._act(found)
         found = (await self._look(until, at_once=True))[1]
         pause, first, rounds = 0.0, 0, 0
-        while not _is_hopeless(found):
+        while not (self._in_vain or _is_hopeless(found)):
             await self._act(found)
             await asyncio.sleep(pause)
             before, (begun, found) = rows_of(found), await self._look(until)
             rounds += 1
-            late = self._now >= until and rounds >= LEAST
+            late = self._now >= until and (rounds >= LEAST or _is_blank(found))
             if not found.is_empty:
                 if late:
                     break
+                self._patience.say(_not_yet(found))
                 fewer = len(rows_of(found)) < len(before)  # then the next round need not wait
                 first, pause = 0, 0.0 if fewer else min(max(AGAIN_S, pause * 1.5), LONGEST_S)
             elif not prove or (first and await self._is_proof(begun)):
@@ -144,11 +154,15 @@ class Flattening:
                 return self._proved(first, begun)
             elif late and first and self._unknown:
                 return Flattened(_unknown_rows(self._unknown))
+            elif first and self._unknown and begun - self._last_sent >= ARRIVED_S:
+                names = ", ".join(order.order_id for order in self._unknown)
+                self._patience.say(f"nothing is open; nobody can say what became of {names}")
+                pause = min(max(AGAIN_S, pause * 1.5), LONGEST_S)
             else:
                 first = first or self._wall(begun)
                 pause = max(AGAIN_S, self._last_sent + ARRIVED_S - self._now)
                 self._told(f"a read shows nothing; the last one follows in {pause:.0f} s")
-        return Flattened(_remaining(found))
+        return Flattened(self._remaining(found))
 
     async def _is_proof(self, begun: float) -> bool:
         """Whether an empty read that began then is the last one needed."""
@@ -164,12 +178,18 @@ class Flattening:
         """Return a read and when it was begun; what could not be read of it is said in it."""
         try:
             await self._wait_for_ban(until)
+            await self._wait_for_room(until)
             begun = self._now
-            found = await self._read(at_once=at_once)
+            async with asyncio.timeout(max(until - begun, LAST_S)):
+                found = await self._read(at_once=at_once)
         except ExchangeError as error:
-            return self._now, AccountHoldings(strange=(error.message,), exposure_known=False)
+            return self._now, _unread(error.message)
+        except TimeoutError:
+            return self._now, _unread(f"cannot reach {self._wire.hosts.host}: no answer in time")
         open_now = [row["symbol"] + " " + row["what"] for row in rows_of(found)]
         strange, whole = list(found.strange), not at_once
+        if not strange:
+            self._last = (self._wall(begun), rows_of(found))
         await self._diary.note(
             "read", open=open_now, strange=strange, begun=self._wall(begun), whole=whole
         )
@@ -183,19 +203,40 @@ class Flattening:
         return await account_view.read_holdings(self._wire, Need.PROTECTIVE, lenient=True)
 
     async def _wait_for_ban(self, deadline: float) -> None:
-        """Sit a ban out, saying until when; ExchangeError where that is later than there is time for."""
+        """Sit a ban out, saying until when; ExchangeError, and all is in vain, where that is later than there is time for."""
         left = self._wire.banned_s
         if not left:
             return
-        text = f"the exchange has banned this address for {left:.0f} s more: nothing can be sent"
-        self._told(text)
+        text = "the exchange has banned this address"
+        self._told(f"{text} for {left:.0f} s more: nothing can be sent")
         await self._diary.note(
             "banned", until=self._wire.budget.banned_until, ends=self._wire.banned_until
         )
         if self._now + left > deadline:
-            raise ExchangeError(text, hint=way_out_of_ban(self._wire.hosts.host))
+            self._in_vain = True
+            raise ExchangeError(
+                f"{text} for {left:.0f} s more, longer than this waits (--wait {left // 60 + 2:.0f}m is long enough)",
+                hint=way_out_of_ban(self._wire.hosts.host),
+            )
         while (left := self._wire.banned_s) > 0:
+            self._patience.say(text, f" for {left:.0f} s more")
             await asyncio.sleep(min(left, LOOK_S))
+
+    async def _wait_for_room(self, deadline: float) -> None:
+        """Wait until the exchange takes a whole read again: who goes on asking meanwhile is banned for it.
+
+        With less time than that left it is asked at the last moment.
+        """
+        if (left := self._room_s(deadline)) > 0:
+            ends = self._wire.clock.wall_ms() + round(left * 1000)
+            await self._diary.note("slowed", ends=ends)
+        while (left := self._room_s(deadline)) > 0:
+            said = "the requests of this minute are used up"
+            self._patience.say(said, f": it goes on in {left:.0f} s")
+            await asyncio.sleep(min(left, LOOK_S))
+
+    def _room_s(self, deadline: float) -> float:
+        return min(self._wire.slowed_s(account_view.READ_WEIGHT), deadline - self._now)
 
     async def _all_over(self) -> bool:
         """Whether every order of unknown fate is over by the exchange's word; it is asked for by its name."""
@@ -231,6 +272,20 @@ class Flattening:
             self._told(f"closing {', '.join(names)}")
         await asyncio.gather(*(self._closer.close(name, found) for name in names))
 
+    def _remaining(self, found: AccountHoldings) -> Rows:
+        """Return what is left; LeftoverError where some of it could not be read, which is never nothing."""
+        left = rows_of(found)
+        if not found.strange:
+            return left
+        seen = f"; seen open: {_listed(left)}" if left else ""
+        if self._last is not None and not left:
+            at, rows = self._last
+            seen = f"; read whole last at {iso(at)}: {_listed(rows) or 'nothing'}"
+        raise LeftoverError(
+            f"trading is halted, but what is open cannot be told: the account cannot be read whole: {'; '.join(found.strange)}{seen}",
+            hint="run close-all again; the exchange's own page shows what is open",
+        )
+
     @property
     def _now(self) -> float:
         return self._wire.clock.monotonic()
@@ -250,17 +305,25 @@ def _is_hopeless(found: AccountHoldings) -> bool:
     return any(text.endswith(HOPELESS) for text in found.strange)
 
 
-def _remaining(found: AccountHoldings) -> Rows:
-    """Return what is left; LeftoverError where some of it could not be read, which is never nothing."""
-    left = rows_of(found)
-    if not found.strange:
-        return left
-    names = ", ".join(f"{row['symbol']} {row['what']} {row['qty']}" for row in left)
-    seen = f"; seen open: {names}" if names else ""
-    raise LeftoverError(
-        f"trading is halted, but what is open cannot be told: the account cannot be read whole: {'; '.join(found.strange)}{seen}",
-        hint="run close-all again; the exchange's own page shows what is open",
-    )
+def _unread(why: str) -> AccountHoldings:
+    return AccountHoldings(strange=(why,), exposure_known=False)
+
+
+def _is_blank(found: AccountHoldings) -> bool:
+    """Whether nothing was seen of an account, and it may hold anything."""
+    return not (found.exposure_known or found.symbols)
+
+
+def _not_yet(found: AccountHoldings) -> str:
+    """Say what is left, or cannot be read, while it goes on."""
+    left = _listed(rows_of(found))
+    words = [f"still open: {left}"] if left else []
+    words += [f"the account cannot be read whole: {found.strange[0]}"] if found.strange else []
+    return "; ".join(words)
+
+
+def _listed(rows: Rows) -> str:
+    return ", ".join(f"{row['symbol']} {row['what']} {row['qty']}" for row in rows)
 
 
 def rows_of(found: AccountHoldings) -> Rows:

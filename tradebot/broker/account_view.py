@@ -32,6 +32,11 @@ from tradebot.wire.reply import NOT_ITS_OWN
 
 NO_PARAMS: Mapping[str, str] = {}
 
+READ_WEIGHT = sum(
+    one.cost({}) for one in (endpoints.OPEN_ALGOS, endpoints.OPEN_ORDERS, endpoints.POSITIONS)
+)
+"""What one complete read costs of a minute's request weight."""
+
 MOST_TOLD = 40
 """Orders of an account that a snapshot names; a stranger may have hundreds on it."""
 

@@ -126,7 +126,7 @@ def _control(
     common: Common,
     run: str | None,
     reason: str,
-    wait: str,
+    wait: str | None,
     yes: bool = False,
     review: Path | None = None,
     account: str | None = None,
@@ -137,7 +137,7 @@ def _control(
     from tradebot.cli import control_commands
     from tradebot.cli.person import user_name
 
-    wait_s = parse_wait(wait)
+    wait_s = None if wait is None else parse_wait(wait)
     options = ControlOptions(
         *(common, action, run, reason, who or user_name(), wait_s, yes, review),
         *(account, paper, dry_run),
@@ -178,7 +178,7 @@ def close_all(
     paper: arg.Paper = False,
     run: arg.Run = None,
     reason: arg.Reason = "",
-    wait: arg.Wait = "30",
+    wait: arg.CloseWait = None,
     yes: arg.Yes = False,
     dry_run: arg.DryRun = False,
     who: arg.Who = "",

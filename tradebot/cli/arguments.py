@@ -194,6 +194,15 @@ Review = Annotated[
 Wait = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="How long to wait for the engine: 30, 10m.")
 ]
+CloseWait = Annotated[
+    str | None,
+    typer.Option(
+        "--wait",
+        metavar="TIME",
+        show_default="10m for an account, 30 for simulated runs",
+        help="How long to go on trying: 30, 10m, 2h.",
+    ),
+]
 Account = Annotated[
     str | None,
     typer.Option("--account", metavar="NAME", help="The account at the exchange: demo or live."),

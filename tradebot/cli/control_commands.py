@@ -117,9 +117,9 @@ def _halt(
     from tradebot.app import control as control_of
 
     if not failed:
-        said = control_of.tell_halt(data_dir, request, options.wait_s)
+        said = control_of.tell_halt(data_dir, request, options.answer_s)
         return _said("halt", said, {"halted": True})
-    said = control_of.tell_halt_without_latch(data_dir, request, options.wait_s, failed[data_dir])
+    said = control_of.tell_halt_without_latch(data_dir, request, options.answer_s, failed[data_dir])
     return _said("halt", said, {"halted": True}, [str(failed[data_dir])])
 
 
@@ -131,7 +131,7 @@ def _resume(options: ControlOptions) -> Result:
     data_dir = read_config(options.common).data_dir()
     place = find(options.common.data_dir, options.common.config, os.environ)
     request = _request(options, place)
-    said = control_of.resume(data_dir, request, options.wait_s, _fingerprints(place))
+    said = control_of.resume(data_dir, request, options.answer_s, _fingerprints(place))
     return _said("resume", said, {"halted": STAYS in said})
 
 

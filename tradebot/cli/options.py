@@ -240,19 +240,27 @@ class CompareOptions:
 
 @frozen
 class ControlOptions:
-    """``halt``, ``resume`` and ``close-all``; ``wait_s``: how long to wait for the engine, or for everything to be closed."""
+    """``halt``, ``resume`` and ``close-all``.
+
+    ``wait_s``: how long to wait for the engine, or for everything to be closed (None: as is usual for what is closed).
+    """
 
     common: Common
     action: Literal["halt", "resume", "close-all"]
     run: str | None = None
     reason: str = ""
     who: str = ""
-    wait_s: float = 5.0
+    wait_s: float | None = None
     yes: bool = False
     review: Path | None = None
     account: str | None = None
     paper: bool = False
     dry_run: bool = False
+
+    @property
+    def answer_s(self) -> float:
+        """Seconds that an engine has to answer."""
+        return 5.0 if self.wait_s is None else self.wait_s
 
 
 @frozen

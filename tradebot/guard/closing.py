@@ -111,7 +111,7 @@ def progress_of(begin: Step, steps: Sequence[Step], *, goes: bool) -> CloseProgr
         symbols=_symbols(steps),
         reads=_reads(steps, begin.pid),
         sent_at=max(asked, default=None),
-        banned_until=None if ends or not steps else _ban(steps[-1]),
+        banned_until=None if ends else _ban(steps),
         fenced=f"process {fences[-1].more.get('process')}" if fences else "",
         left=_left(more),
         why=str(more.get("why") or ""),
@@ -136,8 +136,10 @@ def _left(result: Mapping[str, Any]) -> tuple[str, ...]:
     return (*names, *(str(name) for name in (unfenced if isinstance(unfenced, list) else ())))
 
 
-def _ban(step: Step) -> int | None:
-    ends = step.more.get("ends") if step.step == "banned" else None
+def _ban(steps: Sequence[Step]) -> int | None:
+    """Return when the ban ends that is the newest row; who is asked once more meanwhile says so and sits it out."""
+    newest = next((step for step in reversed(steps) if step.step != "taken"), None)
+    ends = newest.more.get("ends") if newest is not None and newest.step == "banned" else None
     return int(ends) if isinstance(ends, int | float) else None
 
 

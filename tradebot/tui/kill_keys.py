@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 ASK_S = 0.3
 """Seconds that F9 waits for the list of what is open before it asks without one."""
 
-CLOSE_S = 600.0
-"""Seconds for everything to be closed, a ban included, as ``tradebot close-all`` has them."""
-
 AGAIN_S = 1.0
 """An F8 within this after another is the same one, held down; not after one that failed."""
 
@@ -163,7 +160,7 @@ class KillKeys:
         self._show_closing()
         try:
             closed = await asyncio.to_thread(
-                control.close_all, app.data_dir, request, CLOSE_S, self._told
+                control.close_all, app.data_dir, request, None, self._told
             )
         except EngineHereError:
             app.exit(Exit("direct", run=request.run))

@@ -128,6 +128,8 @@ class Budget:
         """The clock that was believed until now was wrong by so much: what was reckoned by it moves along."""
         if self.banned_until and not self.is_told:
             self.banned_until += by_ms
+        if self.slowed_until:
+            self.slowed_until += by_ms
 
     def is_banned(self, now: int) -> bool:
         """Whether nothing may leave at all."""
@@ -150,6 +152,12 @@ class Budget:
             if counter.used + orders > counter.limit - held:
                 return f"{counter.used} of {counter.limit} orders in {_seconds(counter.length)} are used"
         return ""
+
+    def slow_ms(self, weight: int, now: int) -> int:
+        """Return how long until ``weight`` fits for protection that the exchange would refuse now; 0 if it fits."""
+        self.weight.turn(now)
+        full = self.weight.used + weight > SHARE[Need.PROTECTIVE]
+        return max(0, self.slowed_until - now, self.weight.turns_at - now if full else 0)
 
     def wait_ms(self, now: int) -> int:
         """Return how long until what was refused may be let through, at the soonest."""

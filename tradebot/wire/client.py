@@ -186,6 +186,10 @@ class Wire:
         """Seconds for which nothing may be sent or connected: the exchange has banned this address; else 0."""
         return max(0.0, (self.budget.banned_until - self.time.now()) / 1000)
 
+    def slowed_s(self, weight: int) -> float:
+        """Seconds until so much weight may be asked for protection: the exchange wants fewer requests; else 0."""
+        return self.budget.slow_ms(weight, self.time.now()) / 1000
+
     @property
     def banned_until(self) -> int | None:
         """When a ban ends by the real clock (UTC ms); None without one."""

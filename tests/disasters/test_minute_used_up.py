@@ -1,0 +1,130 @@
+"""The minute's request weight is used up when everything is to be closed, or the address is banned for a while.
+
+Holds: nobody goes on asking meanwhile (that is what bans come from); what is waited for, what is left and for how long it goes
+on is said. End: flat and exit 0 without any ``--wait``; Ctrl-C ends it with 130 and says what is open; trading stays halted.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from kits.disaster_kit import QUIET, XRP, Scene, scene
+
+from tradebot.guard.latch import halt_present
+from tradebot.venue.listings import WEIGHT_PER_MINUTE
+
+pytestmark = pytest.mark.slow
+
+EARLY = "2026-11-26T09:31:02Z"
+"""Two seconds after a minute has begun."""
+REFUSED = {"do": "error", "code": -1008, "method": "POST", "path": "/fapi/v1/order"}
+BAN = {"do": "ban", "seconds": 45, "method": "POST", "path": "/fapi/v1/order", "times": 1}
+
+
+def use_up(it: Scene) -> None:
+    """Use up the minute's weight, as another program on this address does."""
+    url = f"{it.venue.url}/fapi/v1/depth?symbol=ETHUSDT&limit=1000"
+    with suppress(HTTPError):
+        for _ in range(WEIGHT_PER_MINUTE // 20):
+            urlopen(url, timeout=60).close()
+    with pytest.raises(HTTPError, match="429"):
+        urlopen(url, timeout=60)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    out, err = process.communicate(timeout=150)
+    return " ".join(out.split()), " ".join(err.split())
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("alive", [True, False])
+def test_it_waits_for_the_next_minute(tmp_path: Path, alive: bool) -> None:
+    with scene(tmp_path, XRP, clock=EARLY) as it:
+        if alive:
+            it.engine(QUIET)
+        use_up(it)
+        before = len(it.requests())
+        begun = time.monotonic()
+        closing = it.closing("--account", "demo")
+        _, err = ended(closing)
+        assert closing.returncode == 0, err
+        assert time.monotonic() - begun > 20  # longer than that is left of the minute
+        assert it.flat()
+        assert "used up" in err or "may ask for no more" in err
+        assert "going on for 9m" in err
+        assert "fencing" not in err
+        after = it.requests()[before:]
+        assert len([row for row in after if row["status"] == 429]) <= 8
+        assert not [row for row in after if row["status"] == 418]
+
+
+@pytest.mark.full
+def test_it_sits_a_ban_out(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        it.faults(BAN)
+        closing = it.closing("--account", "demo")
+        _, err = ended(closing)
+        assert closing.returncode == 0, err
+        assert it.flat()
+        assert "banned this address for 3" in err  # and later once more
+        assert "going on for 9m" in err
+
+
+def test_a_ban_that_outlasts_the_wait_is_said_at_once(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        it.faults({**BAN, "seconds": 3_000})
+        begun = time.monotonic()
+        error = it.close_all(code=6)["error"]
+        assert time.monotonic() - begun < 30
+        assert "longer than this waits (--wait 5" in error["message"]
+        assert "XRP/USDT position 40" in error["message"]  # as it was read before
+        assert halt_present(it.bot.data_dir)
+
+
+def test_ctrl_c_ends_it_and_says_what_is_open(tmp_path: Path) -> None:
+    """The exchange takes no close; then nothing answers at all any more."""
+    with scene(tmp_path, XRP) as it:
+        it.faults(REFUSED)
+        refused = interrupted(it, "still open: XRP/USDT position 40; going on for 9m5")
+        assert "interrupted: trading stays halted; open when it was read last (" in refused
+        assert "): XRP/USDT position" in refused
+        it.bot.env["TRADEBOT_EXCHANGE__URL"] = it.venue.url
+        it.faults({"do": "accept_then_garbage", "form": "html", "method": "GET"})
+        unread = interrupted(it, "cannot be read whole: ")
+        assert "interrupted: trading stays halted; what is open has not been read whole" in unread
+        assert halt_present(it.bot.data_dir)
+        assert it.venue.held() == ["XRPUSDT"]
+
+
+def test_an_exchange_that_is_not_there_is_tried_on_and_on(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        it.bot.env |= it.exchange
+        it.bot.env["TRADEBOT_EXCHANGE__URL"] = "http://127.0.0.1:9"
+        said = interrupted(it, "cannot reach 127.0.0.1:9", env={})
+        assert "going on for 9m" in said
+        short = it.close_all("--wait", "3", code=6, TRADEBOT_EXCHANGE__URL="http://127.0.0.1:9")
+        assert "cannot be told" in short["error"]["message"]
+
+
+def interrupted(it: Scene, words: str, env: dict[str, str] | None = None) -> str:
+    """Start a close-all, interrupt it when it has said ``words``, and return all it said."""
+    if env is None:
+        it.bot.env |= it.exchange
+    process = it.bot.start("close-all", "--account", "demo", "--json")
+    assert process.stderr is not None
+    said = ""
+    while words not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGINT)
+    _, err = ended(process)
+    assert process.returncode == 130
+    return " ".join(said.split()) + " " + err
