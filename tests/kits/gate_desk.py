@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.values import Order, OrderType, Side, TimeInForce
-from tradebot.core.risk import gate
+from tradebot.core.risk.desk import GateContext
 from tradebot.core.risk.limits import Limits
 
 D = Decimal
@@ -15,8 +15,8 @@ BTC = INSTRUMENTS["BTC/USDT"]
 NOON = 1_746_446_400_000  # 2025-05-05T12:00Z
 
 
-def a_desk(**changes: object) -> gate.GateContext:
-    desk = gate.GateContext(
+def a_desk(**changes: object) -> GateContext:
+    desk = GateContext(
         now=NOON,
         epoch=4,
         halts=(),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from tradebot.core.model.money import ONE, ZERO
 from tradebot.core.model.values import Fees, Side
-from tradebot.core.risk import gate
+from tradebot.core.risk.desk import GateContext, initial_margin, unit_risk
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.monitor import Monitor
 from tradebot.core.state.halts import Halts
@@ -18,6 +18,8 @@ from tradebot.core.state.instrument import InstrumentState
 from tradebot.core.state.order_table import OrderTable
 from tradebot.core.state.orders import TrackedOrder
 from tradebot.core.state.portfolio import Portfolio
+
+HUNDRED = Decimal(100)
 
 
 class Exposure:
@@ -71,12 +73,12 @@ class Exposure:
         signal_age_ms: int = 0,
         skew_ms: int = 0,
         barred: tuple[str, ...] = (),
-    ) -> gate.GateContext:
+    ) -> GateContext:
         """Return what the gate may know about the symbol now (UTC ms); ``skew_ms`` is the clocks' as measured."""
         mark, bid, ask = book.touch()
         seen, _ = book.seen()
         equity = self.equity()
-        return gate.GateContext(
+        return GateContext(
             now=now,
             epoch=self._halts.epoch,
             halts=tuple(self._halts.reasons),
@@ -138,7 +140,7 @@ class Exposure:
                 used += abs(book.holding.qty) * book.holding.entry
             if self.entries_of(book):
                 used += self.working_value(book, book.touch()[2])
-        return gate.initial_margin(used, self._watch.leverage) + self.elsewhere
+        return initial_margin(used, self._watch.leverage) + self.elsewhere
 
     def working_value(self, book: InstrumentState, price: Decimal) -> Decimal:
         """Return the value of the symbol's entries at the larger of ``price`` and their limit (USDT).
@@ -183,13 +185,13 @@ class Exposure:
         self, book: InstrumentState, side: Side, price: Decimal, stop: Decimal | None
     ) -> Decimal:
         _, bid, ask = book.touch()
-        return gate.unit_risk(side, price, stop, self._fees.taker, ask - bid)
+        return unit_risk(side, price, stop, self._fees.taker, ask - bid)
 
     def overdrawn(self) -> str:
         """Return the account's rule that leaves no room for the entries at work, "" if there is room."""
         equity = self.equity()
         cap = self._limits.margin_utilisation_pct
-        if cap is not None and self.margin() * gate.HUNDRED > cap * equity:
+        if cap is not None and self.margin() * HUNDRED > cap * equity:
             return "margin"
         risk = self.open_risk()
         return next((rule for rule, room, _ in self._watch.rooms(equity) if risk > room), "")

@@ -16,7 +16,6 @@ from tradebot.core.model.values import HOUR_MS, Instrument, Order, OrderType, Pu
 from tradebot.core.risk.desk import (
     GateContext,
     initial_margin,
-    loss_per_unit,
     unit_risk,
     worst_entry,
     worst_value,
@@ -370,14 +369,4 @@ RULES: tuple[Rule, ...] = (
 )
 """Every admission rule, in the order in which reasons are listed."""
 
-__all__ = [
-    "RULES",
-    "GateContext",
-    "check",
-    "close",
-    "initial_margin",
-    "loss_per_unit",
-    "unit_risk",
-    "worst_entry",
-    "worst_value",
-]
+__all__ = ["RULES", "check", "close"]

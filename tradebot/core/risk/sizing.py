@@ -10,7 +10,7 @@ from decimal import Decimal
 from tradebot.core.model.approved import Refusal
 from tradebot.core.model.money import ZERO, ceil_to, plain
 from tradebot.core.model.values import Side
-from tradebot.core.risk.gate import GateContext, loss_per_unit, worst_value
+from tradebot.core.risk.desk import GateContext, loss_per_unit, worst_value
 
 HIGH = Decimal(1)
 MEDIUM = Decimal("0.7")

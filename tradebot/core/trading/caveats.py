@@ -11,7 +11,7 @@ from tradebot.core.model.effects import Notify
 from tradebot.core.model.events import NOT_LEFT, OrderUpdate
 from tradebot.core.model.money import plain
 from tradebot.core.model.values import OrderStatus, Side
-from tradebot.core.risk.gate import GateContext
+from tradebot.core.risk.desk import GateContext
 
 
 class Caveats:

@@ -11,6 +11,7 @@ from tradebot.core.model.effects import Notify, SignalJudged
 from tradebot.core.model.money import ONE, ZERO, ceil_to, floor_to
 from tradebot.core.model.values import HOUR_MS, Order, OrderType, Purpose, Side, TimeInForce
 from tradebot.core.risk import gate
+from tradebot.core.risk.desk import loss_per_unit
 from tradebot.core.risk.limits import UNBOUND
 from tradebot.core.risk.sizing import size, smallest, tier_of
 from tradebot.core.state.instrument import InstrumentState, Plan, Wish
@@ -132,7 +133,7 @@ class Entries:
         tracked.stop, tracked.target = plan.stop, plan.target
         tracked.decision = book.decision(side)
         if plan.stop is not None:
-            tracked.unit_risk = gate.loss_per_unit(side, price, plan.stop, desk)
+            tracked.unit_risk = loss_per_unit(side, price, plan.stop, desk)
         book.entry = tracked.order.id
         self._approved = book
         self.last_entry = shared.now
