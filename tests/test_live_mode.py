@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from kits.demo_kit import DemoVenue, demo_venue
 from kits.live_run_kit import check, failed, live_bot, start_live
-from kits.paper_kit import LONG, Bot, Done
+from kits.paper_kit import Bot, Done
+from kits.strategy_kit import LONG
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
 

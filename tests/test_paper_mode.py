@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from kits.away_kit import shut_in
-from kits.paper_kit import LONG, Bot, Done
+from kits.paper_kit import Bot, Done
+from kits.strategy_kit import LONG
 
 BY_TURNS = """
         if self.seen % 20 == 1:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import DemoVenue, demo_venue
 from kits.live_run_kit import live_bot, start_live
-from kits.paper_kit import LONG, Bot, Done
+from kits.paper_kit import Bot, Done
+from kits.strategy_kit import LONG
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("## When something goes wrong at 3 a.m.")[1].split("\n## ")[0]

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import pytest
 from kits import phone_harness
-from kits.paper_kit import LONG, ROOT, STRATEGY, Bot
+from kits.paper_kit import ROOT, Bot
 from kits.phone_kit import TOKEN, USER, FakeTelegram
+from kits.strategy_kit import LONG, write_strategy
 
 from tradebot.alerts.desk import desk_of
 from tradebot.alerts.store import OutboxStore
@@ -97,7 +98,7 @@ def phone() -> Iterator[FakeTelegram]:
 @pytest.fixture
 def scene(tmp_path: Path, phone: FakeTelegram) -> Iterator[Scene]:
     bot = Bot(tmp_path, tmp_path / "data", env={"XDG_STATE_HOME": str(tmp_path / "state")})
-    (tmp_path / "own.py").write_text(STRATEGY.format(body=LONG))
+    write_strategy(tmp_path, LONG)
     (tmp_path / "bot.toml").write_text('[strategy]\nname = "own.py:Own"\n')
     engine = bot.engine("--symbols", "BTC/USDT", speed=600)
     it = Scene(tmp_path, bot, tmp_path / "made")

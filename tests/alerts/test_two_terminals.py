@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from kits.paper_kit import LONG, STRATEGY, Bot
+from kits.paper_kit import Bot
 from kits.phone_kit import TOKEN, USER, FakeTelegram
+from kits.strategy_kit import LONG, write_strategy
 
 from tradebot.guard.alerts_lock import alerter_pid
 from tradebot.guard.latch import read_halts
@@ -60,7 +61,7 @@ class Told:
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[Told]:
     with FakeTelegram() as phone:
-        (tmp_path / "own.py").write_text(STRATEGY.format(body=LONG))
+        write_strategy(tmp_path, LONG)
         (tmp_path / "bot.toml").write_text(
             '[strategy]\nname = "own.py:Own"\n[alerts]\nchannels = ["telegram"]\nsimulated = true\n'
             f'[alerts.telegram]\nchat_id = "{USER}"\nuser_id = "{USER}"\ncommands = true\n'

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.paper_kit import LONG, ROOT, Bot
+from kits.paper_kit import ROOT, Bot
+from kits.strategy_kit import LONG
 
 FAST = ("--param", "fast=3", "--param", "slow=9")
 

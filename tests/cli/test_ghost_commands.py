@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 
 FAST = ("--param", "fast=3", "--param", "slow=9")
 

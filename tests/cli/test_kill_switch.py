@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.paper_kit import LONG, ROOT, Bot, Done
+from kits.paper_kit import ROOT, Bot, Done
+from kits.strategy_kit import LONG
 
 from tradebot.app import control
 from tradebot.app.patience import ACCOUNT_S, SIMULATED_S

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 
 SUMMARY = [
     "run", "mode", "market", "strategy", "from", "to", "start_equity", "equity", "pnl", "pnl_pct",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import demo_venue
 from kits.live_run_kit import live_bot, start_live
-from kits.paper_kit import LONG
+from kits.strategy_kit import LONG
 
 pytestmark = pytest.mark.full
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import demo_venue
 from kits.live_run_kit import live_bot, start_live
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 
 from tradebot.journal.reader import Reader
 

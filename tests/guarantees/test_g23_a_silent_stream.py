@@ -8,7 +8,7 @@ from kits import binance_scene as scene
 from kits import live_kit as kit
 from kits.demo_kit import demo_bot, demo_venue, demo_words
 from kits.outbox_kit import Onlooker
-from kits.paper_kit import LONG
+from kits.strategy_kit import LONG
 
 from tradebot.core.model.effects import Notify, Place, SignalJudged
 from tradebot.journal.reader import Reader

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kits.demo_kit import demo_bot, demo_venue
-from kits.paper_kit import LONG
+from kits.strategy_kit import LONG
 
 from tradebot.broker import ghost
 

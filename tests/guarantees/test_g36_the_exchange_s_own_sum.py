@@ -11,7 +11,8 @@ from typing import Any
 
 from kits import binance_scene as scene
 from kits import live_kit as kit
-from kits.hour_kit import STRATEGY
+from kits.hour_kit import BODY
+from kits.strategy_kit import write_strategy
 
 from tradebot.core.model.effects import FillBooked, Notify, TradeClosed
 from tradebot.journal.reader import Reader
@@ -27,7 +28,7 @@ def effects(data: Path) -> list[Any]:
 
 
 def test_each_trade_is_what_its_lines_add_up_to(tmp_path: Path) -> None:
-    (tmp_path / "busy.py").write_text(STRATEGY)
+    busy = write_strategy(tmp_path, BODY, "busy.py")
     both = [
         kit.swinging("XRP/USDT", 2.2, 3, 25, START),
         kit.swinging("ADA/USDT", 0.7, 4, 25, START),
@@ -38,7 +39,7 @@ def test_each_trade_is_what_its_lines_add_up_to(tmp_path: Path) -> None:
             loop,
             data,
             [list(pair) for pair in zip(*both, strict=True)],
-            strategy=f"{tmp_path / 'busy.py'}:Busy",
+            strategy=busy,
         )
     )
     told = effects(data)

@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from kits import live_kit as kit
-from kits.paper_kit import STRATEGY
+from kits.strategy_kit import write_strategy
 
 START = kit.EPOCH + 3 * 3_600_000  # behind the blackout
 XRP = "XRP/USDT"
-_BODY = """if bar.open_time // 60_000 % 2:
-            return Signal("exit", 0.9, reason="out")
-        return Signal("long", 0.9, stop=bar.close * 0.97, reason="now")"""
+_BODY = """
+if bar.open_time // 60_000 % 2:
+    return Signal("exit", 0.9, reason="out")
+return Signal("long", 0.9, stop=bar.close * 0.97, reason="now")
+"""
 
 
 def always(folder: Path) -> str:
     """Write the strategy into a folder and return its name."""
-    file = folder / "always.py"
-    file.write_text(STRATEGY.format(body=_BODY))
-    return f"{file}:Own"
+    return write_strategy(folder, _BODY, "always.py")
 
 
 def swings(start: int, count: int) -> list[list[Any]]:

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from kits import live_kit
+from kits.strategy_kit import write_strategy
 from tradebot.app.host import opened
 from tradebot.broker.binance import BinanceBroker
 from tradebot.core.model.values import Bar, Quote
@@ -230,36 +231,18 @@ async def _meddled(
     meddling.result()
 
 
-LONG = '''
-from pydantic import BaseModel
-
-from tradebot import Signal
-
-
-class Long:
-    """Long wherever nothing is held."""
-
-    class Params(BaseModel):
-        pass
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        pass
-
-    def on_bar(self, bar):
-        return Signal("long", 0.9, stop=bar.close * 0.97, target=bar.close * 1.2, reason="always")
-'''
+HOLDS = 'return Signal("long", 0.9, stop=bar.close * 0.97, target=bar.close * 1.2, reason="always")'
+"""Long wherever nothing is held."""
 
 
 def meddled(folder: Path, start: int, meddle: Meddle, **named: Any) -> Scene:
     """Let an engine hold XRP from the first minute on, and somebody meddle with it; return how it ended."""
-    (folder / "long.py").write_text(LONG)
+    own = write_strategy(folder, HOLDS, "long.py")
     bars = live_kit.swinging("XRP/USDT", 2.2, named.pop("seed", 0), 20, start)
     found: Scene = live_kit.play(
         lambda loop: trade(
             *(loop, folder / "data", [[bar] for bar in bars]),
-            strategy=f"{folder / 'long.py'}:Long",
+            strategy=own,
             meddle=meddle,
             **named,
         )

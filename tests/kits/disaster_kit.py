@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from kits.demo_kit import DemoVenue, demo_bot, demo_venue, demo_words
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 from tradebot.guard.diary import Step, read_diary
 from tradebot.wire.api_key import ApiKey
 

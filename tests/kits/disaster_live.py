@@ -24,7 +24,8 @@ from kits.disaster_oracle import Oracle, Rules
 from kits.hour_kit import Party, compare
 from kits.live_run_kit import live_bot, start_live
 from kits.outbox_kit import Onlooker
-from kits.paper_kit import LONG, Done
+from kits.paper_kit import Done
+from kits.strategy_kit import LONG
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.times import of_iso

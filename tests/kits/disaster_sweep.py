@@ -16,6 +16,7 @@ from typing import Any
 from kits import binance_scene as scene
 from kits import live_kit as kit
 from kits.disaster_oracle import Oracle, Rules
+from kits.strategy_kit import write_strategy
 from tradebot.core.model.values import MINUTE_MS, Bar
 from tradebot.journal.reader import Reader
 
@@ -29,36 +30,18 @@ BLIND_S = 40.0
 """A position may be bare for so long where the bot is kept from knowing: until it has read the account twice."""
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 
-STRATEGY = '''
-from pydantic import BaseModel
-
-from tradebot import Signal
-
-SAID = {said!r}
-
-
-class Says:
-    """Says at given minutes: long, short, up (the stop follows), out."""
-
-    class Params(BaseModel):
-        pass
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        pass
-
-    def on_bar(self, bar):
-        word = SAID.get(bar.open_time // 60_000 % 60)
-        if word == "out":
-            return Signal("exit", 0.9, reason=word)
-        if word is None:
-            return None
-        way = -1 if word == "short" else 1
-        near = 0.98 if word == "up" else 0.97
-        stop = bar.close * (near if way > 0 else 2 - near)
-        return Signal("short" if way < 0 else "long", 0.9, stop=stop, target=bar.close * (1 + 0.03 * way), reason=word)
-'''
+BODY = """
+word = {said!r}.get(bar.open_time // 60_000 % 60)
+if word == "out":
+    return Signal("exit", 0.9, reason=word)
+if word is None:
+    return None
+way = -1 if word == "short" else 1
+near = 0.98 if word == "up" else 0.97
+stop = bar.close * (near if way > 0 else 2 - near)
+return Signal("short" if way < 0 else "long", 0.9, stop=stop, target=bar.close * (1 + 0.03 * way), reason=word)
+"""
+"""Says at given minutes: long, short, up (the stop follows), out."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +155,7 @@ def bars(moves: dict[int, float]) -> list[list[Bar]]:
 def play(folder: Path, fault: Fault, path: Course) -> list[str]:
     """Play a path under a fault; return what must not have been."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "says.py").write_text(STRATEGY.format(said=path.said))
+    says = write_strategy(folder, BODY.format(said=path.said), "says.py")
     rules = [r if r["do"] in _STANDS else {**r, "to_s": HOLDS_S} for r in fault.rules]
 
     async def acts(live: scene.Live) -> None:
@@ -190,7 +173,7 @@ def play(folder: Path, fault: Fault, path: Course) -> list[str]:
         lambda loop: scene.trade(
             *(loop, folder / "data", bars(path.moves)),
             faults=rules,
-            strategy=f"{folder / 'says.py'}:Says",
+            strategy=says,
             meddle=acts,
             every=4,
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kits.binance_kit import VenueClockAsOurs
+from kits.strategy_kit import strategy_text
 from tradebot.app.host import opened
 from tradebot.app.queued import QueueRunner
 from tradebot.app.runner import Ending, Pace
@@ -36,26 +37,13 @@ QUOTE_MS = 20_000
 PERIOD = 12
 """Minutes from one signal to the next."""
 
-STRATEGY = f'''
-"""A signal every {PERIOD} minutes; on the market below most of them are right."""
-from pydantic import BaseModel
-from tradebot import Signal
-
-
-class Regular:
-    class Params(BaseModel):
-        every: int = {PERIOD}
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        self.every = params.every
-
-    def on_bar(self, bar):
-        if bar.open_time // 60000 % self.every:
-            return None
-        return Signal("long", 1.0, stop=bar.close * 0.99, target=bar.close * 1.025, reason="regular")
-'''
+BODY = """
+if bar.open_time // 60000 % self.params.every:
+    return None
+return Signal("long", 1.0, stop=bar.close * 0.99, target=bar.close * 1.025, reason="regular")
+"""
+"""A signal every so many minutes; on the market below most of them are right."""
+STRATEGY = strategy_text(BODY, name="Regular", param="every", default=PERIOD)
 
 
 def price_at(minute: int) -> float:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kits.demo_kit import DemoVenue, demo_venue
+from kits.strategy_kit import write_strategy
 from tradebot.core.model.effects import CashBooked, FillBooked, FundingBooked
 from tradebot.core.model.errors import TradebotError
 from tradebot.journal.reader import Reader
@@ -31,37 +32,21 @@ TEND_S = 10.0
 CLOCK = "2026-11-26T07:30:00Z"
 TRADEBOT = Path(sys.executable).with_name("tradebot")
 
-STRATEGY = '''
-from pydantic import BaseModel
-
-from tradebot.core.strategy.protocol import Signal
-
-
-class Busy:
-    """Long, out of it by a short, a rest: so that each symbol trades every few minutes, and holds at full hours."""
-
-    class Params(BaseModel):
-        every: int = 6
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        self.every = params.every
-        self.shift = sum(map(ord, symbol))
-
-    def on_bar(self, bar):
-        minute = bar.open_time // 60_000
-        if minute % 60 >= 55 or minute % 60 == 0:  # funding falls due at full hours
-            return Signal("long", 0.6, stop=bar.close * 0.98, reason="over the hour")
-        step = (minute + self.shift) % self.every
-        if step == 0:
-            return Signal("long", 0.6, stop=bar.close * 0.99, target=bar.close * 1.01, reason="up")
-        if step == self.every // 2:
-            return Signal("short", 0.6, stop=bar.close * 1.01, target=bar.close * 0.99, reason="down")
-        if step == self.every - 1:
-            return Signal("exit", 0.9, reason="out")
-        return None
-'''
+EVERY = 6
+BODY = f"""
+minute = bar.open_time // 60_000
+if minute % 60 >= 55 or minute % 60 == 0:  # funding falls due at full hours
+    return Signal("long", 0.6, stop=bar.close * 0.98, reason="over the hour")
+step = (minute + sum(map(ord, self.symbol))) % {EVERY}
+if step == 0:
+    return Signal("long", 0.6, stop=bar.close * 0.99, target=bar.close * 1.01, reason="up")
+if step == {EVERY // 2}:
+    return Signal("short", 0.6, stop=bar.close * 1.01, target=bar.close * 0.99, reason="down")
+if step == {EVERY - 1}:
+    return Signal("exit", 0.9, reason="out")
+return None
+"""
+"""Long, out of it by a short, a rest: so that each symbol trades every few minutes, and holds at full hours."""
 """Python of a strategy that trades often."""
 
 
@@ -117,11 +102,10 @@ class Party:
 
 def begin(folder: Path, venue: DemoVenue, name: str, words: Sequence[str]) -> Party:
     data_dir = folder / name
-    strategy = folder / "busy.py"
-    strategy.write_text(STRATEGY)
+    strategy = write_strategy(folder, BODY, "busy.py")
     command = [
         *(str(TRADEBOT), *words, "--headless", "--json", "--data-dir", str(data_dir)),
-        *("--set", f"exchange.url={venue.url}", "--strategy", f"{strategy}:Busy"),
+        *("--set", f"exchange.url={venue.url}", "--strategy", strategy),
     ]
     env = {**os.environ, **venue.env, "XDG_STATE_HOME": str(folder / "state")}
     with (folder / f"{name}.out").open("w") as out, (folder / f"{name}.err").open("w") as err:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kits.demo_kit import DemoVenue, demo_venue
-from kits.paper_kit import LONG, Bot, Done
+from kits.paper_kit import Bot, Done
+from kits.strategy_kit import LONG
 
 MORNING = "2026-11-26T09:30:40Z"
 """Twenty seconds before a bar closes, hours away from the blackout and from funding."""

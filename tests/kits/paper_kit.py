@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kits.strategy_kit import write_strategy
 from kits.warm import Warm, is_for_warm
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
@@ -24,29 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 START = 1_736_143_200_000
 """2025-01-06T06:00Z: hours away from the blackout."""
-
-STRATEGY = """
-from pydantic import BaseModel
-
-from tradebot.core.strategy.protocol import Signal
-
-
-class Own:
-    class Params(BaseModel):
-        n: int = 3
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        self.params = params
-        self.seen = 0
-
-    def on_bar(self, bar):
-        self.seen += 1
-        {body}
-"""
-
-LONG = 'return Signal("long", 0.9, stop=bar.close * 0.97, reason="always")'
 
 
 WARM = Warm()
@@ -197,9 +175,7 @@ class Bot:
 
     def strategy(self, body: str, name: str = "own.py") -> str:
         """Write a strategy with this body of on_bar; return what --strategy takes."""
-        path = self.folder / name
-        path.write_text(STRATEGY.format(body=body))
-        return f"{path}:Own"
+        return write_strategy(self.folder, body, name)
 
     def klines(self, bars: int = 300, name: str = "BTCUSDT-1m.csv", seed: int = 1) -> Path:
         """Write minutes of a price that swings."""

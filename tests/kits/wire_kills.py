@@ -32,6 +32,7 @@ from kits import binance_scene as scene
 from kits import live_kit as kit
 from kits.crash_harness import Fate
 from kits.shared_time import EngineLoop, TimeAsked, VenueLoop
+from kits.strategy_kit import write_strategy
 from tradebot.app.host import opened
 from tradebot.broker.binance import BinanceBroker
 from tradebot.venue.core import Venue
@@ -112,36 +113,20 @@ SCENES: dict[str, Disaster] = {
 }
 """Disasters by name; without one it is what is wrong on any day."""
 
-STRATEGY = '''
-from pydantic import BaseModel
-
-from tradebot import Signal
-
-
-class Turning:
-    """Long, trailed, turned, left, long again."""
-
-    class Params(BaseModel):
-        pass
-
-    warmup = 0
-
-    def __init__(self, params, symbol):
-        pass
-
-    def on_bar(self, bar):
-        up = dict(stop=bar.close * 0.97, target=bar.close * 1.2, reason="up")
-        down = dict(stop=bar.close * 1.03, target=bar.close * 0.8, reason="down")
-        minute = bar.open_time // 60_000 % 60
-        said = {
-            0: Signal("long", 0.9, **up),
-            1: Signal("long", 0.9, **{**up, "stop": bar.close * 0.98}),
-            2: Signal("short", 0.9, **down),
-            3: Signal("exit", 0.9, reason="out"),
-            4: Signal("long", 0.9, **up),
-        }
-        return said.get(minute)
-'''
+BODY = """
+up = dict(stop=bar.close * 0.97, target=bar.close * 1.2, reason="up")
+down = dict(stop=bar.close * 1.03, target=bar.close * 0.8, reason="down")
+minute = bar.open_time // 60_000 % 60
+said = {
+    0: Signal("long", 0.9, **up),
+    1: Signal("long", 0.9, **{**up, "stop": bar.close * 0.98}),
+    2: Signal("short", 0.9, **down),
+    3: Signal("exit", 0.9, reason="out"),
+    4: Signal("long", 0.9, **up),
+}
+return said.get(minute)
+"""
+"""Long, trailed, turned, left, long again."""
 
 
 def bars() -> list[list[Any]]:
@@ -250,7 +235,7 @@ def engine_process(folder: Path, access: list[str], fate: Fate) -> None:
         hosts = find_hosts("demo", url)
         async with Wire(hosts, clock=clock, api_key=ApiKey(key, secret), draw=Random(1)) as wire:
             broker = BinanceBroker(wire, [XRP])
-            strategy = f"{folder / 'turning.py'}:Turning"
+            strategy = f"{folder / 'turning.py'}:Own"
             setup = kit.late_setup(folder / "data", feed, broker, clock, strategy)
             loop.busy += 1  # opening a journal takes real time only
             async with opened(setup) as (runner, cursor):
@@ -341,7 +326,7 @@ def forked(work: Callable[[], None]) -> int:
 
 def story(folder: Path, point: str, k: int, disaster: Disaster) -> dict[str, Any]:
     """Play a run that dies at a point and goes on; return what venue and engine say in the end."""
-    (folder / "turning.py").write_text(STRATEGY)
+    write_strategy(folder, BODY, "turning.py")
     reading, writing = os.pipe()
     venue = forked(lambda: venue_process(folder, writing, disaster.rules))
     os.close(writing)

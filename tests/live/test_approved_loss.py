@@ -18,7 +18,8 @@ from kits.disaster_kit import QUIET
 from kits.disaster_kit import Scene as Desk
 from kits.engine_kit import Bare, a_config
 from kits.live_run_kit import MORNING, live_bot, start_live
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 
 from tradebot.app import approved_loss, host
 from tradebot.app.approved_loss import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import demo_words
 from kits.disaster_kit import ETH, QUIET, XRP, Scene, scene
-from kits.paper_kit import LONG
+from kits.strategy_kit import LONG
 
 from tradebot.guard.latch import halt_present, read_halts
 

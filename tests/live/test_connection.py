@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import DemoVenue, demo_venue
 from kits.live_run_kit import EARLY, check, failed, held_run, live_bot
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 
 ELSEWHERE = """
 import runpy, sys

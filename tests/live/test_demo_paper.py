@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from kits.demo_kit import demo_bot, demo_venue, demo_words
-from kits.paper_kit import LONG
+from kits.strategy_kit import LONG
 
 pytestmark = pytest.mark.slow
 

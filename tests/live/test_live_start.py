@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import DemoVenue, demo_venue
 from kits.live_run_kit import EARLY, Held, check, held_run, live_bot, start_live
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 
 from tradebot.journal.reader import Reader
 

@@ -17,7 +17,7 @@ from kits.demo_kit import demo_venue
 from kits.disaster_kit import Scene as Desk
 from kits.live_run_kit import live_bot, start_live
 from kits.live_scene import Scene, scene
-from kits.paper_kit import LONG
+from kits.strategy_kit import LONG
 
 from tradebot.app import host, settle
 from tradebot.app.queued import QueueRunner

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import demo_venue, misbehave
 from kits.live_run_kit import EARLY, live_bot, start_live
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 
 FULL = os.environ.get("TRADEBOT_FULL") == "1"
 

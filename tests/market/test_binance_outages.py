@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kits.binance_kit import Scene, running, scene
-from kits.paper_kit import LONG, STRATEGY
+from kits.strategy_kit import LONG, write_strategy
 
 from tradebot.app.venue import file_feed, simulated_feed
 from tradebot.core.model.effects import FillBooked
@@ -59,10 +59,7 @@ async def test_nobody_dials_while_the_address_is_banned(monkeypatch: pytest.Monk
 
 
 async def test_a_run_that_was_killed_plays_what_it_missed(tmp_path: Path) -> None:
-    (tmp_path / "own.py").write_text(
-        STRATEGY.format(body=f"if self.seen == 302:\n            {LONG}")
-    )
-    strategy = f"{tmp_path / 'own.py'}:Own"
+    strategy = write_strategy(tmp_path, f"if self.seen == 302: {LONG}")
     async with scene(crashing(tmp_path), START, (BTC,)) as made:
         async with running(made, tmp_path / "data", strategy, {}) as run:
             await run.play(2)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from kits.demo_kit import demo_venue
 from kits.live_run_kit import live_bot
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 from kits.terminal_kit import F9, LEFT, Terminal
 
 from tradebot.guard.lock import lock_owner
