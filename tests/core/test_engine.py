@@ -292,6 +292,15 @@ def test_a_fill_on_a_symbol_it_does_not_trade_halts() -> None:
     assert story.halted() == ["foreign"]
 
 
+def test_what_a_close_all_closes_of_others_halts_nothing() -> None:
+    """It was asked for, here or in another process; what is the exchange's own doing is still told."""
+    story = Bare(a_config())
+    story.tell(Filled(story.now, replace(story.lost(ADA), order_id="closeall-0a1b2c3d-1")))
+    assert story.halted() == []
+    story.tell(Filled(story.now, replace(story.lost(ADA), order_id="adl_autoclose")))
+    assert story.halted() == ["foreign"]
+
+
 def test_a_fill_counts_once() -> None:
     story = Bare(a_config())
     entry = story.opened()

@@ -39,13 +39,16 @@ class OwnFill(NamedTuple):
     halt: str
 
 
+CLOSED_ALL = OwnFill("closeall-", "close_all", "")
+"""A close-all's, without this engine or on symbols that it does not trade."""
+
 OWN_FILLS = (
     OwnFill("autoclose-", "liquidation", "liquidated"),
     OwnFill("adl_autoclose", "adl", "adl"),
     OwnFill("settlement_autoclose-", "settlement", "settled"),
     OwnFill("liquidation-", "liquidation", ""),  # the simulated exchange's
     OwnFill("close-", EXTERNAL, ""),
-    OwnFill("closeall-", "close_all", ""),  # a close-all without this engine
+    CLOSED_ALL,
 )
 
 
@@ -78,7 +81,8 @@ class Answers:
         shared, fill = self._shared, event.fill
         book = shared.books.get(fill.symbol)
         if book is None:
-            shared.halt("foreign", f"a fill on {fill.symbol}, which this run does not trade")
+            if _own_fill(fill) is not CLOSED_ALL:  # who was asked to close all closes others' too
+                shared.halt("foreign", f"a fill on {fill.symbol}, which this run does not trade")
             return
         if fill.time <= shared.past:
             return
