@@ -106,6 +106,14 @@ def incidents_in(path: Path, clock: Clock = SYSTEM) -> Incidents:
         return Incidents(list(read_said(reader, _KINDS)), clock)
 
 
+def standing_incidents(data_dir: Path, rows: Sequence[Said]) -> list[Incident]:
+    """Return the open ones of a journal's rows, and what files tell of as the incidents that it will be."""
+    found = Incidents(rows)
+    for trace in found.untold(traces_of(data_dir, [data_dir])):
+        found.begin("", trace.what, trace.text, trace.at)
+    return [one for one in found.known if one.is_open]
+
+
 def close_incident(data_dir: Path, number: int, name: str, text: str, clock: Clock = SYSTEM) -> str:
     """Put on record that a person has closed an incident, by the engine or without one; say how.
 
@@ -163,4 +171,10 @@ def record_traces(
     return rows
 
 
-__all__ = ["Incidents", "close_incident", "incidents_in", "record_traces"]
+__all__ = [
+    "Incidents",
+    "close_incident",
+    "incidents_in",
+    "record_traces",
+    "standing_incidents",
+]

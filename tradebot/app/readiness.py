@@ -14,6 +14,7 @@ from pathlib import Path
 from tradebot import __version__
 from tradebot.app.checklist import GATES, Checklist, go_through, real_money
 from tradebot.app.finding import Row
+from tradebot.app.incidents import standing_incidents
 from tradebot.app.stages import stage_lines
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
@@ -32,7 +33,7 @@ from tradebot.plugins.evidence import evidence_of
 from tradebot.plugins.strategies import StrategySpec
 from tradebot.reports.readiness import gates, signoffs
 from tradebot.reports.readiness.drilled import DrillTerms
-from tradebot.reports.readiness.incidents import WAY_OUT, open_incidents
+from tradebot.reports.readiness.incidents import WAY_OUT
 from tradebot.reports.readiness.recorded import backtests_left_out, drills_left_out, runs_unseen
 from tradebot.reports.readiness.renewal import (
     ghosts_of,
@@ -130,7 +131,7 @@ def judge(
         _replayed(config, spec, shown, progress),
         _drill(config, told, demand, asked_at),
         *_checked(asked),
-        gates.walls(_halts(config, told), open_incidents(told.rows)),
+        gates.walls(_halts(config, told), standing_incidents(data_dir, told.rows)),
         signers,
     )
     return Readiness(evidence, stage, verdicts, tuple(signed), told, standing)
@@ -258,7 +259,8 @@ def with_gates(
         rows = [Row("gates", "warn", text, "tradebot gates says why; --enforce-gates applies them")]
     else:
         rows = [Row("gates", "ok", "every gate passes")]
-    if not bind and (opened := open_incidents(judged.testimony.rows)):
+    opened = standing_incidents(config.data_dir(), judged.testimony.rows)
+    if opened and not bind:
         rows.append(Row("walls", "fail", "; ".join(map(str, opened)), WAY_OUT))
     rows += _approved(config, judged)
     return replace(found, rows=(*found.rows, *rows))

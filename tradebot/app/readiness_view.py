@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tradebot.app.checklist import Checklist
+from tradebot.app.incidents import standing_incidents
 from tradebot.app.ours import Ours
 from tradebot.app.readiness import do_gates_bind, judge
 from tradebot.clock import SYSTEM, Clock
@@ -16,7 +17,6 @@ from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.values import DAY_MS
 from tradebot.plugins.strategies import load_strategy
 from tradebot.reports.readiness.gates import SIGNERS
-from tradebot.reports.readiness.incidents import open_incidents
 from tradebot.reports.readiness.signoffs import Signature
 from tradebot.reports.readiness.spelled import folded
 from tradebot.reports.readiness.verdict import GateVerdict
@@ -71,6 +71,8 @@ def look(config: Config, clock: Clock = SYSTEM) -> ReadinessView:
         )
     return ReadinessView(
         *(at, chosen.name, found.stage, found.verdicts, found.signed),
-        incidents=tuple(one.words for one in open_incidents(found.testimony.rows)),
+        incidents=tuple(
+            one.words for one in standing_incidents(config.data_dir(), found.testimony.rows)
+        ),
         binds=do_gates_bind(config),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tradebot.app.database import journal_of
-from tradebot.app.incidents import close_incident
+from tradebot.app.incidents import close_incident, record_traces
 from tradebot.app.readiness import testimony_of
 from tradebot.cli.options import IncidentOptions
 from tradebot.cli.output import ListShape, Result, show
@@ -25,6 +25,7 @@ SHAPE = ListShape(
 def incidents(options: IncidentOptions) -> int:
     """List all incidents, or close one; returns the exit code."""
     data_dir = read_config(options.common).data_dir()
+    record_traces(data_dir, ())
     if options.close is not None:
         name, text = legible(options.name), legible(options.text)
         said = close_incident(data_dir, options.close, name, text)

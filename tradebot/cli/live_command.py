@@ -19,6 +19,7 @@ from tradebot.app.checklist import (
     real_money,
 )
 from tradebot.app.host import PaperHost, Setup
+from tradebot.app.incidents import record_traces
 from tradebot.app.live import (
     MODES,
     Ask,
@@ -95,6 +96,7 @@ def live(options: LiveOptions) -> int:
     spec = chosen_strategy(config)
     if options.print_unit:
         return _print_unit(options, config)
+    record_traces(config.data_dir(), ())  # what ended the run before, where it could not say so
     standing = None
     if do_gates_bind(config, enforced=options.enforce_gates):
         standing = standing_now(config, spec)
