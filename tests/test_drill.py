@@ -8,6 +8,7 @@ import signal
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -15,9 +16,9 @@ from kits.paper_kit import Bot
 
 from tradebot import __version__
 from tradebot.app.drill.asked import FRESH_MS, sealed, unsealed
-from tradebot.app.drill.drill import directory
+from tradebot.app.drill.drill import _hash_of_voice, _played, directory
 from tradebot.app.drill.ground import Lead, ground_of, write_config
-from tradebot.app.drill.table import NAMES, SCENARIOS
+from tradebot.app.drill.table import NAMES, SCENARIOS, chosen
 from tradebot.app.drill.voice import NAME, SCRIPTED, WORD, write_voice
 from tradebot.config import load_config
 from tradebot.core.model.errors import RefusedError, TradebotError
@@ -252,6 +253,18 @@ def test_a_larger_bar_has_one_chance_and_a_minute_has_another(tmp_path: Path) ->
     assert first < lead.seconds < 43
     lead.took(500)
     assert lead.seconds == 55
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_money_that_leaves_is_seen_before_the_bar_however_soon_that_comes(tmp_path: Path) -> None:
+    """Starts were quick, so the next bar was taken to be due right behind one: it passed, and a whole minute with it."""
+    config = load_config(None, {}, (), {"data.dir": str(tmp_path / "data")})
+    ground = replace(ground_of(config, _hash_of_voice(config, tmp_path)), lead=Lead(5.0))
+    (scenario,) = chosen("margin_over_half_refused")
+    found = _played(scenario, ground, tmp_path / "scene", Event())
+    assert found.ok, found.why
+    assert found.seconds < 60
 
 
 OWN = """

@@ -46,13 +46,15 @@ class SlowError(MissedError):
 class Opening:
     """How a scenario begins, by what is drilled: its wallet (USDT), more of the account's file, keys that it tightens.
 
-    ``naked_s``: for how long a position may be without a stop, longer where the scenario hides that it is gone.
+    ``naked_s``: for how long a position may be without a stop, longer where the scenario hides that it is gone. ``ahead_s``:
+    what a scenario does between its start and the bar takes so long (s) on a busy machine; late for that bar it waits a minute more.
     """
 
     wallet: Callable[[DrillGround], str] = lambda _: "10000"
     account: Callable[[DrillGround], str] = lambda _: ""
     tighter: Callable[[DrillGround], Mapping[str, str]] = lambda _: {}
     naked_s: float = 5.0
+    ahead_s: float = 0.0
 
 
 @dataclass
@@ -74,7 +76,7 @@ class DrillDesk:
     def opened(cls, ground: DrillGround, scene: Opening, machine: Machine) -> DrillDesk:
         """Open a venue and put the bot beside it; nothing of the bot runs yet."""
         config, folder, begun = ground.config, machine.folder, SYSTEM.monotonic()
-        start = ground.bar - round(ground.lead.seconds * 1000)
+        start = ground.bar - round((ground.lead.seconds + scene.ahead_s) * 1000)
         account = ACCOUNT.format(wallet=scene.wallet(ground)) + scene.account(ground)
         venue = LocalVenue(machine, start, ground.symbols, account)
         symbol = traded(ground, venue)
