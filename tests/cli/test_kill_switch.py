@@ -262,6 +262,18 @@ def test_an_account_is_never_proved_flat_by_a_journal(bot: Bot) -> None:
     assert bot("close-all", "--json", "--paper", TRADEBOT_BINANCE_KEY="k").data["closed"] is True
 
 
+def test_a_run_without_its_journal_is_never_called_closed(bot: Bot) -> None:
+    """It may be another directory's, or the journal is lost: an account may hold what it opened."""
+    for run in ("live-0001", "paper-0001"):
+        error = bot.json("close-all", "--run", run, code=6).error
+        assert f"what {run} holds cannot be told" in error["message"]
+        assert "--account" in error["hint"]
+    assert [row["kind"] for row in rows(bot)] == ["close-all"] * 2
+    assert (
+        bot.json("close-all").data["closed"] is True
+    )  # of an empty directory nothing is asked by name
+
+
 def test_waiting_takes_durations(bot: Bot) -> None:
     for text in ("0", "2.5", "10m"):
         bot("halt", "--wait", text)

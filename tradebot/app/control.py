@@ -179,6 +179,11 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float | None, told: To
         account = close_account(data_dir, request, request.target, wait_s, told)
         return _joined([account, *_paper_beside(data_dir, request, wait_s, told)])
     if not may_run(data_dir) and never_used(data_dir):
+        if request.run is not None:  # it was somewhere, and may stand on an account
+            raise LeftoverError(
+                f"trading is halted here, but there is no journal: what {request.run} holds cannot be told",
+                hint="name its directory with --data-dir, or its account with --account demo or live",
+            )
         return Closed([], "there is no journal: nothing was ever opened")
     owner = lock_owner(data_dir)
     if owner is not None and owner.traded is not None and request.target.strictly:
