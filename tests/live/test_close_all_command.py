@@ -14,6 +14,8 @@ from kits.demo_kit import demo_words
 from kits.disaster_kit import ETH, QUIET, XRP, Scene, scene
 from kits.strategy_kit import LONG
 
+from tradebot.app.closed import Closed
+from tradebot.cli.close_all_command import _text
 from tradebot.guard.latch import halt_present, read_halts
 
 pytestmark = pytest.mark.slow
@@ -78,6 +80,40 @@ def test_a_dry_run_sends_nothing_and_latches_nothing(tmp_path: Path) -> None:
         away = it.bot("close-all", "--dry-run", "--account", "demo", "--json", code=3,
                       TRADEBOT_EXCHANGE__URL="http://127.0.0.1:9")  # fmt: skip
         assert away.error["kind"] == "exchange"
+
+
+def test_what_was_closed_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cut or folded but words; what is not known is no zero."""
+    monkeypatch.setenv("COLUMNS", "80")
+    blank = dict.fromkeys(("qty", "close_price", "pnl", "fees", "slippage", "slippage_pct"))
+    eth = {"symbol": "ETH/USDT", "side": "long", "qty": "0.274", "entry_price": "3637.37128",
+           "close_price": "3637.96", "pnl": "0.16166", "fees": "0.49840052", "mark": "3637.6567",
+           "slippage": "-0.0831042", "slippage_pct": "-0.00833779"}  # fmt: skip
+    xrp = {"symbol": "XRP/USDT", "side": "short", "entry_price": "2.2", "mark": None, **blank}
+    steps = [{"step": "first close", "at_s": 2.31}, {"step": "proved", "at_s": 6.4}]
+    proof = {"reads": ["2026-11-27T22:14:07Z", "2026-11-27T22:14:11Z"], "quiet_s": 4.0}
+    said = _text(Closed([], "no engine runs", [eth, xrp], steps, proof), done=True)
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "closed  yes"
+    (row,) = [line.split() for line in lines if line.startswith("ETH/USDT")]
+    assert row == [
+        "ETH/USDT",
+        "long",
+        "0.274",
+        "3637.37",
+        "3637.96",
+        "+0.16",
+        "0.4984",
+        "-0.0831",
+        "-0.0083",
+    ]
+    (row,) = [line.split() for line in lines if line.startswith("XRP/USDT")]
+    assert row == ["XRP/USDT", "short", "-", "2.2000", "-", "-", "-", "-", "-"]
+    assert "steps   first close 2.3 s, proved 6.4 s" in lines
+    assert "2026-11-27T22:14:07Z and 2026-11-27T22:14:11Z: both show nothing" in said
+    nothing = _text(Closed([], "no engine runs", [], steps, proof), done=True)
+    assert "Nothing had to be closed." in nothing
 
 
 def test_an_account_that_was_not_meant_is_named(tmp_path: Path) -> None:

@@ -28,8 +28,11 @@ from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import ListShape, Result
 from tradebot.cli.streams import say
 from tradebot.core.model.errors import JournalError, LeftoverError, TradebotError
+from tradebot.core.model.text import escaped
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from tradebot.app.closed import Closed
     from tradebot.app.whereabouts import Whereabouts
     from tradebot.guard.keys import Found
@@ -275,7 +278,35 @@ def _answer(closed: Closed, warnings: Sequence[str]) -> Result:
     data: dict[str, Any] = {"closed": error is None, "how": closed.how, "remaining": left}
     if closed.steps:  # of an account; what was closed of a simulated run is in its trades
         data |= {"closes": closed.closes, "steps": closed.steps, "proof": closed.proof}
-    return Result("close-all", data, list(warnings), views=VIEWS, error=error)
+    text = _text(closed, done=error is None) if closed.steps and not left else None
+    return Result("close-all", data, list(warnings), text=text, views=VIEWS, error=error)
+
+
+def _text(closed: Closed, *, done: bool) -> str:
+    """Return what was closed of an account, when what was done, and the proof, for whoever reads it at night in a narrow window."""
+    from rich.text import Text
+
+    from tradebot.cli.tables import CLOSED, console_of, listing, rendered
+
+    rows = list(closed.closes)
+    parts: list[RenderableType] = [
+        Text(f"closed  {'yes' if done else 'no'}"),
+        Text(f"how     {escaped(closed.how)}"),
+    ]
+    if rows:
+        parts += [Text(), listing("Closed", CLOSED, rows, console_of().width)]
+    else:
+        parts.append(Text("Nothing had to be closed."))
+    times = [f"{row['step']} {row['at_s']:.1f} s" for row in closed.steps]
+    parts += [Text(), Text(f"steps   {', '.join(times)}")]
+    if closed.proof is not None:
+        reads = " and ".join(closed.proof["reads"])
+        parts.append(
+            Text(
+                f"proof   read {reads}: both show nothing; the last request was {closed.proof['quiet_s']} s before the second"
+            )
+        )
+    return rendered(*parts)
 
 
 def _protected(closed: Closed) -> str:

@@ -199,6 +199,25 @@ POSITIONS = (
     Column("since", "entry_time", moment, rank=4),
 )
 
+
+def fine(value: str | None) -> str:
+    """Return a small figure with four decimals; ``-`` for unknown."""
+    return "-" if value is None else f"{Decimal(value):,.4f}"
+
+
+CLOSED = (
+    Column("symbol", "symbol"),
+    Column("side", "side"),
+    Column("qty", "qty", right=True),
+    Column("entry", "entry_price", price, right=True, rank=2),
+    Column("close", "close_price", price, right=True),
+    Column("PnL", "pnl", signed, right=True, tinted=True),
+    Column("fees", "fees", fine, right=True, rank=1),
+    Column("mark", "mark", price, right=True, rank=4),
+    Column("slippage", "slippage", fine, right=True),
+    Column("slippage %", "slippage_pct", fine, right=True, rank=3),
+)
+
 TRADES = (
     Column("id", "id", right=True, rank=3),
     Column("closed", "exit_time", moment),
