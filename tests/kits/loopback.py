@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -88,14 +88,8 @@ class Loopback:
         app.add_routes(self.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        connections: list[Any] = []
-
-        def connection() -> Any:
-            assert runner.server is not None
-            connections.append(runner.server())
-            return connections[-1]
-
-        listening = await self._loop.create_server(connection, "127.0.0.1", 0)
+        assert runner.server is not None
+        listening = await self._loop.create_server(runner.server, "127.0.0.1", 0)
         self.port = listening.sockets[0].getsockname()[1]
         self._ready.set()
         await self._ending.wait()
@@ -103,11 +97,10 @@ class Loopback:
             self._loop.remove_reader(socket.fileno())
         await asyncio.sleep(0.01)
         listening.close()
-        transports = [one.transport for one in connections]
         await runner.cleanup()
-        for transport in transports:  # what was not sent yet is not waited for
-            if transport is not None:
-                transport.abort()
+        # what was not sent yet is not waited for, even where its handler is done with it
+        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
 
     async def hang(self) -> None:
         """Wait until the server ends, or the other side has gone."""
