@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 from kits.outbox_kit import Hands, ScriptedWay, WrittenReadings
 from kits.phone_kit import TOKEN, USER, FakeTelegram
+from kits.webhook_kit import SECRET, WebhookReceiver
 
 from tradebot.alerts.alerter import Alerter
 from tradebot.alerts.channels import (
     CHAT_RATE,
+    SEND_S,
     Answered,
     ChannelSettings,
     Delivered,
@@ -29,7 +32,8 @@ from tradebot.alerts.model import Wishes
 from tradebot.alerts.services import THREADS, Service
 from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import Outgoing
-from tradebot.alerts.under_way import MOST
+from tradebot.alerts.under_way import MOST, PATIENCE_S, UnderWay
+from tradebot.alerts.webhook import Webhook
 from tradebot.core.model.errors import JournalError
 
 SOON_S = 3.0
@@ -144,18 +148,79 @@ async def test_critical_goes_out_beside_critical_and_nothing_else_does(working: 
     assert working.way.seqs() == [first, second, third, news]
 
 
-async def test_no_more_than_so_many_are_under_way(tmp_path: Path) -> None:
+async def test_critical_goes_out_beside_however_many_sends_that_hang(tmp_path: Path) -> None:
+    """Each for itself: not even the ninth waits for one of those before it."""
     async with at_work(tmp_path, joins=False) as working:
-        working.way.slow = 100
-        for number in range(MOST + 2):
-            working.readings.notify("critical", f"alarm {number}")
-        await working.until(lambda: len(working.way.tries) == MOST)
-        await asyncio.sleep(2.5)
-        assert len(working.way.tries) == MOST
-        working.way.slow = 0
+        working.way.slow = 8
+        for seq in range(1, 10):
+            working.readings.notify("critical", f"alarm {seq}")
+            assert await working.until(partial(working.tried, seq)) < SOON_S
+        await working.until(lambda: working.states()[9] == "sent")
+        assert [working.states()[seq] for seq in range(1, 9)] == ["waiting"] * 8
         working.way.let_go.set()
         await working.until(lambda: set(working.states().values()) == {"sent"})
-        assert sorted(working.way.seqs()) == list(range(1, MOST + 3))
+        assert working.way.seqs() == list(range(1, 10))
+
+
+def test_a_rate_holds_a_chat_up_before_the_bound_does_and_the_bound_leaves_threads() -> None:
+    """In 90 s, for which a send is waited for, at most two minutes' messages begin."""
+    clock = Hands()
+    under_way = UnderWay(clock)
+    with ExitStack() as sends:
+        for number in range(MOST):
+            assert under_way.is_slow("telegram") == (number > 0)
+            sends.enter_context(under_way.sending("telegram", [number]))
+            clock.sleep(PATIENCE_S)
+        assert not under_way.is_slow("telegram")
+        assert not under_way.is_slow("webhook")
+    assert math.ceil(SEND_S / 60) * CHAT_RATE.minute <= MOST < THREADS
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what apprise imports
+async def test_a_channel_that_hangs_holds_back_neither_its_own_critical_nor_another_s(
+    tmp_path: Path,
+) -> None:
+    """Six servers' answers never come; the next message is taken all the same, and the other channel has each at once."""
+    clock = Real()
+    readings = WrittenReadings(clock)
+    with (
+        FakeTelegram() as phone,
+        WebhookReceiver() as hook,
+        OutboxStore(tmp_path) as store,
+    ):
+        phone.then("ok", *["hang"] * 6)
+        chat = {"chat_id": str(USER), "api": phone.url}
+        ways: list[Outway] = [
+            Service(ChannelSettings("telegram", chat, TOKEN)),
+            Webhook(ChannelSettings("webhook", {"url": hook.target}, SECRET)),
+        ]
+        for way in ways:
+            store.resettle(way.name, "settings")
+        wishes = Wishes(("telegram", "webhook"))
+        alerter = Alerter(readings, store, ways, wishes, jitter=lambda: 0.0, clock=clock)
+        task = asyncio.create_task(alerter.run())
+        try:
+            readings.notify("critical", "the first of all, which imports apprise")
+            await soon(lambda: len(phone.texts()) + len(hook.taken) == 2, 20)
+            for seq in range(2, 8):
+                readings.notify("critical", f"alarm {seq}")
+                await soon(lambda seq=seq: len(phone.asked) == seq)  # type: ignore[misc]
+                await soon(lambda seq=seq: len(hook.taken) == seq)  # type: ignore[misc]
+            readings.notify("critical", "alarm 8")
+            await soon(lambda: any("alarm 8" in text for text in phone.texts()))
+            await soon(lambda: len(hook.taken) == 8)
+        finally:
+            alerter.stop()
+            await task
+        assert len(phone.texts()) == 2
+
+
+async def soon(what: Callable[[], object], within: float = SOON_S) -> None:
+    """Wait until something is so, which has to be soon."""
+    begun = time.monotonic()
+    while not what():
+        assert time.monotonic() - begun < within
+        await asyncio.sleep(0.02)
 
 
 async def test_from_memory_too_and_not_once_more_when_there_is_a_file_again(

@@ -12,8 +12,12 @@ from tradebot.clock import Clock
 PATIENCE_S = 1.0
 """For so long a critical alert waits for a send that is under way, so that they arrive in their order."""
 
-MOST = 6
-"""So many sends may be under way on a channel at once; then a critical one waits too."""
+MOST = 40
+"""So many sends may be under way on a channel at once; then a critical one waits too.
+
+A chat's rate lets out no more than that while the first of them is waited for, so that this holds nothing up there; and it
+leaves threads for as many again that nobody waits for any more.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
