@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tradebot.alerts.alerter import Alerter
 from tradebot.alerts.channels import Answered, Broken, Delivered, Message, NotDelivered
@@ -54,11 +55,15 @@ class WrittenReadings:
 
     def notify(self, level: str, text: str) -> int:
         """Write a row of the engine's own words; returns its number."""
+        return self.write("Notify", level=level, text=text)
+
+    def write(self, kind: str, **words: Any) -> int:
+        """Write a row of a kind, of this moment; returns its number."""
         seq, at = len(self.written) + 1, self.clock.now
-        body = {"at": at, "level": level, "text": text}
-        fact = read_fact("Notify", json.dumps(body))
+        body = {"at": at, **words}
+        fact = read_fact(kind, json.dumps(body))
         self.written.append(
-            AuditRow(seq, RUN, at, at, "Notify", body, fact, f"{self.copies:x}{seq:07x}")
+            AuditRow(seq, RUN, at, at, kind, body, fact, f"{self.copies:x}{seq:07x}")
         )
         return seq
 

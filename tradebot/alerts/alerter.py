@@ -30,6 +30,7 @@ from tradebot.alerts.model import (
 )
 from tradebot.alerts.outbox import MINUTE, SECOND
 from tradebot.alerts.store import OutboxStore
+from tradebot.alerts.stored import source_of
 from tradebot.alerts.watch import taken_up, watched
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
@@ -232,7 +233,7 @@ class Alerter:
                 scenes[row.run] = self._scene(row.run)
             alerts, memory = self._told_of_row(row, scenes[row.run], memory)
             for number, alert in enumerate(alerts):
-                source = f"{row.seq}.{number}.{row.mark}"
+                source = source_of(row.seq, number, row.mark)
                 decided.append(self._judged(replace(alert, source=source)))
         return decided, memory
 

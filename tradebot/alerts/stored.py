@@ -124,9 +124,21 @@ def columns_of(
     )
 
 
+def source_of(seq: int, number: int, mark: str) -> str:
+    """Return what names the alert with this ``number``, from 0, of those that an audit row led to."""
+    return f"{seq}.{number}.{mark}"
+
+
 def mark_of(seq: int | None, source: str) -> str:
-    """Return how a text ends, so that the same told twice can be seen: ``#17``, the audit row's number."""
-    return f"#{source if seq is None else seq}"
+    """Return how a text ends, so that the same told twice can be seen: ``#17``, the audit row's number.
+
+    A further alert of the row is no double of its first: ``#17.2``.
+    """
+    if seq is None:
+        return f"#{source}"
+    parts = source.split(".")
+    more = int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else 0
+    return f"#{seq}.{more + 1}" if more else f"#{seq}"
 
 
 __all__ = [
@@ -139,4 +151,5 @@ __all__ = [
     "Outgoing",
     "columns_of",
     "mark_of",
+    "source_of",
 ]
