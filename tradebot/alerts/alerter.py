@@ -11,42 +11,27 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from tradebot.alerts import policy, texts
 from tradebot.alerts.channels import Outway
 from tradebot.alerts.delivering import Delivery
 from tradebot.alerts.failing import failing_channels
+from tradebot.alerts.judging import Decided, Judge
 from tradebot.alerts.loose import Loose
-from tradebot.alerts.model import (
-    KINDS,
-    Alert,
-    AuditRow,
-    Condition,
-    Decision,
-    Memory,
-    Readings,
-    Scene,
-    Sighting,
-    Wishes,
-)
+from tradebot.alerts.model import Alert, AuditRow, Condition, Memory, Readings, Sighting, Wishes
 from tradebot.alerts.outbox import MINUTE, SECOND
 from tradebot.alerts.store import OutboxStore
-from tradebot.alerts.stored import source_of
+from tradebot.alerts.trail import BATCH, Trail
 from tradebot.alerts.watch import taken_up, watched
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
 
 POLL_S = 0.5
 HURRY_S = 0.25
-BATCH = 500
 PULSE_MS = 5 * SECOND
 LINGER_MS = 60 * MINUTE
 """How long after the last engine it stays."""
-UNREADABLE_MS = 10 * SECOND
 FORGET_MS = 60 * MINUTE
 HEARD = 100
 """So much of what other loops have seen is kept while the file takes none of it."""
-
-Decided = list[tuple[Alert, Mapping[str, Decision]]]
 
 
 class Alerter:
@@ -73,6 +58,8 @@ class Alerter:
         self._replaced: list[Outway] = []
         self._wishes = wishes
         self._clock = clock
+        self._trail = Trail(readings, clock)
+        self._judge = Judge(readings, wishes, self._outways, clock, self._muted_until)
         self._beside: list[Callable[[], Awaitable[None]]] = []
         self._anew = anew
         self._again: dict[str, int] = {}
@@ -84,13 +71,10 @@ class Alerter:
         self._over = asyncio.Event()
         now = clock.wall_ms()
         self._engine_seen = now
-        self._unreadable_since: int | None = None
-        self._pulsed = self._forgot = self._muted = self._muted_at = 0
+        self._pulsed = self._forgot = 0
         self._told: Memory = {}
         self._watch: Memory = {}
         self._kept: Memory = {}
-        self._cursor: int | None = None
-        self._mark = ""
         self.take_up()
 
     def take_up(self) -> None:
@@ -100,7 +84,7 @@ class Alerter:
         self._watch = taken_up(self._watch, self._kept.get("watch", {}))
         known = self._store.cursor
         if known is not None:
-            self._cursor, self._mark = known, str(self._store.get("mark", ""))
+            self._trail.go_on((known, str(self._store.get("mark", ""))))
 
     # -- running -----------------------------------------------------------------------------------
 
@@ -138,14 +122,14 @@ class Alerter:
 
     def tell(self, condition: Condition) -> None:
         """Take what another loop has seen into the outbox, as soon as that takes it."""
-        self._heard.append(self._told_of(condition, None))
+        self._heard.append(self._judge.told_of(condition, None))
         del self._heard[:-HEARD]
         with suppress(JournalError):
             self._enter_heard()
 
     def _enter_heard(self) -> None:
         if self._heard:
-            decided = [self._judged(alert) for alert in self._heard]
+            decided = [self._judge.judged(alert) for alert in self._heard]
             self._keep(decided, None, self._told, self._watch, {})
             self._heard.clear()
 
@@ -181,85 +165,19 @@ class Alerter:
 
     def _take_rows(self) -> bool:
         """Decide on the next rows; return whether there may be more."""
-        begins = self._cursor is None
-        rows = self._rows()
+        begins = self._trail.cursor is None
+        rows = self._trail.rows()
         if not rows:
-            if begins and self._cursor is not None:  # from now on nothing is passed over
+            if begins and self._trail.cursor is not None:  # from now on nothing is passed over
                 self._keep([], None, self._told, self._watch, {})
             return False
-        decided, memory = self._decided(rows, self._told)
+        decided, memory = self._judge.of_rows(rows, self._told)
         delivered = {} if self._loose is None else self._loose.delivered
         self._keep(decided, rows[-1], memory, self._watch, delivered)
         return len(rows) == BATCH
 
-    def _rows(self, loose: Loose | None = None) -> Sequence[AuditRow]:
-        """Return the next rows, behind the cursor or behind what was read without recording it.
-
-        At the very first start it stands before the newest engine's own start.
-        """
-        try:
-            if self._cursor is None:
-                self._cursor = self._readings.newest_start()
-            if loose is None:
-                self._find_place()
-            known = None if loose is None else loose.cursor
-            rows = self._readings.rows(self._cursor if known is None else known, BATCH)
-        except JournalError:
-            if self._unreadable_since is None:
-                self._unreadable_since = self._clock.wall_ms()
-            return ()
-        self._unreadable_since = None
-        return rows
-
-    def _find_place(self) -> None:
-        """Go on from the engine's own start where the last row is another than the one that was decided on.
-
-        Then another journal, or an older copy, was put in its place. What a copy and the old one share is not told again.
-        """
-        if not self._cursor:
-            return
-        last = self._readings.rows(self._cursor - 1, 1)
-        mark = last[0].mark if last and last[0].seq == self._cursor else None
-        if mark is None or mark != (self._mark or mark):
-            self._cursor, self._mark = self._readings.newest_start(), ""
-        elif not self._mark:
-            self._mark = mark
-
-    def _decided(self, rows: Sequence[AuditRow], memory: Memory) -> tuple[Decided, Memory]:
-        scenes: dict[str, Scene] = {}
-        decided: Decided = []
-        for row in rows:
-            if row.run not in scenes:
-                scenes[row.run] = self._scene(row.run)
-            alerts, memory = self._told_of_row(row, scenes[row.run], memory)
-            for number, alert in enumerate(alerts):
-                source = source_of(row.seq, number, row.mark)
-                decided.append(self._judged(replace(alert, source=source)))
-        return decided, memory
-
-    def _told_of_row(
-        self, row: AuditRow, scene: Scene, memory: Memory
-    ) -> tuple[list[Alert], Memory]:
-        try:
-            return texts.told(row, scene, self._wishes, memory)
-        except Exception:  # a row that is told of wrongly must not keep the next from being told
-            return [texts.plainly(row, scene)], memory
-
-    def _scene(self, run: str) -> Scene:
-        with suppress(JournalError):
-            found = self._readings.scene(run)
-            if found is not None:
-                return found
-        return Scene(run, run.partition("-")[0], "", simulated=False)
-
-    def _judged(self, alert: Alert, without: str = "") -> tuple[Alert, Mapping[str, Decision]]:
-        now = self._clock.wall_ms()
-        muted = int(self._store.get("muted_until", 0)) if self._loose is None else 0
-        return alert, {
-            name: policy.decide(alert, name, self._wishes, now, muted)
-            for name in self._outways
-            if name != without
-        }
+    def _muted_until(self) -> int:
+        return int(self._store.get("muted_until", 0)) if self._loose is None else 0
 
     def _take_sight(self, now: int) -> None:
         """Decide on what is to be seen beside the audit trail."""
@@ -274,29 +192,14 @@ class Alerter:
         if seen.owner is not None:
             self._engine_seen = now
         found, watch = watched(seen, watch, now)
-        alerts = [self._told_of(condition, scene) for condition, scene in found]
-        with suppress(
-            Exception
-        ):  # what is told by the clock must not keep what is seen from being told
-            more, told = texts.told_at(now, seen.scenes, self._wishes, told)
-            alerts += more
-        return [self._judged(alert) for alert in alerts], watch, told
-
-    def _told_of(self, condition: Condition, scene: Scene | None) -> Alert:
-        try:
-            return texts.told_of(condition, scene, self._wishes)
-        except Exception:
-            run = "" if scene is None else scene.run
-            source = f"{condition.kind}:{run}:{condition.since}:{condition.over}"
-            text = f"{condition.kind} {run}: `tradebot status` tells more"
-            kind = "recovered" if condition.over else condition.kind
-            return Alert(None, source, kind, KINDS[kind], source, text, condition.since)
+        alerts = [self._judge.told_of(condition, scene) for condition, scene in found]
+        more, told = self._judge.of_moment(now, seen.scenes, told)
+        return [self._judge.judged(alert) for alert in (*alerts, *more)], watch, told
 
     def _sight(self, now: int) -> Sighting:
         seen = self._readings.look()
-        since = self._unreadable_since
         worked = seen.owner is not None or self._watch.get("owner") is not None
-        if since is not None and now - since > UNREADABLE_MS and worked and not seen.trouble:
+        if self._trail.is_unreadable(now) and worked and not seen.trouble:
             return replace(seen, trouble="the journal cannot be read")
         return seen
 
@@ -304,14 +207,8 @@ class Alerter:
         """Tell the other channels of one that is stopped, or has failed for long; and when it is well again."""
         before = watch.get("channels", {})
         told, failing = failing_channels(self._store.channels(), self._outways, before, now)
-        decided = [self._channel_alert(name, condition) for name, condition in told]
+        decided = [self._judge.of_channel(name, condition) for name, condition in told]
         return decided, {**watch, "channels": failing}
-
-    def _channel_alert(
-        self, name: str, condition: Condition
-    ) -> tuple[Alert, Mapping[str, Decision]]:
-        alert = self._told_of(condition, None)
-        return self._judged(replace(alert, source=f"{alert.source}:{name}"), without=name)
 
     def _keep(
         self,
@@ -323,13 +220,11 @@ class Alerter:
     ) -> None:
         """Keep what was decided, up to the ``last`` row, with what has to be remembered."""
         state = {"told": told, "watch": watch}
-        place = None if self._cursor is None else (self._cursor, self._mark)
-        if last is not None:
-            place = (last.seq, last.mark)
+        place = self._trail.place if last is None else (last.seq, last.mark)
         self._store.decide(decided, place, state, self._clock.wall_ms(), delivered)
         self._kept, self._told, self._watch = state, told, watch
-        if last is not None:
-            self._cursor, self._mark = last.seq, last.mark
+        if place is not None:
+            self._trail.go_on(place)
 
     def _tidy(self, now: int) -> None:
         """Give a sign of life, forget what is old, and end where there is nothing to wait for."""
@@ -347,10 +242,10 @@ class Alerter:
     def _take_loose(self, now: int) -> None:
         """Look at what is new without writing: critical alerts go out from memory."""
         if self._loose is None:
-            self._loose = Loose(self._cursor, self._told, delivered=dict(self._late))
+            self._loose = Loose(self._trail.cursor, self._told, delivered=dict(self._late))
         loose = self._loose
-        while rows := self._rows(loose):
-            decided, loose.told = self._decided(rows, loose.told)
+        while rows := self._trail.rows(loose):
+            decided, loose.told = self._judge.of_rows(rows, loose.told)
             loose.add(alert for alert, _ in decided)
             loose.cursor = rows[-1].seq
         decided, self._watch, _ = self._seen(now, self._watch, loose.told)
@@ -359,7 +254,7 @@ class Alerter:
     def _enter_loose(self, loose: Loose) -> None:
         """Enter what was seen without a file, now that there is one again; the rows are read once more."""
         loose.enter_tries(self._store)
-        decided = [self._judged(alert) for alert in loose.alerts]
+        decided = [self._judge.judged(alert) for alert in loose.alerts]
         self._keep(decided, None, self._told, self._watch, loose.delivered)
 
     # -- delivering --------------------------------------------------------------------------------
