@@ -12,10 +12,11 @@ import pytest
 from kits.outbox_kit import Desk, ScriptedWay
 
 from tradebot.alerts.alerter import Alerter
+from tradebot.alerts.alerts_file import ALERTS_FILE, is_there
 from tradebot.alerts.model import Sighting
 from tradebot.alerts.opening import StandIn, open_or_stand_in
 from tradebot.alerts.outbox import Rate
-from tradebot.alerts.store import ALERTS_FILE, OutboxStore, is_there
+from tradebot.alerts.store import OutboxStore
 from tradebot.app import alerter as app_alerter
 from tradebot.app.alerter import run_alerter
 from tradebot.config import load_config

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kits.outbox_kit import NOON, SCENE, Desk, Hands, ScriptedWay
 
+from tradebot.alerts.alerts_file import ALERTS_FILE
 from tradebot.alerts.model import Sighting, Wishes
 from tradebot.alerts.opening import DAMAGED, open_or_begin
 from tradebot.alerts.outbox import Item, Past, Rate, Try, Waiting, choose, free_from, wait_after
-from tradebot.alerts.store import ALERTS_FILE
 from tradebot.core.model.errors import JournalError
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tradebot.alerts.store import ALERTS_FILE, OutboxStore
+from tradebot.alerts.alerts_file import ALERTS_FILE
+from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import SCHEMA
 from tradebot.core.model.errors import JournalError
 from tradebot.disk import on_disk
@@ -75,7 +76,7 @@ def open_or_begin(data_dir: Path) -> tuple[OutboxStore, bool]:
     """
     try:
         store = OutboxStore(data_dir)
-        with store._faults():
+        with store.faults():
             (found,) = store.db.execute("PRAGMA quick_check(1)").fetchone()
         if found == "ok":
             return store, False

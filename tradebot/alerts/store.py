@@ -8,18 +8,15 @@ States: waiting, held, sent, coalesced, muted, expired.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from tradebot.alerts.alerts_file import AGAIN, AlertsFile
 from tradebot.alerts.model import Alert, Decision, Memory
 from tradebot.alerts.outbox import MINUTE, SECOND, STORM_SPAN, TOGETHER, Going, Item, Past, Try
 from tradebot.alerts.stored import (
     INSERT,
-    SCHEMA,
     TRIED,
     ChannelRow,
     OutboxRow,
@@ -27,15 +24,9 @@ from tradebot.alerts.stored import (
     columns_of,
     mark_of,
 )
-from tradebot.core.model.errors import JournalError
-from tradebot.disk import private_directory, private_file
-
-ALERTS_FILE = "alerts.db"
 
 KEEP_MS = 30 * 24 * 60 * MINUTE
 """How long what is over can be listed."""
-
-AGAIN = "again"
 
 AT_ONCE = 100
 """So much of what waits is looked at where each goes by itself."""
@@ -47,92 +38,8 @@ _ITEM = (
 )
 
 
-class OutboxStore:
-    """The file of the outbox; JournalError where it cannot be read or written."""
-
-    first: Callable[[], None] | None = None
-
-    def __init__(self, data_dir: Path, *, readonly: bool = False) -> None:
-        self.path = data_dir / ALERTS_FILE
-        with self._faults():
-            if not readonly:
-                private_directory(data_dir)
-                private_file(self.path, make=True)
-            uri = f"{self.path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
-            self.db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
-            self.db.row_factory = sqlite3.Row
-            if not readonly:
-                self._prepare()
-
-    def _prepare(self) -> None:
-        self.db.execute("PRAGMA journal_mode = WAL")
-        self.db.execute("PRAGMA synchronous = FULL")
-        self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
-
-    def ready(self) -> None:
-        """Do what comes first, once; JournalError while the file could not be opened, or takes none of that."""
-        if self.first is not None:
-            self.first()
-            self.first = None
-
-    def close(self) -> None:
-        """Close the file."""
-        self.db.close()
-
-    def __enter__(self) -> OutboxStore:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(
-                f"cannot be used: {error}",
-                hint="check that the disk has room and that you may write there",
-                file=str(self.path),
-            ) from error
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Keep what the block writes whole, or nothing of it."""
-        with self._faults():
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.db
-                self.db.execute("COMMIT")
-            except BaseException:
-                if self.db.in_transaction:
-                    self.db.execute("ROLLBACK")
-                raise
-
-    # -- the cursor and small things ---------------------------------------------------------------
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a remembered value (JSON types)."""
-        with self._faults():
-            row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return default if row is None else json.loads(row[0])
-
-    def put(self, key: str, value: Any) -> None:
-        """Remember a value (JSON types); alone, or as part of the transaction it is called in."""
-        text = json.dumps(value, sort_keys=True, default=str)
-        with self._faults():
-            self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
-
-    @property
-    def cursor(self) -> int | None:
-        """The number of the last audit row that was decided on; None at the very first start."""
-        found = self.get("cursor")
-        return None if found is None else int(found)
-
-    @property
-    def again(self) -> int:
-        """How often somebody has asked to try again: each time a secret may be another one."""
-        return int(self.get(AGAIN, 0))
+class OutboxStore(AlertsFile):
+    """What waits in ``alerts.db``, what becomes of it, and how every channel does."""
 
     # -- deciding ----------------------------------------------------------------------------------
 
@@ -173,19 +80,19 @@ class OutboxStore:
 
         Where each goes by itself (not ``joins``) the first of it are enough.
         """
-        with self._faults():
+        with self.faults():
             most = -1 if joins else AT_ONCE
             return [_item(row) for row in self.db.execute(_ITEM, (channel, most))]
 
     def stamp(self) -> tuple[int, int]:
         """Return what changes whenever somebody, here or in another process, has written."""
-        with self._faults():
+        with self.faults():
             (version,) = self.db.execute("PRAGMA data_version").fetchone()
         return int(version), self.db.total_changes
 
     def past(self, channel: str, now: int) -> Past:
         """Return what ``choose`` has to know of a channel."""
-        with self._faults():
+        with self.faults():
             tries = self.db.execute(
                 "SELECT at, critical FROM tries WHERE channel = ? AND at > ? ORDER BY at",
                 (channel, now - MINUTE),
@@ -225,7 +132,7 @@ class OutboxStore:
 
         No wait begins after the newest try, so by what that lies ahead of ``now`` the clock went back at least.
         """
-        with self._faults():
+        with self.faults():
             (newest,) = self.db.execute(
                 "SELECT max(at) FROM tries WHERE channel = ?", (channel,)
             ).fetchone()
@@ -248,7 +155,7 @@ class OutboxStore:
     def hold(self, channel: str, until: int, why: str) -> None:
         """Hold what waits and is not critical back until a time (UTC ms)."""
         waits = "channel = ? AND state = 'waiting' AND level != 'critical'"
-        with self._faults():
+        with self.faults():
             found = self.db.execute(f"SELECT 1 FROM outbox WHERE {waits} LIMIT 1", (channel,))
             if found.fetchone() is None:
                 return
@@ -260,7 +167,7 @@ class OutboxStore:
 
     def outgoing(self, ids: Sequence[int]) -> dict[int, Outgoing]:
         """Return what there is to send of these items."""
-        with self._faults():
+        with self.faults():
             rows = self.db.execute(
                 "SELECT id, source, seq, kind, level, text, created, data, run, mode, market, file"
                 " FROM outbox WHERE id IN (SELECT value FROM json_each(?))",  # any number of them
@@ -399,7 +306,7 @@ class OutboxStore:
             where.append("channel = ?")
             given = (channel,)
         clause = f"WHERE {' AND '.join(where)}" if where else ""
-        with self._faults():
+        with self.faults():
             rows = self.db.execute(
                 f"SELECT {names} FROM outbox {clause} ORDER BY id DESC LIMIT ?", (*given, limit)
             ).fetchall()
@@ -412,7 +319,7 @@ class OutboxStore:
             coalesce(sum(o.state = 'expired' AND o.level = 'critical'), 0) AS expired_critical
             FROM channels c LEFT JOIN outbox o ON o.channel = c.channel
             AND o.state IN ('waiting', 'held', 'expired') GROUP BY c.channel"""
-        with self._faults():
+        with self.faults():
             return [ChannelRow(**dict(row)) for row in self.db.execute(sql)]
 
     def backlog(self, channels: Collection[str]) -> int:
@@ -429,20 +336,4 @@ def _item(row: sqlite3.Row) -> Item:
     )
 
 
-def is_there(data_dir: Path) -> bool:
-    """Whether an outbox was ever made here: one whose tables wait for room on the disk is none yet."""
-    path = data_dir / ALERTS_FILE
-    return os.path.lexists(path) and not _is_blank(path)
-
-
-def _is_blank(path: Path) -> bool:
-    """Whether a file can be read and has no table; why another cannot be used is told where it is opened."""
-    with (
-        suppress(sqlite3.Error),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db,
-    ):
-        return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'channels'").fetchone() is None
-    return False
-
-
-__all__ = ["ALERTS_FILE", "OutboxStore", "is_there"]
+__all__ = ["OutboxStore"]

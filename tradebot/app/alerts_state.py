@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tradebot.alerts.store import OutboxStore, is_there
+from tradebot.alerts.alerts_file import is_there
+from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import PHONE, ChannelRow
 from tradebot.core.model.errors import JournalError
 from tradebot.core.model.text import escaped

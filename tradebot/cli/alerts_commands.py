@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from tradebot.alerts.store import OutboxStore, is_there
+from tradebot.alerts.alerts_file import is_there
+from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import OutboxRow
 from tradebot.app.alerts_state import (
     AlertsState,
