@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -71,6 +71,10 @@ class Loopback:
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         raise NotImplementedError
 
+    def middlewares(self) -> Iterable[Any]:
+        """What sees a request before its route does."""
+        return ()
+
     # -- the thread ------------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -84,7 +88,7 @@ class Loopback:
 
     async def _serve(self) -> None:
         self._ending = asyncio.Event()
-        app = web.Application(client_max_size=1 << 26)
+        app = web.Application(client_max_size=1 << 26, middlewares=self.middlewares())
         app.add_routes(self.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()

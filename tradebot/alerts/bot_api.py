@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from tradebot.alerts.sessions import session_to
 from tradebot.core.model.errors import ExchangeError, TradebotError
 
 TELEGRAM = "https://api.telegram.org"
@@ -72,7 +73,7 @@ class BotApi:
 
     async def _ask(self, method: str, body: Mapping[str, Any], timeout_s: float) -> Any:
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            self._session = session_to(self._base, SEND_S)
         patience = aiohttp.ClientTimeout(total=timeout_s)
         try:
             async with self._session.post(

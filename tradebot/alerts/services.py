@@ -27,6 +27,7 @@ from tradebot.alerts.channels import (
     NotDelivered,
     scrubbed,
 )
+from tradebot.alerts.sessions import spare
 
 LOGGERS = ("apprise", "urllib3", "requests")
 
@@ -132,6 +133,7 @@ class Service:
         self._settings = settings
         self._free = threading.Semaphore(THREADS)
         self._secrets = tuple(part for part in _secrets(settings) if part)
+        spare(str(settings.settings.get("api") or ""))  # the token is in its address
 
     async def send(self, message: Message) -> Answered:
         """Hand a message over, in a thread; without its file where that is refused: it is no reason to tell nothing more."""

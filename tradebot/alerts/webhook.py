@@ -19,6 +19,7 @@ from tradebot.alerts.channels import (
     NotDelivered,
     scrubbed,
 )
+from tradebot.alerts.sessions import session_to
 from tradebot.alerts.stored import Outgoing
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.times import iso
@@ -66,8 +67,7 @@ class Webhook:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+            self._session = session_to(self._url, TIMEOUT_S)
         return self._session
 
     def _judged(self, status: int, retry_after: str | None) -> Answered:
