@@ -43,3 +43,8 @@ class SystemClock:
 
 SYSTEM: Clock = SystemClock()
 """The clock of everything that is not told another."""
+
+
+def used_s() -> float:
+    """Return the seconds of a processor that this process has used."""
+    return time.process_time()

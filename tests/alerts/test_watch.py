@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from tradebot.alerts.model import Memory, OwnerSeen, Scene, Sighting
 from tradebot.alerts.watch import watched
 from tradebot.core.model.times import of_iso
@@ -80,6 +82,85 @@ def test_one_that_only_begins_may_take_its_time() -> None:
     old = (replace(SCENE, beat=NOON - 86_400_000),)
     assert eye.look(100, scenes=old) == []
     assert eye.look(40) == [("engine_hung", False)]
+
+
+TAKEN = OwnerSeen(7, "boot/1", "live", taken=NOON + 1_000, shown=NOON + 1_000)
+"""An engine that took the lock a second after noon."""
+
+BEFORE = replace(SCENE, beat=NOON - 86_400_000)
+"""A run of yesterday."""
+
+
+def start(eye: Eye, seconds: int, *, goes_on: bool = True, **change: object) -> list[str]:
+    """Live through a start that nothing is written of; return what is told meanwhile."""
+    eye.beats, told = False, list[str]()
+    for _ in range(seconds):
+        owner = replace(TAKEN, shown=eye.now) if goes_on else TAKEN
+        told += [kind for kind, over in eye.look(1, owner=owner, **change) if not over]
+    return told
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted"])
+def test_an_engine_that_hangs_in_its_first_second_is_told_like_any(state: str) -> None:
+    """It has the lock, and no run of its own; the one before it died, or ended in order."""
+    eye = Eye()
+    scenes = (replace(BEFORE, state=state),)
+    assert start(eye, 11, goes_on=False, scenes=scenes) == []
+    assert start(eye, 12, goes_on=False) == ["engine_hung"]
+    assert start(eye, 100, goes_on=False) == []  # once
+    assert eye.look(1, owner=replace(TAKEN, shown=eye.now)) == [("engine_hung", True)]
+
+
+def test_one_that_hangs_when_its_run_has_just_begun_too() -> None:
+    eye = Eye()
+    begun = (replace(SCENE, beat=TAKEN.taken + 300),)
+    assert start(eye, 11, goes_on=False, scenes=begun) == []
+    assert start(eye, 12, goes_on=False) == ["engine_hung"]
+    assert start(eye, 700, goes_on=False) == []
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted"])
+def test_a_slow_start_that_goes_on_is_no_hang(state: str) -> None:
+    eye = Eye()
+    assert start(eye, 590, scenes=(replace(BEFORE, state=state),)) == []
+    assert start(eye, 100, scenes=(replace(SCENE, beat=eye.now),)) == []  # now it feeds the past
+    eye.beats = True
+    assert eye.look(60) == []
+    eye.beats = False
+    assert eye.look(20) == [("engine_hung", False)]
+
+
+def test_a_start_that_goes_on_for_ever_is_told() -> None:
+    eye = Eye()
+    assert start(eye, 620, scenes=(replace(BEFORE, state="interrupted"),)) == ["engine_hung"]
+
+
+def test_a_start_after_a_long_wait_for_a_resume_has_its_time() -> None:
+    eye = Eye()
+    scenes = (replace(BEFORE, state="interrupted"),)
+    assert start(eye, 2_000, scenes=scenes, waits=True) == []
+    kept = set[str]()
+    for _ in range(300):
+        eye.look(1)
+        kept.add(json.dumps(eye.memory))
+    assert len(kept) < 7  # each is written to the disk
+    assert start(eye, 500, waits=False) == []
+
+
+def test_an_engine_whose_run_is_over_takes_its_time_to_leave() -> None:
+    eye = Eye()
+    eye.look(20, owner=TAKEN)
+    eye.beats = False
+    assert eye.look(700, scenes=(replace(SCENE, state="ended", beat=eye.now),)) == []
+
+
+def test_of_a_start_without_an_account_or_a_run_before_nobody_is_told() -> None:
+    eye = Eye()
+    eye.seen = replace(eye.seen, scenes=())
+    assert start(eye, 60, goes_on=False) == ["engine_hung"]
+    eye = Eye()
+    eye.seen = replace(eye.seen, scenes=())
+    assert eye.look(60, owner=replace(TAKEN, account="")) == []
 
 
 def test_a_machine_that_slept_has_a_moment() -> None:

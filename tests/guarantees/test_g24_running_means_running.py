@@ -65,11 +65,8 @@ def test_one_that_is_stopped_by_the_system_is_not_called_running(bot: Bot) -> No
     assert bot.status()["engine"] == "hung"
     assert bot.status()["heartbeat_age_s"] > 10
     onlooker = Onlooker(bot.data_dir, bot.folder / "alerts", SYSTEM.wall_ms())
-    later = (
-        SYSTEM.wall_ms() + 130_000
-    )  # it might only begin, for all that an alerter knows that begins now
-    assert "engine_hung" not in [*onlooker.look(), *onlooker.look(later)]
-    assert onlooker.look(later + 6_000)[-1] == "engine_hung"  # and it still hangs
+    assert "engine_hung" not in onlooker.look()
+    assert onlooker.look(SYSTEM.wall_ms() + 6_000)[-1] == "engine_hung"  # and it still hangs
     os.kill(process.pid, signal.SIGCONT)
     bot.until(lambda: bot.status()["engine"] == "running")
     assert bot.end(process).code == 0

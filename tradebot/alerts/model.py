@@ -197,11 +197,16 @@ class Wishes:
 
 @frozen
 class OwnerSeen:
-    """The engine that holds the lock: its process, what is on its command line to find it, and whether it lives."""
+    """The engine that holds the lock: its process, what names its start, and the account that it trades ("": none).
+
+    ``taken`` is when it took the lock, ``shown`` when its start was last seen to go on (UTC ms); 0 where it does not say.
+    """
 
     pid: int
     started: str
     account: str = ""
+    taken: int = 0
+    shown: int = 0
 
 
 @frozen

@@ -19,7 +19,13 @@ SURE_MS = 5_000
 """It is told when it still hangs so much later: a machine that slept has a moment to move."""
 
 BEGINNING_MS = 120_000
-"""How long an engine may take until it writes for the first time: it opens a large journal."""
+"""How long an engine may take until it writes for the first time, where it does not show how its start goes on."""
+
+OPENING_MS = 600_000
+"""How long a start that is seen to go on may take until the run begins, and again until that writes more."""
+
+WAITED_MS = 60_000
+"""An engine that waits for a resume begins anew with its start, to this much."""
 
 FULL_BYTES = 65_536
 
@@ -31,7 +37,7 @@ def watched(
 
     A condition is told when it begins and when it is over; what stands in ``memory["standing"]`` has been told.
     """
-    owner = _owner(seen.owner, memory.get("owner"), now)
+    owner = _owner(seen, memory.get("owner"), now)
     found = {
         **_dead(seen, memory),
         **_gone(seen, memory),
@@ -81,12 +87,15 @@ def taken_up(seen: Memory, kept: Memory) -> Memory:
 Found = dict[str, tuple[Condition, Scene | None]]
 
 
-def _owner(owner: OwnerSeen | None, before: dict[str, Any] | None, now: int) -> Any:
-    """Return who owns the lock as JSON types, with when that was first seen; None without an owner."""
+def _owner(seen: Sighting, before: dict[str, Any] | None, now: int) -> Any:
+    """Return who owns the lock as JSON types, with since when; None without an owner. One that waits is as new."""
+    owner = seen.owner
     if owner is None:
         return None
     same = before is not None and (before["pid"], before["started"]) == (owner.pid, owner.started)
     first = before["first"] if before is not None and same else now
+    if seen.waits and now - first > WAITED_MS:  # not at each look: it is kept on the disk
+        first = now
     return {"pid": owner.pid, "started": owner.started, "first": first}
 
 
@@ -119,34 +128,51 @@ def _gone(seen: Sighting, memory: Memory) -> Found:
     return {"engine_dead": (Condition("engine_dead", seen.wall, data=data), None)}
 
 
-def _is_silent(seen: Sighting, owner: Any, now: int) -> Scene | None:
-    """Return the run whose engine lives and has written nothing for too long."""
-    running = _running(seen.scenes)
-    if owner is None or not running or seen.waits:
+def _silence(seen: Sighting, owner: Any, now: int) -> tuple[Scene | None, int] | None:
+    """Return the run whose engine lives and has shown no sign of life for too long, with the last one (UTC ms)."""
+    if owner is None or seen.owner is None or seen.waits or not seen.readable:
         return None
-    newest = max(running, key=lambda scene: scene.beat or 0)
-    beat = newest.beat or 0
-    begun = beat >= owner["first"] or now - owner["first"] > BEGINNING_MS
-    return newest if begun and now - beat > HUNG_MS else None
+    running = _running(seen.scenes)
+    newest = max(running or seen.scenes, key=lambda scene: scene.beat or 0, default=None)
+    beat = (newest.beat or 0) if newest is not None else 0
+    last = _last_sign(seen.owner, owner["first"], beat, now, running=bool(running))
+    if last is None or now - last <= HUNG_MS:
+        return None
+    at_stake = newest is not None or seen.owner.account
+    return (newest, last) if at_stake else None
+
+
+def _last_sign(owner: OwnerSeen, first: int, beat: int, now: int, *, running: bool) -> int | None:
+    """Return when an engine last showed that it lives (UTC ms); None where nothing can be expected of it.
+
+    ``first`` is since when it is known, ``beat`` when a run was last written.
+    """
+    if not owner.taken:
+        return beat if running and (beat >= first or now - first > BEGINNING_MS) else None
+    begun = beat >= owner.taken
+    if begun and not running:  # its run is over
+        return None
+    return max(beat, min(owner.shown, (beat if begun else first) + OPENING_MS))
 
 
 def _silent_since(seen: Sighting, owner: Any, memory: Memory, now: int) -> int | None:
     before = memory.get("silent_since")
     if not seen.readable:
         return None if owner is None or before is None else int(before)
-    if _is_silent(seen, owner, now) is None:
+    if _silence(seen, owner, now) is None:
         return None
     return now if before is None else int(before)
 
 
 def _hung(seen: Sighting, owner: Any, memory: Memory, now: int) -> Found:
-    scene = _is_silent(seen, owner, now)
+    silence = _silence(seen, owner, now)
     since = _silent_since(seen, owner, memory, now)
-    if scene is None or since is None or now - since < SURE_MS:
+    if silence is None or since is None or now - since < SURE_MS:
         return {}
-    data = {"pid": owner["pid"], "seconds": (now - (scene.beat or 0)) // 1_000}
-    name = f"engine_hung:{scene.run}:{scene.beat}"
-    return {name: (Condition("engine_hung", scene.beat or now, data=data), scene)}
+    scene, last = silence
+    data = {"pid": owner["pid"], "seconds": (now - last) // 1_000}
+    name = f"engine_hung:{'' if scene is None else scene.run}"
+    return {name: (Condition("engine_hung", last, data=data), scene)}
 
 
 def _trouble(seen: Sighting) -> Found:
@@ -164,7 +190,7 @@ def _trouble(seen: Sighting) -> Found:
 def _is_untold_halt(seen: Sighting, owner: Any, memory: Memory, now: int) -> bool:
     """Whether a HALT file has come that no engine tells of: an engine that works has it in its audit trail."""
     came = seen.halted and not memory.get("halted", True)
-    return came and (owner is None or _is_silent(seen, owner, now) is not None)
+    return came and (owner is None or _silence(seen, owner, now) is not None)
 
 
 def _halted(seen: Sighting) -> Found:

@@ -16,7 +16,7 @@ from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present, read_halts
-from tradebot.guard.lock import lock_holder, lock_owner
+from tradebot.guard.lock import lock_holder, lock_owner, shown_start
 from tradebot.guard.notice import Notice, read_notice
 from tradebot.journal.paths import REPORTS, journal_path
 from tradebot.journal.projection import read_fact
@@ -84,7 +84,8 @@ class JournalReadings:
         seen = None
         if owner is not None:
             account = "" if owner.traded is None else owner.traded.environment
-            seen = OwnerSeen(owner.pid, owner.started, account)
+            shown = shown_start(self._data_dir)
+            seen = OwnerSeen(owner.pid, owner.started, account, owner.taken, shown)
         notice = read_notice(self._data_dir)
         free = None
         with suppress(OSError):

@@ -23,7 +23,7 @@ class Heartbeat:
 
     ``beat`` is called by the loop; ``hung`` says for how many seconds nothing has moved, 0 while it does.
     ``told`` is called from the watching thread, from the second look on: a process that was stopped and goes on has a
-    moment to move.
+    moment to move. ``looked`` is called there at each look, with whether something was done since the one before.
     """
 
     def __init__(
@@ -33,8 +33,9 @@ class Heartbeat:
         limit_s: float = HUNG_S,
         look_s: float = LOOK_S,
         clock: Clock = SYSTEM,
+        looked: Callable[[bool], None] | None = None,
     ) -> None:
-        self._told = told
+        self._told, self._looked = told, looked
         self._limit_s = limit_s
         self._look_s = look_s
         self._clock = clock
@@ -66,8 +67,11 @@ class Heartbeat:
         self._over.set()
 
     def _watch(self) -> None:
-        looks = 0
+        looks, last = 0, self._last
         while not self._over.wait(self._look_s):
+            if self._looked is not None:
+                self._looked(self._last != last)
+            last = self._last
             hung = self.hung
             looks = looks + 1 if hung else 0
             if looks > 1 and self._told is not None:

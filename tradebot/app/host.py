@@ -42,6 +42,7 @@ from tradebot.app.resume import (
 from tradebot.app.runner import Ending, Hosted, Identity, Runner
 from tradebot.app.setup import Setup
 from tradebot.app.start_rows import gone_on, new_run
+from tradebot.app.starting import StartShown
 from tradebot.app.target import PROBE
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError, TradebotError
@@ -78,7 +79,8 @@ class PaperHost:
         self._stands = threading.Event()
         self._ending: Ending | None = None
         self._error: BaseException | None = None
-        self._heartbeat = Heartbeat(self._tell_hung, clock=setup.clock)
+        self._start = StartShown(setup.config.data_dir(), setup.clock)
+        self._heartbeat = Heartbeat(self._tell_hung, clock=setup.clock, looked=self._show_start)
 
     def start(self) -> None:
         """Start the engine's thread."""
@@ -169,6 +171,14 @@ class PaperHost:
         if self.working and self._setup.watchdog is not None:
             self._setup.watchdog(seconds)
 
+    def _show_start(self, moved: bool) -> None:
+        """Show from outside that the start goes on; what has begun is seen by its journal."""
+        runner = self._runner
+        if runner is None or not runner.began:
+            connects = None if runner is None else runner.opening
+            connecting = connects is not None and not connects.done()
+            self._start.look(moved, opening=runner is None, connecting=connecting)
+
     def _work(self) -> None:
         from tradebot.app.alerts_beside import AlertsBeside
 
@@ -182,7 +192,9 @@ class PaperHost:
     async def _main(self) -> Ending:
         self._loop = asyncio.get_running_loop()
         begun = opened(self._setup, self._heartbeat, lambda: self._stop_why, self._stands.set)
+        turning = asyncio.ensure_future(self._start.turn())
         async with begun as (runner, cursor):
+            turning.cancel()
             self._runner = runner
             if self._stop_why:
                 runner.request_stop(self._stop_why)

@@ -156,7 +156,7 @@ class QueueRunner(Runner):
         """Let an exchange's source connect, and read what it needs; False if the run is to stop meanwhile."""
         if self._exchange is None:
             return True
-        opening = asyncio.ensure_future(self._exchange.open(self, cursor))
+        opening = self.opening = asyncio.ensure_future(self._exchange.open(self, cursor))
         try:
             while not opening.done() and not self._stop.is_set():
                 await asyncio.wait({opening}, timeout=POLL_S)

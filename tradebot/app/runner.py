@@ -96,6 +96,7 @@ class Runner:
         self.pace = pace
         self.first: int | None = None
         self.began = False
+        self.opening: asyncio.Future[None] | None = None
         self.protect = ""
         self.processed: Callable[[], None] | None = None
         self._data_dir = data_dir

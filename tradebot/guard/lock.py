@@ -11,12 +11,13 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
+from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import AlreadyRunningError
 from tradebot.disk import (
     FILE_MODE,
@@ -54,13 +55,15 @@ class Traded:
 class Owner:
     """The process that holds the lock. ``started`` names its start, so a reused pid is told apart.
 
-    ``traded`` is the account it works on; None where all its orders are simulated.
+    ``traded`` is the account it works on; None where all its orders are simulated. ``taken`` is when it took the lock
+    (UTC ms), 0 for an older version's, which does not say.
     """
 
     pid: int
     started: str
     role: str = ENGINE
     traded: Traded | None = None
+    taken: int = field(default=0, compare=False)
 
     @property
     def alive(self) -> bool:
@@ -124,7 +127,7 @@ class InstanceLock:
 
     def _sign(self) -> None:
         pid = os.getpid()
-        owner = Owner(pid, process_start(pid) or "", self.role, self.traded)
+        owner = Owner(pid, process_start(pid) or "", self.role, self.traded, SYSTEM.wall_ms())
         replace_durably(self.data_dir / PID_FILE, json.dumps(asdict(owner)))
         if self._is_noted:
             registry.register(self.data_dir, asdict(owner))
@@ -168,9 +171,26 @@ def _noted(note: Path) -> Owner | None:
         return Owner(
             *(int(data["pid"]), str(data["started"]), str(data.get("role", ENGINE))),
             None if traded is None else Traded(**{n: str(traded.get(n, "")) for n in _TRADED}),
+            int(data.get("taken") or 0),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def show_start(data_dir: Path, wall: int) -> None:
+    """Show that this process' start goes on (UTC ms): before its journal can, the time of its note does. Nothing of it may fail."""
+    note = data_dir / PID_FILE
+    with contextlib.suppress(OSError):
+        if (owner := _noted(note)) is not None and owner.pid == os.getpid():
+            os.utime(note, (wall / 1000, wall / 1000))
+
+
+def shown_start(data_dir: Path) -> int:
+    """Return when the start of the engine that holds the lock was last seen to go on (UTC ms); 0 where that cannot be told."""
+    try:
+        return int((data_dir / PID_FILE).stat().st_mtime * 1000)
+    except OSError:
+        return 0
 
 
 def lock_owner(data_dir: Path) -> Owner | None:

@@ -1,0 +1,111 @@
+"""An engine that hangs in its first second is told of like any other, and a start that takes its time is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kits.outbox_kit import Hands, Onlooker
+from kits.paper_kit import LONG, Bot
+
+from tradebot.app.starting import StartShown
+from tradebot.clock import SYSTEM
+from tradebot.guard.lock import PID_FILE, InstanceLock, lock_owner, shown_start
+
+SLOW = f"time.sleep(0.05)\n        {LONG}"
+"""A twentieth of a second for each bar of the past."""
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    made = Bot(tmp_path, tmp_path / "data")
+    yield made
+    made.clean_up()
+
+
+def onlooker(bot: Bot, name: str) -> Onlooker:
+    return Onlooker(bot.data_dir, bot.folder / name, SYSTEM.wall_ms())
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.2])
+def test_an_engine_that_is_stopped_in_its_first_second_is_told(bot: Bot, later_s: float) -> None:
+    bot.paper("--for", "5m")
+    process = bot.start("paper", "--headless", "--speed", "60")
+    while lock_owner(bot.data_dir) is None:
+        assert process.poll() is None
+        time.sleep(0.001)
+    time.sleep(later_s)
+    os.kill(process.pid, signal.SIGSTOP)
+    stopped, watch = SYSTEM.wall_ms(), onlooker(bot, "watch")
+    assert "engine_hung" not in [*watch.look(), *watch.look(stopped + 9_000)]
+    assert "engine_hung" not in watch.look(stopped + 12_000)
+    assert "engine_hung" in watch.look(stopped + 20_000)
+    os.kill(process.pid, signal.SIGCONT)
+    bot.until(bot._beats)
+    assert "recovered" in watch.look(SYSTEM.wall_ms())
+    assert bot.end(process).code == 0
+
+
+def test_a_slow_start_is_no_hang(bot: Bot) -> None:
+    bot.strategy(SLOW)
+    own = bot.folder / "own.py"
+    own.write_text("import time\n" + own.read_text().replace("warmup = 0", "warmup = 100"))
+    bot.paper("--for", "5m")
+    begun = time.monotonic()
+    process = bot.start("paper", "--headless", "--speed", "60", "--strategy", f"{own}:Own")
+    bot.until(lambda: lock_owner(bot.data_dir) is not None)
+    watch, shown = onlooker(bot, "watch"), set[int]()
+    while not bot._beats():
+        assert process.poll() is None
+        assert "engine_hung" not in watch.look(SYSTEM.wall_ms())
+        shown.add(shown_start(bot.data_dir))
+        time.sleep(0.5)
+    assert time.monotonic() - begun > 20
+    assert len(shown) > 15
+    assert "engine_hung" not in watch.look(SYSTEM.wall_ms())
+    assert bot.end(process).code == 0
+
+
+def test_what_a_start_shows(tmp_path: Path) -> None:
+    clock = Hands()
+    with InstanceLock(tmp_path):
+        start = StartShown(tmp_path, clock)
+
+        def shows(moved: bool, *, opening: bool = False, connecting: bool = False) -> bool:
+            clock.sleep(10)
+            start.look(moved, opening=opening, connecting=connecting)
+            return shown_start(tmp_path) == clock.now
+
+        assert not shows(False, opening=True)  # it is stopped, or waits for itself
+        assert shows(True)
+        used = time.process_time()
+        while time.process_time() - used < 0.7:  # it looks through a large journal
+            pass
+        assert shows(False, opening=True)
+        assert not shows(False)
+        assert [shows(True, connecting=True) for _ in range(12)] == [True] * 11 + [False]
+        assert shows(True)
+
+
+def test_nobody_shows_a_start_for_another(tmp_path: Path) -> None:
+    (tmp_path / PID_FILE).write_text('{"pid": 1, "started": "boot/1"}')
+    before = shown_start(tmp_path)
+    StartShown(tmp_path, Hands()).look(True, opening=True, connecting=False)
+    assert shown_start(tmp_path) == before
+    assert shown_start(tmp_path / "nowhere") == 0
+
+
+async def test_a_loop_that_turns_shows_it(tmp_path: Path) -> None:
+    clock = Hands()
+    with InstanceLock(tmp_path):
+        start = StartShown(tmp_path, clock)
+        turning = asyncio.ensure_future(start.turn())
+        await asyncio.sleep(0)
+        start.look(False, opening=False, connecting=False)
+        assert shown_start(tmp_path) == clock.now
+        turning.cancel()

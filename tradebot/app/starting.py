@@ -1,0 +1,56 @@
+"""What an engine shows of its start, before its journal says anything: the time of its lock's note goes on with it.
+
+Who looks from outside can tell one that opens a large journal from one that hangs in its first second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tradebot.clock import SYSTEM, Clock, used_s
+from tradebot.guard.lock import show_start
+
+TICK_S = 0.5
+
+BUSY = 0.05
+"""A process that uses so much of one processor does something: what holds the loop up may be a long look through the journal."""
+
+
+CONNECTING_S = 105.0
+"""For so long waiting for an exchange counts as a start that goes on: nobody watches over what is open meanwhile."""
+
+
+class StartShown:
+    """Shows a start that goes on: its loop turns, notes progress, or, before the run has begun, its process works."""
+
+    def __init__(self, data_dir: Path, clock: Clock = SYSTEM) -> None:
+        self._data_dir, self._clock = data_dir, clock
+        self._turned = False
+        self._used, self._looked = used_s(), clock.monotonic()
+        self._connects_since: float | None = None
+
+    async def turn(self) -> None:
+        """Note that the loop turns, until cancelled."""
+        while True:
+            self._turned = True
+            await asyncio.sleep(TICK_S)
+
+    def look(self, moved: bool, *, opening: bool, connecting: bool) -> None:
+        """Show that it goes on if it ``moved``, or does anything else.
+
+        ``opening``: its run has not begun; ``connecting``: it moves only while it waits for an exchange.
+        """
+        used, now = used_s(), self._clock.monotonic()
+        busy = used - self._used > BUSY * (now - self._looked)
+        self._used, self._looked = used, now
+        since = (self._connects_since or now) if connecting else None
+        self._connects_since = since
+        if since is not None and now - since > CONNECTING_S:
+            return
+        if moved or self._turned or (opening and busy):
+            self._turned = False
+            show_start(self._data_dir, self._clock.wall_ms())
+
+
+__all__ = ["StartShown"]
