@@ -17,8 +17,7 @@ from kits.mail_kit import FakeMailServer
 from kits.outbox_kit import Hands
 from kits.paper_kit import ROOT, Bot
 from kits.phone_kit import TOKEN, USER, FakeTelegram
-from kits.small_disk import small_disk
-from kits.webhook_kit import SECRET, WebhookReceiver
+from kits.webhook_kit import SECRET, WebhookReceiver, hooked
 
 from tradebot.alerts.webhook import TIMEOUT_S
 from tradebot.app import alerts_beside
@@ -43,12 +42,6 @@ def bot(tmp_path: Path) -> Iterator[Bot]:
     if pid:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def hooked(bot: Bot, hook: WebhookReceiver, more: str = "") -> None:
-    (bot.folder / "bot.toml").write_text(
-        f'[alerts]\nchannels = ["webhook"]\nsimulated = true\n[alerts.webhook]\nurl = "{hook.target}"\n{more}'
-    )
 
 
 def test_it_outlives_its_engine_and_tells_of_its_death_once(bot: Bot) -> None:
@@ -346,67 +339,3 @@ def test_a_secret_is_kept_by_the_keyring_from_stdin(bot: Bot, tmp_path: Path) ->
     )
     assert gone.returncode == 0
     assert json.loads((tmp_path / "keyring.json").read_text()) == {}
-
-
-@pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")
-def test_a_full_disk_under_journal_and_outbox_is_told(bot: Bot, tmp_path: Path) -> None:
-    """Neither can be written: what is critical goes out from memory, and is entered when there is room."""
-    with small_disk(tmp_path / "disk") as disk, WebhookReceiver() as hook:
-        bot.data_dir = disk.path / "data"
-        hooked(bot, hook)
-        bot.engine("--symbols", "BTC/USDT")
-        hook.until(lambda: "started" in [body["kind"] for body in hook.bodies()])
-        disk.fill()
-        hook.until(lambda: "disk_full" in [body["kind"] for body in hook.bodies()])
-        told = next(body for body in hook.bodies() if body["kind"] == "disk_full")
-        assert told["text"].endswith("#unrecorded")
-        disk.empty()
-
-        def entered() -> bool:
-            rows = bot.json("alerts", "list").data["alerts"]
-            return "disk_full" in [row["kind"] for row in rows if row["state"] == "sent"]
-
-        bot.until(entered)
-        assert [body["kind"] for body in hook.bodies()].count("disk_full") == 1
-        pid = alerter_pid(bot.data_dir)
-        assert pid
-        os.kill(pid, signal.SIGKILL)
-
-
-@pytest.mark.skipif(os.environ.get("TRADEBOT_FULL") != "1", reason="takes seconds: TRADEBOT_FULL=1")
-@pytest.mark.parametrize("known", [True, False], ids=["an outbox", "none yet"])
-def test_an_alerter_that_starts_on_a_full_disk_tells_from_memory(
-    bot: Bot, tmp_path: Path, known: bool
-) -> None:
-    with small_disk(tmp_path / "disk") as disk, WebhookReceiver() as hook:
-        bot.data_dir = disk.path / "data"
-        hooked(bot, hook)
-        bot.env["INVOCATION_ID"] = "x"  # the engine starts no alerter
-        engine = bot.engine("--symbols", "BTC/USDT")
-        if known:
-            first = bot.start("alerts", "run")
-            hook.until(lambda: "started" in [body["kind"] for body in hook.bodies()])
-            first.kill()
-            first.wait(30)
-        disk.fill()
-        bot.start("alerts", "run")
-        hook.until(lambda: "disk_full" in [body["kind"] for body in hook.bodies()])
-        told = next(body for body in hook.bodies() if body["kind"] == "disk_full")
-        assert told["text"].endswith("#unrecorded")
-        engine.kill()
-        engine.wait(30)
-        hook.until(lambda: "engine_dead" in [body["kind"] for body in hook.bodies()])
-        disk.empty()
-
-        def entered() -> bool:
-            rows = bot.json("alerts", "list").data["alerts"]
-            return {"disk_full", "engine_dead"} <= {
-                row["kind"] for row in rows if row["state"] == "sent"
-            }
-
-        bot.until(entered)
-        kinds = [body["kind"] for body in hook.bodies()]
-        assert kinds.count("disk_full") == kinds.count("engine_dead") == 1
-    assert (
-        1 <= kinds.count("started") <= 1 + known
-    )  # killed right at its acceptance it is told again

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from kits.loopback import Loopback
+from kits.paper_kit import Bot
 
 SECRET = "a-secret-of-the-webhook"
 SKEW_S = 300
@@ -88,3 +89,10 @@ class WebhookReceiver(Loopback):
         body = stamp.encode() + b"." + raw
         digest = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
         return "" if hmac.compare_digest(said, f"sha256={digest}") else "a wrong signature"
+
+
+def hooked(bot: Bot, hook: WebhookReceiver, more: str = "") -> None:
+    """Configure a bot whose alerts go to a receiver, simulated ones too."""
+    (bot.folder / "bot.toml").write_text(
+        f'[alerts]\nchannels = ["webhook"]\nsimulated = true\n[alerts.webhook]\nurl = "{hook.target}"\n{more}'
+    )
