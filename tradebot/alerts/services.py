@@ -7,12 +7,10 @@ long to wait out of them, and forgets the rest.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -28,6 +26,7 @@ from tradebot.alerts.channels import (
     scrubbed,
 )
 from tradebot.alerts.sessions import spare
+from tradebot.alerts.threads import NoThreadError, in_own_thread
 
 LOGGERS = ("apprise", "urllib3", "requests")
 
@@ -48,39 +47,6 @@ _LOGGERS = threading.Lock()
 
 THREADS = 60
 """So many sends of a service may be held up at once, those included that nobody waits for any more."""
-
-
-async def in_own_thread(work: Callable[[], Answered], free: threading.Semaphore) -> Answered:
-    """Return what the work does, from a thread of its own, where one is ``free``.
-
-    A server that holds its sender up must hold up neither the threads that others share, nor this process' end; and one
-    that lets go of none must not be given threads without end.
-    """
-    if not free.acquire(blocking=False):
-        return NotDelivered("no answer to all that was sent")
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Answered] = loop.create_future()
-
-    def hand_over(answer: Answered) -> None:
-        if not future.done():
-            future.set_result(answer)
-
-    def run() -> None:
-        try:
-            answer = work()
-        except Exception as error:
-            answer = NotDelivered(f"failed ({type(error).__name__})")
-        finally:
-            free.release()
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(hand_over, answer)
-
-    try:
-        threading.Thread(target=run, name="send", daemon=True).start()
-    except RuntimeError:  # the machine has none
-        free.release()
-        raise
-    return await future
 
 
 class ServiceLog(logging.Handler):
@@ -137,13 +103,19 @@ class Service:
 
     async def send(self, message: Message) -> Answered:
         """Hand a message over, in a thread; without its file where that is refused: it is no reason to tell nothing more."""
-        answer = await in_own_thread(lambda: self._send(message), self._free)
+        answer = await self._in_thread(message)
         if isinstance(answer, Broken) and message.file:
             plain = Message(
                 f"{message.text}\n{UNATTACHED}", message.alerts, message.silent, bare=True
             )
-            return await in_own_thread(lambda: self._send(plain), self._free)
+            return await self._in_thread(plain)
         return answer
+
+    async def _in_thread(self, message: Message) -> Answered:
+        try:
+            return await in_own_thread(lambda: self._send(message), self._free)
+        except NoThreadError:
+            return NotDelivered("no answer to all that was sent")
 
     async def close(self) -> None:
         """Nothing is kept open."""

@@ -10,8 +10,10 @@ import asyncio
 import json
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from tradebot.alerts.bot_api import BotApi, ConflictError, NoAnswerError, TokenRefusedError
@@ -34,6 +36,7 @@ from tradebot.alerts.desk import (
 )
 from tradebot.alerts.model import Commander, Condition
 from tradebot.alerts.stored import PHONE
+from tradebot.alerts.threads import NoThreadError, in_own_thread
 from tradebot.alerts.updates import AllowedUser
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import TradebotError
@@ -66,6 +69,12 @@ Nothing else can be done from here; to resume: tradebot resume --reason TEXT"""
 MOST_WAIT_S = 60.0
 PROGRESS_S = 3.0
 """At most every so many seconds one message says how a close-all goes."""
+
+ANSWER_S = 20.0
+"""Seconds that an answer may take: a code for a close-all counts for a minute, and comes with what would be closed."""
+
+ANSWERS = 4
+"""So many questions are looked up at once, those included that nobody waits for any more."""
 
 TRIES = 5
 """So often an answer is sent; what was done does not hang on it."""
@@ -114,6 +123,7 @@ class Phone:
         self._commander, self._answers, self._tell = commander, answers, tell
         self._clock, self._draw, self._name = clock, draw, name
         self._desk = PhoneDesk()
+        self._free = threading.Semaphore(ANSWERS)
         self._works: set[asyncio.Task[None]] = set()
         self.stopped = ""
         self._deaf_since: int | None = None
@@ -257,7 +267,7 @@ class Phone:
             case Show("help"):
                 await self._say(HELP)
             case Show(name):
-                await self._say(await asyncio.to_thread(self._answers.answer, name))
+                await self._say(await self._looked_up(partial(self._answers.answer, name)))
             case Preview(code):
                 await self._preview(code)
             case RemoteAct(name="halt"):
@@ -268,13 +278,20 @@ class Phone:
     async def _preview(self, code: str) -> None:
         """Say what would be closed, and for how long the code still counts: since it was asked for."""
         asked = self._clock.monotonic()
-        rows = await asyncio.to_thread(self._answers.would_close)
+        rows = await self._looked_up(self._answers.would_close)
         left = int(CODE_MS / 1000 - (self._clock.monotonic() - asked))
         await self._say(f"{rows}\nTo cancel all orders and close it, send {code} within {left} s")
 
+    async def _looked_up(self, question: Callable[[], str]) -> str:
+        """Return an answer; that it does not come within ``ANSWER_S`` keeps no act waiting, nor the code for one."""
+        try:
+            return await asyncio.wait_for(in_own_thread(question, self._free), ANSWER_S)
+        except (TimeoutError, NoThreadError):
+            return "that cannot be looked up now: it takes too long; /halt and /closeall work"
+
     async def _halt(self, act: RemoteAct) -> None:
         try:
-            said = await asyncio.to_thread(self._commander.halt, act.reason, act.who)
+            said = await in_own_thread(partial(self._commander.halt, act.reason, act.who))
         except TradebotError as error:
             said = f"NOT halted: {error.message}. Send /closeall, or try again"
         self._mark(act)
@@ -293,7 +310,7 @@ class Phone:
         await self._say(said)
 
     async def _run_close_all(self, act: RemoteAct) -> str:
-        words = await asyncio.to_thread(self._commander.close_all, act.who)
+        words = await in_own_thread(partial(self._commander.close_all, act.who))
         process = await asyncio.create_subprocess_exec(
             *words,
             stdin=asyncio.subprocess.DEVNULL,
