@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from kits.outbox_kit import Hands, Onlooker
 from kits.paper_kit import LONG, Bot
+from kits.webhook_kit import SECRET, WebhookReceiver, hooked
 
+from tradebot.app.alert_readings import JournalReadings
 from tradebot.app.starting import StartShown
 from tradebot.clock import SYSTEM
+from tradebot.guard.alerts_lock import alerter_pid
 from tradebot.guard.lock import PID_FILE, InstanceLock, lock_owner, shown_start
 
 SLOW = f"time.sleep(0.05)\n        {LONG}"
@@ -51,6 +54,7 @@ def test_an_engine_that_is_stopped_in_its_first_second_is_told(bot: Bot, later_s
     assert bot.end(process).code == 0
 
 
+@pytest.mark.slow
 def test_a_slow_start_is_no_hang(bot: Bot) -> None:
     bot.strategy(SLOW)
     own = bot.folder / "own.py"
@@ -69,6 +73,33 @@ def test_a_slow_start_is_no_hang(bot: Bot) -> None:
     assert len(shown) > 15
     assert "engine_hung" not in watch.look(SYSTEM.wall_ms())
     assert bot.end(process).code == 0
+
+
+@pytest.mark.slow
+def test_one_that_hangs_before_its_run_begins_is_told_by_an_alerter_of_its_own(bot: Bot) -> None:
+    """Nobody else's is there: the engine had started it when its start took long."""
+    own = bot.folder / "own.py"
+    bot.strategy(LONG)
+    held = bot.data_dir / PID_FILE
+    text = own.read_text().replace(
+        "        self.seen = 0\n",
+        f"        self.seen = 0\n        if os.path.exists({str(held)!r}):\n            time.sleep(30)\n",
+    )
+    own.write_text(f"import os, time\n{text}")
+    bot.paper("--for", "5m", "--symbols", "BTC/USDT")
+    bot.env |= {"TRADEBOT_SECRET_WEBHOOK_SECRET": SECRET}
+    with WebhookReceiver() as hook:
+        hooked(bot, hook)
+        words = ("paper", "--headless", "--speed", "60", "--symbols", "BTC/USDT")
+        process = bot.start(*words, "--strategy", f"{own}:Own")
+        try:
+            for kind in ("engine_hung", "recovered", "started"):
+                hook.until(lambda kind=kind: kind in [one["kind"] for one in hook.bodies()])  # type: ignore[misc]
+            assert [one["kind"] for one in hook.bodies()].count("engine_hung") == 1
+            assert bot.end(process).code == 0
+        finally:
+            if pid := alerter_pid(bot.data_dir):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_what_a_start_shows(tmp_path: Path) -> None:
@@ -90,6 +121,39 @@ def test_what_a_start_shows(tmp_path: Path) -> None:
         assert not shows(False)
         assert [shows(True, connecting=True) for _ in range(12)] == [True] * 11 + [False]
         assert shows(True)
+
+
+def test_a_start_that_takes_long_has_its_alerter_before_it_works(tmp_path: Path) -> None:
+    clock = Hands(SYSTEM.wall_ms())
+    start = StartShown(tmp_path, clock)
+    clock.sleep(60)
+    assert not start.is_told  # it has no lock: it may be refused
+    with InstanceLock(tmp_path):
+        clock.now = SYSTEM.wall_ms()
+        assert not start.is_told
+        clock.sleep(7)
+        assert start.is_told
+    assert not start.is_told
+    start.stand()
+    assert start.is_told
+
+
+def test_of_what_is_long_over_nobody_is_told_while_an_engine_opens_its_journal(
+    bot: Bot,
+) -> None:
+    bot.paper("--for", "5m")
+    clock = Hands(SYSTEM.wall_ms())
+    readings = JournalReadings(bot.data_dir, clock)
+    newest = len(readings.rows(0, 10_000))
+    assert readings.newest_start() < newest  # it has just ended
+    clock.sleep(120)
+    assert readings.newest_start() == newest
+    with InstanceLock(bot.data_dir):
+        assert readings.newest_start() == newest
+    process = bot.engine()
+    clock.now = SYSTEM.wall_ms() + 120_000
+    assert newest <= readings.newest_start() < len(readings.rows(0, 10_000))
+    assert bot.end(process).code == 0
 
 
 def test_nobody_shows_a_start_for_another(tmp_path: Path) -> None:

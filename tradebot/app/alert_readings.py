@@ -58,14 +58,17 @@ class JournalReadings:
     def newest_start(self) -> int:
         """Return the number of the row before the newest start of an engine that works, or has just ended.
 
-        Else that of the newest row: what is long over is told nobody. A run as fast as it goes can be over before an
-        alerter that was started for it has begun.
+        Else that of the newest row: what is long over is told nobody, also where the next engine only opens its journal. A run
+        as fast as it goes can be over before an alerter that was started for it has begun.
         """
+        owner = lock_owner(self._data_dir)
         with Reader(self._path) as reader:
             started, newest = newest_start(reader), newest_row(reader)
+            begun = sum(row.wall for row in rows_behind(reader, started - 1, 1))
             ended = sum(row.wall for row in rows_behind(reader, newest - 1, 1))
             lately = self._clock.wall_ms() - ended < LATELY_MS
-            return started - 1 if started and (lately or lock_owner(self._data_dir)) else newest
+            works = owner is not None and begun >= owner.taken
+            return started - 1 if started and (lately or works) else newest
 
     def scene(self, run: str) -> Scene | None:
         """Return how a run stands; None for one that the journal does not know."""

@@ -76,7 +76,6 @@ class PaperHost:
         self._runner: Runner | None = None
         self._stop_why = ""
         self._kept = False
-        self._stands = threading.Event()
         self._ending: Ending | None = None
         self._error: BaseException | None = None
         self._start = StartShown(setup.config.data_dir(), setup.clock)
@@ -183,7 +182,7 @@ class PaperHost:
         from tradebot.app.alerts_beside import AlertsBeside
 
         try:
-            beside = AlertsBeside(self._setup.config, lambda: self.working or self._stands.is_set())
+            beside = AlertsBeside(self._setup.config, lambda: self.working or self._start.is_told)
             with self._heartbeat, beside:
                 self._ending = asyncio.run(self._main())
         except BaseException as error:  # handed to the main thread by result()
@@ -191,7 +190,7 @@ class PaperHost:
 
     async def _main(self) -> Ending:
         self._loop = asyncio.get_running_loop()
-        begun = opened(self._setup, self._heartbeat, lambda: self._stop_why, self._stands.set)
+        begun = opened(self._setup, self._heartbeat, lambda: self._stop_why, self._start.stand)
         turning = asyncio.ensure_future(self._start.turn())
         async with begun as (runner, cursor):
             turning.cancel()

@@ -9,13 +9,16 @@ import asyncio
 from pathlib import Path
 
 from tradebot.clock import SYSTEM, Clock, used_s
-from tradebot.guard.lock import show_start
+from tradebot.guard.lock import holds_for, show_start
 
 TICK_S = 0.5
 
 BUSY = 0.05
 """A process that uses so much of one processor does something: what holds the loop up may be a long look through the journal."""
 
+
+OPENS_MS = 5_000
+"""A start that takes longer has its alerter before it works."""
 
 CONNECTING_S = 105.0
 """For so long waiting for an exchange counts as a start that goes on: nobody watches over what is open meanwhile."""
@@ -26,9 +29,18 @@ class StartShown:
 
     def __init__(self, data_dir: Path, clock: Clock = SYSTEM) -> None:
         self._data_dir, self._clock = data_dir, clock
-        self._turned = False
+        self._turned = self._stands = False
         self._used, self._looked = used_s(), clock.monotonic()
         self._connects_since: float | None = None
+
+    def stand(self) -> None:
+        """Note that it waits for a resume."""
+        self._stands = True
+
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody has to hear of it before it works: it waits for a resume, or takes long and may hang."""
+        return self._stands or holds_for(self._data_dir, self._clock.wall_ms()) > OPENS_MS
 
     async def turn(self) -> None:
         """Note that the loop turns, until cancelled."""

@@ -185,6 +185,13 @@ def show_start(data_dir: Path, wall: int) -> None:
             os.utime(note, (wall / 1000, wall / 1000))
 
 
+def holds_for(data_dir: Path, wall: int) -> int:
+    """Return for how long this process has held the directory's lock at a moment (UTC ms), 0 where it does not."""
+    owner = _noted(data_dir / PID_FILE)
+    ours = owner is not None and owner.pid == os.getpid() and owner.taken
+    return max(0, wall - ours) if ours else 0
+
+
 def shown_start(data_dir: Path) -> int:
     """Return when the start of the engine that holds the lock was last seen to go on (UTC ms); 0 where that cannot be told."""
     try:
