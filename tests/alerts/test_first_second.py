@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def test_an_engine_that_is_stopped_in_its_first_second_is_told(bot: Bot, later_s
     assert "engine_hung" not in [*watch.look(), *watch.look(stopped + 9_000)]
     assert "engine_hung" not in watch.look(stopped + 12_000)
     assert "engine_hung" in watch.look(stopped + 20_000)
+    told = next(text for kind, text in watch.first_lines() if kind == "engine_hung")
+    assert re.match(r"SIMULATED ENGINE HUNG( in its start)?: no sign of life for [12]\ds", told)
     os.kill(process.pid, signal.SIGCONT)
     bot.until(bot._beats)
     assert "recovered" in watch.look(SYSTEM.wall_ms())
@@ -95,7 +98,8 @@ def test_one_that_hangs_before_its_run_begins_is_told_by_an_alerter_of_its_own(b
         try:
             for kind in ("engine_hung", "recovered", "started"):
                 hook.until(lambda kind=kind: kind in [one["kind"] for one in hook.bodies()])  # type: ignore[misc]
-            assert [one["kind"] for one in hook.bodies()].count("engine_hung") == 1
+            (hung,) = [one["text"] for one in hook.bodies() if one["kind"] == "engine_hung"]
+            assert "ENGINE HUNG in its start: no sign of life for" in hung
             assert bot.end(process).code == 0
         finally:
             if pid := alerter_pid(bot.data_dir):

@@ -57,7 +57,8 @@ def _dead(condition: Condition, scene: Scene | None) -> str:
 
 
 def _hung(condition: Condition) -> str:
-    return f"ENGINE HUNG: no sign of life for {_seconds(condition)}s"
+    when = " in its start" if condition.data.get("starting") else ""
+    return f"ENGINE HUNG{when}: no sign of life for {_seconds(condition)}s"
 
 
 def _halt(condition: Condition) -> str:

@@ -171,6 +171,9 @@ def _hung(seen: Sighting, owner: Any, memory: Memory, now: int) -> Found:
         return {}
     scene, last = silence
     data = {"pid": owner["pid"], "seconds": (now - last) // 1_000}
+    beat = 0 if scene is None else scene.beat or 0
+    if seen.owner is not None and beat < seen.owner.taken:
+        data["starting"] = True
     name = f"engine_hung:{'' if scene is None else scene.run}"
     return {name: (Condition("engine_hung", last, data=data), scene)}
 
