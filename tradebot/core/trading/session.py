@@ -258,8 +258,7 @@ class Session:
             case Cancel() | LookUp() | ReadBack() | Reconcile() | Countdown():
                 self._send(effect)
             case WakeAt(key, at):
-                self._timers[key] = at
-                self._aim()  # the key may have had an earlier time
+                self._wait(key, at)
             case StopRun():
                 self.stopped = self.stopped or effect
             case _:  # all others are for the record
@@ -341,6 +340,17 @@ class Session:
             at = self._timers.pop(key)
             self._aim()
             self.deliver(WakeUp(max(at, self.engine.now), key))
+
+    def _wait(self, key: str, at: int) -> None:
+        """Set a timer, or put it off or forward."""
+        timers = self._timers
+        before = timers.get(key, FAR)
+        timers[key] = at
+        if at <= self._next_timer:
+            self._next_timer = at
+            self._next_look = min(at, self._next_look)
+        elif before == self._next_timer:
+            self._aim()
 
     def _aim(self) -> None:
         """Work out when the next timer may be due, and at what time a step has to look after more than events."""
