@@ -13,9 +13,9 @@ from tradebot.core.model.errors import ExchangeError
 from tradebot.venue.call import Answer, Call, Dropped
 from tradebot.venue.faults import Faults
 from tradebot.wire.budget import Need
-from tradebot.wire.client import RECV_WINDOW_MS
 from tradebot.wire.endpoints import ORDER, TIME, Endpoint
 from tradebot.wire.public import PublicData
+from tradebot.wire.sending import RECV_WINDOW_MS
 
 DUAL = Endpoint("fapiPrivate", "GET", "positionSide/dual", 30)
 

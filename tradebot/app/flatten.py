@@ -26,8 +26,9 @@ from tradebot.core.model.money import plain
 from tradebot.core.model.times import iso
 from tradebot.guard.diary import Diary, read_diary
 from tradebot.wire.budget import Need
-from tradebot.wire.client import RECV_WINDOW_MS, Wire, passing
+from tradebot.wire.client import Wire, passing
 from tradebot.wire.reply import way_out_of_ban
+from tradebot.wire.sending import RECV_WINDOW_MS
 
 ARRIVED_S = RECV_WINDOW_MS / 1000 + 1
 """Seconds after which a request that was sent can no longer arrive: the exchange refuses it."""

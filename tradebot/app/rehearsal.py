@@ -30,10 +30,11 @@ from tradebot.guard.latch import halt_present, read_halts
 from tradebot.market.binance.rest import Rest
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
-from tradebot.wire.client import RECV_WINDOW_MS, Wire
+from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
 from tradebot.wire.places import ASTRAY_HINT
 from tradebot.wire.public import venue_symbol
+from tradebot.wire.sending import RECV_WINDOW_MS
 
 FAR_AWAY = Decimal("0.5")
 """The trigger, as a part of the mark price: no price comes there while it is open."""

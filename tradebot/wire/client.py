@@ -1,18 +1,16 @@
 """The one client: every request to Binance passes through its ``fetch``, and its fate is noted there.
 
-ccxt signs and sends; what it makes of an answer is left to it, but nothing is decided by its exceptions: never
-sent, unknown and refused share a class. A ``Ticket`` goes with each request instead and keeps what was seen.
+ccxt knows the addresses and signs. What it would make of an answer is not asked for, and nothing is decided by its
+exceptions: never sent, unknown and refused share a class. A ``Ticket`` goes with each request instead and keeps what was seen.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol, Self
 
@@ -24,13 +22,11 @@ from tradebot.wire.api_key import ApiKey
 from tradebot.wire.budget import Budget, Need
 from tradebot.wire.endpoints import TIME, Endpoint, Params
 from tradebot.wire.hosts import Hosts
-from tradebot.wire.library import load_class
 from tradebot.wire.peers import Peers, SeeingConnector
 from tradebot.wire.reply import Reply, failure
+from tradebot.wire.sending import TICKET, Check, Ticket, Withheld, let_pass, signing_client
 from tradebot.wire.venue_time import SAMPLES, Reading, VenueTime
 
-RECV_WINDOW_MS = 3000
-"""The exchange refuses a request that is older than this when it arrives: a constant, others count on it."""
 BUSY = (-1000, -1001, -1006, -1007, -1008)
 """The exchange's words, with whatever status, for trouble of its own that passes."""
 LATE = -1021
@@ -44,9 +40,6 @@ SLOWER = (418, 429)
 REPEATS = 4
 """How often at most a request that may be repeated is sent in all."""
 
-Check = Callable[[], str]
-"""Asked right before the first byte leaves; what it says other than "" is why nothing may."""
-
 
 class BanNote(Protocol):
     """What outlives a process of a ban: its end by the real clock (UTC ms), 0 without one."""
@@ -58,36 +51,10 @@ class BanNote(Protocol):
         """Keep when it ends."""
 
 
-class Withheld(Exception):
-    """We did not send a request ourselves."""
-
-
 class Redirected(aiohttp.ClientError):
     """An answer points elsewhere: nothing is sent again, least of all an order and a key to another address."""
 
 
-@dataclass(slots=True)
-class Ticket:
-    """What is seen of a request while it is on its way."""
-
-    check: Check | None = None
-    left: bool = False
-    status: int | None = None
-    text: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    withheld: str = ""
-    error: str = ""
-    sent_at: int = 0
-
-    def reply(self) -> Reply:
-        """Return it as a value."""
-        return Reply(
-            *(self.left, self.status, self.text, self.headers),
-            *(self.withheld, self.error, self.sent_at),
-        )
-
-
-_TICKET: ContextVar[Ticket] = ContextVar("ticket")
 _PASSES: ContextVar[bool] = ContextVar("passes", default=False)
 
 
@@ -150,7 +117,7 @@ class Wire:
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[trace],
         )
-        self._ccxt = _client(self, context)
+        self._ccxt = signing_client(self.hosts, self._api_key, self.session, self.time, context)
         self._ccxt.options["timeDifference"] = -self.time.ahead_ms  # known if it was open before
         if self._noted is not None and (until := self._noted.until()):
             banned = self.time.now() + until - self.clock.wall_ms()
@@ -222,7 +189,7 @@ class Wire:
         if why := self.budget.refusal(need, weight, orders, now):
             return Reply(False, withheld=why)
         ticket = Ticket(self._checks(endpoint, check))
-        before = _TICKET.set(ticket)
+        before = TICKET.set(ticket)
         self.budget.send(weight, orders, now)
         try:
             await self._send(endpoint, params)
@@ -231,12 +198,12 @@ class Wire:
         except Exception as error:
             ticket.error = _spoken(error)
         finally:
-            _TICKET.reset(before)
+            TICKET.reset(before)
             self._hear(ticket, weight, orders, now)
         return ticket.reply()
 
     async def _send(self, endpoint: Endpoint, params: Params) -> None:
-        """Have ccxt sign a request and fetch it: what its own way there adds are limits and repeats, which are ours."""
+        """Have ccxt sign a request, and send it: what its own way there adds are limits and repeats, which are ours."""
         client = self._ccxt
         signed = client.sign(endpoint.path, [endpoint.section], endpoint.method, dict(params))
         await client.fetch(signed["url"], signed["method"], signed["headers"], signed["body"])
@@ -340,13 +307,13 @@ class Wire:
 
     async def _on_leaving(self, *_: object) -> None:
         """The connection stands and the next thing is the first byte: the last moment to hold it back."""
-        ticket = _TICKET.get(None)
+        ticket = TICKET.get(None)
         if ticket is None:  # a stream is being opened
             return
         ticket.sent_at = self.time.now()
         if ticket.sent_at < self.budget.banned_until:
             raise Withheld("the exchange has banned this address meanwhile")
-        _let_pass(ticket)
+        let_pass(ticket)
         ticket.left = True
 
 
@@ -361,61 +328,6 @@ async def _refuse_redirect(
     raise Redirected
 
 
-def _let_pass(ticket: Ticket) -> None:
-    if ticket.check is not None and (why := ticket.check()):
-        raise Withheld(why)
-
-
-def _client(wire: Wire, context: ssl.SSLContext | bool) -> Any:
-    """Return ccxt's client with our clock, our session and our ``fetch``; it limits and repeats nothing."""
-    client = _wired(load_class())(
-        {
-            "apiKey": wire._api_key.key if wire._api_key else "",
-            "secret": wire._api_key.secret if wire._api_key else "",
-            "enableRateLimit": False,
-            "session": wire.session,
-            "options": {
-                "recvWindow": RECV_WINDOW_MS,
-                "timeDifference": 0,
-                "adjustForTimeDifference": False,
-                "fetchCurrencies": False,
-                "fetchOpenOrders": {"warnWithoutSymbol": False},
-            },
-        }
-    )
-    client.urls["api"].update(wire.hosts.ccxt_urls())
-    client.milliseconds = wire.time.local_ms
-    client.ssl_context = context
-    client.timeout_on_exit = 0
-    client.logger = logging.getLogger("tradebot.wire.ccxt")
-    client.logger.setLevel(logging.WARNING)  # at debug it writes keys and signatures
-    return client
-
-
-def _wired(base: Any) -> Any:
-    """Return ccxt's class with our ``fetch`` in it."""
-
-    class WiredClient(base):  # type: ignore[misc]
-        """ccxt's client; each request is seen on its way out and on its way back."""
-
-        async def fetch(
-            self, url: str, method: str = "GET", headers: Any = None, body: Any = None
-        ) -> Any:
-            """Send a request, if it may still leave."""
-            _let_pass(_TICKET.get())
-            return await super().fetch(url, method, headers, body)
-
-        def on_rest_response(
-            self, code: int, _1: Any, _2: Any, _3: Any, headers: dict[str, str], text: str, *_: Any
-        ) -> Any:
-            """Keep an answer before anything is made of it."""
-            ticket = _TICKET.get()
-            ticket.status, ticket.text, ticket.headers = code, text, headers
-            return text.strip()
-
-    return WiredClient
-
-
 def _trusted() -> ssl.SSLContext:
     import certifi
 
@@ -423,17 +335,16 @@ def _trusted() -> ssl.SSLContext:
 
 
 def _spoken(error: BaseException) -> str:
-    """Return what went wrong in words: never ccxt's own text, which holds signed addresses."""
-    cause = error.__cause__ or error
-    if isinstance(cause, TimeoutError):
+    """Return what went wrong in words: never the error's own text, which may hold signed addresses."""
+    if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(cause, Redirected):
+    if isinstance(error, Redirected):
         return "the answer points to another address, which is not followed"
-    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name is not known"
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        return cause.os_error.strerror or "the connection was refused"
-    return type(cause).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or "the connection was refused"
+    return type(error).__name__
 
 
 def _is_passing(reply: Reply) -> bool:
