@@ -37,8 +37,8 @@ from wire import (
     MarkedWire,
     Ours,
     Raw,
+    begin_mark,
     fill_message,
-    mark,
     other_side,
     since,
 )
@@ -126,7 +126,7 @@ async def one(
     story, text = race.begin()
     ours.broker._sent.clear()
     wire.budget = Budget()
-    begin = mark()
+    begin = begin_mark()
     events, effects, place = race.decide(story, text)
     rows = [(story.now, effect) for effect in effects]
     await journal.commit(Batch(run, 0, events=events, effects=rows), full=True)
@@ -158,7 +158,7 @@ async def race(name: str, rounds: int) -> dict[str, Any]:
             theirs: list[Mark] = []
             for number in range(rounds + WARM_UP):
                 taken, order = await one(RACES[name], ours, wire, journal, run)
-                other = await raw.order(dict(parameters.place(order)[1]))
+                other = await raw.send(dict(parameters.place(order)[1]))
                 if number >= WARM_UP:
                     mine.append(taken)
                     theirs.append(other)
