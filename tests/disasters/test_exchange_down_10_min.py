@@ -20,8 +20,7 @@ SECONDS = 600 if FULL else 100
 
 def test_exchange_down_10_min(tmp_path: Path) -> None:
     with held_scene(tmp_path) as it:
-        down = {"do": "refuse", "seconds": SECONDS, "times": 1}
-        it.faults(down, {"do": "disconnect_all", "at_s": 0})
+        it.faults({"do": "refuse", "seconds": SECONDS, "all": True, "times": 1})
         it.bot.until(lambda: "the account could not be read for" in it.notices())
         assert " is silent. " in it.notices()
         assert "private stream: not connected: " in it.notices()

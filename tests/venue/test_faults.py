@@ -101,6 +101,23 @@ async def test_refused_connections_for_a_time() -> None:
         assert await trades(desk) == []
 
 
+@pytest.mark.parametrize("everybody", [False, True])
+async def test_an_open_connection_while_others_are_refused(everybody: bool) -> None:
+    async with faulty(on("refuse", seconds=5, all=everybody)) as desk:
+        ping = f"{desk.server.url}/fapi/v1/ping"
+        async with aiohttp.ClientSession() as other, aiohttp.ClientSession() as ours:
+            async with other.get(ping) as answer:  # its connection stays open from here on
+                assert answer.status == 200
+            with pytest.raises(aiohttp.ClientError):
+                await ours.post(f"{desk.server.url}{ORDER}")
+            if everybody:
+                with pytest.raises(aiohttp.ClientError):
+                    await other.get(ping)
+            else:
+                async with other.get(ping) as answer:
+                    assert answer.status == 200
+
+
 async def test_any_code_there_are_words_for() -> None:
     """Also one whose words have blanks that a fault does not fill."""
     async with running(FALLING) as desk:

@@ -45,8 +45,8 @@ _SETTLE_AFTER_MS = 1000
 class Door(Protocol):
     """The server, as faults see it."""
 
-    async def refuse(self) -> None:
-        """Close the port to new connections."""
+    async def refuse(self, everybody: bool = False) -> None:
+        """Close the port to new connections, and end those that are open."""
         ...
 
     def listen_soon(self) -> None:

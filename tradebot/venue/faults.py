@@ -107,7 +107,7 @@ class Faults:
             call.faults.append(rule.do)
             match rule.do:
                 case "refuse":
-                    await self._refuse(float(rule.words["seconds"]))
+                    await self._refuse(float(rule.words["seconds"]), bool(rule.words["all"]))
                     raise Dropped("refused")
                 case "reset":
                     raise Dropped("ended before it was read")
@@ -118,11 +118,11 @@ class Faults:
                     call.arrived = self._venue.clock.now()
         return None
 
-    async def _refuse(self, seconds: float) -> None:
+    async def _refuse(self, seconds: float, everybody: bool) -> None:
         server = self._venue.server
         if server is None:
             return
-        await server.refuse()
+        await server.refuse(everybody)
         venue = self._venue
         venue.clock.call_at(venue.clock.now() + round(seconds * 1000), server.listen_soon)
 

@@ -34,7 +34,11 @@ class FaultKind:
 
 
 KINDS: dict[str, FaultKind] = {
-    "refuse": FaultKind(ARRIVAL, "end the connection and refuse new ones", {"seconds": 5.0}),
+    "refuse": FaultKind(
+        ARRIVAL,
+        "end the connection, or all there are, and refuse new ones",
+        {"seconds": 5.0, "all": False},
+    ),
     "reset": FaultKind(ARRIVAL, "end the connection before the request is read"),
     "read_later": FaultKind(
         ARRIVAL, "read the request only later, as if it arrived then", {"seconds": REQUIRED}

@@ -77,11 +77,15 @@ class Server:
         addresses = self._runner.addresses
         self.port = int(addresses[0][1])
 
-    async def refuse(self) -> None:
-        """Close the port to new connections; those that are open go on."""
+    async def refuse(self, everybody: bool = False) -> None:
+        """Close the port to new connections; those that are open go on, or end too (``everybody``)."""
         site, self._site = self._site, None
         if site is not None:
             await site.stop()
+        server = self._runner.server
+        for connection in server.connections if everybody and server is not None else ():
+            if connection.transport is not None:
+                connection.transport.abort()
 
     def listen_soon(self) -> None:
         """Open the port again on the running loop."""

@@ -45,9 +45,7 @@ def _key_dies(it: DrillDesk) -> Tale:
 
 def _down(it: DrillDesk) -> Tale:
     it.hold()
-    it.venue.faults(
-        {"do": "refuse", "seconds": DOWN_S, "times": 1}, {"do": "disconnect_all", "at_s": 0}
-    )
+    it.venue.faults({"do": "refuse", "seconds": DOWN_S, "all": True, "times": 1})
     said = it.notice("is silent.")
     it.notice("is back.")
     it.must(len(it.venue.stops(it.name)) == 1, "the stop did not stay at the exchange")
