@@ -80,7 +80,7 @@ class World:
 
     def leave(self, kind: Need, weight: int, orders: int) -> None:
         if not self.budget.refusal(kind, weight, orders, self.now):
-            self.budget.send(weight, orders, self.now)
+            self.budget.send(weight, orders)
             self.on_the_way.append(Sent(kind, weight, orders, self.now))
             self.left += 1
 
@@ -138,14 +138,14 @@ def test_each_kind_leaves_room_for_the_ones_before_it() -> None:
     taken = []
     for kind in reversed(Need):
         while not budget.refusal(kind, 10, 0, NOON):
-            budget.send(10, 0, NOON)
+            budget.send(10, 0)
         taken.append(budget.weight.used)
     assert taken == [1200, 1600, 1800, 1800, 2400]
     assert budget.wait_ms(NOON) == 10_000
 
 
 def spend(budget: Budget, weight: int, now: int) -> None:
-    budget.send(weight, 0, now)
+    budget.send(weight, 0)
     budget.hear(weight, 0, now, now, 200, {})
 
 
@@ -168,7 +168,7 @@ def test_a_clock_that_is_corrected_a_little_forgets_nothing() -> None:
 
 
 def banned(budget: Budget, now: int, text: str = "", **headers: str) -> int:
-    budget.send(1, 0, now)
+    budget.send(1, 0)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     budget.hear(1, 0, now, now, 418, named, text)
     return budget.banned_until - now
@@ -236,7 +236,7 @@ def test_a_ban_lasts_as_long_as_it_says_or_longer_each_time() -> None:
 
 def test_retry_after_slows_longer_than_the_minute() -> None:
     budget = Budget()
-    budget.send(1, 0, NOON)
+    budget.send(1, 0)
     budget.hear(1, 0, NOON, NOON, 429, {"Retry-After": "90"})
     assert budget.wait_ms(NOON) == 90_000
     assert budget.refusal(Need.ENTRY, 0, 1, NOON + 89_999)

@@ -81,3 +81,15 @@ def test_it_is_due_at_the_start_and_every_minute_and_drift_counts() -> None:
     assert (
         time.error_ms >= calm + 290
     )  # it ran 300 ms apart in a minute: nobody knows what comes next
+
+
+@given(st.integers(0, 4000), st.floats(0, 400), st.integers(1, 2000), st.floats(0, 300))
+def test_it_is_known_by_its_error_and_its_age(
+    trip: int, later: float, within: int, for_s: float
+) -> None:
+    clock = SetClock()
+    time = VenueTime(clock)
+    assert not time.is_known(within, for_s)
+    time.take(readings(clock, 0, [(trip, trip)]))
+    clock.sleep(later)
+    assert time.is_known(within, for_s) == (time.age_s <= for_s and time.error_ms < within)

@@ -259,7 +259,6 @@ class BinanceBroker:
 
     def _entry_obstacle(self, approved: Approved) -> str:
         """Return why an entry may not leave: what the engine says, and what is known of clock and account."""
-        time = self._wire.time
         if not self._is_set:
             return "how the account is set has not been read"
         if not self._rules.known:
@@ -268,7 +267,7 @@ class BinanceBroker:
             return "the equity at the start of the day has not been worked out"
         if not self._stream.connected:
             return "the private stream is not connected: fills would not be heard of"
-        if time.is_unknown or time.age_s > OLDEST_S or time.error_ms >= MOST_ERROR_MS:
+        if not self._wire.time.is_known(MOST_ERROR_MS, OLDEST_S):
             return "the exchange's time is not known well enough"
         return self._obstacle(approved)
 

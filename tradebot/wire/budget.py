@@ -167,12 +167,10 @@ class Budget:
         ends.append(min(counter.turns_at for counter in (self.weight, *self.orders)))
         return max(1, *(end - now for end in ends))
 
-    def send(self, weight: int, orders: int, now: int) -> None:
-        """A request leaves."""
-        for counter in (self.weight, *self.orders):
-            counter.turn(now)
+    def send(self, weight: int, orders: int) -> None:
+        """A request leaves that has just not been refused."""
         self.weight.send(weight)
-        for counter in self.orders:
+        for counter in self.orders if orders else ():
             counter.send(orders)
 
     def hear(

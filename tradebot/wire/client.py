@@ -190,7 +190,7 @@ class Wire:
             return Reply(False, withheld=why)
         ticket = Ticket(self._checks(endpoint, check))
         before = TICKET.set(ticket)
-        self.budget.send(weight, orders, now)
+        self.budget.send(weight, orders)
         try:
             await self._send(endpoint, params)
         except Withheld as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -68,7 +69,7 @@ def signing_client(
     context: ssl.SSLContext | bool,
 ) -> Any:
     """Return ccxt's client with our clock, our session and our ``fetch``; it limits and repeats nothing."""
-    client = _wired(load_class())(
+    client: Any = _wired(load_class())(
         {
             "apiKey": api_key.key if api_key else "",
             "secret": api_key.secret if api_key else "",
@@ -89,6 +90,7 @@ def signing_client(
     client.timeout_on_exit = 0
     client.logger = logging.getLogger("tradebot.wire.ccxt")
     client.logger.setLevel(logging.WARNING)  # at debug it writes keys and signatures
+    client.always_sent = client.prepare_request_headers()
     return client
 
 
@@ -96,7 +98,14 @@ def _wired(base: Any) -> Any:
     """Return ccxt's class with our ``fetch`` in it."""
 
     class WiredClient(base):  # type: ignore[misc]
-        """ccxt's client; each request is seen on its way out and on its way back."""
+        """ccxt's client; each request is seen on its way out and on its way back. ``always_sent`` are headers of every one."""
+
+        always_sent: dict[str, str]
+
+        @staticmethod
+        def urlencode(params: Mapping[str, Any], doseq: bool = False, sort: bool = False) -> str:
+            """Return what ccxt's own does: for nearly all that is ever sent there is nothing to quote."""
+            return as_it_is(params) or str(base.urlencode(params, doseq, sort))
 
         async def fetch(
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
@@ -111,13 +120,26 @@ def _wired(base: Any) -> Any:
                 method,
                 URL(url, encoded=True),  # as it was signed
                 data=body.encode() if body else None,
-                headers=self.prepare_request_headers(headers),
+                headers={**(headers or {}), **self.always_sent},
                 timeout=_patience(self.timeout / 1000),
             ) as answer:
                 text = await answer.text(errors="replace")
             ticket.status, ticket.text, ticket.headers = answer.status, text, dict(answer.headers)
 
     return WiredClient
+
+
+_UNQUOTED = re.compile(r"[\w.~-]+=[\w.~-]*(?:&[\w.~-]+=[\w.~-]*)*", re.ASCII)
+
+
+def as_it_is(params: Mapping[str, Any]) -> str:
+    """Return parameters as a query if nothing in them has to be quoted, else ""."""
+    text = "&".join([f"{name}={value}" for name, value in params.items()])
+    if text.count("=") != len(params) or text.count("&") != len(params) - 1:
+        return ""  # it would be taken for another parameter
+    if "=True" in text or "=False" in text:  # ccxt writes them small
+        return ""
+    return text if _UNQUOTED.fullmatch(text) else ""
 
 
 @lru_cache(maxsize=4)

@@ -73,6 +73,13 @@ class VenueTime:
         """Seconds since the last measurement; 0 without one."""
         return 0.0 if self._measured is None else self._clock.monotonic() - self._measured
 
+    def is_known(self, within_ms: int, for_s: float) -> bool:
+        """Whether it has been measured in the last ``for_s`` seconds, and ``error_ms`` is below ``within_ms``."""
+        if self._measured is None:
+            return False
+        age = self._clock.monotonic() - self._measured
+        return age <= for_s and round(self._error + age * 1000 * RATE + 0.5) < within_ms
+
     @property
     def is_unknown(self) -> bool:
         """Whether it has never been measured."""

@@ -78,6 +78,7 @@ class Exposure:
         mark, bid, ask = book.touch()
         seen, _ = book.seen()
         equity = self.equity()
+        highest = max(mark, ask)
         return GateContext(
             now=now,
             epoch=self._halts.epoch,
@@ -85,13 +86,13 @@ class Exposure:
             instrument=book.instrument,
             limits=self._limits,
             taker_fee=self._fees.taker,
-            price=max(mark, ask),
+            price=highest,
             low=min(mark, bid),
             spread=ask - bid,
             age_ms=now - seen,
             signal_age_ms=signal_age_ms,
             position=book.holding.qty,
-            working_value=self.working_value(book, max(mark, ask)),
+            working_value=self.working_value(book, highest),
             others=sum(1 for b in self._books.values() if b is not book and self._taken(b)),
             margin=self.margin(),
             equity=equity,
@@ -118,6 +119,8 @@ class Exposure:
 
     def orphans(self, book: InstrumentState) -> int:
         """Count closing orders that rest on a flat symbol: they could close the next position."""
+        if not self._table.live:
+            return 0
         orders = (tracked.order for tracked in self._table.live.values())
         return sum(1 for order in orders if order.reduce_only and order.symbol == book.symbol)
 

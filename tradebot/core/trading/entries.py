@@ -226,6 +226,8 @@ class Entries:
         """
         approved, self._approved = self._approved, None
         shared = self._shared
+        if approved is not None and len(self._table.entries) == 1:
+            return  # it is the only one
         overdrawn = shared.exposure.overdrawn() if approved is None else ""
         symbols = dict.fromkeys(tracked.order.symbol for tracked in self._table.entries.values())
         for book in map(shared.books.__getitem__, symbols):
@@ -263,7 +265,7 @@ class Entries:
                 target=wish.target,
                 reason=wish.reason,
                 verdict=verdict,
-                refusals=tuple(refusal.text for refusal in refusals),
+                refusals=tuple([refusal.text for refusal in refusals]),
                 indicators=wish.indicators,
             )
         )

@@ -255,10 +255,10 @@ class Session:
                 self.digest.take(effect)
                 if self.ghosts is not None:
                     self._judged.append(effect)
-            case Cancel() | LookUp() | ReadBack() | Reconcile() | Countdown():
-                self._send(effect)
             case WakeAt(key, at):
                 self._wait(key, at)
+            case Cancel() | LookUp() | ReadBack() | Reconcile() | Countdown():
+                self._send(effect)
             case StopRun():
                 self.stopped = self.stopped or effect
             case _:  # all others are for the record
