@@ -40,7 +40,7 @@ from tradebot.broker.user_events import UserEvents
 from tradebot.core.model.effects import Place
 from tradebot.core.model.events import Filled
 from tradebot.core.model.money import exact
-from tradebot.core.model.values import Bar, Order, Purpose
+from tradebot.core.model.values import Bar, Order, OrderStatus, Purpose
 from tradebot.core.strategy.protocol import Signal
 from tradebot.core.trading.engine import Engine
 from tradebot.core.trading.session import Session
@@ -55,6 +55,7 @@ from tradebot.wire.reply import Reply
 KEYS = ApiKey("k" * 64, "s" * 64)
 BURST = 20_000
 WARM_UP_S = 30
+WARM_UP = 10
 SYMBOLS = "ADA/USDT,BTC/USDT,ETH/USDT,SOL/USDT,XRP/USDT"
 
 ORDER_ANSWER = {
@@ -231,6 +232,9 @@ class Way:
     wire: float
 
 
+Ready = tuple[Entering, Session, list[Bar]]
+
+
 class Ours:
     """Session, engine and broker: a bar goes in, a request comes out. The record between them is measured apart."""
 
@@ -242,13 +246,25 @@ class Ours:
         self.broker._answer = lambda _: None
         self.broker._errands.ready.set()
 
-    async def order(self) -> tuple[Way, Order]:
+    def make_ready(self) -> Ready:
+        """An engine whose next bar has a signal, in a session."""
         story = Entering()
         session = Session(story.engine, self.broker)
         with exact():
             session.advance([story.next_bar()])  # what is looked at once an hour
         story.say(long(1.9))
-        step = [story.next_bar()]
+        return story, session, [story.next_bar()]
+
+    def again(self, ready: Ready, order: Order) -> Ready:
+        """The same engine a minute later: its order has ended without a fill, and the next bar has a signal."""
+        story, session, _ = ready
+        story.update(order, OrderStatus.EXPIRED)
+        session.outbox.clear()
+        story.say(long(1.9))
+        return story, session, [story.next_bar()]
+
+    async def order(self, ready: Ready) -> tuple[Way, Order]:
+        story, session, step = ready
         self.broker._obstacle = lambda approved: session.obstacle(approved, story.now)
         self.broker._sent.clear()
         self.wire.budget = Budget()
@@ -256,10 +272,11 @@ class Ours:
             begin = begin_mark()
             session.advance(step)
             decided = time.perf_counter()
-            (place,) = (effect for effect in session.outbox if isinstance(effect, Place))
+            place = session.outbox[0]
             session.hand_over(place)
         (task,) = self.broker._errands.tasks
         await task
+        assert isinstance(place, Place)
         said, asked, left = story.said_at, self.wire.asked_at, self.wire.left_at
         assert begin[0] < said[0] < decided < asked < left[0], "nothing left"
         parts = (decided - said[0], asked - decided, left[0] - asked)
@@ -293,14 +310,12 @@ class Raw:
 
     async def send(self, params: dict[str, str]) -> Mark:
         """Only have the finished parameters signed and sent: until the request leaves."""
-        Entering()
         begin = begin_mark()
         await self.client.fapiPrivatePostOrder(params)
         return since(begin, self.left_at)
 
     async def create_order(self, params: dict[str, str]) -> tuple[Mark, Mark]:
         """What anybody calls who trades with ccxt: until the request leaves, and whole."""
-        Entering()
         amount, price = float(params["quantity"]), float(params["price"])
         more = {
             "timeInForce": params["timeInForce"],
@@ -332,24 +347,58 @@ async def read_markets() -> Any:
             await client.close()
 
 
-async def orders(count: int) -> dict[str, Any]:
-    """Orders of ours and of raw ccxt in turn."""
-    from tradebot.broker import parameters
+Found = tuple[Way, Mark, tuple[Mark, Mark]]
 
+
+async def orders(count: int) -> dict[str, Any]:
+    """Orders of ours and of raw ccxt: one kind after the other in a row, and in turn with the caches emptied between."""
     markets = await read_markets()
     with other_side() as url:
         raw = Raw(url, markets)
         async with MarkedWire(find_hosts("demo", url), api_key=KEYS) as wire:
             await wire.measure()
             ours = Ours(wire)
-            found: list[tuple[Way, Mark, tuple[Mark, Mark]]] = []
-            for number in range(count + 10):
-                way, order = await ours.order()
-                params = dict(parameters.place(order)[1])
-                one = way, await raw.send(params), await raw.create_order(params)
-                if number >= 10:
-                    found.append(one)
+            warm = await in_a_row(ours, raw, count)
+            cold = await in_turn(ours, raw, count)
         await raw.close()
+    return {"in_a_row": table(warm), "in_turn": table(cold)}
+
+
+async def in_a_row(ours: Ours, raw: Raw, count: int) -> list[Found]:
+    """As BINANCE.md has measured ``create_order``: many of one kind, of one engine or client, nothing between them."""
+    ready, mine = ours.make_ready(), []
+    for _ in range(count + WARM_UP):
+        way, order = await ours.order(ready)
+        ready = ours.again(ready, order)
+        mine.append(way)
+    params = finished(order)
+    sent = [await raw.send(params) for _ in mine]
+    created = [await raw.create_order(params) for _ in mine]
+    return list(zip(mine, sent, created, strict=True))[WARM_UP:]
+
+
+async def in_turn(ours: Ours, raw: Raw, count: int) -> list[Found]:
+    """One of each kind, and before each the building of an engine, which empties the caches for all."""
+    found: list[Found] = []
+    for _ in range(count + WARM_UP):
+        way, order = await ours.order(ours.make_ready())
+        params = finished(order)
+        Entering()
+        sent = await raw.send(params)
+        Entering()
+        found.append((way, sent, await raw.create_order(params)))
+    return found[WARM_UP:]
+
+
+def finished(order: Order) -> dict[str, str]:
+    """An order's parameters as they are sent."""
+    from tradebot.broker import parameters
+
+    return dict(parameters.place(order)[1])
+
+
+def table(found: list[Found]) -> dict[str, Any]:
+    """The medians, and what is ours of them."""
     mine, sent, created = zip(*found, strict=True)
     whole = {name: milliseconds([getattr(way, name) for way in mine]) for name in WHOLE}
     parts = {name: wall_ms([getattr(way, name) for way in mine]) for name in PARTS}
@@ -373,7 +422,7 @@ def beside(
 
     Ours is all that is not ccxt's sending of finished parameters: the decision, the broker, and what the wire does
     beyond that. The share is of ``create_order``, the call by which anybody sends an order with ccxt (BINANCE.md
-    section 9 measured the same); that of the sending alone stands beside it.
+    section 8 measured the same); that of the sending alone stands beside it.
     """
     own = {unit: round(whole["from_signal"][unit] - ccxt["send"][unit], 3) for unit in UNITS}
     share = {
@@ -507,7 +556,7 @@ def median_round(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def own_cpu_pct(found: dict[str, Any]) -> float:
-    share: float = found["own_pct_of"]["create_order"]["cpu_ms"]
+    share: float = found["in_a_row"]["own_pct_of"]["create_order"]["cpu_ms"]
     return share
 
 
