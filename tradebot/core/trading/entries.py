@@ -226,8 +226,8 @@ class Entries:
         """
         approved, self._approved = self._approved, None
         shared = self._shared
-        if approved is not None and len(self._table.entries) == 1:
-            return  # it is the only one
+        if approved is not None and self._table.entries.keys() == {approved.entry}:
+            return  # there is no other
         overdrawn = shared.exposure.overdrawn() if approved is None else ""
         symbols = dict.fromkeys(tracked.order.symbol for tracked in self._table.entries.values())
         for book in map(shared.books.__getitem__, symbols):
