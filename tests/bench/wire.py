@@ -420,8 +420,8 @@ def beside(
 ) -> dict[str, Any]:
     """What is ours of the way from the signal to the socket, in ms and as a share of what raw ccxt takes for the order.
 
-    Ours is all that is not ccxt's sending of finished parameters: the decision, the broker, and what the wire does
-    beyond that. The share is of ``create_order``, the call by which anybody sends an order with ccxt (BINANCE.md
+    Ours is by how much it is longer than ccxt's sending of finished parameters: the decision, the broker, and what the
+    wire does beyond that, less what it does quicker. The share is of ``create_order``, the call by which anybody sends an order with ccxt (BINANCE.md
     section 8 measured the same); that of the sending alone stands beside it.
     """
     own = {unit: round(whole["from_signal"][unit] - ccxt["send"][unit], 3) for unit in UNITS}

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from kits.engine_kit import NOON, XRP, Played, Scripted, a_config, long
 
 from tradebot.core.model.approved import SEAL, Approved
@@ -205,3 +207,27 @@ def test_a_simulated_broker_answers_in_the_same_call() -> None:
         for effect in (Reconcile("why"), ReadBack(XRP, "why"), LookUp(XRP, "nobody's")):
             assert len(story.session.hand_over(effect)) == 1
     assert story.session.outbox == []
+
+
+TIMES = st.integers(0, 9)
+KEYS = st.sampled_from("abc")
+
+
+@given(st.lists(st.one_of(st.tuples(KEYS, TIMES), TIMES), max_size=30))
+def test_the_next_timer_is_the_earliest_whatever_is_put_off_or_forward(
+    steps: list[tuple[str, int] | int],
+) -> None:
+    """A timer that is set has a key and a time; a bare number is how far it is waked."""
+    session = Session(Played(a_config()).session.engine, Outside())
+    timers: dict[str, int] = {}
+    for step in steps:
+        if isinstance(step, tuple):
+            key, ahead = step
+            timers[key] = NOON + ahead
+            session._do(WakeAt(key, NOON + ahead))
+        else:
+            session.wake(NOON + step)
+            timers = {key: at for key, at in timers.items() if at >= NOON + step}
+        assert session._timers.keys() >= timers.keys()
+        assert session.next_timer == min(session._timers.values(), default=FAR)
+        assert session._next_look == min(session.next_timer, session._next_check)

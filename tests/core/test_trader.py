@@ -287,6 +287,20 @@ def test_a_quote_is_as_old_as_the_exchange_says_and_clocks_must_agree() -> None:
     assert "our clock and the exchange's may be 1000 ms apart" in story.refusals()
 
 
+def test_an_entry_is_reviewed_in_the_call_that_approves_another() -> None:
+    story = Bare(a_config((ADA, XRP), execution=RESTING))
+    story.say(long(0.65), symbol=ADA)
+    story.bar("0.7 0.7 0.7 0.7", ADA)
+    (resting,) = story.placed(Purpose.ENTRY)
+    story.works(resting)
+    story.bar()
+    assert story.cancelled() == []
+    story.say(long(1.9))
+    effects = story.bar()  # two minutes on, the other symbol's price is too old for its entry
+    assert [e.approved.order.symbol for e in effects if isinstance(e, Place)] == [XRP]
+    assert [e.order_id for e in effects if isinstance(e, Cancel)] == [resting.id]
+
+
 @pytest.mark.parametrize("stale_s", [None, 10**12])
 def test_where_staleness_cannot_bind_nobody_is_woken(stale_s: int | None) -> None:
     story = Played(a_config(limits=replace(LIVE, stale_s=stale_s), execution=RESTING))

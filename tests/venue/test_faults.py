@@ -672,6 +672,7 @@ async def test_the_venues_own_requests() -> None:
         ({"do": "error", "code": -7}, "code", "answer"),
         ({"do": "error", "code": "-1007"}, "code", "answer"),
         ({"do": "error", "code": -1007, "executed": "yes"}, "executed", "true"),
+        ({"do": "refuse", "all": "false"}, "all", "true"),
         ({"do": "answer", "status": 99}, "status", "200"),
         ({"do": "disconnect", "code": 1005}, "code", "1006"),
         ({"do": "disconnect_all", "category": "all"}, "category", "private"),

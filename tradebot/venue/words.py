@@ -11,7 +11,7 @@ from tradebot.venue.kinds import REQUEST, FaultKind
 
 CATEGORIES = ("private", "market", "public")
 _TIMES = ("seconds", "ms", "to_ms", "mean_ms", "window_ms")
-_FLAGS = ("executed", "told", "on")
+_FLAGS = ("executed", "told", "on", "all")
 
 
 def bad(what: str, key: str, hint: str) -> UsageError:

@@ -205,6 +205,8 @@ class Wire:
     async def _send(self, endpoint: Endpoint, params: Params) -> None:
         """Have ccxt sign a request, and send it: what its own way there adds are limits and repeats, which are ours."""
         client = self._ccxt
+        if client.session is None:
+            raise Withheld("the connection is closed")
         signed = client.sign(endpoint.path, [endpoint.section], endpoint.method, dict(params))
         await client.fetch(signed["url"], signed["method"], signed["headers"], signed["body"])
 

@@ -105,7 +105,7 @@ def _wired(base: Any) -> Any:
         @staticmethod
         def urlencode(params: Mapping[str, Any], doseq: bool = False, sort: bool = False) -> str:
             """Return what ccxt's own does: for nearly all that is ever sent there is nothing to quote."""
-            return as_it_is(params) or str(base.urlencode(params, doseq, sort))
+            return (not doseq and as_it_is(params)) or str(base.urlencode(params, doseq, sort))
 
         async def fetch(
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
@@ -124,7 +124,8 @@ def _wired(base: Any) -> Any:
                 timeout=_patience(self.timeout / 1000),
             ) as answer:
                 text = await answer.text(errors="replace")
-            ticket.status, ticket.text, ticket.headers = answer.status, text, dict(answer.headers)
+                ticket.status, ticket.text = answer.status, text
+                ticket.headers = dict(answer.headers)
 
     return WiredClient
 
