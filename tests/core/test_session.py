@@ -219,6 +219,8 @@ def test_the_next_timer_is_the_earliest_whatever_is_put_off_or_forward(
 ) -> None:
     """A timer that is set has a key and a time; a bare number is how far it is waked."""
     session = Session(Played(a_config()).session.engine, Outside())
+    session._next_check = NOON + 20
+    session._aim()
     timers: dict[str, int] = {}
     for step in steps:
         if isinstance(step, tuple):
