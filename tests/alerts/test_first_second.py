@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from kits.outbox_kit import Hands, Onlooker
-from kits.paper_kit import LONG, Bot
+from kits.paper_kit import Bot
+from kits.strategy_kit import LONG
 from kits.webhook_kit import SECRET, WebhookReceiver, hooked
 
 from tradebot.app.alert_readings import JournalReadings

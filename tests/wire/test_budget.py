@@ -197,7 +197,7 @@ def test_what_the_exchange_refuses_for_now_moves_with_the_clock_as_well() -> Non
     assert budget.slow_ms(85, NOON) == 0
     budget.move_clock(5000)
     assert budget.slow_ms(85, NOON) == 0
-    budget.send(1, 0, NOON + 10_000)
+    budget.send(1, 0)
     budget.hear(1, 0, NOON + 10_000, NOON + 10_000, 429, {})
     assert budget.slow_ms(85, NOON + 10_000) == 50_000
     budget.move_clock(-86_400_000)  # ours was a day ahead
@@ -207,7 +207,7 @@ def test_what_the_exchange_refuses_for_now_moves_with_the_clock_as_well() -> Non
 
 def test_a_minute_that_is_used_up_is_over_when_the_next_begins() -> None:
     budget = Budget()
-    budget.send(WEIGHT - 85, 0, NOON)
+    budget.send(WEIGHT - 85, 0)
     budget.hear(WEIGHT - 85, 0, NOON, NOON, 200, {WEIGHT_HEADER: str(WEIGHT - 85)})
     assert budget.slow_ms(85, NOON + 1000) == 0
     assert budget.slow_ms(86, NOON + 1000) == 59_000
