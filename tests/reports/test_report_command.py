@@ -105,7 +105,7 @@ def test_every_face_says_the_same(
     text = capsys.readouterr().out
     assert f"{bridge['net']:+,.2f} USDT" in text
     assert report["head"]["sentence"] in text
-    assert f"Hash of the figures: {report['hash']}" in text
+    assert f"Hash {report['hash']}" in text
     assert "Days, USDT" in text
 
 

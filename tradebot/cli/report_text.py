@@ -50,7 +50,7 @@ def report_text(report: Report, digest: str) -> str:
         if sheet.rows and not (sheet.title.startswith("By ") and len(sheet.rows) < 2):
             parts += [_table(sheet, width), *([Text(sheet.note, "dim")] if sheet.note else []), ""]
     parts += [Text(f"* {note}", "dim") for note in (*report.notes, *report.income)]
-    parts.append(Text(f"Hash of the figures: {digest}", "dim"))
+    parts.append(Text(f"Hash {digest}", "dim"))  # on one line of 80 columns
     return rendered(*parts)
 
 
