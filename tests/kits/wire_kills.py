@@ -19,6 +19,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -35,6 +36,8 @@ from kits.shared_time import EngineLoop, TimeAsked, VenueLoop
 from kits.strategy_kit import write_strategy
 from tradebot.app.host import opened
 from tradebot.broker.binance import BinanceBroker
+from tradebot.core.model.errors import TradebotError
+from tradebot.journal.reader import Reader
 from tradebot.venue.core import Venue
 from tradebot.venue.server import Server
 from tradebot.venue.settings import AccountScript, Settings
@@ -339,6 +342,9 @@ def story(folder: Path, point: str, k: int, disaster: Disaster) -> dict[str, Any
             assert os.WEXITSTATUS(status) == 0, "the engine failed"
             break
         deaths += 1
+        if (over := ended_in_order(folder)) is not None:
+            (folder / "engine.json").write_text(json.dumps(over))
+            break
         away = TimeAsked(folder / "time", "away")
         until = away.begun + AWAY_S
         while away.until(until) < until:
@@ -348,6 +354,18 @@ def story(folder: Path, point: str, k: int, disaster: Disaster) -> dict[str, Any
     os.waitpid(venue, 0)
     found = {"deaths": deaths, "venue": json.loads((folder / "venue.json").read_text())}
     return {**found, "engine": json.loads((folder / "engine.json").read_text())}
+
+
+def ended_in_order(folder: Path) -> dict[str, Any] | None:
+    """What the journal says of a run that was over when it was killed: nobody starts it again. None for any other."""
+    with suppress(TradebotError), Reader(folder / "data" / "tradebot.db") as reader:
+        run = reader.resolve_run(None)
+        shown = reader.snapshot(run.id)
+        if run.state == "ended" and shown is not None:
+            signs = {"long": 1, "short": -1}
+            held = {row.symbol: str(signs[row.side] * row.qty) for row in shown.positions}
+            return {"state": run.state, "cash": str(shown.cash), "held": held, "halts": shown.halts}
+    return None
 
 
 def _end(folder: Path) -> None:
