@@ -65,6 +65,21 @@ def test_it_waits_for_the_next_minute(tmp_path: Path, alive: bool) -> None:
         assert not [row for row in after if row["status"] == 418]
 
 
+@pytest.mark.parametrize(
+    "fault", [{"do": "error", "code": -1015}, {"do": "rate_limited"}], ids=["orders", "weight"]
+)
+def test_a_close_that_is_refused_once_is_sent_again_soon(
+    tmp_path: Path, fault: dict[str, object]
+) -> None:
+    """Too many orders in ten seconds, or a word on weight that is not used up: no reason to leave it open for a minute."""
+    with scene(tmp_path, XRP, clock=EARLY) as it:
+        it.faults({**fault, "method": "POST", "path": "/fapi/v1/order", "times": 1})
+        begun = time.monotonic()
+        it.close_all(code=0)
+        assert time.monotonic() - begun < 45  # the next minute begins after 58
+        assert it.flat()
+
+
 @pytest.mark.full
 def test_it_sits_a_ban_out(tmp_path: Path) -> None:
     with scene(tmp_path, XRP) as it:

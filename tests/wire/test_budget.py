@@ -192,17 +192,44 @@ def test_a_ban_moves_with_the_clock_it_was_reckoned_by_and_not_where_the_exchang
     assert told.banned_until == NOON + 8000
 
 
+def refused(budget: Budget, now: int, **headers: str) -> None:
+    budget.send(1, 0)
+    budget.hear(1, 0, now, now, 429, {name.replace("_", "-"): v for name, v in headers.items()})
+
+
 def test_what_the_exchange_refuses_for_now_moves_with_the_clock_as_well() -> None:
     budget = Budget()
     assert budget.slow_ms(85, NOON) == 0
     budget.move_clock(5000)
     assert budget.slow_ms(85, NOON) == 0
-    budget.send(1, 0)
-    budget.hear(1, 0, NOON + 10_000, NOON + 10_000, 429, {})
-    assert budget.slow_ms(85, NOON + 10_000) == 50_000
+    refused(budget, NOON + 10_000)
+    assert budget.slow_ms(85, NOON + 10_000) == 2_000
     budget.move_clock(-86_400_000)  # ours was a day ahead
-    assert budget.slow_ms(85, NOON + 20_000 - 86_400_000) == 40_000
-    assert budget.slow_ms(85, NOON + 60_000 - 86_400_000) == 0
+    assert budget.slow_ms(85, NOON + 11_000 - 86_400_000) == 1_000
+    assert budget.slow_ms(85, NOON + 12_000 - 86_400_000) == 0
+
+
+def test_protection_rests_longer_with_each_refusal_of_a_minute() -> None:
+    budget = Budget()
+    refused(budget, NOON)
+    refused(budget, NOON + 100)  # it was on its way with the first
+    assert budget.slow_ms(85, NOON + 100) == 1_900
+    refused(budget, NOON + 2_000)
+    assert budget.slow_ms(85, NOON + 2_000) == 5_000
+    refused(budget, NOON + 7_000)
+    assert budget.slow_ms(85, NOON + 7_000) == 53_000
+    assert budget.refusal(Need.PROTECTIVE, 5, 1, NOON + 7_000) == ""  # who cannot wait may ask
+    assert budget.refusal(Need.ENTRY, 1, 1, NOON + 7_000)
+    refused(budget, NOON + 60_000)  # another minute
+    assert budget.slow_ms(85, NOON + 60_000) == 2_000
+
+
+def test_protection_rests_for_as_long_as_the_exchange_says() -> None:
+    budget = Budget()
+    refused(budget, NOON, retry_after="30")
+    assert budget.slow_ms(85, NOON) == 30_000
+    refused(budget, NOON + 1000, retry_after="90")
+    assert budget.slow_ms(85, NOON + 1000) == 90_000
 
 
 def test_a_minute_that_is_used_up_is_over_when_the_next_begins() -> None:

@@ -32,8 +32,11 @@ from tradebot.wire.sending import RECV_WINDOW_MS
 
 ARRIVED_S = RECV_WINDOW_MS / 1000 + 1
 """Seconds after which a request that was sent can no longer arrive: the exchange refuses it."""
-AGAIN_S, LONGEST_S = 0.5, 3.0
+AGAIN_S, LONGEST_S, RAREST_S = 0.5, 3.0, 8.0
 """Seconds between two rounds, growing: a complete read is dear. The first round after a close comes at once."""
+OFTEN_S = 30.0
+"""Seconds after which rounds grow rarer, up to ``RAREST_S`` apart: two who close at once must not use a minute up."""
+USED_UP = "the requests of this minute are used up"
 LEAST = 3
 """Rounds that are played however little time was given: close, cancel the stops, look."""
 LOOK_S = 1.0
@@ -138,6 +141,7 @@ class Flattening:
         await self._act(found)
         found = (await self._look(until, at_once=True))[1]
         pause, first, rounds = 0.0, 0, 0
+        often = self._now + OFTEN_S
         while not (self._in_vain or _is_hopeless(found)):
             await self._act(found)
             await asyncio.sleep(pause)
@@ -149,7 +153,7 @@ class Flattening:
                     break
                 self._patience.say(_not_yet(found))
                 fewer = len(rows_of(found)) < len(before)  # then the next round need not wait
-                first, pause = 0, 0.0 if fewer else min(max(AGAIN_S, pause * 1.5), LONGEST_S)
+                first, pause = 0, 0.0 if fewer else self._longer(pause, often)
             elif not prove or (first and await self._is_proof(begun)):
                 self._told("the last read shows that nothing is left")
                 return self._proved(first, begun)
@@ -158,12 +162,16 @@ class Flattening:
             elif first and self._unknown and begun - self._last_sent >= ARRIVED_S:
                 names = ", ".join(order.order_id for order in self._unknown)
                 self._patience.say(f"nothing is open; nobody can say what became of {names}")
-                pause = min(max(AGAIN_S, pause * 1.5), LONGEST_S)
+                pause = self._longer(pause, often)
             else:
                 first = first or self._wall(begun)
                 pause = max(AGAIN_S, self._last_sent + ARRIVED_S - self._now)
                 self._told(f"a read shows nothing; the last one follows in {pause:.0f} s")
         return Flattened(self._remaining(found))
+
+    def _longer(self, pause: float, often: float) -> float:
+        """Return the next pause between two rounds (seconds); until ``often`` it is a short one."""
+        return min(max(AGAIN_S, pause * 1.5), LONGEST_S if self._now < often else RAREST_S)
 
     async def _is_proof(self, begun: float) -> bool:
         """Whether an empty read that began then is the last one needed."""
@@ -232,7 +240,8 @@ class Flattening:
             ends = self._wire.clock.wall_ms() + round(left * 1000)
             await self._diary.note("slowed", ends=ends)
         while (left := self._room_s(deadline)) > 0:
-            said = "the requests of this minute are used up"
+            used_up = self._wire.is_used_up(account_view.READ_WEIGHT)
+            said = USED_UP if used_up else "the exchange has asked for fewer requests"
             self._patience.say(said, f": it goes on in {left:.0f} s")
             await asyncio.sleep(min(left, LOOK_S))
 

@@ -2,7 +2,8 @@
 
 Pure: it is told of each request and each answer, with the exchange's time. Counts come from the answers' headers,
 which see what other programs of the account use; what is on its way is counted ahead of them. After a 429 only
-what protects and what asks for an order's fate goes on until the minute turns; during a ban nothing does.
+what protects and what asks for an order's fate goes on until the minute turns; whoever protects and can wait rests
+meanwhile, a little longer each time (``slow_ms``). During a ban nothing goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ HELD_ORDERS = 100
 """Orders in 10 s that nothing but protection may use; of a minute's likewise a third."""
 FIRST_BAN_MS = 120_000
 LONGEST_BAN_MS = 3 * 86_400_000
+RESTS_MS = (2_000, 5_000)
+"""How long protection rests after the first 429 of a minute and after the second; then until the minute turns."""
 
 WEIGHT_HEADER = "x-mbx-used-weight-1m"
 ORDER_HEADERS = {10_000: "x-mbx-order-count-10s", 60_000: "x-mbx-order-count-1m"}
@@ -117,6 +120,9 @@ class Budget:
     banned_until: int = 0
     is_told: bool = False
     slowed_until: int = 0
+    rests_until: int = 0
+    rests: int = 0
+    rests_in: int = 0
     bans: int = 0
 
     def go_on_banned(self, until: int) -> None:
@@ -130,6 +136,7 @@ class Budget:
             self.banned_until += by_ms
         if self.slowed_until:
             self.slowed_until += by_ms
+            self.rests_until += by_ms
 
     def is_banned(self, now: int) -> bool:
         """Whether nothing may leave at all."""
@@ -154,10 +161,14 @@ class Budget:
         return ""
 
     def slow_ms(self, weight: int, now: int) -> int:
-        """Return how long until ``weight`` fits for protection that the exchange would refuse now; 0 if it fits."""
+        """Return how long protection of this ``weight`` had better wait: it would be refused, or has just been; else 0."""
+        full = self.is_full(weight, now)
+        return max(0, self.rests_until - now, self.weight.turns_at - now if full else 0)
+
+    def is_full(self, weight: int, now: int) -> bool:
+        """Whether so much weight no longer fits into this minute, even for protection."""
         self.weight.turn(now)
-        full = self.weight.used + weight > SHARE[Need.PROTECTIVE]
-        return max(0, self.slowed_until - now, self.weight.turns_at - now if full else 0)
+        return self.weight.used + weight > SHARE[Need.PROTECTIVE]
 
     def wait_ms(self, now: int) -> int:
         """Return how long until what was refused may be let through, at the soonest."""
@@ -192,13 +203,24 @@ class Budget:
             header = told.get(ORDER_HEADERS[counter.length])
             counter.hear(orders, sent_at, _count(header) if orders or header else 0)
         if status == 429:
-            self.slowed_until = max(self.slowed_until, self._slow_end(told, now))
+            self._slow(told, now)
         elif status == 418:
             self._ban(told, text, now)
 
-    def _slow_end(self, told: Mapping[str, str], now: int) -> int:
-        wait = _count(told.get("retry-after"))
-        return max(self.weight.turns_at, now + (wait or 0) * 1000)
+    def _slow(self, told: Mapping[str, str], now: int) -> None:
+        """The exchange wants fewer requests: of weight, or only of orders (-1015), in ten seconds or in this minute.
+
+        It does not say until when. Answers to what was on its way together are one such word.
+        """
+        wait = (_count(told.get("retry-after")) or 0) * 1000
+        self.slowed_until = max(self.slowed_until, self.weight.turns_at, now + wait)
+        if now >= self.rests_until:
+            self.rests = self.rests + 1 if self.rests_in == self.weight.begun else 1
+            self.rests_in = self.weight.begun
+            turn = self.weight.turns_at - now
+            rest = RESTS_MS[self.rests - 1] if self.rests <= len(RESTS_MS) else turn
+            self.rests_until = now + rest
+        self.rests_until = max(self.rests_until, now + wait)
 
     def _ban(self, told: Mapping[str, str], text: str, now: int) -> None:
         """Until when a ban lasts: the body says it, else the header, else two minutes, doubling."""

@@ -154,8 +154,12 @@ class Wire:
         return max(0.0, (self.budget.banned_until - self.time.now()) / 1000)
 
     def slowed_s(self, weight: int) -> float:
-        """Seconds until so much weight may be asked for protection: the exchange wants fewer requests; else 0."""
+        """Seconds for which protection of this weight had better wait: the exchange wants fewer requests; else 0."""
         return self.budget.slow_ms(weight, self.time.now()) / 1000
+
+    def is_used_up(self, weight: int) -> bool:
+        """Whether so much weight no longer fits into this minute."""
+        return self.budget.is_full(weight, self.time.now())
 
     @property
     def banned_until(self) -> int | None:
