@@ -92,6 +92,20 @@ def test_it_sits_a_ban_out(tmp_path: Path) -> None:
         assert "going on for 9m" in err
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.full)])
+def test_the_doctor_waits_for_the_next_minute(tmp_path: Path, whole: bool) -> None:
+    with scene(tmp_path, XRP, clock="2026-11-26T09:31:40Z") as it:
+        if whole:
+            use_up(it)
+        for _ in range(0 if whole else 85):  # what it asks for is held back from here on
+            urlopen(f"{it.venue.url}/fapi/v1/depth?symbol=ETHUSDT&limit=1000", timeout=60).close()
+        it.bot.env |= it.exchange
+        found = it.bot("doctor", "--json", code=None)
+        assert "used up: the doctor goes on in " in found.err
+        assert "was not asked for" not in found.out
+        assert '"check": "account"' in found.out
+
+
 def test_a_ban_that_outlasts_the_wait_is_said_at_once(tmp_path: Path) -> None:
     with scene(tmp_path, XRP) as it:
         it.faults({**BAN, "seconds": 3_000})

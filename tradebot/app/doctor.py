@@ -54,11 +54,16 @@ TIME_ERROR = 5
 
 
 def examine(
-    load: Callable[[], Config], env: Mapping[str, str], *, offline: bool = False
+    load: Callable[[], Config],
+    env: Mapping[str, str],
+    *,
+    offline: bool = False,
+    told: Callable[[str], None] = lambda _: None,
 ) -> list[Row]:
     """Return all rows. Without a configuration that loads, what depends on it is left out.
 
-    An exchange is asked where prices or an account of one are configured, unless it is ``offline``.
+    An exchange is asked where prices or an account of one are configured, unless it is ``offline``; ``told`` hears what
+    it is waited for.
     """
     rows = [_python(), _terminal(env)]
     try:
@@ -67,7 +72,7 @@ def examine(
         text = f"{error}; the checks that need it were left out"
         return [*rows, Row("config", "fail", text, error.hint), _clock(None)]
     rows += [_config(config), *examine_here(config), *check_alerts(config)]
-    asked = [_UNASKED] if offline else list(ask_exchange(config, env))
+    asked = [_UNASKED] if offline else list(ask_exchange(config, env, told))
     if not any(row.check == "symbol" for row in asked):
         asked += _symbols(config, config.data_dir())
     return rows + asked

@@ -17,6 +17,7 @@ from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import plain
 from tradebot.guard.keys import NAMES, Account
 from tradebot.wire.places import ASTRAY_HINT
+from tradebot.wire.reply import UNASKED
 
 if TYPE_CHECKING:
     from tradebot.app.account import Access
@@ -30,12 +31,19 @@ LARGE_OFFSET_MS = 1000
 MOST_ERROR_MS = 1000
 """Entries need to know the exchange's time better than that."""
 LEVERAGE = 1
+LAG_S = 1.0
+"""How much later than by our reckoning the exchange may count anew."""
 CREDITS = "BNFCR"
 """The asset in which accounts of the EU count."""
 
 
-def ask_exchange(config: Config, env: Mapping[str, str]) -> Iterator[Row]:
-    """Yield the rows of each account that is configured or has a key in ``env``; else those of the prices alone."""
+def ask_exchange(
+    config: Config, env: Mapping[str, str], told: Callable[[str], None]
+) -> Iterator[Row]:
+    """Yield the rows of each account that is configured or has a key in ``env``; else those of the prices alone.
+
+    Where the requests of a minute do not suffice the next one is waited for; ``told`` hears for how long.
+    """
     from tradebot.app.account import find_access
     from tradebot.app.connect import wire_to
     from tradebot.wire.hosts import find_hosts
@@ -46,15 +54,15 @@ def ask_exchange(config: Config, env: Mapping[str, str]) -> Iterator[Row]:
         text = "nothing to ask: prices are simulated, and no account is configured"
         yield Row("exchange", "ok", text)
     elif not accounts:
-        yield from asyncio.run(_ask(wire_to(find_hosts("live", url)), config, None))
+        yield from asyncio.run(_ask(wire_to(find_hosts("live", url)), config, None, told=told))
     for account in accounts:
         try:
             access = find_access(account, url)
         except TradebotError as error:
             yield Row("key", "fail", str(error), error.hint)
-            yield from asyncio.run(_ask(wire_to(find_hosts(account, url)), config, None))
+            yield from asyncio.run(_ask(wire_to(find_hosts(account, url)), config, None, told=told))
         else:
-            yield from ask_account(config, access)
+            yield from asyncio.run(_ask(access.wire(), config, access, told=told))
 
 
 def ask_account(config: Config, access: Access, more: More | None = None) -> list[Row]:
@@ -77,17 +85,38 @@ def _accounts(config: Config, env: Mapping[str, str]) -> list[Account]:
 
 
 async def _ask(
-    wire: Wire, config: Config, access: Access | None, more: More | None = None
+    wire: Wire,
+    config: Config,
+    access: Access | None,
+    more: More | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> list[Row]:
-    """Return what one address says; without an answer everything else is left out."""
+    """Return what one address says; without an answer everything else is left out. Only with ``told`` it is waited for."""
     async with wire:
-        try:
-            await wire.measure()
-        except ExchangeError as error:
-            text = f"{error}; what only it can tell was left out"
-            return [Row("exchange", "fail", text, error.hint)]
-        rows = [*_reached(wire), *await _symbols(wire, config)]
-        return rows if access is None else rows + await _account(wire, config, access, more)
+        rows = await _rows(wire, config, access, more)
+        if told is not None and _is_used_up(wire, rows):
+            unknown = wire.time.is_unknown  # its minutes may begin at any second of ours
+            seconds = (60.0 if unknown else wire.anew_s) + LAG_S
+            told(f"the requests of this minute are used up: the doctor goes on in {seconds:.0f} s")
+            await asyncio.sleep(seconds)
+            rows = await _rows(wire, config, access, more)
+        return rows
+
+
+def _is_used_up(wire: Wire, rows: list[Row]) -> bool:
+    """Whether something is unknown only because the exchange takes no more requests in this minute; a ban is longer."""
+    refused = wire.budget.slowed_until > wire.time.now()
+    return not wire.banned_s and (refused or any(UNASKED in row.detail for row in rows))
+
+
+async def _rows(wire: Wire, config: Config, access: Access | None, more: More | None) -> list[Row]:
+    try:
+        await wire.measure()
+    except ExchangeError as error:
+        text = f"{error}; what only it can tell was left out"
+        return [Row("exchange", "fail", text, error.hint)]
+    rows = [*_reached(wire), *await _symbols(wire, config)]
+    return rows if access is None else rows + await _account(wire, config, access, more)
 
 
 def _reached(wire: Wire) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from tradebot.cli.findings import wrapped
 from tradebot.cli.options import Common, InitOptions, RunOptions, parse_symbols
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
+from tradebot.cli.streams import say
 from tradebot.config import Config, load_config
 from tradebot.config.load import FILE_NAME
 from tradebot.config.model import written
@@ -177,7 +178,7 @@ TINTS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 def doctor(common: Common, *, offline: bool) -> int:
     """Look at everything a run needs; exit code 1 when anything fails."""
-    rows = examine(lambda: read_config(common, hint=False), os.environ, offline=offline)
+    rows = examine(lambda: read_config(common, hint=False), os.environ, offline=offline, told=say)
     bad = [row for row in rows if row.status == "fail"]
     error = None
     if bad:

@@ -157,6 +157,12 @@ class Wire:
         """Seconds for which protection of this weight had better wait: the exchange wants fewer requests; else 0."""
         return self.budget.slow_ms(weight, self.time.now()) / 1000
 
+    @property
+    def anew_s(self) -> float:
+        """Seconds until the exchange counts requests anew: with the next minute, or when it has said."""
+        ends = max(self.budget.weight.turns_at, self.budget.slowed_until)
+        return max(0, ends - self.time.now()) / 1000
+
     def is_used_up(self, weight: int) -> bool:
         """Whether so much weight no longer fits into this minute."""
         return self.budget.is_full(weight, self.time.now())
