@@ -256,7 +256,13 @@ class Session:
                 if self.ghosts is not None:
                     self._judged.append(effect)
             case WakeAt(key, at):
-                self._wait(key, at)
+                before = self._timers.get(key, FAR)
+                self._timers[key] = at
+                if at <= self._next_timer:
+                    self._next_timer = at
+                    self._next_look = min(at, self._next_look)
+                elif before == self._next_timer:
+                    self._aim()
             case Cancel() | LookUp() | ReadBack() | Reconcile() | Countdown():
                 self._send(effect)
             case StopRun():
@@ -340,17 +346,6 @@ class Session:
             at = self._timers.pop(key)
             self._aim()
             self.deliver(WakeUp(max(at, self.engine.now), key))
-
-    def _wait(self, key: str, at: int) -> None:
-        """Set a timer, or put it off or forward."""
-        timers = self._timers
-        before = timers.get(key, FAR)
-        timers[key] = at
-        if at <= self._next_timer:
-            self._next_timer = at
-            self._next_look = min(at, self._next_look)
-        elif before == self._next_timer:
-            self._aim()
 
     def _aim(self) -> None:
         """Work out when the next timer may be due, and at what time a step has to look after more than events."""
