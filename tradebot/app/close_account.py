@@ -32,7 +32,6 @@ from tradebot.core.model.errors import (
     LeftoverError,
     TradebotError,
 )
-from tradebot.core.model.times import iso
 from tradebot.guard.account_lock import AccountLock, account_dir
 from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, diary_mark, read_diary
 from tradebot.guard.latch import read_halts
@@ -264,6 +263,7 @@ class AccountClose:
                 quiet_s=lambda: self._quiet_s(dirs),
                 unknown=unknown,
                 since=self.latched,
+                ended=lambda outcome: self._put_end(diary, outcome),
             )
             outcome = asyncio.run(work)
         left = list(outcome.left)
@@ -275,6 +275,15 @@ class AccountClose:
             words.append(
                 f"no journal was read; requests of this host ended {outcome.quiet_s:.1f} s before the last read"
             )
+        steps = times_of(read_diary(dirs, self.latched), self.latched)
+        return Closed(
+            *(left, "; ".join(words), outcome.closes, steps, outcome.proof),
+            unfenced=tuple(self.unfenced),
+        )
+
+    def _put_end(self, diary: Diary, outcome: Flattened) -> None:
+        """Put on record how it ended, as soon as that is known: others act on it."""
+        left = list(outcome.left)
         code = 6 if left or self.unfenced else 0
         ended = SYSTEM.wall_ms()
         diary.put(
@@ -285,11 +294,6 @@ class AccountClose:
             reads=outcome.reads,
             ended=ended,
             seal="" if self.sealer is None else self.sealer.seal(self.target, code, left, ended),
-        )
-        steps = times_of(read_diary(dirs, self.latched), self.latched)
-        return Closed(
-            *(left, "; ".join(words), outcome.closes, steps, _proof(outcome)),
-            unfenced=tuple(self.unfenced),
         )
 
     def _quiet_s(self, dirs: Sequence[Path]) -> float:
@@ -330,17 +334,6 @@ def _doing(steps: Sequence[Step]) -> tuple[str, str]:
     said = [f"still open: {', '.join(words)}"] if words else []
     said += [f"it cannot read the account whole: {strange[0]}"] if strange else []
     return f"the engine is closing; {'; '.join(said) or 'it reads nothing open'}", ""
-
-
-def _proof(outcome: Flattened) -> dict[str, Any] | None:
-    """Return what proves that nothing is left, as the answer has it; None without a proof."""
-    if outcome.left or not outcome.reads:
-        return None
-    return {
-        "reads": [iso(at) for at in outcome.reads],
-        "quiet_s": outcome.quiet_s,
-        "looked_up": outcome.looked_up,
-    }
 
 
 def unknown_orders(data_dir: Path, environment: str) -> tuple[list[Named], bool]:

@@ -21,6 +21,9 @@ from tradebot.wire.public import venue_symbol
 
 Row = dict[str, Any]
 
+PRICES_S = 5.0
+"""Seconds for which an exchange is asked at which prices it closed: who asked waits for it, and everything is over."""
+
 
 @dataclass(slots=True)
 class ClosedSide:
@@ -37,15 +40,17 @@ class ClosedSide:
 
 
 def sides_of(steps: Sequence[Step]) -> list[ClosedSide]:
-    """Return what was asked to be closed, by symbol and side; marks are the first that were read."""
+    """Return what was asked to be closed, by symbol and side; marks are the first that were read.
+
+    What was refused outright is left out: it has no fills, and there may be hundreds of it.
+    """
     found: dict[tuple[str, str], ClosedSide] = {}
     for step in steps:
         if step.step == "close":
             _take_close(found, step.more)
         elif step.step == "answer":
             for side in found.values():
-                if step.more.get("id") in side.orders and step.more.get("order"):
-                    side.orders[str(step.more["id"])] = str(step.more["order"])
+                _take_answer(side, step.more)
     return [found[key] for key in sorted(found)]
 
 
@@ -59,8 +64,16 @@ def _take_close(found: dict[tuple[str, str], ClosedSide], more: Mapping[str, Any
         closed.orders.setdefault(str(params.get("newClientOrderId")), "")
 
 
+def _take_answer(side: ClosedSide, more: Mapping[str, Any]) -> None:
+    name = str(more.get("id"))
+    if more.get("void") is True:
+        side.orders.pop(name, None)
+    elif name in side.orders and more.get("order"):
+        side.orders[name] = str(more["order"])
+
+
 async def read_closes(wire: Wire, steps: Sequence[Step]) -> list[Row]:
-    """Return a row for each side that was closed; a figure that cannot be read is None.
+    """Return a row for each side that was closed; a figure that cannot be read within ``PRICES_S`` is None.
 
     ``pnl`` is the exchange's realised one before ``fees`` (USDT), ``slippage`` what the close price was worse than the
     mark when everything began, times the quantity (USDT; negative: better).
@@ -70,10 +83,16 @@ async def read_closes(wire: Wire, steps: Sequence[Step]) -> list[Row]:
 
 
 async def _read_side(wire: Wire, side: ClosedSide) -> Row | None:
-    fills: list[Mapping[str, Any]] | None = []
-    for name, number in side.orders.items():
-        more = await _fills(wire, side.symbol, name, number)
-        fills = None if more is None or fills is None else [*fills, *more]
+    fills: list[Mapping[str, Any]] = []
+    try:
+        async with asyncio.timeout(PRICES_S):
+            for name, number in side.orders.items():
+                more = await _fills(wire, side.symbol, name, number)
+                if more is None:  # nor can a sum be told
+                    return _row(side, None)
+                fills += more
+    except TimeoutError:
+        return _row(side, None)
     return _row(side, fills)
 
 

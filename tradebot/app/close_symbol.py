@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from tradebot.broker.account_view import AccountHoldings
+from tradebot.broker.outcomes import Fate, judge_order
 from tradebot.core.model.account import OrderRead, PositionRead
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.facts import INSTRUMENTS
@@ -145,7 +146,7 @@ class SymbolCloser:
         )
         number = reply.body.get("orderId") if reply.ok and isinstance(reply.body, dict) else None
         await self._diary.note(
-            "answer", symbol=position.symbol, id=name, order=number, **_word(reply)
+            "answer", symbol=position.symbol, id=name, order=number, **_word(reply, name)
         )
         return reply
 
@@ -170,7 +171,9 @@ class SymbolCloser:
             self._told(error.message)
 
 
-def _word(reply: Reply) -> dict[str, object]:
+def _word(reply: Reply, name: str) -> dict[str, object]:
+    """Return what became of a close; ``void`` says that it was certainly not taken."""
     if reply.ok:
         return {"ok": True}
-    return {"ok": False, "code": reply.code, "said": reply.message}
+    void = judge_order(reply, name, algo=False).fate in (Fate.NOT_SENT, Fate.REJECTED)
+    return {"ok": False, "code": reply.code, "said": reply.message, "void": void}

@@ -72,6 +72,14 @@ class Flattened:
     looked_up: int = 0
     closes: Rows = field(default_factory=list)
 
+    @property
+    def proof(self) -> dict[str, Any] | None:
+        """What proves that nothing is left, as an answer has it; None without a proof."""
+        if self.left or not self.reads:
+            return None
+        reads = [iso(at) for at in self.reads]
+        return {"reads": reads, "quiet_s": self.quiet_s, "looked_up": self.looked_up}
+
 
 async def flatten(
     access: Access,
@@ -82,18 +90,21 @@ async def flatten(
     quiet_s: Callable[[], float] | None = None,
     unknown: Sequence[Named] = (),
     since: int | None = None,
+    ended: Callable[[Flattened], None] | None = None,
     clock: Clock = SYSTEM,
 ) -> Flattened:
     """Close everything; say what is left after ``wait_s`` seconds at most, empty when it is proved that nothing is.
 
     ``quiet_s`` tells how long ago another process may have sent its last request, ``unknown`` whose end is not
     known. ``since`` (real clock,
-    UTC ms) is when it all began: what was closed since is told with its prices.
+    UTC ms) is when it all began: what was closed since is told with its prices. ``ended`` is told first how it ended.
     Raises LeftoverError where the account cannot be read.
     """
     async with access.wire(clock) as wire:
         closing = Flattening(wire, told, diary, quiet_s=quiet_s, unknown=unknown)
         done = await closing.run(wait_s)
+        if ended is not None:
+            ended(done)
         if since is None or diary is None:
             return done
         return replace(done, closes=await read_closes(wire, read_diary(diary.dirs, since)))
