@@ -36,6 +36,7 @@ def test_it_waits_and_is_the_first(tmp_path: Path, alive: bool) -> None:
             assert halt_present(it.bot.data_dir)  # the ghost beside it takes no row away either
         data = it.close_all("--wait", SECONDS + 60)["data"]
         assert data["closed"] is True
+        assert "fence" not in [step.step for step in it.steps()]  # it had said of the ban before
         assert it.flat()
         rows = it.requests()[before:]
         banned = [row for row in rows if row["status"] == 418]

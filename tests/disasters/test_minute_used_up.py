@@ -117,6 +117,26 @@ def test_a_ban_that_outlasts_the_wait_is_said_at_once(tmp_path: Path) -> None:
         assert halt_present(it.bot.data_dir)
 
 
+def test_a_ban_that_an_engine_sits_out_is_said_at_once_too(tmp_path: Path) -> None:
+    """Nobody has read anything when the first close is refused: what was to be closed is told by the engine's rows.
+
+    The engine is asked once more while it sits the ban out, and is not taken to hang.
+    """
+    with scene(tmp_path, XRP) as it:
+        engine = it.engine(QUIET)
+        it.faults({**BAN, "seconds": 3_000})
+        for words in ((), ("--wait", "20")):
+            begun = time.monotonic()
+            message = it.close_all(*words, code=6)["error"]["message"]
+            assert time.monotonic() - begun < 6
+            assert "longer than this waits (--wait 5" in message
+            assert "not known to be taken: XRP/USDT short 40" in message
+            assert halt_present(it.bot.data_dir)
+        assert engine.poll() is None
+        assert not [step for step in it.steps() if step.step == "fence"]
+        assert it.venue.held() == ["XRPUSDT"]
+
+
 def test_ctrl_c_ends_it_and_says_what_is_open(tmp_path: Path) -> None:
     """The exchange takes no close; then nothing answers at all any more."""
     with scene(tmp_path, XRP) as it:

@@ -12,10 +12,10 @@ from kits.disaster_kit import XRP, Scene, scene
 from kits.wire_kit import connected
 
 from tradebot.app import close_report
-from tradebot.app.close_report import read_closes
+from tradebot.app.close_report import going_on, read_closes, seen_in
 from tradebot.app.close_symbol import SymbolCloser
 from tradebot.broker.account_view import read_holdings
-from tradebot.guard.diary import COMMAND, Diary, Step, read_diary
+from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, read_diary
 from tradebot.venue.settings import AccountScript, ScriptedPosition
 
 ORDER = "/fapi/v1/order"
@@ -82,6 +82,50 @@ async def test_prices_that_cannot_be_read_soon_stay_blank(monkeypatch: pytest.Mo
             ("BTC/USDT", None, None),
             ("XRP/USDT", None, None),
         ]
+
+
+def close(number: int, symbol: str, name: str, qty: str) -> Step:
+    params = {"quantity": qty, "newClientOrderId": name}
+    return Step(
+        "close", number, 1, ENGINE, number, {"symbol": symbol, "side": "long", "params": params}
+    )
+
+
+def answer(number: int, name: str, *, ok: bool) -> Step:
+    return Step("answer", number, 1, ENGINE, number, {"id": name, "ok": ok})
+
+
+def test_what_the_rows_say_of_an_account_that_cannot_be_read() -> None:
+    """The newest whole read counts, and each side's newest close since that was not answered with yes."""
+
+    def read(number: int, *names: str, strange: bool = False) -> Step:
+        more = {"open": names, "strange": ["no answer"] if strange else [], "begun": 1000}
+        return Step("read", number, 1, ENGINE, number, more)
+
+    assert seen_in([]) == ""
+    refused = [close(1, "XRP/USDT", "a", "40"), answer(2, "a", ok=False)]
+    assert seen_in(refused) == "closes not known to be taken: XRP/USDT long 40"
+    halved = [*refused, close(3, "XRP/USDT", "b", "20"), answer(4, "b", ok=True)]
+    assert seen_in(halved) == ""
+    steps = [
+        *refused,
+        read(5, "ETH/USDT position"),
+        close(6, "ETH/USDT", "c", "1"),
+        read(7, strange=True),
+    ]
+    whole = "read whole last at 1970-01-01T00:00:01Z: "
+    assert seen_in(steps) == (
+        f"{whole}ETH/USDT position; closes not known to be taken: ETH/USDT long 1"
+    )
+    assert seen_in([*steps, read(8)]) == f"{whole}nothing"
+
+    # asked once more while it is at it, not when it was done before
+    again = Step("taken", 12, 1, ENGINE, 12)
+    done = Step("done", 10, 1, ENGINE, 10)
+    other = Step("read", 11, 2, ENGINE, 11, {"open": [], "strange": []})
+    assert going_on([*refused, other, again], 12) == [*refused, again]
+    assert going_on([*refused, done, other, again], 12) == [again]
+    assert going_on([*refused, done, again], 1) == [*refused, done, again]
 
 
 @pytest.mark.slow

@@ -191,16 +191,18 @@ class AccountClose:
         """Watch an engine close; return "" when it is done, else what is wrong with it."""
         begun = moved = SYSTEM.monotonic()
         count, taken, mark = 0, False, None
+        rows: list[Step] = []
         steps: list[Step] = []
         patience = Patience(self.told, until)
         while True:
             now, before, mark = SYSTEM.monotonic(), mark, diary_mark(dirs)
             if mark != before:
-                steps = [
+                rows = [
                     step
-                    for step in read_diary(dirs, self.latched)
+                    for step in read_diary(dirs)  # it may sit out a ban that it met before this
                     if step.role == ENGINE and step.pid == owner.pid
                 ]
+                steps = [step for step in rows if step.wall >= self.latched]
             if len(steps) > count:
                 self._tell(steps[count:])
                 count, moved, taken = len(steps), now, True
@@ -212,12 +214,13 @@ class AccountClose:
                 return "died"
             if not taken and now - begun >= ANSWER_S:
                 return "did not answer"
-            if taken and now - max(moved, self._ban_ends(steps, now)) >= STUCK_S:
+            ends = self._ban_ends(rows, now)
+            if taken and now - max(moved, ends) >= STUCK_S:
                 return "made no progress"
-            if now >= until:
+            if now >= until or (taken and ends > until and _is_banned(rows)):
                 return AT_IT
             if taken:
-                patience.say(*_doing(steps))
+                patience.say(*_doing(rows if ends else steps))
             SYSTEM.sleep(LOOK_S)
 
     def _ban_ends(self, steps: Sequence[Step], now: float) -> float:
@@ -317,6 +320,11 @@ class AccountClose:
 def _newest(steps: Sequence[Step]) -> Step | None:
     """Return what an engine did last; that it was asked once more meanwhile is nothing that it did."""
     return next((step for step in reversed(steps) if step.step != "taken"), None)
+
+
+def _is_banned(steps: Sequence[Step]) -> bool:
+    newest = _newest(steps)
+    return newest is not None and newest.step == "banned"
 
 
 def _doing(steps: Sequence[Step]) -> tuple[str, str]:

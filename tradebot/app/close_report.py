@@ -1,4 +1,4 @@
-"""At which prices a close-all closed, and when it did what: from its own rows and the exchange's fills."""
+"""At which prices a close-all closed, when it did what, what it saw last: from its rows and the exchange's fills."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tradebot.broker.figures import MALFORMED
 from tradebot.broker.parameters import query_regular
 from tradebot.core.model.errors import ExchangeError
 from tradebot.core.model.money import ZERO, exact, plain, quotient_at_8
-from tradebot.guard.diary import Step
+from tradebot.core.model.times import iso
+from tradebot.guard.diary import ENGINE, Step
 from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
@@ -149,6 +150,39 @@ def _figures(side: ClosedSide, fills: Sequence[Mapping[str, Any]]) -> Row:
         "slippage": _text(worse),
         "slippage_pct": _text(pct),
     }
+
+
+def going_on(steps: Sequence[Step], since: int) -> list[Step]:
+    """Return the rows of a close-all that began then (real clock, UTC ms), with those of an engine that was at it already."""
+    asked = {step.pid for step in steps if step.wall >= since and step.role == ENGINE}
+    before: list[Step] = []
+    for step in steps:
+        if step.wall >= since or step.role != ENGINE or step.pid not in asked:
+            continue
+        before = [] if step.step in ("done", "failed") else [*before, step]
+    return [*before, *(step for step in steps if step.wall >= since)]
+
+
+def seen_in(steps: Sequence[Step]) -> str:
+    """Say what was read whole last, by whomever, and which closes since are not known to be taken; "" where no row tells."""
+    words, closes = "", dict[tuple[str, str], tuple[str, str]]()
+    for step in steps:
+        more = step.more
+        if step.step == "read" and not more.get("strange"):
+            names = ", ".join(str(name) for name in more.get("open") or ())
+            words = f"read whole last at {iso(int(more.get('begun') or step.wall))}: {names or 'nothing'}"
+            closes.clear()
+        elif step.step == "close":
+            params = more.get("params")
+            asked = params if isinstance(params, Mapping) else {}
+            symbol, side = str(more.get("symbol")), str(more.get("side"))
+            text = f"{symbol} {side} {asked.get('quantity', '')}"
+            closes[symbol, side] = (str(asked.get("newClientOrderId")), text)
+        elif step.step == "answer" and more.get("ok") is True:
+            closes = {key: one for key, one in closes.items() if one[0] != more.get("id")}
+    undone = ", ".join(text for _, text in closes.values())
+    said = [words, f"closes not known to be taken: {undone}" if undone else ""]
+    return "; ".join(filter(None, said))
 
 
 FIRSTS = ("taken", "fence", "read", "cancel", "close")

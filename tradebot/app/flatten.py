@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradebot.app.account import Access
-from tradebot.app.close_report import read_closes
+from tradebot.app.close_report import going_on, read_closes, seen_in
 from tradebot.app.close_symbol import SymbolCloser, Told
 from tradebot.app.patience import Patience
 from tradebot.broker import account_view, parameters, rows
@@ -101,7 +101,7 @@ async def flatten(
     Raises LeftoverError where the account cannot be read.
     """
     async with access.wire(clock) as wire:
-        closing = Flattening(wire, told, diary, quiet_s=quiet_s, unknown=unknown)
+        closing = Flattening(wire, told, diary, quiet_s=quiet_s, unknown=unknown, since=since)
         done = await closing.run(wait_s)
         if ended is not None:
             ended(done)
@@ -122,6 +122,7 @@ class Flattening:
         known: AccountHoldings | None = None,
         quiet_s: Callable[[], float] | None = None,
         unknown: Sequence[Named] = (),
+        since: int | None = None,
     ) -> None:
         self._wire = wire
         self._told = told
@@ -131,6 +132,7 @@ class Flattening:
         self._quiet_s = quiet_s
         self._begun = wire.clock.monotonic()
         self._unknown = list(unknown)
+        self._since = since
         self._looked_up = 0
         self._in_vain = False
         self._last: tuple[int, Rows] | None = None
@@ -302,10 +304,18 @@ class Flattening:
         if self._last is not None and not left:
             at, rows = self._last
             seen = f"; read whole last at {iso(at)}: {_listed(rows) or 'nothing'}"
+        elif not left and (words := self._seen_by_others()):
+            seen = f"; {words}"
         raise LeftoverError(
             f"trading is halted, but what is open cannot be told: the account cannot be read whole: {'; '.join(found.strange)}{seen}",
             hint="run close-all again; the exchange's own page shows what is open",
         )
+
+    def _seen_by_others(self) -> str:
+        """Say what an engine that was asked first has read and asked for; "" where nobody has."""
+        if self._since is None:
+            return ""
+        return seen_in(going_on(read_diary(self._diary.dirs), self._since))
 
     @property
     def _now(self) -> float:
