@@ -12,7 +12,7 @@ from kits.journal_samples import WALL, new_run
 
 from tradebot.__main__ import main
 from tradebot.app.incidents import record_traces
-from tradebot.guard.diary import Diary
+from tradebot.guard.diary import BROKEN_OFF, Diary
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.facts import IncidentOpened
@@ -146,3 +146,10 @@ def test_what_a_close_all_left_is_on_record_without_an_engine(
     assert (row.id, row.what) == (3, "close_all")
     assert record_traces(data, []) == []
     assert listed(capsys, data)[2]["run"] is None
+
+
+def test_a_close_all_that_was_broken_off_is_one_too(data: Path) -> None:
+    Diary([data]).put("result", code=BROKEN_OFF, why="XRP/USDT position was open")
+    Diary([data]).put("result", code=0, left=[])
+    (row,) = record_traces(data, [])
+    assert row.text == "a close-all was broken off: XRP/USDT position was open"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,37 @@ def test_it_asks_after_the_latch_and_no_leaves_it(tmp_path: Path) -> None:
         assert code == 0
         assert it.flat()
         assert {row.kind for row in read_halts(it.account_dir)} == {"halt", "close-all"}
+
+
+def test_a_terminal_that_is_lost_ends_nothing(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        it.faults({"do": "error", "code": -1008, "method": "POST", "path": "/fapi/v1/order"})
+        master, slave = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tradebot", "close-all", "--data-dir", str(it.bot.data_dir)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=it.bot._env(it.exchange),
+            cwd=it.folder,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            text=True,
+        )
+        it.bot.started.append(process)
+        os.close(slave)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(master, 4096)
+        os.write(master, b"y\n")
+        it.bot.until(lambda: any(step.step == "answer" for step in it.steps()))
+        os.close(master)
+        time.sleep(1)
+        it.faults()
+        assert process.wait(60) == 0
+        assert it.flat()
+        (ended,) = [step for step in it.steps() if step.step == "result"]
+        assert ended.more["code"] == 0
 
 
 def test_a_dry_run_sends_nothing_and_latches_nothing(tmp_path: Path) -> None:

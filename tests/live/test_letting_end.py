@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tradebot.app import close_account
+from tradebot.app import fencing
 from tradebot.guard.lock import InstanceLock, lock_owner, may_be_fenced
 
 LEAVING = """
@@ -44,7 +44,7 @@ def told(process: subprocess.Popen[str], word: str) -> bool:
 def test_it_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, why: str
 ) -> None:
-    monkeypatch.setattr(close_account, "KILLED_S", 5.0 if not why else 0.5)
+    monkeypatch.setattr(fencing, "KILLED_S", 5.0 if not why else 0.5)
     with leaving(tmp_path, seconds) as process:
         assert told(process, "held")
         owner = lock_owner(tmp_path)
@@ -54,7 +54,7 @@ def test_it_is_waited_for(
         process.stdin.flush()
         assert told(process, "free")
         assert not may_be_fenced(tmp_path, owner)
-        assert close_account._let_end(owner, tmp_path) == why
+        assert fencing.let_end(owner, tmp_path) == why
         assert owner.alive is bool(why)
         process.kill()
 
@@ -64,7 +64,7 @@ def test_one_beside_whose_lock_is_held_is_not(tmp_path: Path) -> None:
         assert told(process, "held")
         owner = lock_owner(tmp_path)
         assert owner is not None
-        assert close_account._let_end(owner, tmp_path) == "is not proved to be the engine"
+        assert fencing.let_end(owner, tmp_path) == "is not proved to be the engine"
         assert owner.alive
         process.kill()
     with InstanceLock(tmp_path) as lock:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from tradebot.app.account import Access, find_access
 from tradebot.app.close_report import times_of
 from tradebot.app.closed import Closed, EngineHereError
 from tradebot.app.closings import Sealer
+from tradebot.app.fencing import kill, let_end
 from tradebot.app.flatten import Flattened, Named, flatten, rows_of
 from tradebot.app.ours import OPEN_ENDED
 from tradebot.app.patience import ACCOUNT_S, Patience
@@ -33,7 +33,7 @@ from tradebot.core.model.errors import (
     TradebotError,
 )
 from tradebot.guard.account_lock import AccountLock, account_dir
-from tradebot.guard.diary import COMMAND, ENGINE, Diary, Step, diary_mark, read_diary
+from tradebot.guard.diary import BROKEN_OFF, COMMAND, ENGINE, Diary, Step, diary_mark, read_diary
 from tradebot.guard.latch import read_halts
 from tradebot.guard.lock import ENGINE as TRADES
 from tradebot.guard.lock import LOCK_FILE, InstanceLock, Owner, is_held, lock_holder, may_be_fenced
@@ -46,8 +46,6 @@ ANSWER_S = 2.0
 """Seconds an engine has to answer before it is fenced off."""
 STUCK_S = 5.0
 """Seconds without a step after which an engine that is closing is taken to hang."""
-KILLED_S = 5.0
-"""Seconds a killed engine has to be gone."""
 UNSEEN_LOOKS = 5
 """How often a lock is looked at whose holder cannot be told, a tenth of a second apart."""
 LOOK_S = 0.02
@@ -106,6 +104,14 @@ class AccountClose:
         except TradebotError as error:
             diary.put("result", code=error.exit_code, why=error.message)
             raise
+        except KeyboardInterrupt:
+            diary.put("result", code=BROKEN_OFF, why=self._seen_last())
+            raise
+
+    def _seen_last(self) -> str:
+        from tradebot.app.control import last_seen
+
+        return last_seen(self.data_dir, replace(self.request, target=self.target))
 
     def _latch(self, fingerprint: str) -> None:
         """Set the account's own latch, unless who asked has done so: each row asks its engine anew."""
@@ -246,7 +252,7 @@ class AccountClose:
                 "the engine of this very process does not answer",
                 hint="run tradebot close-all from another terminal",
             )
-        trouble = _kill(owner) if may_be_fenced(where, owner) else _let_end(owner, where)
+        trouble = kill(owner) if may_be_fenced(where, owner) else let_end(owner, where)
         if trouble and owner.alive:
             self.unfenced.append(f"{name} {trouble}")
             return f"the engine ({name}) {why} and could not be ended"
@@ -378,32 +384,6 @@ def _is_held_unseen(where: Path) -> bool:
 def _is_mine(step: Step) -> bool:
     """Whether a row is of this close-all's own requests; an engine in this process is somebody else."""
     return step.pid == os.getpid() and step.role == COMMAND
-
-
-def _kill(owner: Owner) -> str:
-    """Kill a process and wait until it is gone; return why it is not, "" when it is."""
-    try:
-        os.kill(owner.pid, signal.SIGKILL)
-    except ProcessLookupError:  # it has just died by itself
-        return ""
-    except PermissionError:
-        return "is another user's and could not be ended"
-    deadline = SYSTEM.monotonic() + KILLED_S
-    while owner.alive:
-        if SYSTEM.monotonic() >= deadline:
-            return "was killed and does not end"
-        SYSTEM.sleep(LOOK_S)
-    return ""
-
-
-def _let_end(owner: Owner, where: Path) -> str:
-    """Wait for a process that has let go of its lock, as one does that ends; return why it may still send, "" when it is gone."""
-    deadline = SYSTEM.monotonic() + KILLED_S
-    while owner.alive:
-        if is_held(where) or SYSTEM.monotonic() >= deadline:
-            return "is not proved to be the engine"
-        SYSTEM.sleep(LOOK_S)
-    return ""
 
 
 def _warm() -> None:

@@ -11,8 +11,10 @@ from typing import Any
 from tradebot.app.watchdog import DUMP_FILE
 from tradebot.core.model.errors import LeftoverError
 from tradebot.core.model.times import of_iso
-from tradebot.guard.diary import diary_mark, read_diary
+from tradebot.guard.diary import BROKEN_OFF, Step, diary_mark, read_diary
 
+_ENDS = {LeftoverError.exit_code: "left something", BROKEN_OFF: "was broken off"}
+"""Ends of a close-all that prove nothing, by their codes."""
 _LINE = 500
 """Characters of a file's first line that are read."""
 
@@ -29,9 +31,9 @@ class Trace:
 def traces_of(data_dir: Path, latches: Sequence[Path]) -> list[Trace]:
     """Return what the files of a directory and of the account's latches tell of, oldest first."""
     found = [
-        Trace("close_all", f"a close-all left something: {_left(step.more)}", step.wall)
+        Trace("close_all", f"a close-all {_ENDS[code]}: {_left(step.more)}", step.wall)
         for step in read_diary(latches)
-        if step.step == "result" and step.more.get("code") == LeftoverError.exit_code
+        if (code := _code(step)) in _ENDS
     ]
     hung = _hung(data_dir / DUMP_FILE)
     return sorted([*found, *([hung] if hung else [])], key=lambda trace: trace.at)
@@ -43,6 +45,11 @@ def trace_mark(data_dir: Path, latches: Sequence[Path]) -> list[int]:
     with contextlib.suppress(OSError):
         marks.append((data_dir / DUMP_FILE).lstat().st_mtime_ns)
     return marks
+
+
+def _code(step: Step) -> int:
+    code = step.more.get("code")
+    return code if step.step == "result" and isinstance(code, int) else 0
 
 
 def _left(more: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -60,13 +60,20 @@ class Meant:
     failed: Mapping[Any, JournalError]
 
 
-def close_all(options: ControlOptions, place: Whereabouts, request: Request) -> Result:
-    """Latch, name the target, ask where that makes sense, close; the answer has exit code 0 only with the proof."""
+def close_all(
+    options: ControlOptions, place: Whereabouts, request: Request, outlast: Callable[[], None]
+) -> Result:
+    """Latch, name the target, ask where that makes sense, close; the answer has exit code 0 only with the proof.
+
+    ``outlast`` is called when nothing is asked any more: a terminal that is lost then must end nothing.
+    """
     asks = _asks(options)
     meant = _latch(place, request, halting=asks)
     say(f"target: {named(meant.request, meant.key, place)}")
     if asks:
         _confirm(meant, place)
+    outlast()
+    if asks:
         meant = _latch(place, request, halting=False)
     _leave_the_engine(place)
     return _close(options, place, meant)

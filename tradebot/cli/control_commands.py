@@ -7,6 +7,7 @@ slow to import is imported when the latch is set.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from tradebot.app.target import (
     may_run,
 )
 from tradebot.app.whereabouts import Whereabouts, complaint, find
+from tradebot.cli.interrupts import outlasting
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.person import legible
@@ -40,9 +42,17 @@ if TYPE_CHECKING:
 
 def control(options: ControlOptions) -> int:
     """Answer a control command; returns the exit code."""
-    try:
+    if options.action != "close-all":
         result = _resume(options) if options.action == "resume" else _kill(options)
-    except LeftoverError:
+        return show(result, as_json=options.common.json)
+    with outlasting() as outlast:
+        return _close_all(options, outlast)
+
+
+def _close_all(options: ControlOptions, outlast: Callable[[], None]) -> int:
+    try:
+        result = _kill(options, outlast)
+    except (LeftoverError, KeyboardInterrupt):
         _record_incidents(options)
         raise
     code = show(result, as_json=options.common.json)
@@ -60,7 +70,7 @@ def _record_incidents(options: ControlOptions) -> None:
         say(f"incident {row.id} is open, {row.what}: {row.text}")
 
 
-def _kill(options: ControlOptions) -> Result:
+def _kill(options: ControlOptions, outlast: Callable[[], None] = lambda: None) -> Result:
     """Latch wherever the engine that is meant may run; then halt or close there, and complain last."""
     place = find(options.common.data_dir, options.common.config, os.environ)
     request = _request(options, place)
@@ -72,7 +82,7 @@ def _kill(options: ControlOptions) -> Result:
         if options.dry_run:
             return plan(place, request)
         if not place.unclear:
-            return _complaining(close_all(options, place, request), options)
+            return _complaining(close_all(options, place, request, outlast), options)
     failed = _latch(place, request)
     if place.unclear:
         return _unclear(place, request, failed)

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Any
 
 from tradebot.cli.interrupts import settle
-from tradebot.cli.streams import give_up, say
+from tradebot.cli.streams import give_up, is_lost, say
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.frozen import frozen
 from tradebot.core.model.text import escaped
@@ -106,10 +106,11 @@ def _written(code: int, write: Callable[[], None], word: str = "error") -> int:
     try:
         write()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read it has gone, as ``| head`` does
-        give_up(sys.stdout)
     except OSError as error:
+        lost = is_lost(error, sys.stdout)  # whoever read it has gone, as ``| head`` does
         give_up(sys.stdout)
+        if lost:
+            return code
         say(f"{word}: the output cannot be written: {error.strerror or error}")
         return code or 1
     return code

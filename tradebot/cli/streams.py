@@ -7,7 +7,9 @@ is full is one only for who asked for the words.
 from __future__ import annotations
 
 import codecs
+import errno
 import os
+import stat
 import sys
 from contextlib import suppress
 from typing import TextIO
@@ -45,8 +47,24 @@ def stand_in() -> None:
 
 def say(text: str) -> None:
     """Print a line of talk; nobody listening any more is no reason to stop."""
-    with suppress(OSError, ValueError):
+    try:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is where talk is made
+    except OSError as error:
+        if is_lost(
+            error, sys.stderr
+        ):  # what waits to be written would be missed at the process's end
+            give_up(sys.stderr)
+    except ValueError:
+        return
+
+
+def is_lost(error: OSError, stream: TextIO) -> bool:
+    """Whether a stream cannot be written because whoever looked at it has gone: a reader, or a terminal."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    with suppress(OSError, ValueError):
+        return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    return False
 
 
 def give_up(stream: TextIO) -> None:

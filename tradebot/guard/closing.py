@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tradebot.guard.diary import COMMAND, Step, read_diary
+from tradebot.guard.diary import BROKEN_OFF, COMMAND, Step, read_diary
 from tradebot.guard.process import process_start
 
 Phase = Literal["open", "cancelling", "closing", "closed", "refused", "flat"]
@@ -121,6 +121,8 @@ def progress_of(begin: Step, steps: Sequence[Step], *, goes: bool) -> CloseProgr
 def _stage(result: Mapping[str, Any], *, goes: bool) -> Stage:
     if not result:
         return "under way" if goes else "broken off"
+    if result.get("code") == BROKEN_OFF:
+        return "broken off"
     if result.get("code") == 0:
         return "nothing is left"
     return "left something" if _left(result) else "cannot be told"

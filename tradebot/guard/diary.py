@@ -32,6 +32,9 @@ LONGEST = 1 << 18
 ENGINE, COMMAND = "engine", "command"
 """Who carries a close-all out: the engine on its own connections, or the command that was asked."""
 
+BROKEN_OFF = 130
+"""The code of a ``result`` row whose command was interrupted: nothing is proved."""
+
 _NOT_WAITING = getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not hang
 
 
