@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from kits.disaster_kit import ETH, XRP, scene
+from kits.disaster_kit import ETH, QUIET, XRP, scene
 
 pytestmark = pytest.mark.slow
 
@@ -25,3 +25,21 @@ def test_both_end_with_the_truth(tmp_path: Path) -> None:
         fills = it.venue.rows("fill")
         assert sum(1 for row in fills if row["symbol"] == "XRPUSDT") == 1
         assert it.close_all()["data"]["closed"] is True
+
+
+@pytest.mark.full
+def test_an_engine_that_sits_a_ban_out_is_not_ended_by_the_second(tmp_path: Path) -> None:
+    with scene(tmp_path, XRP) as it:
+        engine = it.engine(QUIET)
+        ban = {"do": "ban", "seconds": 20, "method": "POST", "path": "/fapi/v1/order", "times": 1}
+        it.faults(ban)
+        first = it.closing()
+        it.bot.until(lambda: any(step.step == "banned" for step in it.steps()))
+        second = it.closing()
+        for one in (first, second):
+            out, err = one.communicate(timeout=120)
+            assert one.returncode == 0, out + err
+            assert "fencing" not in err
+        assert engine.poll() is None
+        assert it.flat()
+        assert {step.role for step in it.steps() if step.step == "close"} == {"engine"}

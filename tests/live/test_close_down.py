@@ -18,6 +18,7 @@ from tradebot.app.standstill import Standstill
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.values import OrderStatus
 from tradebot.core.trading.session import Session
+from tradebot.guard.diary import read_diary
 
 ETH = "ETH/USDT"
 COUNTDOWN, ORDER = "/fapi/v1/countdownCancelAll", "/fapi/v1/order"
@@ -85,3 +86,34 @@ async def test_a_countdown_is_called_off_though_everything_is_being_closed(tmp_p
         desk.broker.countdown(BTC, 0, 0)  # an entry of which the engine hears late
         await desk.until(lambda: not desk.broker._errands.busy)
         assert len(desk.line.asked("POST", COUNTDOWN)) == 3
+
+
+async def test_who_asks_once_more_is_told_of_the_ban_that_is_sat_out(tmp_path: Path) -> None:
+    """Whoever has asked since knows of no row before: he would take the engine for hung, and end it."""
+    bare = Bare(a_config([ETH]))
+    async with held_desk(tmp_path) as (desk, still):
+        wire = desk.line.wire
+        session = cast(Session, SimpleNamespace(engine=bare.engine, broker=desk.broker))
+        wire.budget.banned_until = wire.time.now() + 60_000
+        still._begin(session)
+        await desk.until(lambda: _holds(tmp_path))
+        ends = _holds(tmp_path)[0]
+        still._begin(session)
+        steps = read_diary([tmp_path])
+        assert [step.step for step in steps][-2:] == ["taken", "banned"]
+        assert _holds(tmp_path) == [ends, ends]
+        wire.budget.banned_until += 60_000  # told anew while it waits
+        await desk.until(lambda: len(_holds(tmp_path)) > 2)
+        assert abs(_holds(tmp_path)[-1] - ends - 60_000) < 1_000
+        wire.budget.banned_until = 0
+        assert still._work is not None
+        async with asyncio.timeout(90):
+            while not still._work.done() or desk.broker._errands.busy:
+                desk.line.venue_clock.advance(100)
+                await asyncio.sleep(0.005)
+        assert read_diary([tmp_path])[-1].step == "done"
+
+
+def _holds(folder: Path) -> list[int]:
+    """When the bans end that are on record (real clock, UTC ms)."""
+    return [int(step.more["ends"]) for step in read_diary([folder]) if step.step == "banned"]

@@ -41,6 +41,8 @@ LEAST = 3
 """Rounds that are played however little time was given: close, cancel the stops, look."""
 LOOK_S = 1.0
 """Seconds between two looks at how long a ban still lasts."""
+MOVED_MS = 500
+"""By so much the end of what is sat out has to move to be put on record anew."""
 LAST_S = 15.0
 """Seconds that a read may still take when the time is up: an exchange that does not answer is asked many times."""
 HOPELESS = ("(-1022)", "(-2014)", "(-2015)", "HTTP 451")
@@ -137,6 +139,7 @@ class Flattening:
         self._in_vain = False
         self._last: tuple[int, Rows] | None = None
         self._patience = Patience(told, 0.0, wire.clock)
+        self._held_up: tuple[str, int] | None = None
 
     async def run(self, wait_s: float, *, prove: bool = True) -> Flattened:
         """Work in rounds until two complete reads show nothing; what is open when the time is up is returned.
@@ -231,9 +234,7 @@ class Flattening:
             return
         text = "the exchange has banned this address"
         self._told(f"{text} for {left:.0f} s more: nothing can be sent")
-        await self._diary.note(
-            "banned", until=self._wire.budget.banned_until, ends=self._wire.banned_until
-        )
+        await self._note_hold("banned", left)
         if self._now + left > deadline:
             self._in_vain = True
             raise ExchangeError(
@@ -241,22 +242,38 @@ class Flattening:
                 hint=way_out_of_ban(self._wire.hosts.host),
             )
         while (left := self._wire.banned_s) > 0:
+            await self._note_hold("banned", left)
             self._patience.say(text, f" for {left:.0f} s more")
             await asyncio.sleep(min(left, LOOK_S))
+        self._held_up = None
 
     async def _wait_for_room(self, deadline: float) -> None:
         """Wait until the exchange takes a whole read again: who goes on asking meanwhile is banned for it.
 
         With less time than that left it is asked at the last moment.
         """
-        if (left := self._room_s(deadline)) > 0:
-            ends = self._wire.clock.wall_ms() + round(left * 1000)
-            await self._diary.note("slowed", ends=ends)
         while (left := self._room_s(deadline)) > 0:
+            await self._note_hold("slowed", left)
             used_up = self._wire.is_used_up(account_view.READ_WEIGHT)
             said = USED_UP if used_up else "the exchange has asked for fewer requests"
             self._patience.say(said, f": it goes on in {left:.0f} s")
             await asyncio.sleep(min(left, LOOK_S))
+        self._held_up = None
+
+    async def _note_hold(self, step: str, left: float) -> None:
+        """Put on record what is sat out and until when, once for each end: who watches takes an engine that is over it for hung."""
+        ends = self._wire.clock.wall_ms() + round(left * 1000)
+        before = self._held_up
+        if before is not None and before[0] == step and abs(ends - before[1]) < MOVED_MS:
+            return
+        self._held_up = step, ends
+        await self._diary.note(step, ends=ends)
+
+    def say_hold_again(self) -> None:
+        """Put once more on record what is sat out: for who has asked since, and knows of nothing before that."""
+        if self._held_up is not None:
+            step, ends = self._held_up
+            self._diary.put(step, ends=ends)
 
     def _room_s(self, deadline: float) -> float:
         return min(self._wire.slowed_s(account_view.READ_WEIGHT), deadline - self._now)

@@ -73,6 +73,7 @@ class Standstill:
         self._answered: set[HaltRow] = set()
         self._posted: list[HaltRow] = []
         self._work: asyncio.Task[Any] | None = None
+        self._flattening: Flattening | None = None
         self._over = False
 
     def standing(self) -> HaltRow | None:
@@ -143,6 +144,7 @@ class Standstill:
         try:
             known, unknown = known_holdings(session, self._seen_last), open_ended(session)
             closing = Flattening(self._wire, self._told, self._diary, known=known, unknown=unknown)
+            self._flattening = closing
             left = (await closing.run(wait_s)).left
         except TradebotError as error:
             words = f"what is open cannot be told: {error.message}"
@@ -207,6 +209,8 @@ class Standstill:
     def _begin(self, session: Session) -> None:
         if self.closing:
             self._diary.put("taken")
+            if self._flattening is not None:
+                self._flattening.say_hold_again()
         else:
             self._work = asyncio.get_running_loop().create_task(self._close(session))
 
@@ -214,7 +218,9 @@ class Standstill:
         taken = asyncio.ensure_future(self._diary.note("taken"))
         try:
             known = known_holdings(session, self._seen_last)
-            closing = Flattening(self._wire, self._told, self._diary, known=known)
+            self._flattening = closing = Flattening(
+                self._wire, self._told, self._diary, known=known
+            )
             left = (await closing.run(PATIENCE_S, prove=False)).left
             await self._diary.note("done", left=left)
         except TradebotError as error:
