@@ -11,7 +11,7 @@ import pytest
 from kits.journal_samples import WALL, new_run
 
 from tradebot.__main__ import main
-from tradebot.app.incidents import record_traces
+from tradebot.app.incidents import incidents_in, record_traces
 from tradebot.guard.diary import BROKEN_OFF, Diary
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
@@ -153,3 +153,24 @@ def test_a_close_all_that_was_broken_off_is_one_too(data: Path) -> None:
     Diary([data]).put("result", code=0, left=[])
     (row,) = record_traces(data, [])
     assert row.text == "a close-all was broken off: XRP/USDT position was open"
+
+
+def test_looking_writes_nothing_and_takes_no_lock(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A supervisor's start in that moment would end for good: another instance runs."""
+    Diary([data]).put("result", code=6, left=[{"symbol": "ETH/USDT", "what": "position"}])
+    path = data / "tradebot.db"
+    with InstanceLock(data, "somebody else"):
+        assert [row["id"] for row in listed(capsys, data)] == [1, 2, 3]
+    assert listed(capsys, data)[2]["what"] == "close_all"
+    call(capsys, "live", "--check", "--strategy", "breakout", "--data-dir", data)
+    assert len(incidents_in(path).known) == 2
+    assert close(capsys, data, 3, "--text", WORDS, "--name", "Ada")[0] == 0
+    assert [one.is_open for one in incidents_in(path).known] == [True, True, False]
+
+
+def test_a_start_puts_it_on_record(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Diary([data]).put("result", code=6, left=[{"symbol": "ETH/USDT", "what": "position"}])
+    call(capsys, "live", "--strategy", "breakout", "--data-dir", data)
+    assert len(incidents_in(data / "tradebot.db").known) == 3

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tradebot.guard import latch
 from tradebot.guard.instance import instance_id
 from tradebot.guard.latch import clear_halt, halt_present, read_halts, write_halt
 from tradebot.guard.lock import (
+    ENGINE,
     PID_FILE,
     InstanceLock,
     Owner,
@@ -36,6 +38,7 @@ from tradebot.guard.registry import note_of, registered
 ROOT = Path(tradebot.__file__).parents[1]
 HOLDER = """
 import sys
+import threading
 from pathlib import Path
 from tradebot.guard.lock import InstanceLock
 with InstanceLock(Path(sys.argv[1])):
@@ -372,3 +375,20 @@ def test_the_note_of_an_engine_of_an_older_version_is_understood(tmp_path: Path)
         owner = lock_owner(tmp_path)
         assert owner is not None
         assert owner.traded == Traded("demo", "127.0.0.1:1", "abc")
+
+
+@pytest.mark.parametrize(("role", "waits"), [("incident", True), (ENGINE, False)])
+def test_a_start_waits_for_a_command_and_for_no_engine(
+    tmp_path: Path, role: str, waits: bool
+) -> None:
+    held = InstanceLock(tmp_path, role)
+    held.acquire()
+    threading.Timer(0.5, held.release).start()
+    begun = time.monotonic()
+    if waits:
+        with InstanceLock(tmp_path):
+            assert time.monotonic() - begun >= 0.4
+        return
+    with pytest.raises(AlreadyRunningError):
+        InstanceLock(tmp_path).acquire()
+    assert time.monotonic() - begun < 0.4

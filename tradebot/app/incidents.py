@@ -106,12 +106,17 @@ def incidents_in(path: Path, clock: Clock = SYSTEM) -> Incidents:
         return Incidents(list(read_said(reader, _KINDS)), clock)
 
 
-def standing_incidents(data_dir: Path, rows: Sequence[Said]) -> list[Incident]:
-    """Return the open ones of a journal's rows, and what files tell of as the incidents that it will be."""
+def all_incidents(data_dir: Path, rows: Sequence[Said]) -> list[Incident]:
+    """Return those of a journal's rows, and what files tell of as the incidents that it will be; nothing is written, no lock taken."""
     found = Incidents(rows)
     for trace in found.untold(traces_of(data_dir, [data_dir])):
         found.begin("", trace.what, trace.text, trace.at)
-    return [one for one in found.known if one.is_open]
+    return found.known
+
+
+def standing_incidents(data_dir: Path, rows: Sequence[Said]) -> list[Incident]:
+    """Return the open ones of ``all_incidents``."""
+    return [one for one in all_incidents(data_dir, rows) if one.is_open]
 
 
 def close_incident(data_dir: Path, number: int, name: str, text: str, clock: Clock = SYSTEM) -> str:
@@ -173,6 +178,7 @@ def record_traces(
 
 __all__ = [
     "Incidents",
+    "all_incidents",
     "close_incident",
     "incidents_in",
     "record_traces",

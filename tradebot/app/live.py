@@ -14,7 +14,7 @@ from tradebot.config import Config
 from tradebot.core.model.errors import ExchangeError, JournalError, RefusedError, TradebotError
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS
 from tradebot.guard.account_lock import AccountLock
-from tradebot.guard.lock import InstanceLock
+from tradebot.guard.lock import BRIEFLY_S, InstanceLock
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import Head
@@ -50,7 +50,10 @@ class Permit:
 
 def try_locks(config: Config, access: Access) -> None:
     """Take both locks and let go of them: AlreadyRunningError where somebody holds one, JournalError where they cannot be made."""
-    with InstanceLock(config.data_dir(), ROLE), AccountLock(access.traded, ROLE):
+    with (
+        InstanceLock(config.data_dir(), ROLE, wait_s=BRIEFLY_S),
+        AccountLock(access.traded, ROLE, BRIEFLY_S),
+    ):
         return
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from tradebot.app.database import journal_of
-from tradebot.app.incidents import close_incident, record_traces
+from tradebot.app.incidents import all_incidents, close_incident, record_traces
 from tradebot.app.readiness import testimony_of
 from tradebot.cli.options import IncidentOptions
 from tradebot.cli.output import ListShape, Result, show
 from tradebot.cli.person import legible
 from tradebot.cli.settings import read_config
 from tradebot.core.model.times import iso
-from tradebot.reports.readiness.incidents import KINDS, WAY_OUT, Incident, incidents_of
+from tradebot.reports.readiness.incidents import KINDS, WAY_OUT, Incident
 
 SHAPE = ListShape(
     ("id", "time", "run", "what", "text", "state", "closed_by"),
@@ -25,15 +25,15 @@ SHAPE = ListShape(
 def incidents(options: IncidentOptions) -> int:
     """List all incidents, or close one; returns the exit code."""
     data_dir = read_config(options.common).data_dir()
-    record_traces(data_dir, ())
     if options.close is not None:
+        record_traces(data_dir, ())  # what is only in a file has no row yet that could be closed
         name, text = legible(options.name), legible(options.text)
         said = close_incident(data_dir, options.close, name, text)
         data = {"closed": options.close, "name": name.strip(), "how": said}
         return show(Result("incidents", data, text=said), as_json=options.common.json)
     journal_of(data_dir)
     told = testimony_of(data_dir)
-    found = incidents_of(told.rows)
+    found = all_incidents(data_dir, told.rows)
     warnings = [f"the journal does not verify: {told.broken}"] if told.broken else []
     data = {"incidents": [_document(one) for one in found]}
     listed = None if options.common.json else _text(found)

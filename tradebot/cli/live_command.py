@@ -96,7 +96,8 @@ def live(options: LiveOptions) -> int:
     spec = chosen_strategy(config)
     if options.print_unit:
         return _print_unit(options, config)
-    record_traces(config.data_dir(), ())  # what ended the run before, where it could not say so
+    if not options.check:
+        record_traces(config.data_dir(), ())  # what ended the run before, where it could not say so
     standing = None
     if do_gates_bind(config, enforced=options.enforce_gates):
         standing = standing_now(config, spec)

@@ -21,8 +21,8 @@ def account_dir(fingerprint: str) -> Path:
 class AccountLock(InstanceLock):
     """The lock of an account: one engine on this machine trades it, or one command closes it."""
 
-    def __init__(self, traded: Traded, role: str = ENGINE) -> None:
-        super().__init__(account_dir(traded.fingerprint), role, traded)
+    def __init__(self, traded: Traded, role: str = ENGINE, wait_s: float | None = None) -> None:
+        super().__init__(account_dir(traded.fingerprint), role, traded, wait_s)
 
     @property
     def _is_noted(self) -> bool:

@@ -35,6 +35,11 @@ PID_FILE = "tradebot.pid"
 ENGINE = "engine"
 """The role of a process that trades; others hold the lock for one command, and go by its name."""
 
+BRIEFLY_S = 2.0
+"""Seconds for which a start waits for who holds the lock for one command: a supervisor takes "another runs" for the last word."""
+LOOK_S = 0.02
+"""Seconds between two tries meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traded:
@@ -75,10 +80,17 @@ class InstanceLock:
     """The lock of a data directory: one engine per journal, or one command that acts without an engine.
 
     The operating system lets go of it when the process ends, however it ends. ``traded`` is the account that is
-    worked on meanwhile.
+    worked on meanwhile; ``wait_s`` for how long one is waited for who is no engine.
     """
 
-    def __init__(self, data_dir: Path, role: str = ENGINE, traded: Traded | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        role: str = ENGINE,
+        traded: Traded | None = None,
+        wait_s: float | None = None,
+    ) -> None:
+        self._wait_s = wait_s if wait_s is not None else BRIEFLY_S if role == ENGINE else 0.0
         self.data_dir = data_dir
         self.role = role
         self.traded = traded
@@ -106,15 +118,23 @@ class InstanceLock:
         with on_disk(self.data_dir / LOCK_FILE):
             private_directory(self.data_dir)
             private_file(self.data_dir / LOCK_FILE)
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                raise self._taken() from None
+            self._take()
             try:
                 self._sign()
             except BaseException:
                 self._lock.release()
                 raise
+
+    def _take(self) -> None:
+        deadline = SYSTEM.monotonic() + self._wait_s
+        while True:
+            try:
+                self._lock.acquire(timeout=0)
+                return
+            except Timeout:
+                if lock_owner(self.data_dir) is not None or SYSTEM.monotonic() >= deadline:
+                    raise self._taken() from None
+            SYSTEM.sleep(LOOK_S)
 
     def release(self) -> None:
         """Let go of the lock; nothing happens if it is not held."""
