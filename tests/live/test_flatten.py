@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from kits.wire_kit import Line, connected
 
 from tradebot.app import flatten
 from tradebot.app.close_account import AccountClose
+from tradebot.app.close_report import times_of
 from tradebot.app.flatten import ARRIVED_S, Flattening, Named
 from tradebot.app.target import ExchangeAccount, Request
 from tradebot.broker.account_view import AccountHoldings, read_holdings
@@ -23,6 +25,8 @@ from tradebot.core.model.account import OrderRead
 from tradebot.core.model.errors import LeftoverError
 from tradebot.core.model.values import OrderStatus, Side
 from tradebot.guard.diary import ENGINE, Diary, read_diary
+from tradebot.guard.lock import Owner
+from tradebot.guard.process import process_start
 from tradebot.venue.own import state
 from tradebot.venue.settings import AccountScript, ScriptedPosition
 from tradebot.wire.budget import WEIGHT
@@ -206,6 +210,41 @@ async def test_the_proof_waits_for_what_others_sent() -> None:
         assert (await closing.run(5)).left == []
         reads = [row["at"] for row in line.asked("GET", POSITIONS)]
         assert reads[-1] - reads[0] >= (ARRIVED_S + 2) * 1000
+
+
+async def test_who_never_ceases_to_send_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(flatten, "LONGER_S", 10.0)
+    async with passing(AccountScript(margin_type="isolated")) as line:
+        begun = line.wire.clock.monotonic()
+        closing = Flattening(line.wire, lambda _: None, quiet_s=lambda: 0.0)
+        async with asyncio.timeout(20):
+            with pytest.raises(LeftoverError, match="that is not proved"):
+                await closing.run(5)
+        assert line.wire.clock.monotonic() - begun >= 15
+
+
+def test_an_end_is_called_proved_only_where_it_is(tmp_path: Path) -> None:
+    Diary([tmp_path]).put("result", code=6)
+    assert [row["step"] for row in times_of(read_diary([tmp_path]), 0)] == ["ended"]
+    Diary([tmp_path]).put("result", code=0)
+    assert [row["step"] for row in times_of(read_diary([tmp_path]), 0)] == ["proved"]
+
+
+def test_an_engine_that_failed_is_not_said_to_have_closed(tmp_path: Path) -> None:
+    request, target = Request("close-all", "me", "test", posted=0), ExchangeAccount("demo")
+    closing = AccountClose(tmp_path, request, target, 5.0, lambda _: None)
+    rows, owner = Diary([tmp_path], ENGINE), Owner(os.getpid(), process_start(os.getpid()) or "")
+    for last, said in (
+        ("failed", f"the engine (process {owner.pid}) could not close it: no answer"),
+        ("done", "closed by the engine"),
+    ):
+        rows.put("taken")
+        rows.put(last, why="no answer")
+        until = SYSTEM.monotonic() + 5
+        how = closing._by_engine(owner, tmp_path, [tmp_path], Diary([tmp_path]), until)
+        assert how == said
 
 
 def test_whoever_else_sends_is_waited_for_whatever_the_clock_says(tmp_path: Path) -> None:

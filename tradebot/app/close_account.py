@@ -56,6 +56,8 @@ AT_IT = "is still at it"
 """The time is up before an engine was done."""
 WAITS = "waits for a resume and sends nothing"
 """An engine that was started under a close-all need not be ended for another."""
+FAILED = "could not close it"
+"""An engine that has given up says why; what it left open is closed here."""
 
 Told = Callable[[str], None]
 
@@ -176,7 +178,7 @@ class AccountClose:
         ending = self._follow(owner, dirs, until)
         if not ending:
             return "closed by the engine"
-        if ending in (WAITS, AT_IT):
+        if ending in (WAITS, AT_IT) or ending.startswith(FAILED):
             return f"the engine (process {owner.pid}) {ending}"
         if ending == "died":
             return f"the engine (process {owner.pid}) ended on its way"
@@ -212,10 +214,8 @@ class AccountClose:
             if len(steps) > count:
                 self._tell(steps[count:])
                 count, moved, taken = len(steps), now, True
-            if steps and steps[-1].step in ("done", "failed"):
-                return ""
-            if steps and steps[-1].step == "waits":
-                return WAITS
+            if steps and (ended := _ending(steps[-1])) is not None:
+                return ended
             if not owner.alive:
                 return "died"
             if not taken and now - begun >= ANSWER_S:
@@ -321,6 +321,13 @@ class AccountClose:
             for step in read_diary(dirs, self.latched)
             if step.step in ("cancel", "close") and not _is_mine(step)
         ]
+
+
+def _ending(step: Step) -> str | None:
+    """Return how an engine's last row says that it has ended: "" when it has closed, None while it goes on."""
+    if step.step == "failed":
+        return f"{FAILED}: {step.more.get('why') or 'it does not say why'}"
+    return {"done": "", "waits": WAITS}.get(step.step)
 
 
 def _newest(steps: Sequence[Step]) -> Step | None:

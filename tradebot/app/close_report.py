@@ -186,11 +186,13 @@ def seen_in(steps: Sequence[Step]) -> str:
 
 
 FIRSTS = ("taken", "fence", "read", "cancel", "close")
-LASTS = ("answer", "result")
 
 
 def times_of(steps: Sequence[Step], begun: int) -> list[Row]:
-    """Return when what was done: seconds after ``begun`` (real clock, UTC ms) of the first or last row of each kind."""
+    """Return when what was done: seconds after ``begun`` (real clock, UTC ms) of the first or last row of each kind.
+
+    The end is called proved only where it is.
+    """
     at: dict[str, int] = {}
     for step in steps:
         if step.step in FIRSTS:
@@ -198,8 +200,12 @@ def times_of(steps: Sequence[Step], begun: int) -> list[Row]:
                 f"first {step.step}" if step.step in ("read", "cancel", "close") else step.step,
                 step.wall,
             )
-        elif step.step in LASTS:
-            at["last close accepted" if step.step == "answer" else "proved"] = step.wall
+        elif step.step == "answer":
+            at["last close accepted"] = step.wall
+        elif step.step == "result":
+            end, other = ("proved", "ended") if step.more.get("code") == 0 else ("ended", "proved")
+            at.pop(other, None)  # of another close-all at the same time
+            at[end] = step.wall
     ordered = sorted(at.items(), key=lambda item: item[1])
     return [{"step": name, "at_s": round((wall - begun) / 1000, 3)} for name, wall in ordered]
 

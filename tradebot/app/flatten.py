@@ -41,6 +41,8 @@ LEAST = 3
 """Rounds that are played however little time was given: close, cancel the stops, look."""
 LOOK_S = 1.0
 """Seconds between two looks at how long a ban still lasts."""
+LONGER_S = 60.0
+"""Seconds for which the proof may still be waited for when the time is up: somebody else may go on sending for ever."""
 MOVED_MS = 500
 """By so much the end of what is sat out has to move to be put on record anew."""
 LAST_S = 15.0
@@ -179,6 +181,8 @@ class Flattening:
                 names = ", ".join(order.order_id for order in self._unknown)
                 self._patience.say(f"nothing is open; nobody can say what became of {names}")
                 pause = self._longer(pause, often)
+            elif self._now >= until + LONGER_S:
+                raise _never_quiet(self._now - self._last_sent)
             else:
                 first = first or self._wall(begun)
                 pause = max(AGAIN_S, self._last_sent + ARRIVED_S - self._now)
@@ -355,6 +359,14 @@ def _is_hopeless(found: AccountHoldings) -> bool:
 
 def _unread(why: str) -> AccountHoldings:
     return AccountHoldings(strange=(why,), exposure_known=False)
+
+
+def _never_quiet(quiet_s: float) -> LeftoverError:
+    return LeftoverError(
+        f"trading is halted and a read shows nothing, but that is not proved: the last request of this machine was {quiet_s:.1f} s ago,"
+        " and may still arrive",
+        hint="end what else sends, then run close-all again",
+    )
 
 
 def _is_blank(found: AccountHoldings) -> bool:
