@@ -271,8 +271,8 @@ def test_an_engine_that_sits_something_out_is_not_taken_to_hang(tmp_path: Path) 
     request, target = Request("close-all", "me", "test", posted=0), ExchangeAccount("demo")
     closing = AccountClose(tmp_path, request, target, 1.0, lambda _: None)
     now = SYSTEM.monotonic()
+    rows = Diary([tmp_path], ENGINE)  # one numbers its rows: they may come in the same millisecond
     for step in ("banned", "slowed"):
-        rows = Diary([tmp_path], ENGINE)
         rows.put(step, ends=SYSTEM.wall_ms() + 60_000)
         assert closing._ban_ends(read_diary([tmp_path]), now) > now + 50
         rows.put("taken")
