@@ -20,7 +20,7 @@ from tradebot.alerts.model import Alert, AuditRow, Condition, Memory, Readings, 
 from tradebot.alerts.outbox import MINUTE, SECOND
 from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.trail import BATCH, Trail
-from tradebot.alerts.watch import taken_up, watched
+from tradebot.alerts.watch import opens, taken_up, watched
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import JournalError, TradebotError
 
@@ -198,6 +198,8 @@ class Alerter:
 
     def _sight(self, now: int) -> Sighting:
         seen = self._readings.look()
+        if opens(seen, self._watch, now):
+            self._trail.excuse()
         worked = seen.owner is not None or self._watch.get("owner") is not None
         if self._trail.is_unreadable(now) and worked and not seen.trouble:
             return replace(seen, trouble="the journal cannot be read")

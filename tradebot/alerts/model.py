@@ -217,7 +217,8 @@ class Sighting:
     says of it; ``halt_words`` who has set the HALT file and why. ``free_bytes`` None where the disk cannot be asked; ``side_rows`` protective orders in the side file;
     ``closing`` the newest close-all of an account as ``status --json`` has it. ``busy``: no engine, but a command such as a
     close-all works on the journal. ``reports`` are the pages of whole months. ``waits``: the engine sends and writes
-    nothing before a resume. ``readable``: whether the journal could be read; else nothing is known of its runs.
+    nothing before a resume. ``readable``: whether the journal could be read; else nothing is known of its runs. ``unmade``:
+    it could not since it is of an older version, or not there yet, which the next start mends.
     """
 
     wall: int
@@ -233,6 +234,7 @@ class Sighting:
     reports: Sequence[str] = ()
     waits: bool = False
     readable: bool = True
+    unmade: bool = False
 
 
 class Readings(Protocol):

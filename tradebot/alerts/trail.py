@@ -32,6 +32,10 @@ class Trail:
         """Stand behind another row."""
         self.cursor, self.mark = place
 
+    def excuse(self) -> None:
+        """Have it count anew from the next look for how long it cannot be read."""
+        self._unreadable_since = None
+
     def is_unreadable(self, now: int) -> bool:
         """Whether it could not be read for so long that this has to be told."""
         since = self._unreadable_since

@@ -84,6 +84,14 @@ def taken_up(seen: Memory, kept: Memory) -> Memory:
     return {**kept, **seen, **({"standing": standing} if standing else {}), **reports}
 
 
+def opens(seen: Sighting, memory: Memory, now: int) -> bool:
+    """Whether the journal cannot be read since an engine only brings it up to date, or makes it, and is seen to go on."""
+    owner = _owner(seen, memory.get("owner"), now)
+    if not seen.unmade or owner is None or seen.owner is None or not seen.owner.taken:
+        return False
+    return now - seen.owner.shown <= HUNG_MS and now - owner["first"] <= OPENING_MS
+
+
 Found = dict[str, tuple[Condition, Scene | None]]
 
 
@@ -261,4 +269,4 @@ def _closing(seen: Sighting, memory: Memory) -> tuple[Any, list[tuple[Condition,
     return now, [(Condition("close_all", seen.wall, data=seen.closing), scene)]
 
 
-__all__ = ["taken_up", "watched"]
+__all__ = ["opens", "taken_up", "watched"]

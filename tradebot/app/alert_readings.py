@@ -13,7 +13,12 @@ from shutil import disk_usage
 from tradebot.alerts.model import AuditRow, Held, OwnerSeen, Scene, Sighting
 from tradebot.app.status import close_all_of
 from tradebot.clock import SYSTEM, Clock
-from tradebot.core.model.errors import JournalError, TradebotError
+from tradebot.core.model.errors import (
+    JournalError,
+    MissingJournalError,
+    OlderJournalError,
+    TradebotError,
+)
 from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present, read_halts
 from tradebot.guard.lock import lock_holder, lock_owner, shown_start
@@ -96,7 +101,7 @@ class JournalReadings:
         side = 0
         with suppress(OSError):
             side = len(read_side(self._data_dir / SIDE_FILE))
-        scenes = self._scenes()
+        scenes, unmade = self._scenes()
         closing = None
         with suppress(Exception):  # rows that others wrote
             closing = close_all_of(self._data_dir)
@@ -105,6 +110,7 @@ class JournalReadings:
             owner=seen,
             scenes=scenes or (),
             readable=scenes is not None,
+            unmade=unmade,
             halted=halt_present(self._data_dir),
             halt_words=_halted_by(self._data_dir),
             trouble=_trouble(notice),
@@ -116,13 +122,17 @@ class JournalReadings:
             busy=owner is None and lock_holder(self._data_dir) is not None,
         )
 
-    def _scenes(self) -> Sequence[Scene] | None:
-        """Return the runs that are not over, else the newest; None of a journal that cannot be read."""
-        with suppress(TradebotError), Reader(self._path) as reader:
-            runs = reader.runs()
-            running = [run for run in runs if run.state == "running"] or runs[:1]
-            return [_scene(reader, run) for run in running]
-        return None
+    def _scenes(self) -> tuple[Sequence[Scene] | None, bool]:
+        """Return the runs that are not over, else the newest; None of a journal that cannot be read, and whether a start mends that."""
+        try:
+            with Reader(self._path) as reader:
+                runs = reader.runs()
+                running = [run for run in runs if run.state == "running"] or runs[:1]
+                return [_scene(reader, run) for run in running], False
+        except (MissingJournalError, OlderJournalError):
+            return None, True
+        except TradebotError:
+            return None, False
 
 
 def _halted_by(data_dir: Path) -> str:

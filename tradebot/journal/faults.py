@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tradebot.core.model.errors import JournalError, SchemaError
+from tradebot.core.model.errors import JournalError, MissingJournalError, SchemaError
 
 _RESTORE = "restore it from a backup (tradebot db backup makes them), or move it away to start anew"
 _NOT_OURS = "choose another --data-dir, or move the file away"
@@ -50,9 +50,11 @@ def faults(path: Path) -> Iterator[None]:
         raise JournalError(words, hint=_RESTORE, file=str(path)) from error
 
 
-def missing(path: Path) -> JournalError:
+def missing(path: Path) -> MissingJournalError:
     """Return the error for a journal that does not exist yet."""
-    return JournalError("there is no journal yet", hint="run tradebot paper first", file=str(path))
+    return MissingJournalError(
+        "there is no journal yet", hint="run tradebot paper first", file=str(path)
+    )
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> JournalError:

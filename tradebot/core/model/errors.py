@@ -88,6 +88,10 @@ class OlderJournalError(JournalError):
     """The journal is of an older version; the first command that writes to it brings it up to date."""
 
 
+class MissingJournalError(JournalError):
+    """There is no journal yet; the first start makes it."""
+
+
 class SchemaError(JournalError):
     """The database belongs to another version or to another program."""
 
