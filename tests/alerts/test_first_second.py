@@ -58,6 +58,28 @@ def test_an_engine_that_is_stopped_in_its_first_second_is_told(bot: Bot, later_s
     assert bot.end(process).code == 0
 
 
+def test_an_engine_that_is_killed_in_its_first_second_is_told_and_one_that_is_refused_is_not(
+    bot: Bot,
+) -> None:
+    bot.paper("--for", "5m")
+    process = bot.start("paper", "--headless", "--speed", "60")
+    while lock_owner(bot.data_dir) is None:
+        assert process.poll() is None
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGSTOP)
+    watch = onlooker(bot, "watch")
+    watch.look()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert "engine_dead" in watch.look()
+    told = next(text for kind, text in watch.first_lines() if kind == "engine_dead")
+    assert re.fullmatch(rf"SIMULATED ENGINE DEAD in its start \(process {process.pid}\)", told)
+    with InstanceLock(bot.data_dir):
+        other = onlooker(bot, "other")
+        other.look()
+    assert "engine_dead" not in other.look()
+
+
 @pytest.mark.slow
 def test_a_slow_start_is_no_hang(bot: Bot) -> None:
     bot.strategy(SLOW)

@@ -111,6 +111,53 @@ def test_an_engine_that_hangs_in_its_first_second_is_told_like_any(state: str) -
     assert eye.look(1, owner=replace(TAKEN, shown=eye.now)) == [("engine_hung", True)]
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_an_engine_that_dies_in_its_start_is_told_as_dead(goes_on: bool) -> None:
+    """The run before it had ended in order, or it has marked that as interrupted: there is no run to be seen that is not over."""
+    eye = Eye()
+    scenes = (replace(BEFORE, state="interrupted"),)
+    hung = [] if goes_on else ["engine_hung"]
+    assert start(eye, 30, goes_on=goes_on, scenes=scenes) == hung
+    gone = (TAKEN.pid, TAKEN.started)
+    assert eye.look(5, owner=None, scenes=(), readable=False) == []
+    assert eye.look(60, scenes=scenes, readable=True, left=gone) == [("engine_dead", False)]
+    assert eye.look(5, busy=True) == []
+    assert eye.look(5, busy=False, left=None) == []
+    assert eye.look(5, owner=OwnerSeen(8, "boot/2", "live", taken=eye.now, shown=eye.now)) == [
+        ("engine_dead", True)
+    ]
+
+
+def test_one_that_was_told_as_hung_is_dead_wherever_its_note_is() -> None:
+    eye = Eye()
+    scenes = (replace(BEFORE, state="interrupted"),)
+    assert start(eye, 30, goes_on=False, scenes=scenes) == ["engine_hung"]
+    assert eye.look(30, owner=None) == [("engine_dead", False)]
+
+
+def test_a_start_that_is_refused_has_not_died() -> None:
+    eye = Eye()
+    scenes = (replace(BEFORE, state="interrupted"),)
+    assert start(eye, 30, scenes=scenes) == []
+    assert eye.look(60, owner=None, left=(6, "boot/0")) == []
+
+
+def test_whose_run_is_over_has_not_died_in_its_start() -> None:
+    eye = Eye()
+    over = (replace(SCENE, state="interrupted", beat=TAKEN.taken + 300),)
+    eye.beats = False
+    eye.look(5, owner=TAKEN, scenes=over)
+    assert eye.look(60, owner=None, left=(TAKEN.pid, TAKEN.started)) == []
+
+
+def test_of_what_was_closed_after_a_death_in_the_start_nobody_is_told_again() -> None:
+    eye = Eye()
+    start(eye, 5, scenes=(BEFORE,))
+    gone = {"owner": None, "left": (TAKEN.pid, TAKEN.started)}
+    assert eye.look(5, **gone) == [("engine_dead", False)]
+    assert eye.look(30, scenes=(replace(BEFORE, state="interrupted"),)) == []
+
+
 def test_one_that_hangs_when_its_run_has_just_begun_too() -> None:
     eye = Eye()
     begun = (replace(SCENE, beat=TAKEN.taken + 300),)

@@ -11,7 +11,7 @@ from typing import Any
 from tradebot.alerts.advice import advice
 from tradebot.alerts.draft import Draft
 from tradebot.alerts.model import Condition, Scene
-from tradebot.core.model.spoken import dead_since, duration
+from tradebot.core.model.spoken import dead_since, duration, unwatched
 
 UNDONE = ("left something", "broken off", "cannot be told")
 """How a close-all ends that has to be run again."""
@@ -52,6 +52,8 @@ def _dead(condition: Condition, scene: Scene | None) -> str:
     beat = None if scene is None else scene.beat
     found = condition.data.get("pid")
     pid = f" (process {found})" if found else ""
+    if condition.data.get("starting"):
+        return f"ENGINE DEAD in its start{unwatched(positions)}{pid}"
     seen = int(condition.data.get("seen_ms") or condition.since)
     return f"ENGINE {dead_since(beat, positions, seen)}{pid}"
 

@@ -218,7 +218,8 @@ class Sighting:
     ``closing`` the newest close-all of an account as ``status --json`` has it. ``busy``: no engine, but a command such as a
     close-all works on the journal. ``reports`` are the pages of whole months. ``waits``: the engine sends and writes
     nothing before a resume. ``readable``: whether the journal could be read; else nothing is known of its runs. ``unmade``:
-    it could not since it is of an older version, or not there yet, which the next start mends.
+    it could not since it is of an older version, or not there yet, which the next start mends. ``left`` names the process and
+    the start of an engine that went, and not in order.
     """
 
     wall: int
@@ -235,6 +236,7 @@ class Sighting:
     waits: bool = False
     readable: bool = True
     unmade: bool = False
+    left: tuple[int, str] | None = None
 
 
 class Readings(Protocol):

@@ -38,8 +38,11 @@ def watched(
     A condition is told when it begins and when it is over; what stands in ``memory["standing"]`` has been told.
     """
     owner = _owner(seen, memory.get("owner"), now)
+    dead = _dead(seen, memory)
+    died = None if dead else _died(seen, memory)
     found = {
-        **_dead(seen, memory),
+        **dead,
+        **_dead_in_start(seen, died),
         **_gone(seen, memory),
         **_hung(seen, owner, memory, now),
         **_trouble(seen),
@@ -51,6 +54,8 @@ def watched(
     for name, (condition, scene) in found.items():
         if name not in standing:
             standing[name] = {"kind": condition.kind, "since": condition.since}
+            if condition.data.get("starting"):
+                standing[name]["starting"] = True
             told.append((condition, scene))
     for name in [name for name in standing if name not in found]:
         if _is_unknown(str(standing[name]["kind"]), seen):
@@ -64,6 +69,7 @@ def watched(
     remembered = {
         "owner": memory.get("owner") if unseen else owner,
         "first": memory.get("first", 0) if owner is None else owner["first"],
+        "died": died,
         "standing": standing,
         "silent_since": _silent_since(seen, owner, memory, now),
         "closing": closing,
@@ -104,7 +110,8 @@ def _owner(seen: Sighting, before: dict[str, Any] | None, now: int) -> Any:
     first = before["first"] if before is not None and same else now
     if seen.waits and now - first > WAITED_MS:  # not at each look: it is kept on the disk
         first = now
-    return {"pid": owner.pid, "started": owner.started, "first": first}
+    known = {"pid": owner.pid, "started": owner.started, "first": first}
+    return {**known, "taken": owner.taken, "account": owner.account} if owner.taken else known
 
 
 def _running(scenes: Iterable[Scene]) -> list[Scene]:
@@ -124,6 +131,32 @@ def _dead(seen: Sighting, memory: Memory) -> Found:
         condition = Condition("engine_dead", since, data={"seen_ms": seen.wall})
         found[f"engine_dead:{scene.run}:{since}"] = (condition, scene)
     return found
+
+
+def _died(seen: Sighting, memory: Memory) -> Any:
+    """Return the engine that died in its start, as it is remembered, until another one is there; None where none did.
+
+    Its journal has no run of it: it left its note behind, or was told of as one that hangs. One that is refused does neither.
+    """
+    if seen.owner is not None:
+        return None
+    before = memory.get("owner")
+    if before is None or seen.busy or not seen.readable:
+        return memory.get("died")
+    hung = any(one.get("starting") for one in memory.get("standing", {}).values())
+    if not before.get("taken") or not (hung or seen.left == (before["pid"], before["started"])):
+        return None
+    beat = max((scene.beat or 0 for scene in seen.scenes), default=0)
+    return before if beat < before["taken"] and (seen.scenes or before["account"]) else None
+
+
+def _dead_in_start(seen: Sighting, died: Any) -> Found:
+    if died is None or seen.busy or not seen.readable:
+        return {}
+    scene = next(iter(seen.scenes), None)
+    data = {"pid": died["pid"], "seen_ms": seen.wall, "starting": True}
+    name = f"engine_dead:{'' if scene is None else scene.run}:{died['taken']}"
+    return {name: (Condition("engine_dead", int(died["taken"]), data=data), scene)}
 
 
 def _gone(seen: Sighting, memory: Memory) -> Found:

@@ -21,7 +21,7 @@ from tradebot.core.model.errors import (
 )
 from tradebot.core.model.times import iso
 from tradebot.guard.latch import halt_present, read_halts
-from tradebot.guard.lock import lock_holder, lock_owner, shown_start
+from tradebot.guard.lock import left_behind, lock_holder, lock_owner, shown_start
 from tradebot.guard.notice import Notice, read_notice
 from tradebot.journal.paths import REPORTS, journal_path
 from tradebot.journal.projection import read_fact
@@ -94,6 +94,7 @@ class JournalReadings:
             account = "" if owner.traded is None else owner.traded.environment
             shown = shown_start(self._data_dir)
             seen = OwnerSeen(owner.pid, owner.started, account, owner.taken, shown)
+        left = left_behind(self._data_dir) if owner is None else None
         notice = read_notice(self._data_dir)
         free = None
         with suppress(OSError):
@@ -111,6 +112,7 @@ class JournalReadings:
             scenes=scenes or (),
             readable=scenes is not None,
             unmade=unmade,
+            left=None if left is None else (left.pid, left.started),
             halted=halt_present(self._data_dir),
             halt_words=_halted_by(self._data_dir),
             trouble=_trouble(notice),

@@ -226,6 +226,15 @@ def lock_owner(data_dir: Path) -> Owner | None:
     return owner if owner is not None and owner.role == ENGINE else None
 
 
+def left_behind(data_dir: Path) -> Owner | None:
+    """Return the engine that went without taking its note back: it did not end in order. None where there is none."""
+    for note in (data_dir / PID_FILE, registry.note_of(data_dir)):
+        owner = _noted(note)
+        if owner and owner.role == ENGINE and not owner.alive and _noted(note) == owner:
+            return owner
+    return None
+
+
 def is_held(data_dir: Path) -> bool:
     """Whether anybody holds the directory's lock; asked of the system, whatever the note says."""
     path = data_dir / LOCK_FILE
