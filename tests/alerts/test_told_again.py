@@ -69,6 +69,27 @@ def test_a_channel_is_well_when_it_delivers_and_not_when_it_is_only_tried(tmp_pa
     ]
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["another alerter", "the same"])
+def test_a_machine_that_slept_in_a_start_does_not_have_it_hang(tmp_path: Path, again: bool) -> None:
+    desk = Desk(tmp_path / "data")
+    begun = desk.clock.now
+
+    def start(seconds: int) -> None:
+        for _ in range(seconds):
+            owner = OwnerSeen(1, "a", "live", taken=begun, shown=desk.clock.now)
+            desk.readings.seen = Sighting(0, owner, (replace(SCENE, beat=begun - 60_000),))
+            desk.turn(1)
+
+    start(30)
+    desk.clock.sleep(3_600)
+    if again:
+        desk.restart()
+    start(60)
+    assert heads(desk) == []
+    start(600)
+    assert [head.split()[:2] for head in heads(desk)] == [["ENGINE", "HUNG"]]
+
+
 @pytest.mark.parametrize("filled", ["while it is out", "before"])
 def test_what_was_taken_but_not_noted_on_a_full_disk_is_not_told_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filled: str

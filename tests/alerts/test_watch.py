@@ -25,6 +25,7 @@ class Eye:
         self.seen = Sighting(NOON, OWNER, (SCENE,), free_bytes=1 << 30)
         self.beats = True
         self.told: list[tuple[str, bool]] = []
+        self.looked = 0
 
     def look(self, seconds: int = 1, **change: object) -> list[tuple[str, bool]]:
         self.seen = replace(self.seen, **change)  # type: ignore[arg-type]
@@ -35,7 +36,8 @@ class Eye:
                 scenes = tuple(replace(scene, beat=self.now) for scene in self.seen.scenes)
                 self.seen = replace(self.seen, scenes=scenes)
             self.seen = replace(self.seen, wall=self.now)
-            found, memory = watched(self.seen, self.memory, self.now)
+            found, memory = watched(self.seen, self.memory, self.now, self.looked)
+            self.looked = self.now
             self.memory = json.loads(json.dumps(memory))
             new += [(condition.kind, condition.over) for condition, _ in found]
         self.told += new
@@ -180,6 +182,24 @@ def test_a_slow_start_that_goes_on_is_no_hang(state: str) -> None:
 def test_a_start_that_goes_on_for_ever_is_told() -> None:
     eye = Eye()
     assert start(eye, 620, scenes=(replace(BEFORE, state="interrupted"),)) == ["engine_hung"]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_machine_that_slept_while_an_engine_started_has_its_time_anew(begun: bool) -> None:
+    """So it is where the clock was set forward."""
+    eye = Eye()
+    beat = TAKEN.taken + 300 if begun else NOON - 86_400_000
+    assert start(eye, 60, scenes=(replace(SCENE, beat=beat),)) == []
+    eye.now += 3_600_000
+    assert start(eye, 590) == []
+    assert start(eye, 60) == ["engine_hung"]
+
+
+def test_one_that_hangs_when_the_machine_has_slept_is_told() -> None:
+    eye = Eye()
+    assert start(eye, 60, scenes=(BEFORE,)) == []
+    eye.now += 3_600_000
+    assert start(eye, 30, goes_on=False) == ["engine_hung"]
 
 
 def test_a_start_after_a_long_wait_for_a_resume_has_its_time() -> None:

@@ -76,6 +76,7 @@ class Alerter:
         self._watch: Memory = {}
         self._kept: Memory = {}
         self.take_up()
+        self._looked = int(self._store.get("pulse", {}).get("wall", 0))
 
     def take_up(self) -> None:
         """Go on from what the file remembers; what was seen before it could be read stands beside that."""
@@ -191,14 +192,15 @@ class Alerter:
         seen = self._sight(now)
         if seen.owner is not None:
             self._engine_seen = now
-        found, watch = watched(seen, watch, now)
+        found, watch = watched(seen, watch, now, self._looked)
+        self._looked = now
         alerts = [self._judge.told_of(condition, scene) for condition, scene in found]
         more, told = self._judge.of_moment(now, seen.scenes, told)
         return [self._judge.judged(alert) for alert in (*alerts, *more)], watch, told
 
     def _sight(self, now: int) -> Sighting:
         seen = self._readings.look()
-        if opens(seen, self._watch, now):
+        if opens(seen, self._watch, now, self._looked):
             self._trail.excuse()
         worked = seen.owner is not None or self._watch.get("owner") is not None
         if self._trail.is_unreadable(now) and worked and not seen.trouble:

@@ -27,17 +27,21 @@ OPENING_MS = 600_000
 WAITED_MS = 60_000
 """An engine that waits for a resume begins anew with its start, to this much."""
 
+SLEPT_MS = 30_000
+"""Where two looks lie further apart the machine slept, or its clock was set: a start has its time anew."""
+
 FULL_BYTES = 65_536
 
 
 def watched(
-    seen: Sighting, memory: Memory, now: int
+    seen: Sighting, memory: Memory, now: int, looked: int = 0
 ) -> tuple[list[tuple[Condition, Scene | None]], Memory]:
     """Return what has begun or passed since the last look, each with the run it is about, and what to remember.
 
     A condition is told when it begins and when it is over; what stands in ``memory["standing"]`` has been told.
+    ``looked`` is when it was looked before (UTC ms), 0 where that is not known.
     """
-    owner = _owner(seen, memory.get("owner"), now)
+    owner = _owner(seen, memory.get("owner"), now, looked)
     dead = _dead(seen, memory)
     died = None if dead else _died(seen, memory)
     found = {
@@ -90,19 +94,22 @@ def taken_up(seen: Memory, kept: Memory) -> Memory:
     return {**kept, **seen, **({"standing": standing} if standing else {}), **reports}
 
 
-def opens(seen: Sighting, memory: Memory, now: int) -> bool:
+def opens(seen: Sighting, memory: Memory, now: int, looked: int = 0) -> bool:
     """Whether the journal cannot be read since an engine only brings it up to date, or makes it, and is seen to go on."""
-    owner = _owner(seen, memory.get("owner"), now)
+    owner = _owner(seen, memory.get("owner"), now, looked)
     if not seen.unmade or owner is None or seen.owner is None or not seen.owner.taken:
         return False
-    return now - seen.owner.shown <= HUNG_MS and now - owner["first"] <= OPENING_MS
+    return now - seen.owner.shown <= HUNG_MS and now - _since(owner) <= OPENING_MS
 
 
 Found = dict[str, tuple[Condition, Scene | None]]
 
 
-def _owner(seen: Sighting, before: dict[str, Any] | None, now: int) -> Any:
-    """Return who owns the lock as JSON types, with since when; None without an owner. One that waits is as new."""
+def _owner(seen: Sighting, before: dict[str, Any] | None, now: int, looked: int) -> Any:
+    """Return who owns the lock as JSON types, with since when; None without an owner. One that waits is as new.
+
+    ``woke`` is when it was first looked again after a gap.
+    """
     owner = seen.owner
     if owner is None:
         return None
@@ -111,7 +118,17 @@ def _owner(seen: Sighting, before: dict[str, Any] | None, now: int) -> Any:
     if seen.waits and now - first > WAITED_MS:  # not at each look: it is kept on the disk
         first = now
     known = {"pid": owner.pid, "started": owner.started, "first": first}
-    return {**known, "taken": owner.taken, "account": owner.account} if owner.taken else known
+    if not owner.taken:
+        return known
+    woke = before.get("woke", 0) if before is not None and same else 0
+    if looked and now - looked > SLEPT_MS:
+        woke = now
+    return {**known, "taken": owner.taken, "account": owner.account, "woke": woke}
+
+
+def _since(owner: Any, beat: int = 0) -> int:
+    """Return since when an engine's start has its time: since it is known, or its run wrote, or since the machine woke."""
+    return max(beat or int(owner["first"]), int(owner.get("woke", 0)))
 
 
 def _running(scenes: Iterable[Scene]) -> list[Scene]:
@@ -176,24 +193,25 @@ def _silence(seen: Sighting, owner: Any, now: int) -> tuple[Scene | None, int] |
     running = _running(seen.scenes)
     newest = max(running or seen.scenes, key=lambda scene: scene.beat or 0, default=None)
     beat = (newest.beat or 0) if newest is not None else 0
-    last = _last_sign(seen.owner, owner["first"], beat, now, running=bool(running))
+    last = _last_sign(seen.owner, owner, beat, now, running=bool(running))
     if last is None or now - last <= HUNG_MS:
         return None
     at_stake = newest is not None or seen.owner.account
     return (newest, last) if at_stake else None
 
 
-def _last_sign(owner: OwnerSeen, first: int, beat: int, now: int, *, running: bool) -> int | None:
+def _last_sign(owner: OwnerSeen, known: Any, beat: int, now: int, *, running: bool) -> int | None:
     """Return when an engine last showed that it lives (UTC ms); None where nothing can be expected of it.
 
-    ``first`` is since when it is known, ``beat`` when a run was last written.
+    ``known`` is what is remembered of it, ``beat`` when a run was last written.
     """
+    first = int(known["first"])
     if not owner.taken:
         return beat if running and (beat >= first or now - first > BEGINNING_MS) else None
     begun = beat >= owner.taken
     if begun and not running:  # its run is over
         return None
-    return max(beat, min(owner.shown, (beat if begun else first) + OPENING_MS))
+    return max(beat, min(owner.shown, _since(known, beat if begun else 0) + OPENING_MS))
 
 
 def _silent_since(seen: Sighting, owner: Any, memory: Memory, now: int) -> int | None:
