@@ -150,6 +150,25 @@ def test_what_a_start_shows(tmp_path: Path) -> None:
         assert shows(True)
 
 
+@pytest.mark.parametrize("damage", [None, "{", '{"taken": 1e999}'])
+def test_a_start_goes_on_where_its_note_is_missing_or_damaged(
+    tmp_path: Path, damage: str | None
+) -> None:
+    clock = Hands(SYSTEM.wall_ms())
+    with InstanceLock(tmp_path):
+        note = tmp_path / PID_FILE
+        note.unlink()
+        if damage is not None:
+            note.write_text(damage)
+        start = StartShown(tmp_path, clock)
+        clock.sleep(60)
+        start.look(True, opening=True, connecting=False)
+        seen = JournalReadings(tmp_path, clock).look().owner
+        assert seen is not None
+        assert (seen.pid, seen.shown) == (os.getpid(), clock.now)
+        assert start.is_told
+
+
 def test_a_start_that_takes_long_has_its_alerter_before_it_works(tmp_path: Path) -> None:
     clock = Hands(SYSTEM.wall_ms())
     start = StartShown(tmp_path, clock)

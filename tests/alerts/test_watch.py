@@ -195,6 +195,19 @@ def test_a_machine_that_slept_while_an_engine_started_has_its_time_anew(begun: b
     assert start(eye, 60) == ["engine_hung"]
 
 
+def test_a_start_of_which_nothing_is_shown_hangs_since_it_is_known() -> None:
+    eye = Eye()
+    eye.beats = False
+    found = []
+    for _ in range(20):
+        owner = replace(TAKEN, shown=0)
+        eye.now += 1_000
+        seen = Sighting(eye.now, owner, (replace(BEFORE, state="interrupted"),))
+        told, eye.memory = watched(seen, eye.memory, eye.now)
+        found += [condition.data["seconds"] for condition, _ in told]
+    assert found == [16]
+
+
 def test_one_that_hangs_when_the_machine_has_slept_is_told() -> None:
     eye = Eye()
     assert start(eye, 60, scenes=(BEFORE,)) == []

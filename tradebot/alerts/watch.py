@@ -211,7 +211,8 @@ def _last_sign(owner: OwnerSeen, known: Any, beat: int, now: int, *, running: bo
     begun = beat >= owner.taken
     if begun and not running:  # its run is over
         return None
-    return max(beat, min(owner.shown, _since(known, beat if begun else 0) + OPENING_MS))
+    shown = owner.shown or first  # not since 1970
+    return max(beat, min(shown, _since(known, beat if begun else 0) + OPENING_MS))
 
 
 def _silent_since(seen: Sighting, owner: Any, memory: Memory, now: int) -> int | None:

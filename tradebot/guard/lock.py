@@ -177,11 +177,15 @@ def lock_holder(data_dir: Path) -> Owner | None:
 
     An engine is noted in two places: a damaged or forged note in one of them does not hide it.
     """
-    for note in (data_dir / PID_FILE, registry.note_of(data_dir)):
+    for note in _notes(data_dir):
         owner = _noted(note)
         if owner and owner.alive and holds_lock(owner.pid, data_dir / LOCK_FILE) is not False:
             return owner
     return None
+
+
+def _notes(data_dir: Path) -> tuple[Path, Path]:
+    return data_dir / PID_FILE, registry.note_of(data_dir)
 
 
 def _noted(note: Path) -> Owner | None:
@@ -198,26 +202,31 @@ def _noted(note: Path) -> Owner | None:
 
 
 def show_start(data_dir: Path, wall: int) -> None:
-    """Show that this process' start goes on (UTC ms): before its journal can, the time of its note does. Nothing of it may fail."""
-    note = data_dir / PID_FILE
-    with contextlib.suppress(OSError):
-        if (owner := _noted(note)) is not None and owner.pid == os.getpid():
-            os.utime(note, (wall / 1000, wall / 1000))
+    """Show that this process' start goes on (UTC ms): before its journal can, the time of its notes does. Nothing of it may fail."""
+    for note in _notes(data_dir):
+        with contextlib.suppress(OSError):
+            if (owner := _noted(note)) is not None and owner.pid == os.getpid():
+                os.utime(note, (wall / 1000, wall / 1000))
 
 
 def holds_for(data_dir: Path, wall: int) -> int:
     """Return for how long this process has held the directory's lock at a moment (UTC ms), 0 where it does not."""
-    owner = _noted(data_dir / PID_FILE)
-    ours = owner is not None and owner.pid == os.getpid() and owner.taken
+    owners = [owner for note in _notes(data_dir) if (owner := _noted(note)) is not None]
+    ours = next((one.taken for one in owners if one.pid == os.getpid() and one.taken), 0)
     return max(0, wall - ours) if ours else 0
 
 
 def shown_start(data_dir: Path) -> int:
-    """Return when the start of the engine that holds the lock was last seen to go on (UTC ms); 0 where that cannot be told."""
-    try:
-        return int((data_dir / PID_FILE).stat().st_mtime * 1000)
-    except OSError:
-        return 0
+    """Return when the start of the engine that holds the lock was last seen to go on (UTC ms); 0 where that cannot be told.
+
+    A note that is missing or damaged shows nothing: then the other one does.
+    """
+    shown = 0
+    for note in _notes(data_dir):
+        with contextlib.suppress(OSError):
+            if _noted(note) is not None:
+                shown = max(shown, int(note.stat().st_mtime * 1000))
+    return shown
 
 
 def lock_owner(data_dir: Path) -> Owner | None:
@@ -228,7 +237,7 @@ def lock_owner(data_dir: Path) -> Owner | None:
 
 def left_behind(data_dir: Path) -> Owner | None:
     """Return the engine that went without taking its note back: it did not end in order. None where there is none."""
-    for note in (data_dir / PID_FILE, registry.note_of(data_dir)):
+    for note in _notes(data_dir):
         owner = _noted(note)
         if owner and owner.role == ENGINE and not owner.alive and _noted(note) == owner:
             return owner
