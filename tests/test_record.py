@@ -185,6 +185,19 @@ def test_a_heart_that_stops_is_told_while_it_stands_still() -> None:
     assert heartbeat.hung == 0  # it is over
 
 
+def test_a_look_that_fails_does_not_end_the_watch() -> None:
+    clock = HandClock()
+    told: list[float] = []
+
+    def fail(moved: bool) -> None:
+        raise OverflowError
+
+    with Heartbeat(told.append, limit_s=10, look_s=0.005, clock=clock, looked=fail):
+        threading.Event().wait(0.1)
+        clock.now += 11
+        wait_for(lambda: told)
+
+
 STUCK = """
 import threading
 from pydantic import BaseModel

@@ -366,6 +366,17 @@ def test_a_damaged_instance_id_is_not_replaced(tmp_path: Path, text: str) -> Non
     assert (tmp_path / "instance").read_text() == text
 
 
+@pytest.mark.parametrize("taken", ["1e999", "-1e999", "NaN", "[" * 100_000])
+def test_a_note_with_a_moment_that_is_none_is_a_damaged_one(tmp_path: Path, taken: str) -> None:
+    with InstanceLock(tmp_path):
+        note = tmp_path / PID_FILE
+        told = json.loads(note.read_text())
+        note.write_text(json.dumps({**told, "taken": 17}).replace("17}", f"{taken}}}"))
+        owner = lock_owner(tmp_path)  # the registry's
+        assert owner is not None
+        assert (owner.pid, owner.taken) == (os.getpid(), told["taken"])
+
+
 def test_the_note_of_an_engine_of_an_older_version_is_understood(tmp_path: Path) -> None:
     with InstanceLock(tmp_path, traded=Traded("demo", "127.0.0.1:1", "abc")):
         note = tmp_path / PID_FILE

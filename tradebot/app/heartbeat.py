@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from tradebot.clock import SYSTEM, Clock
 
@@ -70,7 +71,8 @@ class Heartbeat:
         looks, last = 0, self._last
         while not self._over.wait(self._look_s):
             if self._looked is not None:
-                self._looked(self._last != last)
+                with suppress(Exception):  # what is only shown must not end the watch
+                    self._looked(self._last != last)
             last = self._last
             hung = self.hung
             looks = looks + 1 if hung else 0

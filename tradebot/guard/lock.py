@@ -197,7 +197,15 @@ def _noted(note: Path) -> Owner | None:
             None if traded is None else Traded(**{n: str(traded.get(n, "")) for n in _TRADED}),
             int(data.get("taken") or 0),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):
         return None
 
 
