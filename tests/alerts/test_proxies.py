@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 
 import pytest
@@ -12,6 +13,7 @@ from kits.webhook_kit import SECRET, WebhookReceiver
 from tradebot.alerts.bot_api import BotApi, NoAnswerError
 from tradebot.alerts.channels import ChannelSettings, Delivered, Message
 from tradebot.alerts.services import Service
+from tradebot.alerts.sessions import spare
 from tradebot.alerts.stored import Outgoing
 from tradebot.alerts.webhook import Webhook
 
@@ -65,6 +67,25 @@ async def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NoAnswerError):
             await say(FAR)
         assert proxy.heard == []
+
+
+@pytest.mark.parametrize(
+    ("spared", "then"),
+    [
+        ("*", "*"),
+        (" * ", "*"),
+        ("", "127.0.0.1"),
+        ("a.test, 127.0.0.1 ,b.test", "a.test, 127.0.0.1 ,b.test"),
+        (" a.test , b.test,", "a.test,b.test,127.0.0.1"),
+    ],
+)
+def test_who_is_spared_already_stays_so(
+    monkeypatch: pytest.MonkeyPatch, spared: str, then: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("no_proxy", spared)
+    spare("http://127.0.0.1:8080/x")
+    assert os.environ["no_proxy"] == then
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what apprise imports

@@ -21,8 +21,9 @@ def spare(url: str) -> None:
     proxies, host = getproxies(), urlsplit(url).hostname
     if host and _is_here(url) and any(name in proxies for name in ("http", "https", "all")):
         known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-        if host not in known.split(","):
-            os.environ["no_proxy"] = f"{known},{host}".lstrip(",")
+        names = [name for one in known.split(",") if (name := one.strip())]
+        if host not in names:  # a * means everybody, but nothing beside others or a blank
+            os.environ["no_proxy"] = "*" if names == ["*"] else ",".join([*names, host])
 
 
 def _is_here(url: str) -> bool:
