@@ -11,7 +11,7 @@ from kits.proxy_kit import FakeProxy
 from kits.webhook_kit import SECRET, WebhookReceiver
 
 from tradebot.alerts.bot_api import BotApi, NoAnswerError
-from tradebot.alerts.channels import ChannelSettings, Delivered, Message
+from tradebot.alerts.channels import ChannelSettings, Delivered, Message, NotDelivered
 from tradebot.alerts.services import Service
 from tradebot.alerts.sessions import spare
 from tradebot.alerts.stored import Outgoing
@@ -58,6 +58,21 @@ async def test_telegram_itself_is_asked_for_through_a_tunnel(
         assert proxy.logins == [f"Basic {b64encode(b'me:pa55word').decode()}"]
         assert TOKEN not in str(told.value)
         assert "pa55word" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["bob:pa55word@proxy.test:3128", "http://bob:pa55word@proxy.test:x"]
+)
+async def test_of_a_proxy_that_is_no_address_nobody_reads_the_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    way = Webhook(ChannelSettings("webhook", {"url": "https://hook.test/x"}, SECRET))
+    answer = await way.send(Message("text", [ALERT]))
+    await way.close()
+    assert isinstance(answer, NotDelivered)
+    assert "pa55word" not in answer.why
+    assert answer.why.startswith("no answer: ")
 
 
 async def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:

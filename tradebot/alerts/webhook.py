@@ -58,7 +58,9 @@ class Webhook:
             ) as answer:
                 return self._judged(answer.status, answer.headers.get("Retry-After"))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            return NotDelivered(self._clean(f"no answer: {error or type(error).__name__}"))
+            # of an address that is none the text may be a proxy's, with its password
+            said = "" if isinstance(error, ValueError) else str(error)
+            return NotDelivered(self._clean(f"no answer: {said or type(error).__name__}"))
 
     async def close(self) -> None:
         """Close the connection."""
