@@ -108,3 +108,30 @@ async def test_a_code_comes_though_nobody_knows_what_would_be_closed(
             await asyncio.to_thread(lambda: phone.hears("closing everything"))
             await asyncio.to_thread(lambda: phone.hears("run it again"))
     assert held.done == [f"close-all telegram:{USER}"]
+
+
+async def test_where_no_thread_can_be_started_an_act_is_done_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def fail(thread: threading.Thread) -> None:
+        if thread.name == "alerts-work":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    held = HeldUp()
+    with FakeTelegram() as phone:
+        async with listening(phone, held):
+            phone.say("/report")
+            await asyncio.to_thread(lambda: phone.hears("cannot be looked up now"))
+            phone.say("/halt")
+            await asyncio.to_thread(lambda: phone.hears("halted"))
+    with FakeTelegram() as phone:
+        async with listening(phone, held):
+            phone.say("/closeall")
+            await asyncio.to_thread(lambda: phone.hears("send 123456"))
+            phone.say("123456")
+            await asyncio.to_thread(lambda: phone.hears("run it again"))
+    assert held.done == [f"halt telegram:{USER}", f"close-all telegram:{USER}"]

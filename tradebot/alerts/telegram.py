@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tradebot.alerts.bot_api import BotApi, ConflictError, NoAnswerError, TokenRefusedError
 from tradebot.alerts.desk import (
@@ -41,6 +41,8 @@ from tradebot.alerts.updates import AllowedUser
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.text import escaped
+
+T = TypeVar("T")
 
 KEPT_AS = "telegram"
 
@@ -291,7 +293,7 @@ class Phone:
 
     async def _halt(self, act: RemoteAct) -> None:
         try:
-            said = await in_own_thread(partial(self._commander.halt, act.reason, act.who))
+            said = await _done(partial(self._commander.halt, act.reason, act.who))
         except TradebotError as error:
             said = f"NOT halted: {error.message}. Send /closeall, or try again"
         self._mark(act)
@@ -310,7 +312,7 @@ class Phone:
         await self._say(said)
 
     async def _run_close_all(self, act: RemoteAct) -> str:
-        words = await in_own_thread(partial(self._commander.close_all, act.who))
+        words = await _done(partial(self._commander.close_all, act.who))
         process = await asyncio.create_subprocess_exec(
             *words,
             stdin=asyncio.subprocess.DEVNULL,
@@ -352,6 +354,14 @@ class Phone:
                 await asyncio.sleep(_pause(count, error))
             except TradebotError:
                 return
+
+
+async def _done(act: Callable[[], T]) -> T:
+    """Return what an act does; where there is no thread for it, it is done here, whoever waits."""
+    try:
+        return await in_own_thread(act)
+    except NoThreadError:
+        return act()
 
 
 def _pause(failures: int, error: NoAnswerError) -> float:

@@ -18,7 +18,8 @@ class NoThreadError(TradebotError):
 
 
 async def in_own_thread(work: Callable[[], T], free: threading.Semaphore | None = None) -> T:
-    """Return what the work does, from a thread of its own; where ``free`` is given it bounds them, and NoThreadError says that none is.
+    """Return what the work does, from a thread of its own; where ``free`` is given it bounds them, and NoThreadError says that none is,
+    as where the machine gives none.
 
     What holds it up must hold up neither the threads that others share, nor this process' end; and what lets go of none
     must not be given threads without end.
@@ -50,10 +51,10 @@ async def in_own_thread(work: Callable[[], T], free: threading.Semaphore | None 
 
     try:
         threading.Thread(target=run, name="alerts-work", daemon=True).start()
-    except RuntimeError:  # the machine has none
+    except RuntimeError as error:  # the machine has none
         if free is not None:
             free.release()
-        raise
+        raise NoThreadError("no thread can be started") from error
     return await future
 
 
