@@ -37,6 +37,15 @@ def test_the_engine_does_the_benchmark_s_work_as_it_is_defined() -> None:
     assert data["engines"]["tradebot"]["peak_mb"] > 0
 
 
+def test_an_alert_is_counted_for_its_row_also_where_it_is_not_the_only_one() -> None:
+    texts = ("HALTED #17", "HALTED #17.2\n", "HALTED #unrecorded", "#17 HALTED")
+    words = f"import alerts; print([alerts.row_of(text) for text in {texts!r}])"
+    done = subprocess.run(
+        [sys.executable, "-c", words], cwd=BENCH, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[17, 17, None, None]"
+
+
 def test_a_wrong_result_is_said_and_fails(tmp_path: Path) -> None:
     path = tmp_path / "bench1.csv"
     made = subprocess.run(

@@ -104,12 +104,18 @@ def accepted(
         "email": [(one.text, one.at) for one in mail.taken],
         "webhook": [(str(one.body["text"]), one.at) for one in hook.taken],
     }
-    return {
-        name: {
-            int(seq): at + shift for text, at in found for seq in re.findall(r"#(\d+)\s*$", text)
-        }
-        for name, found in texts.items()
-    }
+    first: dict[str, dict[int, float]] = {name: {} for name in texts}
+    for name, found in texts.items():
+        for text, at in found:
+            if (seq := row_of(text)) is not None:
+                first[name].setdefault(seq, at + shift)
+    return first
+
+
+def row_of(text: str) -> int | None:
+    """Return the number of the row that a message tells of, also where it is not the only one (``#17.2``)."""
+    found = re.search(r"#(\d+)(?:\.\d+)?\s*$", text)
+    return int(found[1]) if found else None
 
 
 def figures(seconds: Sequence[float]) -> dict[str, Any]:
