@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from kits.strategy_kit import LONG
 from kits.webhook_kit import SECRET, WebhookReceiver, hooked
 
 from tradebot.app.alert_readings import JournalReadings
-from tradebot.app.starting import StartShown
+from tradebot.app.starting import StartShown, disk_blocks
 from tradebot.clock import SYSTEM
 from tradebot.guard.alerts_lock import alerter_pid
 from tradebot.guard.lock import PID_FILE, InstanceLock, lock_owner, shown_start
@@ -132,7 +133,8 @@ def test_one_that_hangs_before_its_run_begins_is_told_by_an_alerter_of_its_own(b
 def test_what_a_start_shows(tmp_path: Path) -> None:
     clock = Hands()
     with InstanceLock(tmp_path):
-        start = StartShown(tmp_path, clock)
+        moved = [0]
+        start = StartShown(tmp_path, clock, lambda: moved[0])
 
         def shows(moved: bool, *, opening: bool = False, connecting: bool = False) -> bool:
             clock.sleep(10)
@@ -145,6 +147,11 @@ def test_what_a_start_shows(tmp_path: Path) -> None:
         while time.process_time() - used < 0.7:  # it looks through a large journal
             pass
         assert shows(False, opening=True)
+        assert not shows(False)
+        moved[0] += 100  # on a slow disk, which leaves it nothing to work with
+        assert shows(False, opening=True)
+        assert not shows(False, opening=True)
+        moved[0] += 100
         assert not shows(False)
         assert [shows(True, connecting=True) for _ in range(12)] == [True] * 11 + [False]
         assert shows(True)
@@ -167,6 +174,24 @@ def test_a_start_goes_on_where_its_note_is_missing_or_damaged(
         assert seen is not None
         assert (seen.pid, seen.shown) == (os.getpid(), clock.now)
         assert start.is_told
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others count otherwise")
+def test_what_is_moved_of_a_disk_is_counted(tmp_path: Path) -> None:
+    """But not how a start is shown: that would have every one go on."""
+    before = disk_blocks()
+    with (tmp_path / "large").open("wb") as file:
+        file.write(bytes(1_000_000))
+        file.flush()
+        os.fsync(file.fileno())
+    if disk_blocks() == before:
+        pytest.skip("no disk is below this folder")
+    assert disk_blocks() - before > 1_000
+    with InstanceLock(tmp_path):
+        start, before = StartShown(tmp_path), disk_blocks()
+        for _ in range(100):
+            start.look(True, opening=True, connecting=False)
+    assert disk_blocks() - before < 100
 
 
 def test_a_start_that_takes_long_has_its_alerter_before_it_works(tmp_path: Path) -> None:

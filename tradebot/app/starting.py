@@ -6,6 +6,8 @@ Who looks from outside can tell one that opens a large journal from one that han
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tradebot.clock import SYSTEM, Clock, used_s
@@ -17,6 +19,10 @@ BUSY = 0.05
 """A process that uses so much of one processor does something: what holds the loop up may be a long look through the journal."""
 
 
+DISK_BLOCKS = 8
+"""Nor does one that has moved more of a disk between two looks (of 512 bytes) stand still: on a slow one it uses next to no processor."""
+
+
 OPENS_MS = 5_000
 """A start that takes longer has its alerter before it works."""
 
@@ -24,13 +30,26 @@ CONNECTING_S = 105.0
 """For so long waiting for an exchange counts as a start that goes on: nobody watches over what is open meanwhile."""
 
 
+def disk_blocks() -> int:
+    """Return how many blocks this process has had read from disks and written to them; 0 where the system does not count."""
+    with suppress(ImportError, OSError):
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return used.ru_inblock + used.ru_oublock
+    return 0
+
+
 class StartShown:
     """Shows a start that goes on: its loop turns, notes progress, or, before the run has begun, its process works."""
 
-    def __init__(self, data_dir: Path, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, data_dir: Path, clock: Clock = SYSTEM, blocks: Callable[[], int] = disk_blocks
+    ) -> None:
         self._data_dir, self._clock = data_dir, clock
         self._turned = self._stands = False
         self._used, self._looked = used_s(), clock.monotonic()
+        self._blocks, self._moved = blocks, blocks()
         self._connects_since: float | None = None
 
     def stand(self) -> None:
@@ -53,9 +72,10 @@ class StartShown:
 
         ``opening``: its run has not begun; ``connecting``: it moves only while it waits for an exchange.
         """
-        used, now = used_s(), self._clock.monotonic()
+        used, now, blocks = used_s(), self._clock.monotonic(), self._blocks()
         busy = used - self._used > BUSY * (now - self._looked)
-        self._used, self._looked = used, now
+        busy = busy or blocks - self._moved > DISK_BLOCKS
+        self._used, self._looked, self._moved = used, now, blocks
         since = (self._connects_since or now) if connecting else None
         self._connects_since = since
         if since is not None and now - since > CONNECTING_S:
@@ -65,4 +85,4 @@ class StartShown:
             show_start(self._data_dir, self._clock.wall_ms())
 
 
-__all__ = ["StartShown"]
+__all__ = ["StartShown", "disk_blocks"]
