@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kits.demo_run_kit import morning_before
 from kits.evidence_kit import PERIOD, PRODUCTION, SECRET, configure, play
 from kits.paper_kit import Bot
 
@@ -174,7 +175,7 @@ def test_a_gap_of_ten_percent_is_none_and_a_crash_and_a_late_tick_are_told(tmp_p
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
-    asyncio.run(play(folder, NOW - HOUR_MS, 0.5))
+    asyncio.run(play(folder, morning_before(NOW) + HOUR_MS, 0.5))  # an hour that takes entries
     return folder
 
 
