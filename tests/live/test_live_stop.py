@@ -228,7 +228,9 @@ def test_a_run_that_fails_keeps_what_is_open(tmp_path: Path) -> None:
     assert closer.asked == []
 
 
-def test_two_presses_before_the_engine_works_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_presses_before_the_engine_works_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard: list[str] = []
 
     class Early(QueueRunner):
@@ -249,7 +251,8 @@ def test_two_presses_before_the_engine_works_are_not_lost(monkeypatch: pytest.Mo
         yield Early(), None
 
     monkeypatch.setattr(host, "opened", opened)
-    pressed = host.PaperHost(SimpleNamespace(clock=SYSTEM))  # type: ignore[arg-type]
+    here = SimpleNamespace(data_dir=lambda: tmp_path)
+    pressed = host.PaperHost(SimpleNamespace(clock=SYSTEM, config=here))  # type: ignore[arg-type]
     pressed.stop("signal SIGINT")
     pressed.keep()
     asyncio.run(pressed._main())
