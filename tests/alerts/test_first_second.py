@@ -59,15 +59,27 @@ def test_an_engine_that_is_stopped_in_its_first_second_is_told(bot: Bot, later_s
     assert bot.end(process).code == 0
 
 
+def in_its_start(bot: Bot, does: str) -> str:
+    """Write a strategy that does something when an engine that holds the directory makes it; return its name."""
+    bot.strategy(LONG)
+    own = bot.folder / "own.py"
+    made = "        self.seen = 0\n"
+    held = f"        if os.path.exists({str(bot.data_dir / PID_FILE)!r}):\n            {does}\n"
+    text = own.read_text()
+    assert made in text
+    own.write_text("import os, time\n" + text.replace(made, made + held))
+    return f"{own}:Own"
+
+
 def test_an_engine_that_is_killed_in_its_first_second_is_told_and_one_that_is_refused_is_not(
     bot: Bot,
 ) -> None:
     bot.paper("--for", "5m")
-    process = bot.start("paper", "--headless", "--speed", "60")
-    while lock_owner(bot.data_dir) is None:
-        assert process.poll() is None
-        time.sleep(0.001)
-    os.kill(process.pid, signal.SIGSTOP)
+    own = in_its_start(bot, f"os.kill(os.getpid(), {int(signal.SIGSTOP)})")
+    process = bot.start("paper", "--headless", "--speed", "60", "--strategy", own)
+    found = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    assert found is not None
+    assert found.si_code == os.CLD_STOPPED
     watch = onlooker(bot, "watch")
     watch.look()
     os.kill(process.pid, signal.SIGKILL)
@@ -105,20 +117,13 @@ def test_a_slow_start_is_no_hang(bot: Bot) -> None:
 @pytest.mark.slow
 def test_one_that_hangs_before_its_run_begins_is_told_by_an_alerter_of_its_own(bot: Bot) -> None:
     """Nobody else's is there: the engine had started it when its start took long."""
-    own = bot.folder / "own.py"
-    bot.strategy(LONG)
-    held = bot.data_dir / PID_FILE
-    text = own.read_text().replace(
-        "        self.seen = 0\n",
-        f"        self.seen = 0\n        if os.path.exists({str(held)!r}):\n            time.sleep(30)\n",
-    )
-    own.write_text(f"import os, time\n{text}")
+    own = in_its_start(bot, "time.sleep(30)")
     bot.paper("--for", "5m", "--symbols", "BTC/USDT")
     bot.env |= {"TRADEBOT_SECRET_WEBHOOK_SECRET": SECRET}
     with WebhookReceiver() as hook:
         hooked(bot, hook)
         words = ("paper", "--headless", "--speed", "60", "--symbols", "BTC/USDT")
-        process = bot.start(*words, "--strategy", f"{own}:Own")
+        process = bot.start(*words, "--strategy", own)
         try:
             for kind in ("engine_hung", "recovered", "started"):
                 hook.until(lambda kind=kind: kind in [one["kind"] for one in hook.bodies()])  # type: ignore[misc]
