@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from kits.evidence_kit import SECRET, SYMBOL, configure, play
+from kits.evidence_kit import SECRET, SYMBOL, configure, entries_until, play
 
 from tradebot.app.parity import decisions_of, what_differs
 from tradebot.app.readiness import judge
-from tradebot.core.model.values import HOUR_MS
 from tradebot.journal.paths import journal_path
 from tradebot.plugins.strategies import load_strategy
 
@@ -42,7 +41,7 @@ class Fickle:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with an hour of paper and ghost that counts."""
     monkeypatch.setenv("TRADEBOT_AUDIT_KEY", SECRET)
-    asyncio.run(play(tmp_path, NOW - HOUR_MS, 1.0))
+    asyncio.run(play(tmp_path, entries_until(NOW, 1.0), 1.0))
     return tmp_path
 
 

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kits.demo_run_kit import morning_before
-from kits.evidence_kit import PERIOD, PRODUCTION, SECRET, configure, play
+from kits.evidence_kit import PERIOD, PRODUCTION, SECRET, configure, entries_until, play
 from kits.paper_kit import Bot
 
 from tradebot.app.readiness import Readiness, judge
@@ -133,7 +132,7 @@ def left_out(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
     async def write() -> None:
         for case in ({}, *(case for case, _ in CASES.values())):
-            parts = {"end": NOW - HOUR_MS, "hours": 0.5, "modes": ("paper",), **case}
+            parts = {"end": entries_until(NOW, 0.5), "hours": 0.5, "modes": ("paper",), **case}
             await play(folder, **parts)
 
     asyncio.run(write())
@@ -175,7 +174,7 @@ def test_a_gap_of_ten_percent_is_none_and_a_crash_and_a_late_tick_are_told(tmp_p
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
-    asyncio.run(play(folder, morning_before(NOW) + HOUR_MS, 0.5))  # an hour that takes entries
+    asyncio.run(play(folder, entries_until(NOW, 0.5), 0.5))
     return folder
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from kits.binance_kit import VenueClockAsOurs
-from kits.evidence_kit import PERIOD, PRODUCTION, SECRET, configure, play
+from kits.evidence_kit import PRODUCTION, SECRET, configure, entries_until, play
 from kits.paper_kit import Bot
 from kits.signing_kit import answers, let_through, revoke, sign
 
@@ -26,14 +26,15 @@ from tradebot.app.recording import put_on_record
 from tradebot.app.signing import Signer
 from tradebot.broker.simulated import SimulatedBroker
 from tradebot.clock import SYSTEM, Clock
-from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS
+from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.journal.facts import BacktestRecorded, DrillPlayed, PeerRows
 from tradebot.plugins.strategies import load_strategy
 from tradebot.reports.readiness.verdict import GateVerdict
 from tradebot.venue.clock import HandClock
 
 NOW = time.time_ns() // 1_000_000
-FLAT = (NOW - HOUR_MS) // (PERIOD * MINUTE_MS) * PERIOD * MINUTE_MS
+HOURS = 4.2
+FLAT = entries_until(NOW, HOURS)
 SIGNED = FLAT - 5 * HOUR_MS
 WORDS = "I have read every line of its journal and accept the risk."
 
@@ -86,7 +87,7 @@ def renewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patched.setattr(build, "SimulatedBroker", ClaimedBroker)
         configure(folder)
         signed(folder, SIGNED)
-        asyncio.run(live(folder, 4.2))
+        asyncio.run(live(folder, HOURS))
     return folder
 
 

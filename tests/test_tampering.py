@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from kits.binance_kit import VenueClockAsOurs
-from kits.evidence_kit import SECRET, configure, play
+from kits.evidence_kit import SECRET, configure, entries_until, play
 
 from tradebot.app import readiness
 from tradebot.app.checklist import Checklist
@@ -68,13 +68,13 @@ def write(folder: Path, end: int) -> Path:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory, _key: None) -> Path:
     """A directory whose journal has runs that count, and a sign-off."""
-    return write(tmp_path_factory.mktemp("shown"), NOW - HOUR_MS)
+    return write(tmp_path_factory.mktemp("shown"), entries_until(NOW, 0.5))
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory, _key: None) -> Path:
     """Another one, written with the same key."""
-    return write(tmp_path_factory.mktemp("other"), NOW - 2 * HOUR_MS)
+    return write(tmp_path_factory.mktemp("other"), entries_until(NOW - HOUR_MS, 0.5))
 
 
 @pytest.fixture(scope="module", autouse=True)

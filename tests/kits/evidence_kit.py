@@ -21,7 +21,8 @@ from tradebot.config import Config, load_config
 from tradebot.core.model.documents import LinksDocument
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.model.facts import INSTRUMENTS
-from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar, Instrument, Quote
+from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS, Bar, Instrument, Quote
+from tradebot.core.risk.ceilings import BLACKOUT_HOURS
 from tradebot.market.cursor import Cursor
 from tradebot.market.feed import Hooks, Step
 from tradebot.plugins.strategies import load_strategy
@@ -44,6 +45,22 @@ return Signal("long", 1.0, stop=bar.close * 0.99, target=bar.close * 1.025, reas
 """
 """A signal every so many minutes; on the market below most of them are right."""
 STRATEGY = strategy_text(BODY, name="Regular", param="every", default=PERIOD)
+
+
+def entries_until(now: int, hours: float) -> int:
+    """Return the last time (UTC ms) an hour or more before ``now`` up to which entries were taken for so many hours, at most 19.
+
+    What its last signal began is over then. A run that ends whenever the tests happen to run has no trade in it at night.
+    """
+    step = PERIOD * MINUTE_MS
+    end = (now - HOUR_MS) // step * step
+    for later in range(DAY_MS // step):
+        until = end - later * step
+        first = (until - round(hours * HOUR_MS)) // HOUR_MS
+        last = (until - 1) // HOUR_MS
+        if not any(hour % 24 in BLACKOUT_HOURS for hour in range(first, last + 1)):
+            return until
+    raise ValueError(f"no day has {hours} hours with entries in a row")
 
 
 def price_at(minute: int) -> float:
