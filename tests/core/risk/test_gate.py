@@ -12,6 +12,7 @@ from tradebot.core.model.approved import Approved, Refusal, Refused, Seal
 from tradebot.core.model.money import exact
 from tradebot.core.model.values import Order, OrderType, Purpose, Side
 from tradebot.core.risk import gate
+from tradebot.core.risk.desk import GateContext, loss_per_unit
 from tradebot.core.risk.limits import Limits
 from tradebot.core.risk.sizing import size, smallest, tier_of
 
@@ -20,6 +21,12 @@ D = Decimal
 
 def rules_of(verdict: Approved | Refused) -> list[str]:
     return [] if isinstance(verdict, Approved) else [reason.rule for reason in verdict.reasons]
+
+
+def sized(
+    side: Side, tier: Decimal, price: Decimal, stop: Decimal, desk: GateContext
+) -> Decimal | Refusal:
+    return size(side, tier, price, loss_per_unit(side, price, stop, desk), desk)
 
 
 def test_an_order_within_all_limits_is_approved_with_the_epoch() -> None:
@@ -365,7 +372,7 @@ def test_confidence_tiers(confidence: float, tier: str) -> None:
 def test_the_smallest_order_that_does_not_fit_is_said_with_numbers() -> None:
     desk = a_desk(limits=Limits.live(), price=D(101_200))
     with exact():
-        got = size(Side.BUY, D(1), D(101_200), D(101_000), desk)
+        got = sized(Side.BUY, D(1), D(101_200), D(101_000), desk)
     assert got == Refusal(
         "size",
         "BTC/USDT: smallest order 0.001 BTC = $101.20 exceeds the position cap of $50.00",
@@ -375,9 +382,9 @@ def test_the_smallest_order_that_does_not_fit_is_said_with_numbers() -> None:
 def test_the_loss_limit_shrinks_the_size() -> None:
     # per unit: 10 000 + 190 000 x 0.0005 + 200 = 10 295; 100 / 10 295 = 0.0097 -> 0.009
     with exact():
-        assert size(Side.BUY, D(1), D(100_000), D(90_000), a_desk()) == D("0.009")
+        assert sized(Side.BUY, D(1), D(100_000), D(90_000), a_desk()) == D("0.009")
         # half the price: 50 000 + 75 + 200 = 50 275 -> 0.0019 -> 0.001
-        assert size(Side.BUY, D(1), D(100_000), D(50_000), a_desk()) == D("0.001")
+        assert sized(Side.BUY, D(1), D(100_000), D(50_000), a_desk()) == D("0.001")
 
 
 @pytest.mark.parametrize(
@@ -415,10 +422,16 @@ def test_a_size_is_never_refused_for_its_size(
     stop = limit - D(distance) / 10 if side is Side.BUY else limit + D(distance) / 10
     with exact():
         desk = a_desk(limits=profile, price=max(limit + D(mark) / 10, D(1)), spread=D(spread) / 10)
-        qty = size(side, tier, limit, stop, desk)
+        qty = sized(side, tier, limit, stop, desk)
         if isinstance(qty, Refusal):
             assert "exceeds the" in qty.text
+            if tier == 1:  # then the limits themselves are in the way, not a share of them
+                least = an_entry(str(smallest(limit, desk)), str(limit), side)
+                assert {"position_value", "trade_loss"} & set(
+                    rules_of(gate.check(least, stop, desk))
+                )
             return
+        assert qty >= smallest(limit, desk)
         order = an_entry(str(qty), str(limit), side)
         refused = rules_of(gate.check(order, stop, desk))
         assert not {"position_value", "trade_loss", "min_notional", "lot"} & set(refused)

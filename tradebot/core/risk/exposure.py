@@ -115,7 +115,7 @@ class Exposure:
         return [t for t in entries.values() if t.order.symbol == book.symbol]
 
     def _taken(self, book: InstrumentState) -> bool:
-        return bool(book.holding.qty) or bool(self.entries_of(book))
+        return bool(book.holding.qty or (self._table.entries and self.entries_of(book)))
 
     def orphans(self, book: InstrumentState) -> int:
         """Count closing orders that rest on a flat symbol: they could close the next position."""
@@ -137,13 +137,15 @@ class Exposure:
 
         What others hold on the account counts as well.
         """
-        used = ZERO
+        used, working = ZERO, self._table.entries
         for book in self._books.values():
             if book.holding.qty:
                 used += abs(book.holding.qty) * book.holding.entry
-            if self.entries_of(book):
+            if working and self.entries_of(book):
                 used += self.working_value(book, book.touch()[2])
-        return initial_margin(used, self._watch.leverage) + self.elsewhere
+        return (
+            initial_margin(used, self._watch.leverage) + self.elsewhere if used else self.elsewhere
+        )
 
     def working_value(self, book: InstrumentState, price: Decimal) -> Decimal:
         """Return the value of the symbol's entries at the larger of ``price`` and their limit (USDT).
@@ -151,15 +153,17 @@ class Exposure:
         What was announced counts, booked or not.
         """
         value = ZERO
+        if not self._table.entries:
+            return value
         for tracked in self.entries_of(book):
             value += tracked.left * max(price, tracked.order.price or price)
         return value
 
     def open_risk(self) -> Decimal:
         """Return what open positions and live entries can still lose at their stops (USDT)."""
-        risk = ZERO
+        risk, working = ZERO, self._table.entries
         for book in self._books.values():
-            if self._taken(book):
+            if book.holding.qty or working:
                 risk += self._risk_of(book)
         return risk
 

@@ -51,7 +51,8 @@ def check(
     side, price = order.side, order.price
     entry = worst_entry(side, price, desk)
     risk = order.qty * unit_risk(side, entry, stop, desk.taker_fee, desk.spread)
-    one = EntryCase(order, stop, desk, worst_value(side, price, desk), entry, risk)
+    worst = entry if side is Side.BUY else worst_value(side, price, desk)
+    one = EntryCase(order, stop, desk, worst, entry, risk)
     reasons = [r for rule in RULES if (r := rule(one)) is not None]
     if target is not None and (fault := _target_fault(order, target, desk)):
         reasons.append(fault)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from tradebot.core.model.approved import Refusal
 from tradebot.core.model.money import ZERO, ceil_to, plain
 from tradebot.core.model.values import Side
-from tradebot.core.risk.desk import GateContext, loss_per_unit, worst_value
+from tradebot.core.risk.desk import GateContext, worst_value
 
 HIGH = Decimal(1)
 MEDIUM = Decimal("0.7")
@@ -25,25 +25,26 @@ def tier_of(confidence: float) -> Decimal:
 
 
 def size(
-    side: Side, tier: Decimal, price: Decimal | None, stop: Decimal | None, desk: GateContext
+    side: Side, tier: Decimal, price: Decimal | None, unit: Decimal, desk: GateContext
 ) -> Decimal | Refusal:
     """Return the quantity in base units, or why not even the smallest order fits.
 
-    ``price`` is the entry's limit (USDT), None for a market order.
+    ``price`` is the entry's limit (USDT), None for a market order; ``unit`` its ``loss_per_unit``.
     """
-    step = desk.instrument.step
+    instrument = desk.instrument
+    step = instrument.step
     worst = worst_value(side, price, desk)
-    bounds = [(desk.instrument.market_max_qty // step, "largest order", ZERO)]
+    bounds = [(instrument.market_max_qty // step, "largest order", ZERO)]
     if desk.limits.position_value is not None:
         room = desk.limits.position_value * tier
         bounds.append((room // (worst * step), "position cap of ${:.2f}", room))
     if desk.limits.trade_loss is not None:
         room = desk.limits.trade_loss * tier
-        unit = loss_per_unit(side, price, stop, desk)
         bounds.append((room // (unit * step), "loss limit of ${:.2f} a trade", room))
     steps, why, room = min(bounds)
     qty = steps * step
-    if qty >= smallest(price, desk):
+    value = qty * (desk.low if price is None else price)
+    if qty >= instrument.min_qty and value >= instrument.min_notional:  # what ``smallest`` asks for
         return qty
     return _too_small(price, why.format(room), desk)
 

@@ -109,7 +109,8 @@ class Entries:
             barred=shared.barred,
         )
         price = self._entry_price(book, side)
-        qty = size(side, tier_of(wish.confidence), price, plan.stop, desk)
+        unit = loss_per_unit(side, price, plan.stop, desk)
+        qty = size(side, tier_of(wish.confidence), price, unit, desk)
         if shared.unproved and not isinstance(qty, Refusal):
             qty = smallest(price, desk)
         if isinstance(qty, Refusal):
@@ -133,7 +134,7 @@ class Entries:
         tracked.stop, tracked.target = plan.stop, plan.target
         tracked.decision = book.decision(side)
         if plan.stop is not None:
-            tracked.unit_risk = loss_per_unit(side, price, plan.stop, desk)
+            tracked.unit_risk = unit
         book.entry = tracked.order.id
         self._approved = book
         self.last_entry = shared.now
