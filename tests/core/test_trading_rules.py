@@ -72,6 +72,15 @@ def test_a_working_entry_goes_when_the_rules_change() -> None:
     assert [c.order_id for c in story.found(Cancel)] == [entry.id]
 
 
+def test_a_price_below_the_tick_is_refused_and_ends_nothing() -> None:
+    for kind in ("limit", "ioc", "market"):
+        story = Bare(a_config(execution=Execution(kind, D(20), 600)))
+        story.say(long(0.00001))
+        story.bar("0.00005 0.00005 0.00005 0.00005")
+        assert story.verdicts() == ["refused"], kind
+        assert story.placed() == []
+
+
 def test_what_does_not_trade_any_more_is_closed_and_not_entered() -> None:
     story = eager()
     story.opened()

@@ -24,7 +24,7 @@ def rules_of(verdict: Approved | Refused) -> list[str]:
 
 
 def sized(
-    side: Side, tier: Decimal, price: Decimal, stop: Decimal, desk: GateContext
+    side: Side, tier: Decimal, price: Decimal | None, stop: Decimal, desk: GateContext
 ) -> Decimal | Refusal:
     return size(side, tier, price, loss_per_unit(side, price, stop, desk), desk)
 
@@ -396,6 +396,45 @@ def test_the_smallest_order_meets_lot_and_notional(price: str, expected: str) ->
         assert smallest(D(price), a_desk()) == D(expected)
         free = replace(BTC, min_notional=D(0))
         assert smallest(D(price), a_desk(instrument=free)) == D("0.001")
+
+
+def of_value(most: int) -> Limits:
+    """Only the value of a position is limited (USDT)."""
+    return replace(LIMITS, position_value=D(most), trade_loss=None)
+
+
+def test_a_size_at_the_exchanges_least_is_taken_and_one_below_it_is_not() -> None:
+    def bought(price: str | None, least: str, most: int, **changes: object) -> Decimal | Refusal:
+        changed = replace(BTC, min_notional=D(least), min_qty=changes.pop("min_qty", BTC.min_qty))  # type: ignore[arg-type]
+        desk = a_desk(instrument=changed, limits=of_value(most), **changes)
+        return sized(Side.BUY, D(1), None if price is None else D(price), D(99_000), desk)
+
+    with exact():
+        assert bought("100000", "100", 100) == D("0.001")
+        assert isinstance(bought("100000", "100.1", 100), Refusal)
+        assert isinstance(bought("100000", "5", 400, min_qty=D("0.005")), Refusal)
+        assert bought("100000", "5", 500, min_qty=D("0.005")) == D("0.005")
+        # at market it may fill as low as the lower of bid and mark
+        assert isinstance(bought(None, "99.5", 100, low=D(99_000)), Refusal)
+        assert bought(None, "99", 100, low=D(99_000)) == D("0.001")
+
+
+def test_a_price_below_the_tick_is_refused_and_breaks_nothing() -> None:
+    with exact():
+        assert smallest(D(0), a_desk()) == BTC.min_qty
+        refused = sized(Side.BUY, D(1), D(0), D(99_000), a_desk())
+    assert isinstance(refused, Refusal)
+
+
+def test_a_short_below_the_mark_counts_at_the_mark() -> None:
+    short = an_entry("0.010", "100000", Side.SELL)
+    with exact():
+        assert "position_value" in rules_of(
+            gate.check(short, D(103_000), a_desk(price=D(102_000), limits=of_value(1010)))
+        )
+        assert "position_value" not in rules_of(
+            gate.check(short, D(103_000), a_desk(limits=of_value(1010)))
+        )
 
 
 @given(

@@ -52,9 +52,9 @@ def size(
 def smallest(price: Decimal | None, desk: GateContext) -> Decimal:
     """Return the smallest quantity the exchange takes at this limit, None: at market (base units)."""
     instrument = desk.instrument
-    if instrument.min_notional <= 0:
-        return instrument.min_qty
     unit = (desk.low if price is None else price) * instrument.step
+    if instrument.min_notional <= 0 or not unit:  # a price below the tick is rounded to none
+        return instrument.min_qty
     steps = ceil_to(instrument.min_notional, unit) // unit
     return max(instrument.min_qty, steps * instrument.step)
 
