@@ -34,7 +34,7 @@ class Terminal:
             os.environ["TERM"] = "xterm-256color"
             os.environ.update(env or {})
             os.execv(command[0], command)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.resize(24, 80)
         self.out = b""
         self._code: int | None = None
 
@@ -58,6 +58,10 @@ class Terminal:
         while not true():
             assert time.monotonic() < deadline, f"no {what} in {self.out[-3000:]!r}"
             self.read(0.05)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Make the terminal as large; what runs in it is told."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def press(self, keys: bytes) -> None:
         """Press keys."""

@@ -114,6 +114,19 @@ def test_paper_opens_the_screen_and_q_stops_in_order(terminal: Open, tmp_path: P
     assert state(tmp_path) == "interrupted"
 
 
+def test_the_screen_is_as_large_as_its_terminal(
+    terminal: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    paper = terminal("paper")
+    paper.until(b"CLOSE ALL")
+    paper.resize(40, 120)
+    paper.until(b"\x1b[40;1H")  # the bar of keys is on the last line
+    paper.resize(30, 100)
+    paper.until(b"\x1b[30;1H")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_restores_the_terminal_and_stops_in_order(
     terminal: Open, tmp_path: Path, number: signal.Signals, code: int

@@ -160,7 +160,16 @@ class TerminalDriver(LinuxDriver):
         self._told = threading.Event()
         outlet: Outlet = app.outlet
         outlet.gone = self._gone
+        self._outlet = outlet
         self._file = outlet  # type: ignore[assignment]
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Ask the terminal itself: stdout, which the library asks, is a file meanwhile."""
+        with contextlib.suppress(OSError, ValueError):
+            width, height = os.get_terminal_size(self._outlet.fileno())
+            if width and height:
+                return width, height
+        return super()._get_terminal_size()
 
     def run_input_thread(self) -> None:
         """Read until the driver ends or the terminal has gone."""
