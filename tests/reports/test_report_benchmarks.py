@@ -14,7 +14,7 @@ from kits.report_kit import JUNE, MAY, D, a_history, a_trade
 
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.times import of_iso
-from tradebot.core.model.values import DAY_MS
+from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.reports.monthly.benchmark_file import parse, read_benchmark
 from tradebot.reports.monthly.comparison import Benchmark, Fixing, Growth, compare
 from tradebot.reports.monthly.made import report_of
@@ -187,6 +187,19 @@ def test_a_benchmark_that_ends_early_cuts_and_says_so() -> None:
         "it begins after the report: compared from its start on",
     )
     assert compare(late, grown(curve), JUNE).first == MAY + 9 * DAY_MS
+
+
+def test_a_session_after_the_report_s_end_is_none_of_it() -> None:
+    """April's report must not have what the index did on 1 May, nor that of a run that ended at noon its close at 16:00."""
+    closes = [MAY + i * DAY_MS + 20 * HOUR_MS for i in range(31)]
+    benchmark = Benchmark("S", [Fixing(at, 1.0 + at / JUNE) for at in closes])
+    curve = [(MAY + i * HOUR_MS, 1.0) for i in range(10 * 24 + 1)]
+    whole = compare(benchmark, grown(curve), MAY + 10 * DAY_MS)
+    assert (whole.n, whole.last) == (9, closes[9])
+    stopped = compare(benchmark, grown(curve[: 9 * 24 + 13]), JUNE)
+    assert stopped.last == closes[8]
+    late = compare(benchmark, grown(curve[: 9 * 24 + 20]), JUNE)  # its last hour is 19:00
+    assert late.last == closes[9]
 
 
 def test_beta_and_alpha_from_sixty_common_intervals_on() -> None:

@@ -17,7 +17,7 @@ from tradebot.app.backtest import Notebook, run_backtest
 from tradebot.app.backtest_report import scratch_of, told_of
 from tradebot.app.build import make_session
 from tradebot.config import load_config
-from tradebot.core.model.values import DAY_MS
+from tradebot.core.model.values import HOUR_MS
 from tradebot.core.trading.snapshot import Heading
 from tradebot.market.files.feed import open_files
 from tradebot.plugins.strategies import load_strategy
@@ -172,11 +172,11 @@ def test_the_line_of_recorded_months_is_scipy_s(
         curve = Growth([at for at, _ in report.curve], [value for _, value in report.curve])
         values = {s.at: s.value for s in benchmark.sessions}
         first, last = curve.times[0], curve.times[-1]
-        ends = [at for at in sorted(values) if first <= at <= last + DAY_MS]
+        ends = [at for at in sorted(values) if first <= at <= last + HOUR_MS]
         ours = [curve.values[bisect_right(curve.times, at) - 1] for at in ends]
         x = [values[b] / values[a] - 1 for a, b in pairwise(ends)]
         y = [b / a - 1 for a, b in pairwise(ours)]
-        assert len(x) >= 15
+        assert len(x) >= 14
         line, theirs = fit(x, y), stats.linregress(x, y)
         assert line is not None
         for own, other in (

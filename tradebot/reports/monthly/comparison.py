@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tradebot.core.ghost.quality import YEAR_DAYS
-from tradebot.core.model.values import DAY_MS
+from tradebot.core.model.values import DAY_MS, HOUR_MS
 from tradebot.reports.monthly.ratios import deviation, drawdown, growth, mean
 
 HOLIDAYS_MS = 5 * DAY_MS
@@ -96,7 +96,7 @@ def compare(benchmark: Benchmark, curve: Growth, last: int) -> BenchmarkComparis
     Both are read at the ends of the benchmark's sessions, the curve at its newest point then: a weekend is one
     interval for both. Sessions outside the curve are left out.
     """
-    marks = _common(benchmark.sessions, curve)
+    marks = _common(benchmark.sessions, curve, last)
     theirs = [b.value / a.value - 1.0 for (a, _), (b, _) in pairwise(marks)]
     ours = [b / a - 1.0 for (_, a), (_, b) in pairwise(marks)]
     n = len(theirs)
@@ -151,12 +151,16 @@ def _fitted(line: Line | None) -> dict[str, float | None]:
     }
 
 
-def _common(sessions: Sequence[Fixing], curve: Growth) -> list[tuple[Fixing, float]]:
-    """Return the sessions that end on the curve, each with the curve's value then."""
+def _common(sessions: Sequence[Fixing], curve: Growth, last: int) -> list[tuple[Fixing, float]]:
+    """Return the sessions that end on the curve and in the period, each with the curve's value then.
+
+    A curve's last point may be an hour old; what a benchmark did after it is beside nothing of ours.
+    """
     times, values = curve
     if not times:
         return []
-    inside = (s for s in sessions if times[0] <= s.at <= times[-1] + DAY_MS)
+    end = min(last, times[-1] + HOUR_MS)
+    inside = (s for s in sessions if times[0] <= s.at <= end)
     return [(s, values[bisect_right(times, s.at) - 1]) for s in inside]
 
 
