@@ -19,6 +19,7 @@ from tradebot.reports.monthly.benchmark_file import parse, read_benchmark
 from tradebot.reports.monthly.comparison import Benchmark, Fixing, Growth, compare
 from tradebot.reports.monthly.made import report_of
 from tradebot.reports.monthly.period import Period, month_of
+from tradebot.reports.monthly.sections import sheets
 
 SP500 = Path(__file__).parents[3] / "shared" / "data" / "macro" / "SP500-1d-2017-2026.csv.gz"
 PLAIN = "date,close\n2025-05-01,100\n2025-05-02,101.5\n"
@@ -218,6 +219,25 @@ def test_beta_and_alpha_from_sixty_common_intervals_on() -> None:
     assert found.up_capture_pct is not None
     few = compare(Benchmark("S", sessions[:60]), grown(curve), MAY + 71 * DAY_MS)
     assert (few.n, few.beta) == (59, None)
+
+
+def test_estimates_are_shown_with_their_standard_errors() -> None:
+    days = range(1, 90)
+    rows = [a_trade(i, MAY + i * DAY_MS, str(i % 5 - 2)) for i in days]
+    history = a_history(rows, last=MAY + 90 * DAY_MS)
+    closes = [Fixing(MAY + i * DAY_MS, 100.0 + i % 7) for i in range(91)]
+    span = Period(MAY, MAY + 90 * DAY_MS)
+    report = report_of([history], span, [Benchmark("S", closes)])
+    found = report.benchmarks[-1]
+    assert found.beta is not None
+    assert found.beta_error is not None
+    assert found.alpha_error_pct is not None
+    (sheet,) = (sheet for sheet in sheets(report) if sheet.title == "Beside benchmarks")
+    beta, alpha = (
+        sheet.rows[-1][i].text for i, head in enumerate(sheet.heads) if "± error" in head
+    )
+    assert beta.startswith(f"{found.beta:.3f} ± {found.beta_error:.3f} (")
+    assert alpha.startswith(f"{found.alpha_pct:.4f} ± {found.alpha_error_pct:.4f} (")
 
 
 def test_what_was_traded_is_held_beside_it_net_of_a_fee() -> None:

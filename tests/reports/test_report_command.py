@@ -174,6 +174,36 @@ def test_what_is_due_is_written_once(
     assert told(capsys, "--due")["data"]["due"] == both[1:]
 
 
+def test_a_first_month_that_began_midway_is_advised_once(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is over like any other, and nothing can be added to it."""
+    kept = home / "data" / "reports" / "2025-01-paper.advice.json"
+    kept.unlink(missing_ok=True)
+    report = told(capsys, "--month", "2025-01")["data"]["report"]
+    assert report["partial"]
+    ((rows_of_it, entry),) = json.loads(kept.read_text()).items()
+    kept.write_text(json.dumps({rows_of_it: entry | {"lines": ["kept"]}}))
+    again = told(capsys, "--month", "2025-01")["data"]["report"]
+    assert again["advice"]["lines"] == ["kept"]
+    kept.unlink()
+    told(capsys, "--month", "2025-02")  # goes on
+    assert not kept.with_name("2025-02-paper.advice.json").exists()
+
+
+@pytest.mark.parametrize("columns", ["44", "80"])
+def test_a_narrow_terminal_loses_no_column(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["report", "--mode", "paper", "--month", "2025-01", "--no-advice"]) == 0
+    out = capsys.readouterr().out
+    for head in ("Dec  year's", "correlation", "beta ± error (95 %)", "up capture", "down capture"):
+        assert head in out
+    assert out.count("Beside benchmarks") == 1
+    assert out.count("BTC/USDT held  ") >= 2  # it stands before each part
+
+
 def test_what_is_due_stands_beside_the_configured_benchmarks(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich import box
@@ -48,7 +48,8 @@ def report_text(report: Report, digest: str) -> str:
         parts += [Text(name, "bold"), _facts(facts, width), ""]
     for sheet in (calendar_sheet(report), *sheets(report)):
         if sheet.rows and not (sheet.title.startswith("By ") and len(sheet.rows) < 2):
-            parts += [_table(sheet, width), *([Text(sheet.note, "dim")] if sheet.note else []), ""]
+            parts += _tables(sheet, width)
+            parts += [*([Text(sheet.note, "dim")] if sheet.note else []), ""]
     parts += [Text(f"* {note}", "dim") for note in (*report.notes, *report.income)]
     parts.append(Text(f"Hash {digest}", "dim"))  # on one line of 80 columns
     return rendered(*parts)
@@ -69,10 +70,18 @@ def _facts(facts: Sequence[Fact], width: int) -> Table:
     return table
 
 
-def _table(sheet: Sheet, width: int) -> Table:
-    """Return a table; one that is too wide loses its last columns, never a row."""
+def _tables(sheet: Sheet, width: int) -> Iterator[Table]:
+    """Yield a table; one that is too wide goes on below, its first column again in front."""
+    rest, title = range(1, len(sheet.heads)), sheet.title
+    while rest:
+        count = _fitting(sheet, rest, width)
+        yield _table(sheet, [0, *rest[:count]], title)
+        rest, title = rest[count:], ""
+
+
+def _table(sheet: Sheet, columns: Sequence[int], title: str) -> Table:
     table = Table(
-        title=sheet.title,
+        title=title or None,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -80,22 +89,28 @@ def _table(sheet: Sheet, width: int) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    shown = _fitting(sheet, width)
-    for i, head in enumerate(sheet.heads[:shown]):
-        table.add_column(head, justify="left" if i < sheet.words else "right", no_wrap=True)
+    for i in columns:
+        table.add_column(
+            sheet.heads[i], justify="left" if i < sheet.words else "right", no_wrap=True
+        )
     for row in sheet.rows:
-        table.add_row(*(Text(cell.text, STYLES.get(cell.tint, "")) for cell in row[:shown]))
+        table.add_row(*(Text(row[i].text, STYLES.get(row[i].tint, "")) for i in columns))
     return table
 
 
-def _fitting(sheet: Sheet, width: int) -> int:
-    """Return how many of a table's columns fit."""
-    used = 0
-    for i, head in enumerate(sheet.heads):
-        used += max(len(head), *(len(row[i].text) for row in sheet.rows)) + 2
+def _fitting(sheet: Sheet, columns: Sequence[int], width: int) -> int:
+    """Return how many of the columns fit beside the first: at least one."""
+    used = _width(sheet, 0)
+    for count, column in enumerate(columns):
+        used += _width(sheet, column)
         if used > width + 2:
-            return max(i, 2)
-    return len(sheet.heads)
+            return max(count, 1)
+    return len(columns)
+
+
+def _width(sheet: Sheet, column: int) -> int:
+    """Return the columns of the terminal that a table's column takes, with those between it and the next."""
+    return 2 + max(len(sheet.heads[column]), *(len(row[column].text) for row in sheet.rows))
 
 
 __all__ = ["report_text"]

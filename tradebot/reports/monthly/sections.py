@@ -212,7 +212,7 @@ def _stints(report: Report) -> Sheet:
         [
             *(Cell(named(s)), Cell(day(s.first)), Cell(figure(s.days, 1))),
             Cell(f"{s.trades}{' small' if s.small else ''}"),
-            Cell(_estimate(s.expectancy_r, s.low_r, s.high_r, sign=True), tint(s.expectancy_r)),
+            Cell(_estimate(s.expectancy_r, s.low_r, s.high_r), tint(s.expectancy_r)),
             *(money(s.net_a_day), money(s.net)),
         ]
         for s in report.stints
@@ -311,8 +311,8 @@ def _benchmarks(rows: Sequence[BenchmarkComparison]) -> Iterator[Sheet]:
                 Cell(percent(c.volatility_pct)),
             ),
             *(Cell(percent(c.drawdown_pct)), Cell(figure(c.correlation))),
-            *(Cell(_estimate(c.beta, c.beta_low, c.beta_high)),),
-            *(Cell(_estimate(c.alpha_pct, c.alpha_low_pct, c.alpha_high_pct, 4)),),
+            Cell(_fitted(c.beta, c.beta_error, (c.beta_low, c.beta_high), 3)),
+            Cell(_fitted(c.alpha_pct, c.alpha_error_pct, (c.alpha_low_pct, c.alpha_high_pct), 4)),
             *(Cell(percent(c.up_capture_pct, 0)), Cell(percent(c.down_capture_pct, 0))),
         ]
         for c in rows
@@ -326,9 +326,9 @@ def _benchmarks(rows: Sequence[BenchmarkComparison]) -> Iterator[Sheet]:
             "volatility",
             "drawdown",
             "correlation",
-            "beta (95 %)",
+            "beta ± error (95 %)",
         ),
-        *("alpha % (95 %)", "up capture", "down capture"),
+        *("alpha % ± error (95 %)", "up capture", "down capture"),
     )
     said: dict[str, list[str]] = {}
     for row in rows:
@@ -340,17 +340,21 @@ def _benchmarks(rows: Sequence[BenchmarkComparison]) -> Iterator[Sheet]:
     yield Sheet("Beside benchmarks", heads, lines, note=note.strip())
 
 
-def _estimate(
+def _fitted(
     value: float | None,
-    low: float | None,
-    high: float | None,
-    places: int = 2,
-    *,
-    sign: bool = False,
+    error: float | None,
+    ends: tuple[float | None, float | None],
+    places: int,
 ) -> str:
-    if value is None:
+    """Return what a line was fitted to be, with its standard error and 95 % interval."""
+    if value is None or error is None:
         return "-"
-    return f"{value:{'+' if sign else ''}.{places}f} ({spread(low, high, places)})"
+    return f"{value:.{places}f} ± {error:.{places}f} ({spread(*ends, places)})"
+
+
+def _estimate(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a mean with its sign and its 95 % interval."""
+    return "-" if value is None else f"{value:+.2f} ({spread(low, high, 2)})"
 
 
 def calendar_sheet(report: Report) -> Sheet:
