@@ -290,3 +290,12 @@ def test_what_refused_entries_came_to_counts_where_it_closed() -> None:
     assert refusal_counts(refused, Period(MAY, JULY)) == [RefusalCount("positions", 4, 3, D("3.5"))]
     assert refusal_counts(refused[:1], month_of(JUNE)) == [RefusalCount("positions", 0, 1, D(5))]
     assert refusal_counts(refused, month_of(JULY)) == []
+
+
+def test_a_month_without_funding_says_so() -> None:
+    said = "Funding counts as 0: none was booked."
+    rows = [a_trade(i, MAY + i * DAY_MS, funding=D(0)) for i in range(1, 5)]
+    assert any(said in note for note in report_of([a_history(rows)], month_of(MAY)).notes)
+    rows[2] = a_trade(3, MAY + 3 * DAY_MS)
+    assert not any(said in note for note in report_of([a_history(rows)], month_of(MAY)).notes)
+    assert not report_of([a_history([])], month_of(MAY)).notes

@@ -347,6 +347,8 @@ def _notes(bridge: Bridge, part: Sequence[Knot], trades: Sequence[ClosedTrade]) 
             f"Of {bridge.unpriced} of {len(trades)} trades it is not known at what price they were decided:"
             " their slippage is in the gross result."
         )
+    if trades and not any(trade.row.funding for trade in trades):
+        yield "Funding counts as 0: none was booked. A run of files without a funding file has none."
     for first, last, pnl in gaps(part):
         hours = (last - first) / (DAY_MS / 24)
         yield (
