@@ -19,7 +19,7 @@ from tradebot.app.advising import (
     settings_in,
     third_of,
 )
-from tradebot.app.report import Told
+from tradebot.app.report import SLACK_MS, Told
 from tradebot.app.whatif import (
     PlayedFigures,
     Recording,
@@ -70,9 +70,9 @@ class Advisor:
         )
 
     def _place(self, told: Told) -> Path | None:
-        """Return the file the advice of a whole month is kept in; None for another time."""
+        """Return the file the advice of a month that is over is kept in, whenever its runs began; None for another time."""
         period, report = told.period, told.report
-        if report.partial or month_of(period.first) != period:
+        if report.ended < report.last - SLACK_MS or month_of(period.first) != period:
             return None
         folder = self._config.data_dir() / REPORTS
         return folder / f"{period.code}-{report.mode}.advice.json"

@@ -233,6 +233,7 @@ def made_line(clock: Clock = SYSTEM) -> str:
 
 
 __all__ = [
+    "SLACK_MS",
     "ReportWish",
     "Told",
     "due_reports",
