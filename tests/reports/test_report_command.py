@@ -278,6 +278,9 @@ def test_a_backtest_s_page_is_the_same_report(
         (("--html", "no/such/r.html"), "does not exist"),
         (("--csv", "no/such/dir"), "does not exist"),
         (("--csv", "BTCUSDT-1m-2025-01.csv"), "is no directory"),
+        (("--csv", "a" * 300), "cannot be used: File name too long"),
+        (("--due", "--html", "due.html"), "takes no --html"),
+        (("--due", "--month", "2025-01", "--benchmark", "b.csv"), "takes no --month, --benchmark"),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_a_line(

@@ -30,6 +30,7 @@ def report(options: ReportOptions) -> int:
     """Answer ``report``; returns the exit code."""
     config = read_config(options.common)
     if options.due:
+        _check_alone(options)
         return _due(options, config)
     if options.mode not in (None, *MODES):
         raise UsageError(
@@ -53,6 +54,27 @@ def report(options: ReportOptions) -> int:
         csv=(options.csv, files),
     )
     return show(replace(result, warnings=list(_warnings(told))), as_json=options.common.json)
+
+
+def _check_alone(options: ReportOptions) -> None:
+    """Raise UsageError where ``--due`` came with what it would pass over in silence."""
+    given = {
+        "--month": options.month,
+        "--from": options.first,
+        "--to": options.last,
+        "--last": options.last_ms,
+        "--mode": options.mode,
+        "--run": options.run,
+        "--html": options.html,
+        "--csv": options.csv,
+        "--benchmark": options.benchmarks or None,
+    }
+    found = [name for name, value in given.items() if value is not None]
+    if found:
+        raise UsageError(
+            f"--due writes every whole month that is missing, and takes no {', '.join(found)}",
+            hint="leave one of them out; [report] benchmarks stand beside what is due",
+        )
 
 
 def _due(options: ReportOptions, config: Config) -> int:

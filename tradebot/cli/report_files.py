@@ -27,9 +27,14 @@ def check_targets(html: Path | None, csv: Path | None) -> None:
 
 
 def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
+    try:
+        there = folder.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, or can be none
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot be used: {why}", hint="--csv DIR", file=str(folder)) from None
+    if there and not folder.is_dir():
         raise UsageError("is no directory", hint="--csv DIR", file=str(folder))
-    if not folder.exists() and not folder.parent.is_dir():
+    if not there and not folder.parent.is_dir():
         raise UsageError(
             "lies in a directory that does not exist",
             hint=f"make {folder.parent} first",
@@ -65,7 +70,12 @@ def exported(reader: Reader, told: Told, folder: Path | None) -> dict[str, int]:
     """Write every table into a folder; return how many rows each has."""
     if folder is None:
         return {}
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise TradebotError(
+            f"cannot be made: {error.strerror}", hint="--csv DIR", file=str(folder)
+        ) from error
     return {
         name: write_csv(columns, rows, folder / f"{name}.csv")
         for name, columns, rows in tables(reader, told.runs, told.period)
