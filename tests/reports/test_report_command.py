@@ -320,6 +320,10 @@ def test_every_table_can_be_archived_by_month(
     assert main([table, "--month", "2025-02", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)["data"][table]
     assert len(shown) == len(written("2025-02"))
+    if table == "trades":  # as the archive and a backtest have it
+        assert [str(row["signal_id"]) for row in shown] == [
+            row["signal_id"] for row in written("2025-02")
+        ]
 
 
 def test_a_table_goes_to_a_pipe_s_place_never(

@@ -175,7 +175,14 @@ def _trades(reader: Reader, options: InspectOptions, _: Config) -> Result:
     shown = reader.snapshot(run)
     odd = {} if shown is None else shown.fill_rests
     rests = rests_of_trades(rows, reader.fills(run) if odd else [], odd)
-    told = [{**as_json(row, "ts"), "income_rest": rests.get(row.id)} for row in rows]
+    told = [
+        {
+            **as_json(row, "ts"),
+            "signal_id": row.signal or None,
+            "income_rest": rests.get(row.id),
+        }
+        for row in rows
+    ]
     found = _rows("trades", told, options, run)
     return replace(found, warnings=[*found.warnings, *rest_words(shown, rests)])
 
