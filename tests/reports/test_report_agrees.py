@@ -203,8 +203,10 @@ def rows_of(report: dict[str, Any]) -> Iterator[list[str]]:
         yield [
             *(b["name"], str(b["n"]), change(b["return_pct"]), change(b["own_return_pct"])),
             *(percent(b["volatility_pct"]), percent(b["drawdown_pct"]), figure(b["correlation"])),
-            *("-", "-", percent(b["up_capture_pct"], 0), percent(b["down_capture_pct"], 0)),
+            *(percent(b["up_capture_pct"], 0), percent(b["down_capture_pct"], 0)),
         ]
+        assert b["beta"] is None  # of fewer than 60 intervals
+        yield [b["name"], str(b["n"]), *"------"]
 
 
 def facts(report: dict[str, Any]) -> Iterator[list[str]]:

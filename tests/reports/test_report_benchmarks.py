@@ -232,12 +232,13 @@ def test_estimates_are_shown_with_their_standard_errors() -> None:
     assert found.beta is not None
     assert found.beta_error is not None
     assert found.alpha_error_pct is not None
-    (sheet,) = (sheet for sheet in sheets(report) if sheet.title == "Beside benchmarks")
-    beta, alpha = (
-        sheet.rows[-1][i].text for i, head in enumerate(sheet.heads) if "± error" in head
-    )
-    assert beta.startswith(f"{found.beta:.3f} ± {found.beta_error:.3f} (")
-    assert alpha.startswith(f"{found.alpha_pct:.4f} ± {found.alpha_error_pct:.4f} (")
+    (sheet,) = (sheet for sheet in sheets(report) if sheet.title == "Beta and alpha")
+    shown = [cell.text for cell in sheet.rows[-1]]
+    assert shown[2:4] == [f"{found.beta:.3f}", f"{found.beta_error:.3f}"]
+    assert shown[5:7] == [f"{found.alpha_pct:.4f}", f"{found.alpha_error_pct:.4f}"]
+    few = report_of([history], month_of(MAY), [Benchmark("S", closes)])
+    (sheet,) = (sheet for sheet in sheets(few) if sheet.title == "Beta and alpha")
+    assert {cell.text for cell in sheet.rows[-1][2:]} == {"-"}
 
 
 def test_what_was_traded_is_held_beside_it_net_of_a_fee() -> None:

@@ -198,7 +198,7 @@ def test_a_narrow_terminal_loses_no_column(
     monkeypatch.setenv("COLUMNS", columns)
     assert main(["report", "--mode", "paper", "--month", "2025-01", "--no-advice"]) == 0
     out = capsys.readouterr().out
-    for head in ("Dec  year's", "correlation", "beta ± error (95 %)", "up capture", "down capture"):
+    for head in ("Dec  year's", "correlation", "alpha %", "up capture", "down capture"):
         assert head in out
     assert out.count("Beside benchmarks") == 1
     assert out.count("BTC/USDT held  ") >= 2  # it stands before each part

@@ -36,7 +36,7 @@ HOW = (
 
 TOPICS = (
     (CHANGES, (CHANGES,)),
-    ("Beside benchmarks", ("Beside benchmarks",)),
+    ("Beside benchmarks", ("Beside benchmarks", "Beta and alpha")),
     ("Drawdowns and months", ("Deepest drawdowns", "Months, time-weighted return in %")),
     ("Limits", ("Use of limits", "Refused entries")),
 )

@@ -300,6 +300,9 @@ def _short(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2f}"
 
 
+BESIDE, FITS = "Beside benchmarks", "Beta and alpha"
+
+
 def _benchmarks(rows: Sequence[BenchmarkComparison]) -> Iterator[Sheet]:
     if not rows:
         return
@@ -311,45 +314,41 @@ def _benchmarks(rows: Sequence[BenchmarkComparison]) -> Iterator[Sheet]:
                 Cell(percent(c.volatility_pct)),
             ),
             *(Cell(percent(c.drawdown_pct)), Cell(figure(c.correlation))),
-            Cell(_fitted(c.beta, c.beta_error, (c.beta_low, c.beta_high), 3)),
-            Cell(_fitted(c.alpha_pct, c.alpha_error_pct, (c.alpha_low_pct, c.alpha_high_pct), 4)),
             *(Cell(percent(c.up_capture_pct, 0)), Cell(percent(c.down_capture_pct, 0))),
         ]
         for c in rows
     ]
     heads = (
-        *(
-            "benchmark",
-            "n",
-            "its return",
-            "ours",
-            "volatility",
-            "drawdown",
-            "correlation",
-            "beta ± error (95 %)",
-        ),
-        *("alpha % ± error (95 %)", "up capture", "down capture"),
+        *("benchmark", "n", "its return", "ours", "volatility", "drawdown", "correlation"),
+        *("up capture", "down capture"),
     )
     said: dict[str, list[str]] = {}
     for row in rows:
         if row.notes:
             said.setdefault("; ".join(row.notes), []).append(row.name)
     notes = " ".join(f"{', '.join(names)}: {text}." for text, names in said.items())
-    few = "beta and alpha need 60 common intervals (--last 90d or --from gives them)"
-    note = f"Over each benchmark's own sessions; volatility and alpha are of one interval; {few}. {notes}"
-    yield Sheet("Beside benchmarks", heads, lines, note=note.strip())
+    note = f"Over each benchmark's own sessions; volatility is of one interval. {notes}"
+    yield Sheet(BESIDE, heads, lines, note=note.strip())
+    yield _fits(rows)
 
 
-def _fitted(
-    value: float | None,
-    error: float | None,
-    ends: tuple[float | None, float | None],
-    places: int,
-) -> str:
-    """Return what a line was fitted to be, with its standard error and 95 % interval."""
-    if value is None or error is None:
-        return "-"
-    return f"{value:.{places}f} ± {error:.{places}f} ({spread(*ends, places)})"
+def _fits(rows: Sequence[BenchmarkComparison]) -> Sheet:
+    """Return the line through both, with standard errors and 95 % intervals."""
+    lines = [
+        [
+            *(Cell(c.name), Cell(str(c.n)), Cell(figure(c.beta, 3)), Cell(figure(c.beta_error, 3))),
+            Cell("-" if c.beta is None else spread(c.beta_low, c.beta_high, 3)),
+            *(Cell(figure(c.alpha_pct, 4)), Cell(figure(c.alpha_error_pct, 4))),
+            Cell("-" if c.alpha_pct is None else spread(c.alpha_low_pct, c.alpha_high_pct, 4)),
+        ]
+        for c in rows
+    ]
+    heads = ("benchmark", "n", "beta", "error", "95 %", "alpha %", "error", "95 %")
+    note = (
+        "By least squares, with standard errors; alpha is of one interval. They need 60 common intervals"
+        " (--last 90d or --from gives them)."
+    )
+    return Sheet(FITS, heads, lines, note=note)
 
 
 def _estimate(value: float | None, low: float | None, high: float | None) -> str:
