@@ -113,3 +113,15 @@ def test_rows_that_make_no_sense(
     found, document = report(capsys)
     assert found == code, document["error"]
     assert Path("r.html").exists() is (code == 0)
+
+
+def test_a_text_that_is_none_is_not_quoted(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """SQLite's own words have all of the text in them, and no way out."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE runs SET summary = CAST(x'7b22ff22' AS TEXT)")
+    code, document = report(capsys)
+    error = document["error"]
+    assert code == 1
+    assert isinstance(error, dict)
+    assert error["message"] == "the database is corrupt (text in it is no UTF-8)"
+    assert "restore it from a backup" in error["hint"]

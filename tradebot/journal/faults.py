@@ -15,6 +15,8 @@ _NOT_OURS = "choose another --data-dir, or move the file away"
 _SPACE = "free some space; nothing of the failed commit was kept"
 _RIGHTS = "check that the directory exists and that you may write to it"
 
+_NO_TEXT = "Could not decode to UTF-8"
+
 # Keyed by SQLite's primary result code (the low byte of the extended one).
 _WORDS: dict[int, tuple[type[JournalError], str, str]] = {
     sqlite3.SQLITE_NOTADB: (SchemaError, "this is not a database", _NOT_OURS),
@@ -58,6 +60,10 @@ def missing(path: Path) -> MissingJournalError:
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> JournalError:
+    if _NO_TEXT in str(error):  # it quotes what it cannot read, which may be a whole row
+        return JournalError(
+            "the database is corrupt (text in it is no UTF-8)", hint=_RESTORE, file=str(path)
+        )
     code = getattr(error, "sqlite_errorcode", None)
     known = _WORDS.get(code & 0xFF) if code is not None else None
     if known is None:
