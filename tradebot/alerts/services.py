@@ -7,6 +7,7 @@ long to wait out of them, and forgets the rest.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import threading
@@ -17,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 from tradebot.alerts.channels import (
     CHAT_RATE,
+    SEND_S,
     Answered,
     Broken,
     ChannelSettings,
@@ -25,6 +27,7 @@ from tradebot.alerts.channels import (
     NotDelivered,
     scrubbed,
 )
+from tradebot.alerts.connections import Connections
 from tradebot.alerts.sessions import spare
 from tradebot.alerts.threads import NoThreadError, in_own_thread
 
@@ -112,10 +115,21 @@ class Service:
         return answer
 
     async def _in_thread(self, message: Message) -> Answered:
+        """Send in a thread, for ``SEND_S`` at most; when nobody waits any more its connections end, and with them the thread."""
+        connections = Connections()
+
+        def send() -> Answered:
+            with connections.of_this_thread():
+                return self._send(message)
+
         try:
-            return await in_own_thread(lambda: self._send(message), self._free)
+            return await asyncio.wait_for(in_own_thread(send, self._free), SEND_S)
         except NoThreadError:
             return NotDelivered("no answer to all that was sent")
+        except TimeoutError:
+            return NotDelivered("no answer")
+        finally:
+            connections.end()
 
     async def close(self) -> None:
         """Nothing is kept open."""
