@@ -31,6 +31,7 @@ from tradebot.core.model.effects import (
     SignalJudged,
     TradeClosed,
 )
+from tradebot.core.model.events import Command
 from tradebot.core.model.values import DAY_MS, Fill, OrderStatus, Side
 from tradebot.core.state.halts import HALTS
 from tradebot.journal.facts import Demoted, IncidentClosed, IncidentOpened, Provenance, StageRaised
@@ -353,6 +354,24 @@ def test_a_close_all_of_paper_is_told_to_have_left_nothing() -> None:
     assert (alert.kind, alert.level) == ("close_all", "critical")
     assert "CLOSE-ALL by sarah: nothing is left" in alert.text
     assert told_at(NOON, [flat], WISHES, memory)[0] == []
+
+
+def test_a_close_all_of_a_halted_run_is_told_once_until_a_resume() -> None:
+    """There is no new halt then: only its own rows say it, one for the HALT file and one for the command."""
+    story = Story(PAPER)
+    story.tell(Halted(NOON, "user", "telegram:7: too much", 1))
+    for number in (0, 3):
+        story.tell(Command(NOON, number, "close-all", "telegram:7", "bed"))
+    told = [alert for alert in story.alerts if alert.kind == "close_all"]
+    assert [(one.seq, one.level) for one in told] == [(2, "critical")]
+    assert told[0].text.startswith("SIMULATED CLOSE-ALL begun by telegram:7: bed\n")
+    [flat], _ = told_at(NOON, [replace(PAPER, positions=())], WISHES, story.memory)
+    assert "nothing is left" in flat.text
+    story.tell(Resumed(NOON, "user", "sarah", "morning", 2))
+    story.tell(Command(NOON, 0, "close-all", "telegram:7", "bed"))
+    assert story.tell(Halted(NOON, "user", "telegram:7: close-all, bed", 3)) == []
+    assert [one.seq for one in story.alerts if one.kind == "close_all"] == [2, 5]
+    assert story.tell(Command(NOON, 4, "halt", "telegram:7", "bed")) == []
 
 
 MONEY = st.decimals(1000, 9000, places=2).filter(lambda d: "." in str(d.normalize()))

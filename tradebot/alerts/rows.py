@@ -56,6 +56,9 @@ SKEWED_MS = 2_000
 
 SET_CLOCK = "set this machine's clock (NTP); tradebot doctor shows it"
 
+MOST_CLOSED = 20
+"""Close-alls that are remembered until a resume."""
+
 TIMED = ("demo", "live", "local")
 """Where prices come from that bear an exchange's time, at its own speed."""
 
@@ -67,6 +70,8 @@ def drafts_of(row: AuditRow, scene: Scene, wishes: Wishes, memory: Memory) -> li
         case Halted():
             return _halted(fact, row, memory)
         case Resumed():
+            if fact.reason == "user":
+                memory.pop("closed", None)
             return [Draft("resume", _line(fact), fact.reason)]
         case Notify():
             return noticed(fact, row, memory)
@@ -103,12 +108,25 @@ def _line(effect: Effect) -> str:
 def _halted(halted: Halted, row: AuditRow, memory: Memory) -> list[Draft]:
     if halted.reason == "user" and ": close-all, " in halted.detail:
         who, _, why = halted.detail.partition(": close-all, ")
-        memory["closing"] = who
-        head = f"CLOSE-ALL begun by {who}: {why}"
-        return [Draft("close_all", head, "begun", advice("close_all", ""))]
+        return _closing(who, why, memory)
     kind = HALT_KINDS.get(halted.reason, "halt")
     halt = Draft(kind, _line(halted), f"halt:{halted.reason}", halt_advice(halted.reason))
     return [halt, *_ban(halted, row, memory)] if halted.reason == "ban" else [halt]
+
+
+def _closing(who: str, why: str, memory: Memory) -> list[Draft]:
+    """Tell once until a resume that a close-all has begun: its HALT row, its own and the halt that it leads to are on record.
+
+    Where a run was halted before there is no new halt.
+    """
+    known: list[list[str]] = memory.setdefault("closed", [])
+    if [who, why] in known:
+        return []
+    known.append([who, why])
+    del known[:-MOST_CLOSED]
+    memory["closing"] = who
+    head = f"CLOSE-ALL begun by {who}: {why}"
+    return [Draft("close_all", head, "begun", advice("close_all", ""))]
 
 
 def _ban(halted: Halted, row: AuditRow, memory: Memory) -> list[Draft]:
@@ -198,6 +216,8 @@ def _compared(compared: AccountCompared, row: AuditRow, memory: Memory) -> list[
 
 
 def _life(row: AuditRow, scene: Scene, memory: Memory) -> list[Draft]:
+    if row.kind == "Command" and row.body.get("name") == "close-all":
+        return _closing(str(row.body.get("who")), str(row.body.get("reason")), memory)
     if row.kind == "RunBegun":
         memory["command"] = False
         names = (row.body.get("strategy"), row.body.get("market"), row.body.get("version"))

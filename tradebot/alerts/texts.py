@@ -24,9 +24,7 @@ from tradebot.core.model.values import DAY_MS, MINUTE_MS
 MOST_CHANGES = 6
 """Changed keys of a configuration that are named."""
 
-SAYS_NOTHING = frozenset(
-    ("Place", "Cancel", "WakeAt", "LookUp", "ReadBack", "Countdown", "Command")
-)
+SAYS_NOTHING = frozenset(("Place", "Cancel", "WakeAt", "LookUp", "ReadBack", "Countdown"))
 """Audit rows of which nobody is told, or that others tell of."""
 
 WHOLE = ("config", "summary", "indicators")
