@@ -70,6 +70,9 @@ def test_before_anything_was_told(bot: Bot) -> None:
     assert told(bot, "webhook") == []
     error = bot.json("alerts", "mute", "soon", code=2).error
     assert "soon" in error["message"]
+    for endless in ("366d", "99999999d", f"{'9' * 400}d"):
+        error = bot.json("alerts", "mute", endless, code=2).error
+        assert "too long" in error["message"]
     for words in (("mute", "2h"), ("retry",), ("test",)):
         error = bot.json("alerts", *words, code=2, TRADEBOT_ALERTS__CHANNELS="[]").error
         assert error["message"] == "no channel is configured"

@@ -18,6 +18,8 @@ from tradebot.alerts.alerts_file import ALERTS_FILE
 from tradebot.alerts.model import Sighting, Wishes
 from tradebot.alerts.opening import DAMAGED, open_or_begin
 from tradebot.alerts.outbox import Item, Past, Rate, Try, Waiting, choose, free_from, wait_after
+from tradebot.alerts.store import OutboxStore
+from tradebot.app.alerts_state import alerts_state, note_wanted
 from tradebot.core.model.errors import JournalError
 
 
@@ -348,6 +350,31 @@ def test_a_damaged_file_is_set_aside(desk: Desk, damage: str) -> None:
         assert anew is bool(damage)
         assert len(store.listed(limit=1_000)) == (0 if damage else 200)
     assert (desk.folder / DAMAGED).exists() is bool(damage)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[("muted_until", text) for text in ('"x"', "{", "[1]", "1e999")],
+        *[("memory", text) for text in ("7", '{"told": 1}', '{"watch": []}')],
+        *[("pulse", text) for text in ("5", '{"wall": "x"}')],
+        *[("cursor", '"x"'), ("again", '"x"')],
+    ],
+)
+def test_one_whose_notes_make_no_sense_is_set_aside_and_said_by_status(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    note_wanted(tmp_path, ["webhook"], 0)
+    with OutboxStore(tmp_path) as store:
+        store.resettle("webhook", "settings")
+        store.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+    state = alerts_state(tmp_path, NOON)
+    assert bool(state.why) is (key in ("muted_until", "pulse"))  # the rest is the alerter's alone
+    store, anew = open_or_begin(tmp_path)
+    with store:
+        assert anew
+    assert (tmp_path / DAMAGED).exists()
+    assert not alerts_state(tmp_path, NOON).why
 
 
 # -- any sequence ------------------------------------------------------------------------------------

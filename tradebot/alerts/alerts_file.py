@@ -16,7 +16,12 @@ from tradebot.disk import private_directory, private_file
 
 ALERTS_FILE = "alerts.db"
 
+DAMAGED = f"{ALERTS_FILE}.damaged"
+
 AGAIN = "again"
+
+ROOM = "check that the disk has room and that you may write there"
+BEGUN_ANEW = f"`tradebot alerts run` begins it anew, as an engine's alerter does, and keeps this one as {DAMAGED}"
 
 
 class AlertsFile:
@@ -63,10 +68,9 @@ class AlertsFile:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            hint = BEGUN_ANEW if is_damage(error) else ROOM
             raise JournalError(
-                f"cannot be used: {error}",
-                hint="check that the disk has room and that you may write there",
-                file=str(self.path),
+                f"cannot be used: {error}", hint=hint, file=str(self.path)
             ) from error
 
     @contextmanager
@@ -106,6 +110,13 @@ class AlertsFile:
         return int(self.get(AGAIN, 0))
 
 
+def is_damage(error: BaseException | None) -> bool:
+    """Whether an error says that a file is no outbox any more."""
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    code: int = getattr(error, "sqlite_errorcode", 0)  # what Python itself says has none
+    return isinstance(error, sqlite3.Error) and code & 0xFF in codes
+
+
 def is_there(data_dir: Path) -> bool:
     """Whether an outbox was ever made here: one whose tables wait for room on the disk is none yet."""
     path = data_dir / ALERTS_FILE
@@ -122,4 +133,4 @@ def _is_blank(path: Path) -> bool:
     return False
 
 
-__all__ = ["AGAIN", "ALERTS_FILE", "AlertsFile", "is_there"]
+__all__ = ["AGAIN", "ALERTS_FILE", "DAMAGED", "AlertsFile", "is_damage", "is_there"]

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tradebot.alerts.alerts_file import ALERTS_FILE
+from tradebot.alerts.alerts_file import ALERTS_FILE, DAMAGED, is_damage
 from tradebot.alerts.store import OutboxStore
 from tradebot.alerts.stored import SCHEMA
 from tradebot.core.model.errors import JournalError
 from tradebot.disk import on_disk
-
-DAMAGED = f"{ALERTS_FILE}.damaged"
 
 Opened = Callable[[bool], None]
 """Is told that the file is open, and whether it was begun anew."""
@@ -78,11 +76,11 @@ def open_or_begin(data_dir: Path) -> tuple[OutboxStore, bool]:
         store = OutboxStore(data_dir)
         with store.faults():
             (found,) = store.db.execute("PRAGMA quick_check(1)").fetchone()
-        if found == "ok":
+        if found == "ok" and _is_sound(store):
             return store, False
         store.close()
     except JournalError as error:
-        if not _is_damage(error.__cause__):
+        if not is_damage(error.__cause__):
             raise
     with on_disk(data_dir / ALERTS_FILE):
         for end in ("-wal", "-shm"):
@@ -91,9 +89,22 @@ def open_or_begin(data_dir: Path) -> tuple[OutboxStore, bool]:
     return OutboxStore(data_dir), True
 
 
-def _is_damage(error: BaseException | None) -> bool:
-    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in codes
+def _is_sound(store: OutboxStore) -> bool:
+    """Whether what is remembered can be understood: the alerter could not begin with it else."""
+    try:
+        kept, pulse = store.get("memory", {}), store.get("pulse", {})
+        numbers = [
+            store.cursor or 0,
+            store.again,
+            store.get("muted_until", 0),
+            pulse.get("wall", 0),
+        ]
+        parts = [kept.get("told", {}), kept.get("watch", {})]
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return False
+    return all(isinstance(one, int) for one in numbers) and all(
+        isinstance(one, dict) for one in parts
+    )
 
 
 def _copy_of(path: Path) -> sqlite3.Connection:

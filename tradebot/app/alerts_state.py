@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,9 @@ from tradebot.guard.lock import lock_owner
 
 WANTED_FILE = "alerts.json"
 LOG_FILE = "alerts.log"
+
+LAST_MS = 253_402_300_799_999
+"""The last moment that has a date, UTC ms."""
 
 STARTING_MS = 20_000
 STUCK_MS = 60_000
@@ -100,23 +103,38 @@ def alerts_state(data_dir: Path, wall: int) -> AlertsState:
     """Return how alerts do at ``wall`` (UTC ms)."""
     wanted, since = _wanted(data_dir)
     pid = alerter_pid(data_dir)
+    kept = _kept(data_dir) if is_there(data_dir) else Kept()
+    muted = min(kept.muted, LAST_MS) if kept.muted > wall else 0
     if not wanted and pid is None:
-        return AlertsState("off")
-    rows: Sequence[ChannelRow] = ()
-    muted = pulse = 0
-    phone: Mapping[str, object] = {}
-    if is_there(data_dir):
-        with suppress(JournalError), OutboxStore(data_dir, readonly=True) as store:
-            rows = store.channels()
-            muted = int(store.get("muted_until", 0))
-            pulse = int(store.get("pulse", {}).get("wall", 0))
-            phone = store.get(PHONE, {}) if pid is not None else {}
-    state = AlertsState("running", wanted, pid, tuple(rows), muted if muted > wall else 0)
-    word = _word(data_dir, state, wall, since, pulse)
+        return AlertsState("off", muted_until=muted)
+    state = AlertsState("running", wanted, pid, kept.rows, muted)
+    word = _word(data_dir, state, wall, since, kept.pulse)
     why = UNWRITTEN if word == "UNRECORDED" else _last_words(data_dir) if word == "DOWN" else ""
-    return AlertsState(
-        word, wanted, pid, state.channels, state.muted_until, why, _phone_words(phone)
-    )
+    phone = _phone_words(kept.phone) if pid is not None else ""
+    return replace(state, word=word, why=why or kept.trouble, phone=phone)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the outbox has of all that; ``trouble`` says why it cannot be read."""
+
+    rows: tuple[ChannelRow, ...] = ()
+    muted: int = 0
+    pulse: int = 0
+    phone: Mapping[str, object] = field(default_factory=dict)
+    trouble: str = ""
+
+
+def _kept(data_dir: Path) -> Kept:
+    try:
+        with OutboxStore(data_dir, readonly=True) as store:
+            rows, phone = tuple(store.channels()), dict(store.get(PHONE, {}))
+            muted = int(store.get("muted_until", 0))
+            return Kept(rows, muted, int(store.get("pulse", {}).get("wall", 0)), phone)
+    except JournalError as error:
+        return Kept(trouble=f"alerts.db {error.message}")
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return Kept(trouble="alerts.db cannot be understood: the next alerter begins it anew")
 
 
 def _phone_words(kept: Mapping[str, object]) -> str:

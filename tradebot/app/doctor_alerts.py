@@ -50,6 +50,10 @@ def check_alerts(config: Config) -> Iterator[Row]:
             "UNRECORDED": f"make room on the disk of {config.data_dir()}",
         }
         yield Row(CHECK, "fail", f"ALERTS {state.word}{why}", hints[state.word])
+    elif state.why:
+        yield Row(
+            CHECK, "warn", state.why, "tradebot alerts run begins it anew where it is damaged"
+        )
     if state.phone:
         yield Row(
             CHECK, "warn", state.phone, "tradebot halt and tradebot close-all work all the same"

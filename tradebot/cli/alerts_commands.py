@@ -7,6 +7,7 @@ import getpass
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from tradebot.alerts.alerts_file import is_there
@@ -28,6 +29,7 @@ from tradebot.config.alerts import CHANNELS, is_service_name
 from tradebot.core.model.errors import JournalError, TradebotError, UsageError
 from tradebot.core.model.spelling import meant
 from tradebot.core.model.times import iso
+from tradebot.core.model.values import DAY_MS
 from tradebot.guard.secrets import (
     checked_secret,
     find_secret,
@@ -35,6 +37,8 @@ from tradebot.guard.secrets import (
     store_secret,
     variable_of,
 )
+
+MOST_MUTED_MS = 365 * DAY_MS
 
 WHAT = {
     "telegram": "the bot's token, from @BotFather",
@@ -95,18 +99,23 @@ def _status_lines(state: AlertsState, configured: list[str]) -> Iterator[str]:
             if named
             else 'off: no channel is configured ([alerts] channels = ["telegram"])'
         )
+        yield from _muted_lines(state)
         return
     process = f", process {state.pid}" if state.pid else ""
     why = f": {state.why}" if state.why else ""
     said = f"{state.alarm or state.word}{process}{why}"
     yield f"alerter    {_red(said) if state.alarm else said}"
-    if state.muted_until:
-        yield f"muted      warnings and info until {iso(state.muted_until)}"
+    yield from _muted_lines(state)
     if state.phone:
         yield f"phone      {state.phone}"
     for row in state.channels:
         words = channel_words(row)
         yield f"{row.channel:<10} {_red(words) if row.stopped or row.expired_critical else words}"
+
+
+def _muted_lines(state: AlertsState) -> Iterator[str]:
+    if state.muted_until:
+        yield f"muted      warnings and info until {iso(state.muted_until)}"
 
 
 def _red(text: str) -> str:
@@ -174,7 +183,7 @@ def mute(common: Common, time: str) -> int:
     """Mute warnings and info for a while, on record in the outbox."""
     config = read_config(common)
     _channels(config, None)
-    span = 0 if time.strip() in ("0", "off") else parse_duration(time) or 0
+    span = _mute_span(time)
     until = SYSTEM.wall_ms() + span if span else 0
     with OutboxStore(config.data_dir()) as store, store.transaction():
         store.put("muted_until", until)
@@ -185,6 +194,19 @@ def mute(common: Common, time: str) -> int:
     )
     data = {"muted_until": iso(until) if until else None}
     return show(Result("alerts mute", data, text=text), as_json=common.json)
+
+
+def _mute_span(time: str) -> int:
+    """Return for how long to mute, ms; 0 ends it. UsageError for what is no time, or no end."""
+    if time.strip() in ("0", "off"):
+        return 0
+    with suppress(OverflowError):
+        span = parse_duration(time) or 0
+        if span <= MOST_MUTED_MS:
+            return span
+    raise UsageError(
+        f"{time[:20]} is too long", hint="at most 365d; [alerts.on] switches kinds off for good"
+    )
 
 
 def set_secret(common: Common, channel: str) -> int:
