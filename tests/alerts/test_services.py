@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,32 @@ async def test_what_telegram_s_answers_mean(fate: str, said: list[str]) -> None:
             assert sent.silent
             assert sent.text == "HALTED: equity &lt; limit &amp; more #17"  # its parse_mode is HTML
     assert not [line for line in said if TOKEN in line or TOKEN.partition(":")[2] in line]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<b>x</b>",
+        "<script>alert(1)</script>",
+        "<html><p>503</p>",
+        "<!-- --> &lt; &nbsp;",
+        "*a* _b_",
+    ],
+)
+async def test_what_looks_like_markup_is_told_as_it_is(words: str, tmp_path: Path) -> None:
+    """An exchange that answers with a page, or a person's reason."""
+    text = f"HALTED: {words} more #17"
+    with FakeTelegram() as phone, FakeMailServer(tmp_path) as mail:
+        settings = ChannelSettings("telegram", {"chat_id": str(USER), "api": phone.url}, TOKEN)
+        assert await Service(settings).send(message(text)) == Delivered()
+        (sent,) = phone.sent
+        assert sent.fields["parse_mode"] == "HTML"
+        assert "<" not in sent.text
+        assert unescape(sent.text) == text
+        given: dict[str, object] = {"host": "127.0.0.1", "port": mail.port, "security": "none"}
+        given |= {"from": "me@example.org", "to": ("me@example.org",)}
+        assert await Service(ChannelSettings("email", given)).send(message(text)) == Delivered()
+        assert mail.texts()[0].strip() == text
 
 
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])

@@ -12,6 +12,7 @@ import logging
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -180,13 +181,15 @@ def _notify(settings: ChannelSettings, message: Message) -> bool | None:
     if service is None or type(service).__module__.partition(".")[0] != "apprise":
         return None
     service.request_rate_per_sec = 0  # the outbox keeps the rate
+    attach = AppriseAttachment(message.file) if _is_file(message.file) else None
     if settings.name == "telegram" and settings.settings.get("api"):
         service.notify_url = f"{str(settings.settings['api']).rstrip('/')}/bot"
     title = message.text.partition("\n")[0][:SUBJECT] if settings.name != "telegram" else ""
-    attach = AppriseAttachment(message.file) if _is_file(message.file) else None
-    return bool(
-        service.notify(body=message.text, title=title, body_format=NotifyFormat.TEXT, attach=attach)
-    )
+    body, form = message.text, NotifyFormat.TEXT
+    if "tgram" in (service.protocol, service.secure_protocol):
+        # its mode is HTML: what looks like a tag in plain text apprise would take for one, or leave out
+        body, title, form = escape(body, quote=False), escape(title, quote=False), NotifyFormat.HTML
+    return bool(service.notify(body=body, title=title, body_format=form, attach=attach))
 
 
 def _is_file(name: str) -> bool:
