@@ -312,6 +312,37 @@ def test_planted_secrets_are_nowhere(bot: Bot, tmp_path: Path) -> None:
             assert not any(secret in text for text in said), secret
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_one_that_is_ended_says_so(bot: Bot, number: signal.Signals, code: int) -> None:
+    with WebhookReceiver() as hook:
+        hooked(bot, hook)
+        running = bot.start("alerts", "run")
+        bot.until(lambda: alerter_pid(bot.data_dir))
+        bot.until(lambda: (bot.data_dir / "alerts.db").exists())
+        time.sleep(1.0)  # its loop has begun
+        running.send_signal(number)
+        out, _ = running.communicate(timeout=60)
+        assert running.returncode == code
+        assert "what waits is told by the next one" in out
+
+
+def test_a_channel_without_a_secret_keeps_the_others_from_no_test(bot: Bot) -> None:
+    with WebhookReceiver() as hook:
+        hooked(bot, hook)
+        file = bot.folder / "bot.toml"
+        chosen = f'[alerts.telegram]\nchat_id = "{USER}"\n'
+        file.write_text(file.read_text().replace('["webhook"]', '["telegram", "webhook"]') + chosen)
+        del bot.env["TRADEBOT_SECRET_TELEGRAM_TOKEN"]
+        done = bot.json("alerts", "test", code=1)
+        rows = done.data["tests"]
+        assert [row["channel"] for row in rows] == ["telegram"] * 4 + ["webhook"] * 4
+        assert [row["delivered"] for row in rows] == [False] * 4 + [True] * 4
+        assert "tradebot alerts set telegram" in rows[0]["error"]
+        assert [body["kind"] for body in hook.bodies()] == ["test"] * 4
+        assert done.error["message"].startswith("not delivered by telegram: ")
+        assert bot.json("alerts", "test", "telegram", code=2).error["kind"] == "config"
+
+
 def test_a_secret_is_kept_by_the_keyring_from_stdin(bot: Bot, tmp_path: Path) -> None:
     bot.env |= {
         "PYTHON_KEYRING_BACKEND": "kits.file_keyring.FileKeyring",

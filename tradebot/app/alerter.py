@@ -233,8 +233,8 @@ def phone_of(config: Config, store: OutboxStore, tell: Callable[[Condition], Non
     return Phone(api, allowed, store, commander, answers, tell, name=name)
 
 
-def run_alerter(config: Config) -> None:
-    """Tell until an hour after the last engine all is delivered, or until a signal.
+def run_alerter(config: Config) -> int | None:
+    """Tell until an hour after the last engine all is delivered, or until a signal; return its number, None for none.
 
     UsageError where no channel is configured, ConfigError where none has its secret, AlreadyRunningError for a second one.
     """
@@ -279,7 +279,7 @@ def run_alerter(config: Config) -> None:
             if config.alerts.telegram.commands and "telegram" in config.alerts.channels:
                 alerter.listen(lambda: listen(config, store, alerter.tell))
             alerter.listen(lambda: end_with(lock, alerter.stop))
-            asyncio.run(_until_stopped(alerter))
+            return asyncio.run(_until_stopped(alerter))
 
 
 async def end_with(
@@ -303,11 +303,19 @@ async def end_with(
     stop()
 
 
-async def _until_stopped(alerter: Alerter) -> None:
+async def _until_stopped(alerter: Alerter) -> int | None:
+    """Run it; return the first signal that ended it."""
+    caught: list[int] = []
+
+    def take(number: int) -> None:
+        caught.append(number)
+        alerter.stop()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, alerter.stop)
+        loop.add_signal_handler(number, take, number)
     await alerter.run()
+    return caught[0] if caught else None
 
 
 __all__ = [

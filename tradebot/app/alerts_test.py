@@ -6,12 +6,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from tradebot.alerts.channels import Delivered, Message, NotDelivered
+from tradebot.alerts.channels import (
+    Answered,
+    Broken,
+    Delivered,
+    Message,
+    NotDelivered,
+    Outway,
+)
 from tradebot.alerts.model import Level
 from tradebot.alerts.stored import Outgoing
 from tradebot.app.alerter import outway_of, settings_of
 from tradebot.clock import SYSTEM
 from tradebot.config import Config
+from tradebot.core.model.errors import TradebotError
 
 PAUSE_S = 1.1
 """Telegram takes one message a second."""
@@ -20,31 +28,50 @@ PAUSE_S = 1.1
 async def tried(config: Config, channels: Sequence[str]) -> list[dict[str, Any]]:
     """Send one alert of each level on these channels; return a row each.
 
-    ConfigError where a channel has no secret.
+    A channel without its secret keeps the others from nothing; ConfigError where none has one.
     """
-    settings = [settings_of(config, name) for name in channels]
+    ways: list[Outway | TradebotError] = []
+    for name in channels:
+        try:
+            ways.append(outway_of(settings_of(config, name)))
+        except TradebotError as error:
+            ways.append(error)
+    failed = [way for way in ways if isinstance(way, TradebotError)]
+    if len(failed) == len(ways):
+        raise failed[0]
     rows: list[dict[str, Any]] = []
-    for one in settings:
-        outway = outway_of(one)
-        for number, level in enumerate(get_args(Level)):
-            if number:
-                await asyncio.sleep(PAUSE_S / outway.rate.second)
-            begun = SYSTEM.monotonic()
-            answer = await outway.send(_message(level))
-            rows.append(
-                {
-                    "channel": one.name,
-                    "level": level,
-                    "delivered": isinstance(answer, Delivered),
-                    "error": None if isinstance(answer, Delivered) else answer.why,
-                    "retry_after_s": answer.retry_after
-                    if isinstance(answer, NotDelivered)
-                    else None,
-                    "latency_ms": round((SYSTEM.monotonic() - begun) * 1000),
-                }
-            )
-        await outway.close()
+    for name, way in zip(channels, ways, strict=True):
+        rows += _unusable(name, way) if isinstance(way, TradebotError) else await _tried(way)
     return rows
+
+
+def _unusable(name: str, error: TradebotError) -> list[dict[str, Any]]:
+    """Return the rows of a channel on which nothing can be sent: why, and the way out."""
+    why = f"{error.message}: {error.hint}" if error.hint else error.message
+    return [_row(name, level, Broken(why), 0) for level in get_args(Level)]
+
+
+async def _tried(outway: Outway) -> list[dict[str, Any]]:
+    rows = []
+    for number, level in enumerate(get_args(Level)):
+        if number:
+            await asyncio.sleep(PAUSE_S / outway.rate.second)
+        begun = SYSTEM.monotonic()
+        answer = await outway.send(_message(level))
+        rows.append(_row(outway.name, level, answer, round((SYSTEM.monotonic() - begun) * 1000)))
+    await outway.close()
+    return rows
+
+
+def _row(channel: str, level: str, answer: Answered, latency_ms: int) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "level": level,
+        "delivered": isinstance(answer, Delivered),
+        "error": None if isinstance(answer, Delivered) else answer.why,
+        "retry_after_s": answer.retry_after if isinstance(answer, NotDelivered) else None,
+        "latency_ms": latency_ms,
+    }
 
 
 def _message(level: Level) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,6 +39,8 @@ from tradebot.guard.secrets import (
     variable_of,
 )
 
+INTERRUPTED = 130
+
 MOST_MUTED_MS = 365 * DAY_MS
 
 WHAT = {
@@ -48,14 +51,17 @@ WHAT = {
 
 
 def run(common: Common) -> int:
-    """Send alerts until there is nothing left to wait for."""
+    """Send alerts until there is nothing left to wait for; 130 after ctrl-c."""
     from tradebot.app.alerter import run_alerter
 
     config = read_config(common)
     note_wanted(config.data_dir(), config.alerts.all_channels, SYSTEM.wall_ms())
-    run_alerter(config)
+    ended_by = run_alerter(config)
     text = "nothing is left to tell, and no engine runs"
-    return show(Result("alerts run", {"ended": True}, text=text), as_json=common.json)
+    if ended_by is not None:
+        text = "ended: what waits is told by the next one"
+    code = show(Result("alerts run", {"ended": True}, text=text), as_json=common.json)
+    return INTERRUPTED if ended_by == signal.SIGINT else code
 
 
 def test(common: Common, channel: str | None) -> int:
