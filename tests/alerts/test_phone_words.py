@@ -266,6 +266,20 @@ def test_ten_questions_a_minute_are_answered_and_a_halt_is_none() -> None:
     assert isinstance(talk.say("/risk")[0], Show)
 
 
+def test_who_has_asked_much_can_still_close_everything() -> None:
+    talk = Talk()
+    for _ in range(MOST_READS + 5):
+        talk.say("/status")
+    assert talk.say("/closeall") == [Preview(CODE)]
+    assert [act.name for act in acts(talk.say(CODE))] == ["close-all"]
+    again = [talk.say("/closeall") for _ in range(MOST_READS)]
+    assert [todo == [Preview(CODE)] for todo in again] == [True] * (MOST_READS - 1) + [False]
+    talk.desk = desk_of(desk_as_json(talk.desk))
+    assert talk.say("/closeall") == []  # said once
+    talk.now += 60_000
+    assert talk.say("/closeall") == [Preview(CODE)]
+
+
 def test_an_update_that_was_heard_before_is_nothing() -> None:
     talk = Talk()
     update = an_update("/halt", 1001)
@@ -439,7 +453,7 @@ def test_no_fuzzed_update_is_an_act_without_every_check() -> None:
 def test_budgets_hold_in_every_window(words: list[tuple[str, int, bool]]) -> None:
     talk = Talk()
     acted: list[int] = []
-    asked: list[int] = []
+    asked: dict[type, list[int]] = {Show: [], Preview: []}
     for text, pause, restarted in words:
         talk.now += pause
         if restarted:
@@ -449,6 +463,7 @@ def test_budgets_hold_in_every_window(words: list[tuple[str, int, bool]]) -> Non
             if isinstance(one, RemoteAct):
                 acted.append(talk.now)
             elif isinstance(one, Show | Preview):
-                asked.append(talk.now)
+                asked[type(one)].append(talk.now)
     assert all(b - a >= ACT_MS for a, b in pairwise(acted))
-    assert all(sum(at - 60_000 < one <= at for one in asked) <= MOST_READS for at in asked)
+    for times in asked.values():
+        assert all(sum(at - 60_000 < one <= at for one in times) <= MOST_READS for at in times)

@@ -28,7 +28,7 @@ ACT_MS = 5_000
 
 READ_MS = 60_000
 MOST_READS = 10
-"""So many questions are answered in a minute."""
+"""So many questions are answered in a minute; as many codes for a close-all are given beside them."""
 
 CODE_MS = 60_000
 """How long a code can be used."""
@@ -97,6 +97,7 @@ class PhoneDesk:
     code_until: int = 0
     acted: int = 0
     reads: tuple[int, ...] = ()
+    previews: tuple[int, ...] = ()
     hushed: int = 0
     heard: int = 0
     strangers: int = 0
@@ -143,17 +144,24 @@ def _obey(
             )
         case Code(digits):
             return _take_code(desk, digits, number, allowed, now)
-        case Ask() | AskClose():
-            if len([at for at in desk.reads if now - READ_MS < at <= now]) >= MOST_READS:
+        case Ask(name):
+            reads = _lately(desk.reads, now)
+            if len(reads) >= MOST_READS:
                 return _hush(desk, now)
-            reads = (*[at for at in desk.reads if now - READ_MS < at <= now], now)
-            desk = replace(desk, reads=reads)
-            if isinstance(word, Ask):
-                return desk, [Show(word.name)]
+            return replace(desk, reads=(*reads, now)), [Show(name)]
+        case AskClose():  # who has asked much must still be able to close
+            previews = _lately(desk.previews, now)
+            if len(previews) >= MOST_READS:
+                return _hush(desk, now)
             code = draw()
-            return replace(desk, code=code, code_until=now + CODE_MS), [Preview(code)]
+            desk = replace(desk, previews=(*previews, now), code=code, code_until=now + CODE_MS)
+            return desk, [Preview(code)]
         case _:
             return desk, [Say("not understood: /help lists what can be asked")]
+
+
+def _lately(times: tuple[int, ...], now: int) -> tuple[int, ...]:
+    return tuple(at for at in times if now - READ_MS < at <= now)
 
 
 def _hush(desk: PhoneDesk, now: int) -> tuple[PhoneDesk, list[Todo]]:
@@ -264,7 +272,7 @@ def desk_as_json(desk: PhoneDesk) -> dict[str, Any]:
         for a in desk.acts
     ]
     rest = {name: getattr(desk, name) for name in _PLAIN}
-    return {**rest, "acts": acts, "reads": list(desk.reads)}
+    return {**rest, "acts": acts, "reads": list(desk.reads), "previews": list(desk.previews)}
 
 
 def desk_of(kept: Mapping[str, Any] | None) -> PhoneDesk:
@@ -273,7 +281,9 @@ def desk_of(kept: Mapping[str, Any] | None) -> PhoneDesk:
         body = dict(kept or {})
         acts = tuple(_act_of(row) for row in body.pop("acts", ()))
         reads = tuple(int(at) for at in body.pop("reads", ()))
-        return PhoneDesk(acts=acts, reads=reads, **{n: body[n] for n in _PLAIN if n in body})
+        previews = tuple(int(at) for at in body.pop("previews", ()))
+        rest = {name: body[name] for name in _PLAIN if name in body}
+        return PhoneDesk(acts=acts, reads=reads, previews=previews, **rest)
     except (TypeError, ValueError, KeyError, AttributeError):
         return PhoneDesk()
 
