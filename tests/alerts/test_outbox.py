@@ -17,7 +17,18 @@ from kits.outbox_kit import NOON, SCENE, Desk, Hands, ScriptedWay
 from tradebot.alerts.alerts_file import ALERTS_FILE
 from tradebot.alerts.model import Sighting, Wishes
 from tradebot.alerts.opening import DAMAGED, open_or_begin
-from tradebot.alerts.outbox import Item, Past, Rate, Try, Waiting, choose, free_from, wait_after
+from tradebot.alerts.outbox import (
+    Going,
+    Item,
+    Past,
+    Rate,
+    Try,
+    Waiting,
+    choose,
+    free_from,
+    message,
+    wait_after,
+)
 from tradebot.alerts.store import OutboxStore
 from tradebot.app.alerts_state import alerts_state, note_wanted
 from tradebot.core.model.errors import JournalError
@@ -107,6 +118,14 @@ def test_a_storm_is_a_digest_and_critical_goes_before_it(desk: Desk) -> None:
     assert len(tries) <= 3
     assert sorted(desk.ways[0].seqs()) == list(range(1, critical + 1))
     assert any("1000 alerts" in text for text in texts(desk))
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_digest_of_simulated_alerts_begins_with_that(mixed: bool) -> None:
+    heads = [*("SIMULATED fill buy" for _ in range(3)), *(["fill buy"] if mixed else [])]
+    items = [Item(1, "entry", "info", "entry", NOON, NOON, head, "#1") for head in heads]
+    text = message(Going(tuple(items), "digest"), {})
+    assert text.startswith("4 alerts" if mixed else "SIMULATED 3 alerts")
 
 
 def test_many_critical_ones_come_with_their_whole_texts(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Literal, TypeAlias
 
-from tradebot.alerts.model import Level
+from tradebot.alerts.model import SIMULATED, Level
 from tradebot.core.model.frozen import frozen
 from tradebot.core.model.times import iso
 
@@ -314,7 +314,8 @@ def _digest(items: Sequence[Item]) -> str:
     lines = [f"{clock_time(i.created)} {i.head[:160]} {i.mark}" for i in shown]
     left = len(ordered) - len(shown)
     more = [f"... and {left} before; `tradebot alerts list` has them all"] if left else []
-    return "\n".join([f"{len(ordered)} alerts, {span}: {kinds}", *more, *lines])
+    label = f"{SIMULATED} " if all(i.head.startswith(SIMULATED) for i in ordered) else ""
+    return "\n".join([f"{label}{len(ordered)} alerts, {span}: {kinds}", *more, *lines])
 
 
 __all__ = [
