@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,12 @@ from kits.phone_kit import TOKEN, USER, FakeTelegram
 
 from tradebot.alerts.bot_api import BotApi
 from tradebot.alerts.desk import PhoneDesk, RemoteAct, desk_as_json, desk_of
-from tradebot.alerts.model import Condition
+from tradebot.alerts.model import Condition, Wishes
 from tradebot.alerts.stored import PHONE
 from tradebot.alerts.telegram import DEAF_MS, HELP, KEPT_AS, Phone, final_words
 from tradebot.alerts.updates import AllowedUser
+from tradebot.app.alert_readings import JournalReadings
+from tradebot.app.phone import JournalAnswers
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import JournalError
 
@@ -72,6 +75,7 @@ class World:
     told: list[str] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=lambda: CLOSED)
     code: int = 0
+    word: str = "target: paper"
     note: Callable[[str], None] = lambda _: None
 
     def halt(self, reason: str, who: str) -> str:
@@ -84,7 +88,7 @@ class World:
         self.note("before close-all")
         self.closed.append(who)
         text = (
-            "import sys; print('target: paper', file=sys.stderr);"
+            f"import sys; print({self.word!r}, file=sys.stderr);"
             f" print({json.dumps(json.dumps(self.answer))}); sys.exit({self.code})"
         )
         return (sys.executable, "-c", text)
@@ -107,17 +111,20 @@ class WorldAnswers:
         return "would be closed:\nBTC/USDT long 0.001 position"
 
 
-def a_phone(phone: FakeTelegram, world: World, kept: Kept) -> Phone:
+def a_phone(phone: FakeTelegram, world: World, kept: Kept, *, amounts: bool = True) -> Phone:
     return Phone(
         *(BotApi(TOKEN, phone.url), AllowedUser(USER, USER), kept, world, WorldAnswers(world)),
         *(world.tell,),
         draw=lambda: CODE,
+        amounts=amounts,
     )
 
 
 @asynccontextmanager
-async def listening(phone: FakeTelegram, world: World, kept: Kept) -> AsyncIterator[Phone]:
-    listener = a_phone(phone, world, kept)
+async def listening(
+    phone: FakeTelegram, world: World, kept: Kept, *, amounts: bool = True
+) -> AsyncIterator[Phone]:
+    listener = a_phone(phone, world, kept, amounts=amounts)
     task = asyncio.create_task(listener.run())
     try:
         yield listener
@@ -240,6 +247,33 @@ async def test_what_is_left_is_told() -> None:
             phone.say(CODE)
             said = await heard(phone, "NOT everything is closed (exit code 6)")
     assert "left: BTC/USDT position 0.001" in said
+
+
+async def test_no_quantity_of_what_is_closed_is_told_without_amounts() -> None:
+    world, kept = (
+        World(answer=LEFT, code=6, word="still open: BTC/USDT position 0.001, for 5 s more"),
+        Kept(),
+    )
+    with FakeTelegram() as phone:
+        async with listening(phone, world, kept, amounts=False):
+            phone.say("/closeall")
+            await heard(phone, CODE)
+            phone.say(CODE)
+            said = await heard(phone, "NOT everything is closed (exit code 6)")
+            progress = await heard(phone, "still open", "for 5 s more")
+    assert "left: BTC/USDT position" in said
+    assert "0.001" not in said + progress
+
+
+def test_what_would_be_closed_is_told_without_quantities(tmp_path: Path) -> None:
+    plan = [{"symbol": "BTC/USDT", "side": "long", "qty": "0.001", "what": "position"}]
+    said = json.dumps({"ok": True, "data": {"plan": plan}})
+    words = (sys.executable, "-c", f"print({said!r})")
+    for amounts in (True, False):
+        wishes = Wishes(("telegram",), amounts=amounts)
+        answers = JournalAnswers(tmp_path, JournalReadings(tmp_path), wishes, words)
+        size = " 0.001" if amounts else ""
+        assert answers.would_close() == f"would be closed:\nBTC/USDT long{size} position"
 
 
 def test_a_command_that_says_nothing_proves_nothing() -> None:

@@ -34,6 +34,7 @@ from tradebot.alerts.desk import (
     tell_old,
     tell_strangers,
 )
+from tradebot.alerts.frame import masked
 from tradebot.alerts.model import Commander, Condition
 from tradebot.alerts.stored import PHONE
 from tradebot.alerts.threads import NoThreadError, in_own_thread
@@ -107,7 +108,10 @@ class PhoneAnswers(Protocol):
 
 
 class Phone:
-    """Listens to one user on one bot. ``tell`` hears what all channels should know; ``name`` is what the desk is kept as."""
+    """Listens to one user on one bot. ``tell`` hears what all channels should know; ``name`` is what the desk is kept as.
+
+    ``amounts``: whether quantities may be said of what is closed.
+    """
 
     def __init__(
         self,
@@ -120,10 +124,12 @@ class Phone:
         clock: Clock = SYSTEM,
         draw: Callable[[], str] = lambda: f"{secrets.randbelow(1_000_000):06d}",
         name: str = KEPT_AS,
+        *,
+        amounts: bool = True,
     ) -> None:
         self._api, self._allowed, self._keeping = api, allowed, keeping
         self._commander, self._answers, self._tell = commander, answers, tell
-        self._clock, self._draw, self._name = clock, draw, name
+        self._clock, self._draw, self._name, self._amounts = clock, draw, name, amounts
         self._desk = PhoneDesk()
         self._free = threading.Semaphore(ANSWERS)
         self._works: set[asyncio.Task[None]] = set()
@@ -324,7 +330,8 @@ class Phone:
         assert process.stdout is not None
         assert process.stderr is not None
         out, _ = await asyncio.gather(process.stdout.read(), self._follow(process.stderr))
-        return final_words(await process.wait(), out.decode("utf-8", "replace"))
+        said = out.decode("utf-8", "replace")
+        return final_words(await process.wait(), said, amounts=self._amounts)
 
     async def _follow(self, stream: asyncio.StreamReader) -> None:
         """Send what the command says on its way, several lines at once."""
@@ -336,7 +343,8 @@ class Phone:
                 line = reading.result()
                 if not line:
                     break
-                waiting.append(escaped(line.decode("utf-8", "replace").rstrip()))
+                text = escaped(line.decode("utf-8", "replace").rstrip())
+                waiting.append(text if self._amounts else masked(text, None))
                 reading = asyncio.ensure_future(stream.readline())
             elif waiting:
                 await self._say("\n".join(waiting))
@@ -369,8 +377,8 @@ def _pause(failures: int, error: NoAnswerError) -> float:
     return max(error.retry_after, min(2.0**failures, MOST_WAIT_S))
 
 
-def final_words(code: int, out: str) -> str:
-    """Return how a close-all ended: its exit code, and what remains."""
+def final_words(code: int, out: str, *, amounts: bool = True) -> str:
+    """Return how a close-all ended: its exit code, and what remains; with ``amounts`` off without quantities."""
     try:
         document = json.loads(out)
         data, error = document.get("data") or {}, document.get("error")
@@ -378,11 +386,13 @@ def final_words(code: int, out: str) -> str:
         return f"close-all ended with exit code {code} and without an answer: run it again"
     if code == 0 and error is None and not data.get("remaining"):
         return f"nothing remains (exit code 0): {data.get('how', 'closed')}. Trading is halted"
+    names = ("symbol", "what", "side", "qty") if amounts else ("symbol", "what", "side")
     left = [
-        " ".join(str(row[name]) for name in ("symbol", "what", "side", "qty") if row.get(name))
+        " ".join(str(row[name]) for name in names if row.get(name))
         for row in data.get("remaining") or ()
     ]
     why = str((error or {}).get("message") or "it did not end well")
+    why = why if amounts else masked(why, None)
     rows = "".join(f"\nleft: {row}" for row in left)
     return f"NOT everything is closed (exit code {code}): {why}{rows}\nSend /closeall again"
 

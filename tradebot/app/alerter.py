@@ -230,7 +230,8 @@ def phone_of(config: Config, store: OutboxStore, tell: Callable[[Condition], Non
     readings, wishes = JournalReadings(data_dir), wishes_of(config)
     answers = JournalAnswers(data_dir, readings, wishes, commander.words)
     api, name = BotApi(token, chosen.api), kept_as(token)
-    return Phone(api, allowed, store, commander, answers, tell, name=name)
+    amounts = wishes.amounts
+    return Phone(api, allowed, store, commander, answers, tell, name=name, amounts=amounts)
 
 
 def run_alerter(config: Config) -> int | None:

@@ -75,7 +75,7 @@ class JournalAnswers:
             )
             document = json.loads(done.stdout)
             if document["ok"]:
-                return _plan_words(document["data"]["plan"])
+                return _plan_words(document["data"]["plan"], amounts=self._wishes.amounts)
             why = str(document["error"]["message"])
         except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
             why = type(error).__name__
@@ -141,10 +141,10 @@ class JournalAnswers:
         return text if self._wishes.amounts else masked(text, scene.equity)
 
 
-def _plan_words(plan: Sequence[Mapping[str, Any]]) -> str:
+def _plan_words(plan: Sequence[Mapping[str, Any]], *, amounts: bool) -> str:
     if not plan:
         return "nothing is open"
-    names = ("symbol", "side", "qty", "what")
+    names = ("symbol", "side", "qty", "what") if amounts else ("symbol", "side", "what")
     rows = [" ".join(str(row[name]) for name in names if row.get(name)) for row in plan]
     return "would be closed:\n" + "\n".join(escaped(row) for row in rows)
 
