@@ -189,6 +189,9 @@ def test_set_and_unset_say_what_is_used_and_never_the_secret(bot: Bot, tmp_path:
     (row,) = [row for row in checks if row["check"] == "alerts"]
     assert row["status"] == "fail"
     assert "TRADEBOT_SECRET_WEBHOOK_SECRET" in row["hint"]
+    for name, way_out in (("telegrm", "did you mean telegram?"), ("slack", "add it there")):
+        done = piped(bot, tmp_path, "alerts", "set", name, given="json://a-secret-address\n")
+        assert done.document["warnings"] == [f"[alerts.more] urls does not name {name}; {way_out}"]
     assert piped(bot, tmp_path, "alerts", "set", "Nobody").error["kind"] == "usage"
     assert piped(bot, tmp_path, "alerts", "set", "webhook", given="\n").code == 2
 

@@ -41,7 +41,22 @@ def test_critical_alerts_may_be_silent_where_another_channel_makes_a_sound(tmp_p
         ('[alerts]\nchannels = ["telegran"]', "did you mean telegram?"),
         ('[alerts.telegram]\napi = "https://api.telegram.org"', "loopback"),
         ('[alerts.telegram]\ncommands = true\nchat_id = "1"', "commands need user_id"),
+        ('[alerts.telegram]\ncommands = true\nchat_id = "1"', "@userinfobot"),
+        (
+            '[alerts.telegram]\ncommands = true\nchat_id = "-1"\nuser_id = "-1"',
+            "that of a group is negative",
+        ),
+        (
+            (
+                '[alerts]\nchannels = ["webhook"]\n[alerts.webhook]\nurl = "https://example.org/x"\n'
+                '[alerts.telegram]\ncommands = true\nchat_id = "1"\nuser_id = "1"'
+            ),
+            'commands needs "telegram" in channels',
+        ),
         ('[alerts.telegram]\nchat_id = "@me"', "must be a number"),
+        ('[alerts.email]\nhost = "mail.example.org:587"', "without a port"),
+        ('[alerts.email]\nhost = "smtps://mail.example.org"', "without a port"),
+        ('[alerts.on]\ninfo = "loud"', "must be one of on, silent, off; got"),
         ('[alerts.email]\nhost = "mail.example.org"\nsecurity = "none"', "in clear"),
         ('[alerts.email]\nfrom = "me"', "must be an e-mail address"),
         ('[alerts.webhook]\nurl = "http://example.org/x"', "must begin with https://"),

@@ -225,14 +225,22 @@ def set_secret(common: Common, channel: str) -> int:
     store_secret(channel, secret)
     _take_up(config, channel)
     found = find_secret(channel)
-    warnings = []
+    warnings = _unnamed(config, channel)
     if found is not None and found[0] != secret:
-        warnings = [f"{variable_of(channel)} is used instead, while it is set"]
+        warnings.append(f"{variable_of(channel)} is used instead, while it is set")
     text = (
         f"the secret of {channel} is in the OS keyring; `tradebot alerts test {channel}` tries it"
     )
     data = {"channel": channel, "stored": True}
     return show(Result("alerts set", data, warnings, text=text), as_json=common.json)
+
+
+def _unnamed(config: Config, channel: str) -> list[str]:
+    """Say of a further service that nobody uses it yet: its name may be a slip."""
+    known = (*CHANNELS, *config.alerts.more.urls)
+    if channel in known:
+        return []
+    return [f"[alerts.more] urls does not name {channel}; {meant(channel, known, 'add it there')}"]
 
 
 def _take_up(config: Config, channel: str) -> None:

@@ -22,6 +22,7 @@ from tradebot.config.values import (
     loopback_url,
     minute,
     quiet_hours,
+    server,
     whole,
     words,
 )
@@ -94,7 +95,11 @@ class TelegramChoice(Section):
     @model_validator(mode="after")
     def _known_user(self) -> Self:
         if self.commands and not self.user_id:
-            raise ValueError("commands need user_id: your own number, which /start tells you")
+            raise ValueError("commands need user_id: your own number, which @userinfobot tells you")
+        if self.commands and self.user_id.startswith("-"):
+            raise ValueError(
+                "commands need your own number as user_id: that of a group is negative"
+            )
         if self.commands and self.chat_id != self.user_id:
             raise ValueError(
                 "commands are taken from your own chat with the bot alone: there chat_id is the same"
@@ -106,7 +111,7 @@ class TelegramChoice(Section):
 class EmailChoice(Section):
     """``[alerts.email]``: the server, and who writes to whom."""
 
-    host: Word = ""
+    host: Annotated[str, BeforeValidator(server)] = ""
     port: Annotated[int, BeforeValidator(whole(1, 65_535))] = 587
     security: Annotated[
         Literal["starttls", "tls", "none"], BeforeValidator(choice("starttls", "tls", "none"))
@@ -239,6 +244,8 @@ class Alerts(Section):
             },
             "webhook": {"url": self.webhook.url},
         }
+        if self.telegram.commands and self.all_channels and "telegram" not in self.channels:
+            raise ValueError('[alerts.telegram] commands needs "telegram" in channels')
         for channel in self.channels:
             for name, value in needed[channel].items():
                 if not value:

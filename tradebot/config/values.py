@@ -145,7 +145,8 @@ def choice(*known: str) -> Parser:
             return str(value)
         close = nearest(value, known) if isinstance(value, str) else None
         asked = f"; {question(close)}" if close else ""
-        raise ValueError(f"must be one of {', '.join(known)}; got {shown(value)}{asked}")
+        names = ", ".join(name for name in known if name)
+        raise ValueError(f"must be one of {names}; got {shown(value)}{asked}")
 
     return parse
 
@@ -243,6 +244,19 @@ def is_loopback_host(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def server(value: object) -> str:
+    """Parse the name or the address of a server, without a port; empty for none."""
+    text: str = word(value)
+    try:
+        ip_address(text)
+    except ValueError:
+        if text and not re.fullmatch(r"[\w.-]+", text):
+            raise ValueError(
+                f"must be a server's name like mail.example.org, without a port, got {shown(value)}"
+            ) from None
+    return text
 
 
 def https_or_loopback(value: object) -> str:
