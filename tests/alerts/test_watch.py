@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tradebot.alerts.conditions import draft_of
 from tradebot.alerts.model import Memory, OwnerSeen, Scene, Sighting
 from tradebot.alerts.watch import watched
 from tradebot.core.model.times import of_iso
@@ -272,6 +273,17 @@ def test_a_halt_is_told_where_no_engine_can() -> None:
     eye.look(3, halted=False)
     assert eye.look(3, halted=True) == [("halt", False)]
     assert eye.look(3, halted=False) == []
+
+
+def test_a_halt_of_an_engine_that_hangs_is_not_said_to_be_without_one() -> None:
+    eye = Eye()
+    eye.look(3)
+    eye.beats = False
+    eye.look(20)
+    seen = replace(eye.seen, wall=eye.now, halted=True, halt_words="telegram:42: it hangs")
+    [(condition, scene)], _ = watched(seen, eye.memory, eye.now, eye.now)
+    told = draft_of(condition, scene).head
+    assert told.startswith("HALTED by telegram:42: it hangs, while the engine hangs")
 
 
 def test_a_close_all_is_told_at_each_stage() -> None:

@@ -65,6 +65,8 @@ def _hung(condition: Condition) -> str:
 
 def _halt(condition: Condition) -> str:
     who = condition.data.get("by") or "the HALT file"
+    if condition.data.get("hung"):
+        return f"HALTED by {who}, while the engine hangs; no entry of it leaves any more"
     return f"HALTED by {who}, while no engine runs; the next one starts halted"
 
 

@@ -260,9 +260,8 @@ def _halted(seen: Sighting) -> Found:
     if not seen.halted:
         return {}
     scene = next(iter(seen.scenes), None)
-    return {
-        "halt": (Condition("halt", seen.wall, data={"file": "HALT", "by": seen.halt_words}), scene)
-    }
+    data = {"file": "HALT", "by": seen.halt_words, "hung": seen.owner is not None}
+    return {"halt": (Condition("halt", seen.wall, data=data), scene)}
 
 
 def _is_unknown(kind: str, seen: Sighting) -> bool:
