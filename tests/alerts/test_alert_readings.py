@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kits.paper_kit import Bot
 
+from tradebot.alerts.model import Wishes
 from tradebot.app.alert_readings import EXCHANGES, JournalReadings, _body
+from tradebot.app.phone import JournalAnswers
 from tradebot.journal.paths import journal_path
 
 
@@ -41,3 +44,13 @@ def test_a_journal_that_cannot_be_read_says_nothing_of_its_runs(
     seen = JournalReadings(tmp_path).look()
     assert not seen.readable
     assert seen.scenes == ()
+
+
+def test_what_a_phone_is_answered_of_a_simulated_run_says_so(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, tmp_path / "data")
+    bot.paper("--for", "1h", "--symbols", "BTC/USDT")
+    readings, wishes = JournalReadings(bot.data_dir), Wishes(("telegram",))
+    answers = JournalAnswers(bot.data_dir, readings, wishes, ())
+    for name in ("status", "positions", "trades", "risk", "report"):
+        assert answers.answer(name).startswith("SIMULATED "), name
+    assert "SIMULATED engine STOPPED" in answers.answer("status")

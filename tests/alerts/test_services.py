@@ -75,6 +75,14 @@ async def test_what_telegram_s_answers_mean(fate: str, said: list[str]) -> None:
     assert not [line for line in said if TOKEN in line or TOKEN.partition(":")[2] in line]
 
 
+async def test_a_token_that_is_none_is_called_that() -> None:
+    for token in ("not a token", "planted/secret?x=1"):
+        answer = await Service(ChannelSettings("telegram", {"chat_id": "1"}, token)).send(message())
+        assert isinstance(answer, Broken)
+        assert "no bot's token" in answer.why
+        assert token not in answer.why
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -41,6 +41,12 @@ _SAID = re.compile(r"Failed to send Telegram notification to \S+: (?P<said>.*), 
 _HEALS = (408, 425, 429)
 SUBJECT = 120
 UNATTACHED = "(the file was not taken: it lies on the bot's machine)"
+MISUNDERSTOOD: Mapping[str, str] = {
+    "telegram": "that is no bot's token (123456789:AA...): give it again, tradebot alerts set telegram",
+    "email": "host, from or to in [alerts.email] cannot be understood",
+}
+"""What is said of settings that make no address."""
+
 LONG_S = 60.0
 """Seconds to wait after a 429 that does not say for how long."""
 
@@ -152,7 +158,9 @@ class Service:
             with _LOGGERS:
                 logger.removeHandler(heard)
         if taken is None:
-            return Broken("its address cannot be understood: give it again")
+            return Broken(
+                MISUNDERSTOOD.get(self.name, "its address cannot be understood: give it again")
+            )
         return Delivered() if taken else self._judged(heard)
 
     def _judged(self, heard: ServiceLog) -> Answered:

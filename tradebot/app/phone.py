@@ -10,8 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradebot.alerts.frame import framed, masked, open_lines, standing
-from tradebot.alerts.model import Readings, Scene, Sighting, Wishes
+from tradebot.alerts.frame import masked, open_lines, standing
+from tradebot.alerts.model import SIMULATED, Readings, Scene, Sighting, Wishes
 from tradebot.app.status import latched_halt
 from tradebot.clock import SYSTEM, Clock
 from tradebot.core.model.errors import TradebotError
@@ -90,7 +90,7 @@ class JournalAnswers:
                 shown, halt_log = reader.snapshot(scene.run), reader.halts(scene.run)
             held = seen.owner is not None
             word = engine_word(scene.state, shown, self._clock.wall_ms(), held=held)
-            yield framed(f"engine {word.upper()}", None, self._wishes)
+            yield f"{_label(scene)}engine {word.upper()}"
             yield from standing(scene, self._wishes)
             for halt in halts_in_force(shown, halt_log, latched):
                 yield self._private(f"HALTED {halt.reason}: {halt.detail}", scene)
@@ -102,13 +102,13 @@ class JournalAnswers:
     def _positions(self, seen: Sighting) -> Iterator[str]:
         for scene in seen.scenes:
             for line in open_lines(scene, self._wishes):
-                yield f"{scene.run} {line}"
+                yield f"{_named(scene)} {line}"
 
     def _trades(self, seen: Sighting) -> Iterator[str]:
         for scene in seen.scenes:
             with Reader(journal_path(self._data_dir)) as reader:
                 trades = reader.trades(scene.run, limit=NEWEST)
-            yield f"{scene.run}: {f'the newest {len(trades)} trades' if trades else 'no trade yet'}"
+            yield f"{_named(scene)}: {f'the newest {len(trades)} trades' if trades else 'no trade yet'}"
             for trade in trades:
                 yield self._private(_trade_words(trade), scene)
 
@@ -117,9 +117,9 @@ class JournalAnswers:
             with Reader(journal_path(self._data_dir)) as reader:
                 shown = reader.snapshot(scene.run)
             if shown is None or shown.risk is None:
-                yield f"{scene.run}: the engine has told no limits yet"
+                yield f"{_named(scene)}: the engine has told no limits yet"
                 continue
-            yield scene.run
+            yield _named(scene)
             for row in shown.risk.limits:
                 yield _limit_words(row, amounts=self._wishes.amounts)
 
@@ -129,9 +129,9 @@ class JournalAnswers:
             now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
             first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
             if scene.simulated:  # its months are those of its market
-                yield f"{scene.run}, all of it:"
+                yield f"{_named(scene)}, all of it:"
             else:
-                yield f"{scene.run}, {first:%Y-%m} so far:"
+                yield f"{_named(scene)}, {first:%Y-%m} so far:"
             since = None if scene.simulated else int(first.timestamp() * 1000)
             with Reader(journal_path(self._data_dir)) as reader:
                 trades = reader.trades(scene.run, since=since)
@@ -139,6 +139,15 @@ class JournalAnswers:
 
     def _private(self, text: str, scene: Scene) -> str:
         return text if self._wishes.amounts else masked(text, scene.equity)
+
+
+def _label(scene: Scene) -> str:
+    return f"{SIMULATED} " if scene.simulated else ""
+
+
+def _named(scene: Scene) -> str:
+    """Return a run as an answer begins with it: what is no market's says so."""
+    return f"{_label(scene)}{scene.run}"
 
 
 def _plan_words(plan: Sequence[Mapping[str, Any]], *, amounts: bool) -> str:
