@@ -57,7 +57,7 @@ def test_a_damaged_outbox_is_said_with_a_way_out(tmp_path: Path) -> None:
     assert [row.status for row in check_alerts(config) if row.detail == state.why] == ["warn"]
     with pytest.raises(JournalError) as found:
         OutboxStore(tmp_path)
-    assert DAMAGED in found.value.hint
+    assert DAMAGED in str(found.value.hint)
 
 
 def test_a_mute_is_seen_before_anything_runs_and_has_always_a_date(tmp_path: Path) -> None:
