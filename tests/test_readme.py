@@ -13,7 +13,7 @@ import pytest
 from kits.paper_kit import WARM
 
 from tradebot.core.trading.reconcile import TABLE, DifferenceKind
-from tradebot.wire.reply import WAYS_OUT
+from tradebot.wire.reply import UNASKED, WAYS_OUT
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,7 +61,13 @@ def test_each_refusal_with_a_way_out_has_its_line() -> None:
     table = README.split("## When an exchange or a key says no")[1].split("\n## ")[0]
     for code in WAYS_OUT:
         assert (f"({code})" if code < 0 else f"`HTTP {code}`") in table
-    for name in ("not listed on Binance USD-M", "makes no sense", "not its own", "half a key"):
+    for name in (
+        "not listed on Binance USD-M",
+        "makes no sense",
+        "not its own",
+        "half a key",
+        UNASKED,
+    ):
         assert name in table
 
 

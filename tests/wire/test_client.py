@@ -15,6 +15,7 @@ from tradebot.venue.faults import Faults
 from tradebot.wire.budget import Need
 from tradebot.wire.endpoints import ORDER, TIME, Endpoint
 from tradebot.wire.public import PublicData
+from tradebot.wire.reply import Reply, failure
 from tradebot.wire.sending import RECV_WINDOW_MS
 
 DUAL = Endpoint("fapiPrivate", "GET", "positionSide/dual", 30)
@@ -96,7 +97,8 @@ async def test_a_refused_connection_is_not_sent_and_a_dropped_one_may_have_been(
         await line.server.refuse()
         refused = await line.wire.ask(ORDER, entry("tb-2"))
         assert (refused.left, refused.status) == (False, None)
-        assert "connect" in refused.error.lower()
+        assert refused.error == "connection refused"
+        assert dropped.error == "the connection ended before there was an answer"
 
 
 async def test_an_order_is_sent_once_whatever_ccxt_would_do() -> None:
@@ -158,6 +160,25 @@ async def test_neither_log_nor_words_hold_the_key(caplog: pytest.LogCaptureFixtu
         assert held.key not in said
         assert held.secret not in said
         assert "signature" not in said
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(True, 400, '{"code": -1000, "msg": "no"}'), "try again later"),
+        (Reply(True, 400, '{"code": -1121, "msg": "Invalid symbol."}'), "how Binance writes it"),
+        (Reply(True, 418, '{"code": -1003, "msg": "banned until 1"}'), "banned for a time"),
+        (Reply(True, 503, "Service Unavailable"), "try again later"),
+        (Reply(True, 200, "{"), "login page"),
+        (Reply(False, withheld="1598 of 2400 request weight is used"), "in a minute"),
+        (Reply(False, withheld="300 of 300 orders in 10 s are used"), "in a minute"),
+        (Reply(False, withheld="the exchange has asked for fewer requests"), "in a minute"),
+        (Reply(False, withheld="the exchange has banned this address for 9 s more"), "bans/"),
+        (Reply(False, error="connection refused"), "the network"),
+    ],
+)
+def test_each_failure_has_a_way_out(reply: Reply, said: str) -> None:
+    assert said in str(failure(reply, "host", "account").hint)
 
 
 class Gone(Faults):

@@ -242,3 +242,13 @@ def test_a_connection_that_is_gone_or_plain_has_no_verified_host() -> None:
     gone, plain = _Transport(), _Transport(peername=("52.84.1.1", 80))
     assert peer_of(gone) == Peer("", "")  # type: ignore[arg-type]
     assert peer_of(plain) == Peer("", "52.84.1.1")  # type: ignore[arg-type]
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_said_in_words(tmp_path: Path) -> None:
+    """A login page, or somebody between: no class and no text of a library."""
+    async with impostor(tmp_path) as server:
+        hosts = Hosts("live", f"https://127.0.0.1:{server.port}", "", "wss://127.0.0.1:9")
+        async with client.Wire(hosts) as wire:
+            reply = await wire.ask(TIME, {})
+    assert (reply.left, reply.status) == (False, None)
+    assert reply.error == "its certificate proves nothing (self-signed certificate)"

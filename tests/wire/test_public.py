@@ -48,8 +48,9 @@ async def test_an_answer_of_another_shape_is_one_line() -> None:
         with pytest.raises(ExchangeError, match="premiumIndex with something that is not its own"):
             await PublicData(line.wire).premium_index(BTC)
         wrong.body = b'{"a": 1}'
-        with pytest.raises(ExchangeError, match="klines with something that is not its own"):
+        with pytest.raises(ExchangeError, match="klines with something that is not its own") as no:
             await PublicData(line.wire).klines(BTC, "1m")
+        assert "login page" in str(no.value.hint)
 
 
 @given(st.integers(1, 1500))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
@@ -354,8 +356,21 @@ def _spoken(error: BaseException) -> str:
         return "the answer points to another address, which is not followed"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name is not known"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or "it is none"
+        return f"its certificate proves nothing ({why})"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return "it does not speak TLS as it should"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or "the connection was refused"
+        number = (
+            error.os_error.errno or 0
+        )  # its own text names the address again, in Python's words
+        known = number in errno.errorcode
+        return os.strerror(number).lower() if known else "the connection was refused"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer broke off"
+    if isinstance(error, (aiohttp.ServerDisconnectedError, ConnectionError)):
+        return "the connection ended before there was an answer"
     return type(error).__name__
 
 

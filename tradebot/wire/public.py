@@ -9,6 +9,7 @@ from tradebot.wire import endpoints
 from tradebot.wire.budget import Need
 from tradebot.wire.client import Wire
 from tradebot.wire.endpoints import Endpoint
+from tradebot.wire.reply import NOT_ITS_OWN
 
 MOST_KLINES = 1500
 """What one call gives at most."""
@@ -81,4 +82,5 @@ class PublicData:
 
     def _complain(self, endpoint: Endpoint) -> Any:
         host = self._wire.hosts.host
-        raise ExchangeError(f"{host} answered {endpoint.path} with something that is not its own")
+        text = f"{host} answered {endpoint.path} with something that is not its own"
+        raise ExchangeError(text, hint=NOT_ITS_OWN)

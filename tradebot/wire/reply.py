@@ -72,19 +72,27 @@ UNASKED = "was not asked for"
 def failure(reply: Reply, host: str, path: str) -> ExchangeError:
     """Say in one line what went wrong with a request, and the way out."""
     if reply.withheld:
-        hint = way_out_of_ban(host) if "banned this address" in reply.withheld else None
-        return ExchangeError(f"{path} {UNASKED}: {reply.withheld}", hint=hint)
+        return ExchangeError(f"{path} {UNASKED}: {reply.withheld}", hint=_way_out(reply, host))
     if reply.status is None:
         text = f"cannot reach {host}: {reply.error or 'no answer'}"
         return ExchangeError(text, hint="see whether the network and the address are right")
     if reply.code < 0:
         text = f"{host} refused {path}: {reply.message} ({reply.code})"
-        return ExchangeError(text, hint=WAYS_OUT.get(reply.code))
+        code = reply.status if reply.status == BANNED else reply.code
+        return ExchangeError(text, hint=WAYS_OUT.get(code, LATER))
     if reply.status != 200:
         text = f"{host} refused {path}: HTTP {reply.status}"
         return ExchangeError(text, hint=WAYS_OUT.get(reply.status, NOT_ITS_OWN))
     text = f"{host} answered {path} with something that is not its own"
     return ExchangeError(text, hint=NOT_ITS_OWN)
+
+
+def _way_out(reply: Reply, host: str) -> str | None:
+    """Say what to do where we held a request back ourselves: about a ban, or a minute that is used up."""
+    if "banned this address" in reply.withheld:
+        return way_out_of_ban(host)
+    sparing = (" used", "asked for fewer requests")
+    return ANOTHER_MINUTE if reply.withheld.endswith(sparing) else None
 
 
 def way_out_of_ban(host: str) -> str:
@@ -96,12 +104,20 @@ def way_out_of_ban(host: str) -> str:
     )
 
 
+BANNED = 418
+"""The status of a ban; the code beside it is that of too many requests."""
+ANOTHER_MINUTE = (
+    "try again in a minute: the rest of this one is kept for stops and closes, and other programs of this address"
+    " count too"
+)
+LATER = "try again later; a number that stays is explained in Binance's list of error codes"
 NOT_ITS_OWN = (
     "see what answers at that address: a proxy, a login page of the network; or try again later"
 )
 WAYS_OUT: Mapping[int, str] = {
     -1021: "set the clock and keep it with NTP",
     -1022: "the secret does not belong to the key: give both anew, with tradebot keys set",
+    -1121: "see how Binance writes it, and whether it is among its USD-M futures",
     -1003: "wait some minutes: too much was asked from this address, by others too",
     -2014: "copy the key once more, whole, with tradebot keys set",
     -2015: "see on the page of your keys: is it one of this environment (those of Demo Trading and of the exchange"
