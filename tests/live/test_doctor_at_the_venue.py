@@ -89,6 +89,16 @@ def test_an_account_that_is_fit(tmp_path: Path) -> None:
         assert venue.key not in str(found)
 
 
+def test_what_is_open_where_no_run_trades_makes_nothing_unfit(tmp_path: Path) -> None:
+    """A run leaves it alone, however it is set: the doctor says that it is there, and how."""
+    with demo_venue(tmp_path, MORNING, account=HELD) as venue:
+        found = rows_of(bot_at(tmp_path, venue, "demo"), "--set", 'market.symbols=["ETH/USDT"]')
+        held = found["leverage"][0]
+        assert held["status"] == "ok"
+        assert held["detail"] == "BTC/USDT: 20x isolated; open beside, and left as it is"
+        assert "on BTC/USDT" in found["account"][0]["detail"]
+
+
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Any]]]:
     folder = tmp_path_factory.mktemp("spoilt")

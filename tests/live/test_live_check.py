@@ -136,6 +136,9 @@ def test_what_somebody_else_holds(tmp_path: Path) -> None:
         assert failed(done) >= {"reconcile", "leverage"}
         assert "ETH/USDT: 0 by the journal, 0.01 on the account" in str(rows_of(done)["reconcile"])
         assert "something is open on XRP/USDT" in str(rows_of(done)["elsewhere"])
+        traded, beside = rows_of(done)["leverage"]
+        assert (traded["status"], beside["status"]) == ("fail", "ok")
+        assert beside["detail"].startswith("XRP/USDT: 20x isolated; open beside")
         away = check(bot, code=3, TRADEBOT_EXCHANGE__URL="http://127.0.0.1:9")
         assert "exchange" in away.error["message"]
         other = check(bot, code=3, TRADEBOT_BINANCE_KEY="x" * 64)

@@ -6,7 +6,7 @@ Nothing is changed there. What cannot be asked is said: silence is no proof.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -187,7 +187,7 @@ async def _account(wire: Wire, config: Config, access: Access, more: More | None
     except ExchangeError as error:
         text = f"{error}; what only the account can tell was left out"
         return [*rows, Row("account", "fail", text, error.hint)]
-    rows += [*_held(picture), *_modes(picture), *_settings(picture)]
+    rows += [*_held(picture), *_modes(picture), *_settings(picture, config.market.symbols)]
     return rows if more is None else rows + await more(wire, picture)
 
 
@@ -308,13 +308,18 @@ def _modes(picture: AccountPicture) -> Iterator[Row]:
         yield Row("fee burn", "ok", "off: fees are paid in USDT")
 
 
-def _settings(picture: AccountPicture) -> Iterator[Row]:
-    """Yield how each symbol is set; what a run sets itself is no fault while nothing is open there."""
+def _settings(picture: AccountPicture, symbols: Sequence[str]) -> Iterator[Row]:
+    """Yield how each symbol is set; what a run sets itself is no fault while nothing is open there.
+
+    Where a run trades nothing it neither sets nor needs anything: what is open there is shown.
+    """
     open_on = picture.holdings.symbols
     for one in picture.settings:
         margin = "isolated" if one.isolated else "cross"
         text = f"{one.symbol}: {one.leverage}x {margin}"
-        if one.isolated and one.leverage == LEVERAGE:
+        if one.symbol not in symbols:
+            yield Row("leverage", "ok", f"{text}; open beside, and left as it is")
+        elif one.isolated and one.leverage == LEVERAGE:
             yield Row("leverage", "ok", text)
         elif one.symbol in open_on:
             hint = "close what is open there: neither can be changed meanwhile"
@@ -322,7 +327,7 @@ def _settings(picture: AccountPicture) -> Iterator[Row]:
             yield Row("leverage", "fail", wrong, hint)
         else:
             yield Row("leverage", "ok", f"{text}; a run sets {LEVERAGE}x isolated when it starts")
-    added = [one.symbol for one in picture.settings if one.auto_margin]
+    added = [one.symbol for one in picture.settings if one.auto_margin and one.symbol in symbols]
     if added:
         text = f"isAutoAddMargin is on: {', '.join(added)} can lose more than its own margin"
         yield Row("auto margin", "fail", text, "switch it off for these symbols")
