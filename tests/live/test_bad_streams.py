@@ -21,7 +21,7 @@ def garble(event: str, *forms: str, **words: Any) -> list[dict[str, Any]]:
 
 
 def test_prices_that_are_none_are_said_and_left_out(tmp_path: Path) -> None:
-    """One line each, once a minute; what is only too long is read; the run ends in order."""
+    """One line a kind of nonsense, once a minute, whatever it looks like; what is only too long is read; the run ends in order."""
     with demo_venue(tmp_path, MORNING) as venue:
         bot = Bot(tmp_path, tmp_path / "data")
         try:
@@ -41,10 +41,9 @@ def test_prices_that_are_none_are_said_and_left_out(tmp_path: Path) -> None:
         finally:
             bot.clean_up()
     assert done.code == 0
-    assert done.err.count("a stream's message is no JSON: <html>") == 1
-    assert done.err.count("a stream's message is no JSON: xxx") == 1
-    assert "'NaN' is no price" in done.err
-    assert "none that was asked for" in done.err
+    assert done.err.count("a stream's message is no JSON: ") == 1
+    assert done.err.count("a stream's message makes no sense (") == 1
+    assert done.err.count("none that was asked for") == 1
     assert "pad" not in done.err
     assert max(map(len, done.err.splitlines())) < 500
 

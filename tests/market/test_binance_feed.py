@@ -83,6 +83,26 @@ async def test_the_past_is_there_before_the_start() -> None:
         assert [bar.open_time for bar in past] == sorted(bar.open_time for bar in past)
 
 
+async def test_what_keeps_coming_is_said_once_a_minute() -> None:
+    """A ban's seconds differ at every try, and so does nonsense in each of its messages."""
+    async with market() as made:
+        await made.listen()
+        rules: list[dict[str, Any]] = [
+            {"do": "garble", "event": "kline", "form": "nan", "times": 20},
+            {"do": "garble", "event": "markPriceUpdate", "form": "text", "times": 20},
+        ]
+        made.venue.faults.set(rules)
+        await made.pass_time(15_000)
+        made.venue.faults.set(
+            [{"do": "ban", "seconds": 40}, {"do": "freeze", "event": "*", "seconds": 40}]
+        )
+        end = made.clock.now() + 35_000
+        await made.until(lambda: made.clock.now() >= end, pace=100)
+        assert sum("makes no sense" in text for text in made.ear.said) == 1
+        assert sum("is no JSON" in text for text in made.ear.said) == 1
+        assert sum("was not asked for: the exchange has" in text for text in made.ear.said) == 1
+
+
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "cut": [{"do": "disconnect_all", "at_s": 70, "every_s": 60}],
     "silence": [{"do": "freeze", "event": "*", "from_s": 65, "seconds": 50, "times": 1}],

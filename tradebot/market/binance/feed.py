@@ -7,6 +7,7 @@ quarter of a second finds what is silent, missing or due.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -45,6 +46,7 @@ HOLD_MS = 5_000
 """Longest time for which prices wait for the bars that were missed before them."""
 OLD_S, UNKNOWN_MS = 300.0, 60_000
 """Age of the last comparison of the clocks from which on nobody knows the time, and the error that is told then."""
+_NUMBERS = re.compile(r"\d+")
 COMPLAIN_MS = 60_000
 """Time between two complaints in the same words."""
 
@@ -161,7 +163,7 @@ class BinanceFeed:
         try:
             message = read_message(text, self._symbols, self._interval)
         except StrangeError as error:
-            self._complain(error.message)
+            self._complain(error.message, error.kind)
             return
         if message is None:
             return
@@ -223,12 +225,13 @@ class BinanceFeed:
     def _stream_ended(self, name: str, why: str) -> None:
         self._complain(f"the {name} stream ended: {why}")
 
-    def _complain(self, text: str) -> None:
-        """Tell people of something strange, in the same words once a minute."""
-        now, said = self._now(), self._complained.get(text)
+    def _complain(self, text: str, kind: str = "") -> None:
+        """Tell people of something strange once a minute: of each ``kind``, else of what differs in more than numbers."""
+        kind = kind or _NUMBERS.sub("#", text)
+        now, said = self._now(), self._complained.get(kind)
         if said is None or now - said >= COMPLAIN_MS:
             self._complained = {k: v for k, v in self._complained.items() if now - v < COMPLAIN_MS}
-            self._complained[text] = now
+            self._complained[kind] = now
             self._hooks.say(text)
 
     # -- every quarter of a second ---------------------------------------------------------------------
@@ -333,5 +336,7 @@ class BinanceFeed:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
+        except StrangeError as error:
+            self._complain(error.message, error.kind)
         except ExchangeError as error:
             self._complain(error.message)

@@ -56,10 +56,11 @@ Message = Kline | MarkPrice | Touch
 
 
 class StrangeError(ExchangeError):
-    """What arrived is not what Binance is known to send."""
+    """What arrived is not what Binance is known to send: which ``kind`` of nonsense it is, and this one of it."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, hint=NOT_ITS_OWN)
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(kind + detail, hint=NOT_ITS_OWN)
+        self.kind = kind
 
 
 def read_message(text: str | bytes, symbols: Mapping[str, str], interval: int) -> Message | None:
@@ -71,7 +72,7 @@ def read_message(text: str | bytes, symbols: Mapping[str, str], interval: int) -
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        raise StrangeError(f"a stream's message is no JSON: {_shown(text)}") from None
+        raise StrangeError("a stream's message is no JSON", f": {_shown(text)}") from None
     if isinstance(body, dict) and isinstance(body.get("data"), dict):
         body = body["data"]
     if isinstance(body, dict) and "id" in body and "e" not in body:
@@ -79,13 +80,13 @@ def read_message(text: str | bytes, symbols: Mapping[str, str], interval: int) -
         return None
     read = _READERS.get(str(body.get("e"))) if isinstance(body, dict) else None
     if read is None:
-        raise StrangeError(f"a stream's message is none that was asked for: {_shown(text)}")
+        raise StrangeError("a stream's message is none that was asked for", f": {_shown(text)}")
     try:
         symbol = symbols[body["s"]]
         return read(symbol, body, interval)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise StrangeError(
-            f"a stream's message makes no sense ({_why(error)}): {_shown(text)}"
+            "a stream's message makes no sense", f" ({_why(error)}): {_shown(text)}"
         ) from None
 
 
@@ -107,7 +108,7 @@ def touched(text: str) -> tuple[str, int] | None:
 
 def _check_answer(body: dict[str, Any]) -> None:
     if body.get("error") or body.get("code"):
-        raise StrangeError(f"the subscription was refused: {_shown(json.dumps(body))}")
+        raise StrangeError("the subscription was refused", f": {_shown(json.dumps(body))}")
 
 
 def _candle(symbol: str, body: dict[str, Any], interval: int) -> Kline:

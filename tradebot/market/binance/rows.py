@@ -43,7 +43,7 @@ def read_klines(
     for row in _each(rows, "klines"):
         opened = _checked(symbol, "klines", row, partial(_open_time, row, interval))
         if until is not None and opened <= until:
-            raise StrangeError(f"{symbol}: klines are out of order at {opened}")
+            raise StrangeError(f"{symbol}: klines are out of order", f" at {opened}")
         until = opened
         if opened + interval > now:
             break
@@ -129,4 +129,4 @@ def _checked(symbol: str, what: str, row: Any, read: Callable[[], Read]) -> Read
     except (KeyError, IndexError, TypeError, ValueError, InvalidOperation, OverflowError) as error:
         shown = repr(row)[:120]
         where = f"{symbol}: " if symbol else ""
-        raise StrangeError(f"{where}{what} makes no sense ({error}): {shown}") from None
+        raise StrangeError(f"{where}{what} makes no sense", f" ({error}): {shown}") from None
