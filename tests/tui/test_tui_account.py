@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from kits.tui_kit import NOW
+from kits.tui_kit import NOW, loaded, make_app, screen_text, trade_live
 
 from tradebot.journal.snapshots import AccountSeen, HeldThere, Links
 from tradebot.tui.account import balance_lines
@@ -74,3 +74,19 @@ def test_the_account_view_has_what_the_exchange_said(view: View) -> None:
     assert view.run is not None
     local = replace(view, run=replace(view.run, venue="local"))
     assert "exchange" not in text(balance_lines(linked(local, Links({}, None, SEEN))))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_all_that_the_exchange_said_is_on_the_screen(
+    data_dir: Path, size: tuple[int, int]
+) -> None:
+    """Nothing of it waits below the edge: what others hold there is what one comes to see."""
+    trade_live(data_dir)
+    app = make_app(data_dir)
+    async with app.run_test(size=size) as pilot:
+        await loaded(pilot)
+        await pilot.press("5")
+        await pilot.pause(0.5)
+        shown = screen_text(app)
+        assert "held there" in shown
+        assert "targets" in shown

@@ -14,7 +14,7 @@ from tradebot.journal.view import TradeRow
 from tradebot.tui.feed import NEWEST, View
 from tradebot.tui.figures import UNKNOWN, figure, gain, quantity, signed, tint, usd
 from tradebot.tui.grid import Grid
-from tradebot.tui.lines import Lines
+from tradebot.tui.lines import Lines, wrap
 from tradebot.tui.page import Page
 from tradebot.tui.painted import Line, Span
 from tradebot.tui.paper import START
@@ -22,6 +22,8 @@ from tradebot.tui.plot import EquityPlot
 from tradebot.tui.tables import SYMBOLS, SymbolRow
 
 ZERO = Decimal(0)
+WIDTH = 63
+"""Cells of two columns of figures."""
 
 
 class AccountPage(Page):
@@ -40,7 +42,8 @@ class AccountPage(Page):
         """Fill all of it."""
         board = self.query_one("#balances", Lines)
         board.border_title = _title(view)
-        board.show(balance_lines(view))
+        self.set_class(view.traded, "-traded")
+        board.show(wrap(balance_lines(view), max(WIDTH, board.scrollable_content_region.width)))
         empty = START if view.run is None else "No prices yet: they come with the first minute."
         self.query_one(Grid).show(symbol_rows(view), empty)
         plot = self.query_one(EquityPlot)
