@@ -74,6 +74,20 @@ def test_a_key_is_typed_kept_shown_by_its_end_and_removed() -> None:
 
 
 @pytest.mark.usefixtures("bot")
+def test_half_a_key_beside_it_undoes_nothing() -> None:
+    """What was done is said, and what keeps it from counting."""
+    half = {"TRADEBOT_BINANCE_KEY": "J" * 64}
+    code, said = run("set", typed=(KEY, SECRET), env=half)
+    assert code == 0, said
+    assert "the live key that ends in abcd is in the OS keyring" in said
+    assert "TRADEBOT_BINANCE_SECRET: half a key" in said
+    code, said = run("remove", env=half)
+    assert code == 0, said
+    assert "the live key is out of the OS keyring" in said
+    assert "TRADEBOT_BINANCE_SECRET: half a key" in said
+
+
+@pytest.mark.usefixtures("bot")
 def test_what_is_typed_wrong_keeps_nothing() -> None:
     code, said = run("set", typed=("two words",))
     assert code == 2

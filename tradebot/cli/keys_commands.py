@@ -8,7 +8,7 @@ from typing import Any
 
 from tradebot.cli.options import Common
 from tradebot.cli.output import Result, show
-from tradebot.core.model.errors import UsageError
+from tradebot.core.model.errors import TradebotError, UsageError
 from tradebot.guard.keys import NAMES, Account, Found, checked, find_key, remove_key, store_key
 from tradebot.wire.api_key import ApiKey
 
@@ -27,8 +27,7 @@ def set_keys(common: Common, account: Account) -> int:
         checked(ask("its secret (not shown): "), "secret"),
     )
     store_key(account, api_key)
-    found = find_key(account)
-    warnings = []
+    found, warnings = _still_found(account)
     if found is not None and found.api_key != api_key:
         warnings = [
             f"{found.source} is used instead, while it is set: its key ends in {found.api_key.last}"
@@ -66,10 +65,9 @@ def _row(account: Account, found: Found | None) -> dict[str, Any]:
 def remove_keys(common: Common, account: Account) -> int:
     """Take an account's key out of the OS keyring."""
     removed = remove_key(account)
-    left = find_key(account)
-    warnings = (
-        [] if left is None else [f"{left.source} still gives one that ends in {left.api_key.last}"]
-    )
+    left, warnings = _still_found(account)
+    if left is not None:
+        warnings = [f"{left.source} still gives one that ends in {left.api_key.last}"]
     text = (
         f"the {account} key is out of the OS keyring"
         if removed
@@ -77,3 +75,11 @@ def remove_keys(common: Common, account: Account) -> int:
     )
     data = {"account": account, "removed": removed}
     return show(Result("keys remove", data, warnings, text=text), as_json=common.json)
+
+
+def _still_found(account: Account) -> tuple[Found | None, list[str]]:
+    """Return what counts now that the keyring was changed; a fault of what is given beside it undoes nothing."""
+    try:
+        return find_key(account), []
+    except TradebotError as error:
+        return None, [f"what is given beside the keyring goes before it: {error}"]
