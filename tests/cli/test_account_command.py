@@ -82,6 +82,10 @@ def test_orders_of_others_are_shown_to_people_as_well(tmp_path: Path) -> None:
         shown = bot("account").out
         for word in ("one-way", "Balances", "10000", "web_abc", "No positions."):
             assert word in shown
+        narrow = bot("account", COLUMNS="80").out.splitlines()
+        assert all(len(line) <= 80 for line in narrow)
+        (row,) = [line for line in narrow if "web_abc" in line]
+        assert row.split() == ["ETH/USDT", "web_abc", "buy", "LIMIT", "0.1", "0", "1500", "-", "no"]
 
 
 UNKNOWN_PATH = """

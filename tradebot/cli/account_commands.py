@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tradebot.cli.options import Common
-from tradebot.cli.output import ListShape, Result, show
+from tradebot.cli.output import Result, cell, show
 from tradebot.cli.settings import read_config
 from tradebot.core.model.errors import UsageError
 from tradebot.core.model.money import plain
 
 if TYPE_CHECKING:
     from tradebot.broker.account_view import AccountPicture
+    from tradebot.cli.tables import Column
     from tradebot.config import Config
     from tradebot.core.model.account import OrderRead, PositionRead
 
@@ -35,7 +36,8 @@ def account(common: Common, name: str | None) -> int:
         "key": f"...{access.api_key.last}",
         **picture_rows(picture),
     }
-    return show(Result("account", data, _warnings(picture), views=VIEWS), as_json=common.json)
+    text = "" if common.json else _page(data)
+    return show(Result("account", data, _warnings(picture), text=text), as_json=common.json)
 
 
 def _chosen(name: str | None, config: Config) -> str:
@@ -138,10 +140,56 @@ def _warnings(picture: AccountPicture) -> Sequence[str]:
     return said
 
 
-VIEWS = {
-    "balances": ListShape(title="Balances", empty="No balances."),
-    "positions": ListShape(title="Positions", empty="No positions."),
-    "orders": ListShape(title="Orders", empty="No orders."),
-    "algo_orders": ListShape(title="Stops and targets", empty="No stops or targets."),
-    "symbols": ListShape(title="Symbols", empty="No symbols."),
-}
+def _page(data: Mapping[str, Any]) -> str:
+    """Return all of it for people: single values first, then a table each of what there are many of."""
+    from rich.text import Text
+
+    from tradebot.cli import tables
+
+    single = {name: value for name, value in data.items() if name not in _TABLES}
+    parts: list[Any] = [
+        Text.assemble((f"{name.replace('_', ' '):<15}", "dim"), cell(value))
+        for name, value in single.items()
+    ]
+    for name, (title, empty, columns) in _tables().items():
+        rows = data[name]
+        width = tables.console_of().width
+        parts += [Text(), tables.listing(title, columns, rows, width) if rows else Text(empty)]
+    return tables.rendered(*parts)
+
+
+_TABLES = ("balances", "positions", "orders", "algo_orders", "symbols")
+
+
+def _tables() -> Mapping[str, tuple[str, str, Sequence[Column]]]:
+    """Return title, what is said of none, and columns of each table."""
+    from tradebot.cli.tables import Column
+
+    def figure(name: str, key: str, rank: int = 0) -> Column:
+        return Column(name, key, cell, right=True, rank=rank)
+
+    symbol, side = Column("symbol", "symbol"), Column("side", "side")
+    orders = (
+        *(symbol, Column("id", "id", words=True), side, Column("type", "type")),
+        *(figure("qty", "qty"), figure("filled", "filled", 2), figure("price", "price")),
+        *(figure("trigger", "trigger"), Column("reduce only", "reduce_only", cell, rank=1)),
+    )
+    shown = (
+        ("Balances", "No balances.", (
+            Column("asset", "asset"), figure("wallet", "wallet"),
+            figure("unrealised", "unrealised"), figure("available", "available"),
+        )),
+        ("Positions", "No positions.", (
+            symbol, side, figure("qty", "qty"), figure("entry price", "entry_price"),
+            figure("mark price", "mark_price"), figure("margin", "isolated_margin", 2),
+            figure("liquidation", "liquidation_price", 1),
+        )),
+        ("Orders", "No orders.", orders),
+        ("Stops and targets", "No stops or targets.", orders),
+        ("Symbols", "No symbols.", (
+            symbol, figure("leverage", "leverage"), Column("margin", "margin"),
+            Column("auto margin", "auto_margin", cell, rank=2), figure("maker fee", "maker_fee", 1),
+            figure("taker fee", "taker_fee"),
+        )),
+    )  # fmt: skip
+    return dict(zip(_TABLES, shown, strict=True))
