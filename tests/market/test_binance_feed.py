@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,21 @@ async def test_the_past_is_there_before_the_start() -> None:
             assert opens == list(range(opens[0], START, MINUTE_MS))
             assert len(opens) == 500  # all that the venue knows
         assert [bar.open_time for bar in past] == sorted(bar.open_time for bar in past)
+
+
+async def test_a_start_says_that_it_waits_for_another_minute() -> None:
+    """Others have used this one up: for up to a minute nothing would be heard of it."""
+    async with market() as made:
+        made.clock.advance(59_800)
+        made.venue.limits.charge(1500)
+        opening = asyncio.ensure_future(made.source.open(made.ear, None))
+        await made.until(lambda: made.ear.said)
+        await asyncio.sleep(0.3)
+        made.clock.advance(1_000)
+        await opening
+        (said,) = made.ear.said
+        assert "request weight is used: the past is read on in 0 s" in said
+        await made.source.close()
 
 
 async def test_what_keeps_coming_is_said_once_a_minute() -> None:

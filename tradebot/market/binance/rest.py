@@ -19,16 +19,23 @@ from tradebot.wire.public import MOST_KLINES, PublicData
 
 MOST_RATES = 1000
 """Rows of one ``fundingRate`` call at most."""
+LAG_MS = 1000
+"""What two looks at the same moment may differ by."""
 
 
 class Rest:
-    """Reads bars of ``interval`` ms, fundings and prices. Times are UTC milliseconds."""
+    """Reads bars of ``interval`` ms, fundings and prices. Times are UTC milliseconds.
+
+    ``told`` hears why the past has to wait for another minute, and for how long.
+    """
 
     def __init__(self, wire: Wire, interval: int) -> None:
         self.wire = wire
         self.data = PublicData(wire)
         self._interval = interval
         self._name = timeframe_name(interval)
+        self.told: Callable[[str], object] = lambda _: None
+        self._waits_until = 0
 
     async def klines(self, symbol: str, first: int, last: int, *, strict: bool = True) -> Bars:
         """Return closed bars from one open time to another, as many as one call gives."""
@@ -89,7 +96,11 @@ class Rest:
     async def _room(self, weight: int) -> None:
         """Wait until the budget has room for a request that nobody is in a hurry for."""
         budget = self.wire.budget
-        while budget.refusal(Need.DATA, weight, 0, now := self.wire.time.now()):
+        while why := budget.refusal(Need.DATA, weight, 0, now := self.wire.time.now()):
+            left = round(1000 * max(self.wire.anew_s, self.wire.banned_s))
+            if now + left > self._waits_until:  # several symbols wait for the same moment
+                self._waits_until = now + left + LAG_MS
+                self.told(f"{why}: the past is read on in {left / 1000:.0f} s")
             await asyncio.sleep(budget.wait_ms(now) / 1000)
 
     async def mark_bars(self, symbol: str, first: int, last: int) -> dict[int, MarkBar]:

@@ -91,6 +91,7 @@ class BinanceSource:
     async def open(self, hooks: Hooks, cursor: Cursor | None) -> None:
         """Connect; read the past for a new run, or take up where one stood. ExchangeError where that fails."""
         self._hooks = hooks
+        self._rest.told = hooks.say
         await self._wire.__aenter__()
         self._opened = True
         await self._wire.measure()
