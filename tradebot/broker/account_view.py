@@ -118,7 +118,7 @@ async def _listed(
         strange.append(error.message)
         return ()
     if not isinstance(found, list):
-        strange.append(_unreadable(wire, endpoint, TypeError("it is no list")).message)
+        strange.append(_unreadable(wire, endpoint, ValueError("it is no list")).message)
         return ()
     taken = []
     for row in found:
@@ -155,7 +155,7 @@ async def _rows(
     found = await wire.read(endpoint, params, need)
     try:
         if not isinstance(found, Sequence) or isinstance(found, str):
-            raise TypeError("it is no list")
+            raise ValueError("it is no list")
         return tuple(make(row) for row in found)
     except MALFORMED as error:
         raise _unreadable(wire, endpoint, error) from None
@@ -163,7 +163,7 @@ async def _rows(
 
 def _unreadable(wire: Wire, endpoint: Endpoint, error: Exception) -> ExchangeError:
     text = f"{wire.hosts.host} answered {endpoint.path} with what cannot be read"
-    return ExchangeError(f"{text} ({type(error).__name__}: {error})", hint=NOT_ITS_OWN)
+    return ExchangeError(f"{text} ({figures.why(error)})", hint=NOT_ITS_OWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,11 +40,25 @@ ALGO_STATUSES: Mapping[str, OrderStatus] = {
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, InvalidOperation)
 """What reading something of another shape raises."""
 
+LONGEST = 120
+"""Characters that are shown of what is wrong: an answer may be a megabyte."""
+
 ALGO_PREFIX = "algo:"
 """Before the numbers of the algo service: they are not those of regular orders."""
 
 
 _FLAGS = {True: True, False: False, "true": True, "false": False}
+
+
+def why(error: Exception) -> str:
+    """Say in words what is wrong with something of another shape: only ``ValueError`` has words of its own."""
+    if isinstance(error, KeyError):
+        return f"it lacks {error.args[0]}" if error.args else "something is missing in it"
+    if isinstance(error, ValueError):
+        return str(error)[:LONGEST]
+    return (
+        "a number in it is none" if isinstance(error, InvalidOperation) else "it has another shape"
+    )
 
 
 def number(value: Any) -> Decimal:
