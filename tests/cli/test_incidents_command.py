@@ -12,10 +12,11 @@ from kits.journal_samples import WALL, new_run
 
 from tradebot.__main__ import main
 from tradebot.app.incidents import incidents_in, record_traces
+from tradebot.app.recording import put_on_record
 from tradebot.guard.diary import BROKEN_OFF, Diary
 from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
-from tradebot.journal.facts import IncidentOpened
+from tradebot.journal.facts import IncidentOpened, SignedOff
 from tradebot.journal.rows import Batch
 from tradebot.journal.verify import verify
 from tradebot.journal.writer import Journal
@@ -133,6 +134,7 @@ def test_closed_already_another_key_a_busy_journal_and_none(
     assert "Traceback" not in err
     code, out, err = call(capsys, "incidents", "--data-dir", data, "--json")
     assert "does not verify: another key has written it" in json.loads(out)["warnings"][0]
+    assert len(json.loads(out)["data"]["incidents"]) == 2
     code, _, err = close(capsys, tmp_path / "none", 2, *words)
     assert (code, "there is no journal yet" in err) == (1, True)
 
@@ -174,3 +176,53 @@ def test_a_start_puts_it_on_record(data: Path, capsys: pytest.CaptureFixture[str
     Diary([data]).put("result", code=6, left=[{"symbol": "ETH/USDT", "what": "position"}])
     call(capsys, "live", "--strategy", "breakout", "--data-dir", data)
     assert len(incidents_in(data / "tradebot.db").known) == 3
+
+
+def test_without_the_key_they_are_listed_all_the_same(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "No incident is on record" would be another word."""
+    monkeypatch.delenv("TRADEBOT_AUDIT_KEY")
+    code, out, err = call(capsys, "incidents", "--data-dir", data)
+    assert (code, out.count("OPEN")) == (0, 2)
+    assert "the journal does not verify: the key that it was written with is gone" in err
+
+
+def test_a_journal_that_cannot_be_read_is_no_journal_without_incidents(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = data / "tradebot.db"
+    path.write_bytes(path.read_bytes()[:6000])
+    code, out, err = call(capsys, "incidents", "--data-dir", data)
+    assert (code, out) == (1, "")
+    assert "hint: " in err
+
+
+def test_a_closed_one_is_answered_under_the_name_of_the_command(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (1, "--text", WORDS, "--name", "Ada", "--json")
+    for code, ok in ((0, True), (4, False)):
+        found, out, _ = close(capsys, data, *words)
+        answer = json.loads(out)
+        assert (found, answer["command"], answer["ok"]) == (code, "incidents close", ok)
+
+
+def test_what_only_a_file_tells_of_yet_is_an_incident_for_status_too(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It voids what was signed: the next engine, or who closes it, puts it on record."""
+
+    def status() -> dict[str, Any]:
+        return dict(json.loads(call(capsys, "status", "--data-dir", data, "--json")[1])["data"])
+
+    sign = SignedOff(*("Ada", "owner", "words", (), "hash", "config", "{}", "50", 1, "", "", "key"))
+    put_on_record(data, lambda _: [sign], "a test")
+    before = status()
+    assert (len(before["incidents"]), before["signoff"]["signers"]) == (2, ["Ada"])
+    Diary([data]).put("result", code=6, left=[{"symbol": "ETH/USDT", "what": "position"}])
+    found = status()
+    assert found["incidents"][2:] == ["3 close_all: a close-all left something: ETH/USDT position"]
+    assert found["signoff"] == {"signers": [], "needed": 2, "days_left": None}
+    text = call(capsys, "status", "--data-dir", data)[1]
+    assert "INCIDENT     3 close_all" in text

@@ -106,17 +106,22 @@ def incidents_in(path: Path, clock: Clock = SYSTEM) -> Incidents:
         return Incidents(list(read_said(reader, _KINDS)), clock)
 
 
-def all_incidents(data_dir: Path, rows: Sequence[Said]) -> list[Incident]:
-    """Return those of a journal's rows, and what files tell of as the incidents that it will be; nothing is written, no lock taken."""
-    found = Incidents(rows)
+def incidents_now(data_dir: Path) -> list[Incident]:
+    """Return those of a journal as it is written, whatever its key or its chain say, and what files tell of as the incidents
+    that it will be; nothing is written, no lock taken. JournalError for one that cannot be read.
+    """
+    return _with_traces(incidents_in(journal_path(data_dir)), data_dir)
+
+
+def _with_traces(found: Incidents, data_dir: Path) -> list[Incident]:
     for trace in found.untold(traces_of(data_dir, [data_dir])):
         found.begin("", trace.what, trace.text, trace.at)
     return found.known
 
 
 def standing_incidents(data_dir: Path, rows: Sequence[Said]) -> list[Incident]:
-    """Return the open ones of ``all_incidents``."""
-    return [one for one in all_incidents(data_dir, rows) if one.is_open]
+    """Return the open ones of a chain's rows, and what files tell of."""
+    return [one for one in _with_traces(Incidents(rows), data_dir) if one.is_open]
 
 
 def close_incident(data_dir: Path, number: int, name: str, text: str, clock: Clock = SYSTEM) -> str:
@@ -178,9 +183,9 @@ def record_traces(
 
 __all__ = [
     "Incidents",
-    "all_incidents",
     "close_incident",
     "incidents_in",
+    "incidents_now",
     "record_traces",
     "standing_incidents",
 ]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tradebot.app.checklist import Checklist
-from tradebot.app.incidents import standing_incidents
+from tradebot.app.incidents import incidents_now, standing_incidents
 from tradebot.app.ours import Ours
-from tradebot.app.readiness import do_gates_bind, judge
+from tradebot.app.readiness import Readiness, do_gates_bind, judge
 from tradebot.clock import SYSTEM, Clock
 from tradebot.config import Config
-from tradebot.core.model.errors import TradebotError
+from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.core.model.values import DAY_MS
 from tradebot.plugins.strategies import load_strategy
 from tradebot.reports.readiness.gates import SIGNERS
@@ -71,8 +71,16 @@ def look(config: Config, clock: Clock = SYSTEM) -> ReadinessView:
         )
     return ReadinessView(
         *(at, chosen.name, found.stage, found.verdicts, found.signed),
-        incidents=tuple(
-            one.words for one in standing_incidents(config.data_dir(), found.testimony.rows)
-        ),
+        incidents=_incidents(config, found),
         binds=do_gates_bind(config),
     )
+
+
+def _incidents(config: Config, found: Readiness) -> tuple[str, ...]:
+    """Return the open incidents in words: without the journal's key too, of which the gates know no row."""
+    data_dir = config.data_dir()
+    try:
+        opened = [one for one in incidents_now(data_dir) if one.is_open]
+    except JournalError:  # a row of it was damaged
+        opened = standing_incidents(data_dir, found.testimony.rows)
+    return tuple(one.words for one in opened)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tradebot.app.database import journal_of
-from tradebot.app.incidents import all_incidents, close_incident, record_traces
+from tradebot.app.incidents import close_incident, incidents_now, record_traces
 from tradebot.app.readiness import testimony_of
 from tradebot.cli.options import IncidentOptions
 from tradebot.cli.output import ListShape, Result, show
@@ -30,10 +30,10 @@ def incidents(options: IncidentOptions) -> int:
         name, text = legible(options.name), legible(options.text)
         said = close_incident(data_dir, options.close, name, text)
         data = {"closed": options.close, "name": name.strip(), "how": said}
-        return show(Result("incidents", data, text=said), as_json=options.common.json)
+        return show(Result("incidents close", data, text=said), as_json=options.common.json)
     journal_of(data_dir)
+    found = incidents_now(data_dir)  # without its key too: none on record is another word
     told = testimony_of(data_dir)
-    found = all_incidents(data_dir, told.rows)
     warnings = [f"the journal does not verify: {told.broken}"] if told.broken else []
     data = {"incidents": [_document(one) for one in found]}
     listed = None if options.common.json else _text(found)

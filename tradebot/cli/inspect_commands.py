@@ -264,7 +264,7 @@ def _status(reader: Reader, options: InspectOptions, config: Config) -> Result:
         **_figures(reader, shown),
         "halted": bool(halts),
         "halts": [{"reason": halt.reason, "detail": halt.detail} for halt in halts],
-        **standing_of(reader, shown, wall),
+        **standing_of(reader, shown, wall, config.data_dir()),
         "barred": [] if shown is None or shown.risk is None else list(shown.risk.barred),
         "trouble": trouble_of(config.data_dir()),
         "alerts": state_document(alerts := alerts_state(config.data_dir(), wall)),

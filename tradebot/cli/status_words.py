@@ -4,26 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from tradebot.app.incidents import incidents_now
 from tradebot.cli.labels import labelled
+from tradebot.core.model.errors import JournalError
 from tradebot.journal.reader import Reader
 from tradebot.journal.snapshots import Snapshot
 from tradebot.reports.readiness.gates import SIGNERS
-from tradebot.reports.readiness.on_record import on_record
+from tradebot.reports.readiness.on_record import OnRecord, on_record
 
 Row = dict[str, Any]
 
 
-def standing_of(reader: Reader, shown: Snapshot | None, now: int) -> Row:
+def standing_of(reader: Reader, shown: Snapshot | None, now: int, data_dir: Path) -> Row:
     """Return a run's stage, and what its journal has of sign-offs and open incidents (JSON values); ``now`` in UTC ms.
 
-    The stage is None where none binds.
+    The stage is None where none binds. An incident that only a file tells of yet is one all the same.
     """
-    found = on_record(reader, now)
+    found = _with_traces(on_record(reader, now), data_dir)
     signoff = {"signers": list(found.signers), "needed": SIGNERS, "days_left": found.days_left}
     stage = None if shown is None or not shown.stage else shown.stage
     return {"stage": stage, "signoff": signoff, "incidents": list(found.incidents)}
+
+
+def _with_traces(found: OnRecord, data_dir: Path) -> OnRecord:
+    """Add the incidents that the next engine will put on record: every sign-off lapses with them."""
+    try:
+        opened = tuple(one.words for one in incidents_now(data_dir) if one.is_open)
+    except JournalError:  # a row of it was damaged: `db verify` says so
+        return found
+    if set(opened) <= set(found.incidents):
+        return found
+    return OnRecord(incidents=opened)
 
 
 def _standing_lines(data: Row) -> Iterator[tuple[str, str]]:
