@@ -10,6 +10,7 @@ from kits import live_kit as kit
 
 from tradebot.journal.commands import (
     CLOSE_INCIDENT,
+    RECORD_BACKTEST,
     RECORD_DRILL,
     STATE,
     post_command,
@@ -20,6 +21,7 @@ from tradebot.journal.paths import journal_path
 DEEP = "[" * 100_000
 STRANGE = {
     "a deep drill": (RECORD_DRILL, DEEP),
+    "a deep backtest": (RECORD_BACKTEST, DEEP),
     "a deep statement": (STATE, DEEP),
     "an endless number": (CLOSE_INCIDENT, "9" * 5_000),
 }

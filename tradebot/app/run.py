@@ -328,12 +328,12 @@ class Hosted:
         self.facts.append((now, row))
         self.effects.append((now, CommandDone(now, command.id, True, closed_words(row))))
 
-    def record_drill(self, command: CommandRow, key: AuditKey) -> None:
-        """Put a drill on record that a command brings, sealed with the journal's key, and answer it."""
-        from tradebot.app.drill.asked import unsealed
+    def record_row(self, command: CommandRow, key: AuditKey) -> None:
+        """Put a drill or a backtest on record that a command brings, sealed with the journal's key, and answer it."""
+        from tradebot.app.asked import row_asked
 
         try:
-            row = unsealed(command.review, key, wall_ms())
+            row = row_asked(command, key, wall_ms())
         except TradebotError as error:
             self.refuse(command.id, error.message)
             return

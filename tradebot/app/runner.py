@@ -29,7 +29,7 @@ from tradebot.core.trading.session import Session
 from tradebot.core.trading.snapshot import position_rows, run_warnings
 from tradebot.guard.latch import HaltRow, clear_halt, write_halt
 from tradebot.guard.notice import clear_notice, write_notice
-from tradebot.journal.commands import CLOSE_INCIDENT, RECORD_DRILL, STATE
+from tradebot.journal.commands import CLOSE_INCIDENT, RECORDS, STATE
 from tradebot.journal.identity import FileWatch
 from tradebot.journal.rows import Batch, CommandRow
 from tradebot.journal.writer import Journal
@@ -265,7 +265,7 @@ class Runner:
         commands = await self.journal.pending_commands(self._last_command)
         for row in commands:
             self._last_command = row.id
-            if row.name in (STATE, RECORD_DRILL, CLOSE_INCIDENT):
+            if row.name in (STATE, *RECORDS, CLOSE_INCIDENT):
                 self._put_on_record(row)
                 continue
             asked = [run for run in self.runs if row.run in (None, run.identity.run)]
@@ -282,8 +282,8 @@ class Runner:
     def _put_on_record(self, row: CommandRow) -> None:
         """Take a command that asks for a row of the chain. One that makes no sense, in whatever way, is refused and ends no run."""
         try:
-            if row.name == RECORD_DRILL:
-                self.runs[0].record_drill(row, self.journal.key)
+            if row.name in RECORDS:
+                self.runs[0].record_row(row, self.journal.key)
             elif row.name == CLOSE_INCIDENT:
                 self.runs[0].close_incident(row)
             elif self.statements is not None:

@@ -1,4 +1,4 @@
-"""What is sealed with the chain's key on its way into the chain: a person's word, a drill, how a close-all ended.
+"""What is sealed with the chain's key on its way into the chain: a person's word, a drill, a backtest, how a close-all ended.
 
 Anybody who can write the file can post a command or a line of a diary; only who has the key can seal one, as only they
 can sign a row. A seal is for one purpose, and what comes as a command is taken for a while only.
@@ -93,7 +93,20 @@ DRILL = SealKind(
     *("a drill to be put on record", "the drill", "did not end just now"),
     *("drill it again", DRILL_FRESH_MS),
 )
+BACKTEST = SealKind(
+    *("a backtest to be put on record", "the backtest", "did not end just now"),
+    *("run it again", FRESH_MS),
+)
 CLOSING = SealKind("how a close-all ended")
 """The end of a close-all, in its diary: read at any later time, by whoever goes on with the account."""
 
-__all__ = ["CLOSING", "DRILL", "DRILL_FRESH_MS", "FRESH_MS", "KEY_HINT", "STATEMENT", "Sealed"]
+__all__ = [
+    "BACKTEST",
+    "CLOSING",
+    "DRILL",
+    "DRILL_FRESH_MS",
+    "FRESH_MS",
+    "KEY_HINT",
+    "STATEMENT",
+    "Sealed",
+]

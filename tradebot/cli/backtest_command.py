@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tradebot.app.backtest import BacktestResult, Notebook, run_backtest
 from tradebot.app.build import make_session
@@ -18,6 +19,7 @@ from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.settings import read_config
 from tradebot.config import Config
+from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.events import MarketEvent
 from tradebot.core.trading.snapshot import Heading, run_warnings, trade_row
 from tradebot.plugins.aside import prints_aside
@@ -54,13 +56,18 @@ def backtest(options: RunOptions) -> int:
         if options.record and outcome.stopped is None:
             from tradebot.cli.recorded import recorded
 
-            result = recorded(result, outcome, config, spec, evidence, options)
+            try:
+                result = recorded(result, outcome, config, spec, evidence, options)
+            except TradebotError as error:  # the result is told all the same
+                result = replace(result, data={**result.data, "record": None}, error=error)
     return show(result, as_json=options.common.json)
 
 
 def _evidence(config: Config, spec: StrategySpec) -> str:
+    from tradebot.app.asked import refuse_foreign_key
     from tradebot.plugins.evidence import evidence_of
 
+    refuse_foreign_key(config.data_dir())
     return evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
 
 

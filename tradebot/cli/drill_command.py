@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from tradebot.app.asked import refuse_foreign_key
 from tradebot.app.drill.drill import ScenarioResult, directory, play_all
 from tradebot.app.drill.record import put_drill_on_record
 from tradebot.app.drill.table import chosen
@@ -32,6 +33,7 @@ def drill(options: DrillOptions) -> int:
     scenarios = chosen(options.scenario)
     spec = chosen_strategy(config)
     evidence = evidence_of(spec, config.strategy.timeframe, config.market.symbols).hash
+    refuse_foreign_key(config.data_dir())
     began = SYSTEM.wall_ms()
     with _interruptible(), directory(keep=options.keep) as folder:
         say(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tradebot.app.asked import put_backtest_on_record
 from tradebot.app.backtest import BacktestResult
 from tradebot.app.prices import open_data
-from tradebot.app.recording import backtest_row, look_ahead, put_on_record
+from tradebot.app.recording import backtest_row, look_ahead
 from tradebot.cli.backtest_command import cut
 from tradebot.cli.options import RunOptions
 from tradebot.cli.output import Result
@@ -37,13 +38,13 @@ def recorded(
         )
     weak = AuditKey.load(config.data_dir()).is_weak
     row = backtest_row(config, spec, options.files, seen, outcome.summary, evidence, weak_key=weak)
-    head = put_on_record(config.data_dir(), lambda _: [row], "backtest --record")
+    head = put_backtest_on_record(config.data_dir(), row)
     found = {
         "evidence": row.evidence,
         "days": dict(row.spans),
         "files": dict(row.files),
         "lookahead": list(row.findings),
-        "head": str(head),
+        "head": head,
     }
     checked = "clean" if not row.findings else "; ".join(row.findings)
     days = ", ".join(f"{symbol} {count} days" for symbol, count in row.spans)

@@ -22,7 +22,11 @@ STATE = "state"
 RECORD_DRILL = "record-drill"
 """Its review is the drill's row, sealed."""
 
-NAMES = ("halt", "resume", "close-all", "stop", CLOSE_INCIDENT, RECORD_DRILL, STATE)
+RECORD_BACKTEST = "record-backtest"
+"""Its review is the backtest's row, sealed."""
+
+RECORDS = (RECORD_DRILL, RECORD_BACKTEST)
+NAMES = ("halt", "resume", "close-all", "stop", CLOSE_INCIDENT, *RECORDS, STATE)
 _BUSY_S = 5.0
 _POLL_S = 0.05
 

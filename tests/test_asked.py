@@ -1,0 +1,115 @@
+"""A backtest put on record by the engine that holds the journal: what it signs, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kits.paper_kit import Bot
+
+from tradebot import __version__
+from tradebot.app.asked import sealed, unsealed
+from tradebot.app.sealed import DRILL, FRESH_MS
+from tradebot.core.model.errors import RefusedError
+from tradebot.journal.audit import AuditKey
+from tradebot.journal.facts import BacktestRecorded
+from tradebot.journal.testimony import read_testimony
+
+SECRET = "a key that does not lie beside the journal"
+NOW = 1_795_000_000_000
+KEY = AuditKey(b"k" * 32, "environment")
+ROW = BacktestRecorded(
+    *("e", "s", (("a.csv", "0" * 64),), (("BTC/USDT", "31"),), (), 5, "{}", __version__)
+)
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    one = Bot(tmp_path, tmp_path / "data", env={"TRADEBOT_AUDIT_KEY": SECRET})
+    yield one
+    one.clean_up()
+
+
+def recorded(bot: Bot) -> list[BacktestRecorded]:
+    key = AuditKey.find(bot.data_dir, bot.env)
+    assert key is not None
+    told = read_testimony(bot.data_dir / "tradebot.db", key)
+    assert told.broken == ""
+    return [one.fact for one in told.rows if isinstance(one.fact, BacktestRecorded)]
+
+
+def test_an_engine_that_holds_the_journal_signs_the_row(bot: Bot) -> None:
+    engine = bot.engine("--market", "sim")
+    words = (bot.klines(1440), "--record", "--symbols", "BTC/USDT")
+    record = bot.json("backtest", *words).data["record"]
+    assert engine.poll() is None
+    (row,) = recorded(bot)
+    assert (dict(row.spans), row.evidence) == ({"BTC/USDT": "1"}, record["evidence"])
+    assert record["head"].partition(":")[0].isdigit()
+    gates = bot.json("gates", "--symbols", "BTC/USDT", code=4).data["gates"]
+    assert gates[0]["reasons"] == ["BTC/USDT: 1 days"]
+    assert bot.end(engine).code == 0
+    assert bot.json("db", "verify").document["ok"]
+    assert bot.json("replay").document["ok"]
+
+
+def test_where_it_cannot_be_recorded_the_result_is_told_all_the_same(bot: Bot) -> None:
+    (bot.data_dir / "tradebot.lock").mkdir(parents=True)
+    words = ("backtest", bot.klines(60), "--record", "--symbols", "BTC/USDT")
+    done = bot.json(*words, code=None)
+    assert done.code != 0
+    assert done.error["message"]
+    assert done.data["record"] is None
+    assert done.data["summary"]["mode"] == "backtest"
+
+
+@pytest.mark.parametrize(
+    "words", [("drill",), ("backtest", "BARS", "--record", "--symbols", "BTC/USDT")]
+)
+def test_with_another_key_nothing_is_played_first(bot: Bot, words: tuple[str, ...]) -> None:
+    bot("paper", "--headless", "--speed", "max", "--for", "5m")
+    bot.env["TRADEBOT_AUDIT_KEY"] = "another key that signs no journal of this place"
+    found = bot(*(bot.klines(60) if one == "BARS" else one for one in words), code=1)
+    assert found.out == ""
+    assert "is not the one this journal was written with" in found.err
+    assert "disasters" not in found.err
+
+
+def test_it_signs_what_was_sealed_with_its_key_for_this_and_nothing_else() -> None:
+    text = sealed(ROW, KEY, NOW)
+    assert unsealed(text, KEY, NOW) == ROW
+    assert unsealed(text, replace(KEY, source="file"), NOW).weak_key
+    for bad in (
+        text.replace("BTC/USDT", "ETH/USDT"),
+        "",
+        "[]",
+        '{"body": "{}", "at": Infinity, "seal": ""}',
+        sealed(ROW, AuditKey(b"x" * 32, "environment"), NOW),
+        DRILL.seal("{}", KEY, NOW).text(),
+    ):
+        with pytest.raises(RefusedError):
+            unsealed(bad, KEY, NOW)
+
+
+@pytest.mark.parametrize(
+    ("row", "after", "words"),
+    [
+        (ROW, -2001, "did not end just now"),
+        (ROW, -2000, ""),
+        (ROW, FRESH_MS, ""),
+        (ROW, FRESH_MS + 1, "did not end just now"),
+        (replace(ROW, version="0"), 0, "the backtest is of version 0"),
+        (replace(ROW, spans=(("BTC/USDT", "long"),)), 0, "it is no backtest"),
+        (replace(ROW, spans=(("BTC/USDT", "Infinity"),)), 0, "for how many days"),
+        (replace(ROW, spans=(("BTC/USDT", "-1"),)), 0, "for how many days"),
+    ],
+)
+def test_it_is_looked_at_anew(row: BacktestRecorded, after: int, words: str) -> None:
+    text = sealed(row, KEY, NOW)
+    if not words:
+        assert unsealed(text, KEY, NOW + after) == row
+        return
+    with pytest.raises(RefusedError, match=words):
+        unsealed(text, KEY, NOW + after)
