@@ -83,6 +83,7 @@ def test_two_people_sign_and_the_gate_passes_until_one_takes_it_back(config: Con
     assert first.fact.risk_sources == risk_sources()
     revoke(config, "Bob", "I have changed my mind")
     assert not reviewers(config)
+    revoke(config, "Bob", "and once more")  # no reason is said twice
     assert all(one.lapsed == ("Bob has revoked it",) for one in judged(config).signed)
 
 

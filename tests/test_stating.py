@@ -99,6 +99,20 @@ def test_no_stage_without_its_gates(config: Config, monkeypatch: pytest.MonkeyPa
         stated(config, raising(3))
 
 
+def test_what_a_stage_asks_for_beyond_the_one_before_is_said_with_figures(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tradebot gates` says yes to them in stage 2."""
+    at(monkeypatch, "ghost", "drill", stage=2, ready=True)
+    with pytest.raises(RefusedError) as caught:
+        stated(config, raising(3))
+    assert caught.value.message == (
+        "stage 3 is not moved up to while gates do not pass: ghost (no run counts yet; needed: 200 signals with an outcome"
+        " within one stretch of 24 h, accuracy > 55 %, average win > average loss), drill"
+    )
+    assert caught.value.hint == "tradebot gates says what to do next, by what stage 2 needs"
+
+
 def test_stage_3_asks_for_its_own_figures(config: Config) -> None:
     found = judge(config, spec_of(config), raising=3)
     needed = {one.gate: one.needed for one in found.verdicts}
@@ -181,8 +195,9 @@ def test_by_the_engine_that_holds_the_journal(tmp_path: Path) -> None:
         text.write_text("x" * 200)
         who = ("--name", "Ada", "--text-file", text)
         assert "only stage 3" in bot.json("signoff", "--review", *who, code=4).error["message"]
-        early = bot.json("signoff", "--stage", "2", *who, code=4).error["message"]
-        assert "gates do not pass" in early
+        early = bot.json("signoff", "--stage", "2", *who, code=4).error
+        assert "gates do not pass" in early["message"]
+        assert "so says the engine" in early["hint"]
         done = bot.json("signoff", "--revoke", "--name", "Ada").data
         assert done["revoked"] is True
         with Reader(tmp_path / "data" / "tradebot.db") as reader:

@@ -47,7 +47,8 @@ def test_a_fresh_directory_has_shown_nothing(bot: Bot) -> None:
         assert one["needed"]
         assert one["have"]
         assert bool(one["reasons"]) is (name != "walls")
-        assert one["wait_s"] is None or one["wait_s"] >= 0
+        assert bool(one["next"]) is (name != "walls")
+        assert one["wait_s"] >= 0
     assert found["ghost"]["wait_s"] == 24 * 3600
     assert not (bot.data_dir / "tradebot.db").exists()  # it looks, and makes nothing
     done = bot("gates", code=4)

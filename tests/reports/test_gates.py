@@ -297,6 +297,13 @@ def test_walls_and_checks() -> None:
     assert (failed.ok, failed.reasons) == (False, ("key rights: it can withdraw",))
     assert not gates.parity().ok
     assert gates.parity("").ok
+    assert (gates.parity("").todo, gates.parity("").wait_s) == ("", 0)
+    differs = gates.parity("paper-0001 comes out otherwise", ("paper-0001", "ghost-0001"))
+    assert differs.todo.startswith("tradebot replay RUN says what differs; another run")
+    assert differs.wait_s == 24 * 3600
+    none = gates.no_parity(("paper-0001",))
+    assert (none.ok, none.reasons) == (False, ("no paper and ghost run that counts",))
+    assert (none.todo, none.wait_s) == (gates.BOTH, 24 * 3600)
 
 
 def begun(venue: str, url: str = "") -> RunBegun:

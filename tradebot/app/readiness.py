@@ -366,7 +366,7 @@ def _replayed(
     kinds = (shown.papers.counted or shown.traded.counted, shown.ghosts.counted)
     runs = tuple(counted[-1].run for counted in kinds if counted)
     if len(runs) < len(kinds):
-        found = gates.parity("no paper and ghost run that counts", runs)
+        found = gates.no_parity(runs)
         return replace(found, left_out=joined(shown.ghosts, shown.traded).left_out)
     from tradebot.app.parity import what_differs  # it plays a whole run: only where there is one
 

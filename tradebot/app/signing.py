@@ -6,7 +6,7 @@ It can be signed only while every gate passes that can be judged before a start;
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from tradebot.core.model.money import plain
 from tradebot.core.risk.ceilings import SINCE_SIGNOFF_LOSS
 from tradebot.journal.facts import SignedOff
 from tradebot.journal.rows import Head
+from tradebot.reports.readiness.gates import STRICTER, UNATTENDED
 from tradebot.reports.readiness.spelled import folded, seen
+from tradebot.reports.readiness.verdict import GateVerdict
 
 LEAST_WORDS = 20
 """Characters of the sentence that a signer writes."""
@@ -115,8 +117,11 @@ def read_signer(name: str, role: str, text: str) -> Signer:
     return Signer(name, role, " ".join(filter(None, words)), answers)
 
 
-def refuse_unready(found: Readiness) -> None:
-    """Raise RefusedError where nobody can sign: the key is weak, the chain broken, or a gate does not pass."""
+def refuse_unready(found: Readiness, raising: int = 0) -> None:
+    """Raise RefusedError where nobody can sign: the key is weak, the chain broken, or a gate does not pass.
+
+    ``raising`` is the stage that somebody wants to move up to, 0 for none: its gates may ask for more than `gates` shows.
+    """
     told = found.testimony
     if told.weak:
         raise RefusedError(
@@ -125,12 +130,24 @@ def refuse_unready(found: Readiness) -> None:
         )
     if told.broken:
         raise RefusedError(f"the journal does not verify: {told.broken}", hint="tradebot db verify")
-    failing = [one.gate for one in found.failing if one.gate not in READ_LATER]
+    failing = [one for one in found.failing if one.gate not in READ_LATER]
+    if failing and raising:
+        raise RefusedError(
+            f"stage {raising} is not moved up to while gates do not pass: {', '.join(_named(failing, raising))}",
+            hint=f"tradebot gates says what to do next, by what stage {found.standing.stage} needs",
+        )
     if failing:
         raise RefusedError(
-            f"nothing can be signed while gates do not pass: {', '.join(failing)}",
+            f"nothing can be signed while gates do not pass: {', '.join(one.gate for one in failing)}",
             hint="tradebot gates says what each needs and what to do next",
         )
+
+
+def _named(failing: Sequence[GateVerdict], raising: int) -> Iterator[str]:
+    """Yield gates by name, with figures those that ask for more in a stage than in the one before."""
+    for one in failing:
+        more = raising == UNATTENDED and one.gate in STRICTER
+        yield f"{one.gate} ({'; '.join(one.reasons)}; needed: {one.needed})" if more else one.gate
 
 
 def check_signer(config: Config, found: Readiness, signer: Signer) -> None:

@@ -62,6 +62,7 @@ MOST_REVIEW = 20_000
 ANSWER_S = 600.0
 """Seconds for which an engine's answer is waited for: what counts is played again before it signs."""
 CHILD_S = 540.0
+ENGINE_HINT = "so says the engine; tradebot gates and tradebot live --check tell what is needed"
 LOOK_S = 0.2
 """Seconds between two looks at whether anybody still waits for the child."""
 NICENESS = 19
@@ -214,7 +215,7 @@ def _check_raise(found: Readiness, stated: PersonsWord) -> None:
             f"live is in stage {standing.stage}: stage {stage} does not follow it",
             hint="one stage at a time; tradebot live --check says what the next one needs",
         )
-    refuse_unready(found)
+    refuse_unready(found, stage)
     if not next(one.ok for one in found.verdicts if one.gate == "reviewers"):
         raise RefusedError(
             "no stage is moved up without a sign-off that stands", hint="tradebot signoff"
@@ -319,7 +320,7 @@ def _by_engine(config: Config, stated: PersonsWord, clock: Clock) -> tuple[str, 
             hint="`tradebot status` shows its heartbeat; try again once it works",
         )
     if not row.ok:
-        raise RefusedError(row.result or "refused")
+        raise RefusedError(row.result or "refused", hint=ENGINE_HINT)
     with Reader(path) as reader:
         return row.result or "done", reader.head()
 

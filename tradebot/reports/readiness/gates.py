@@ -37,6 +37,8 @@ PASSED = "ok"
 SIGNERS = 2
 UNATTENDED = 3
 """The stage in which nobody looks on."""
+STRICTER = ("paper", "ghost")
+"""Gates that ask for more in that stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +308,9 @@ def _of_drill(
 
 def parity(problem: str = "nothing has been replayed", runs: tuple[str, ...] = ()) -> GateVerdict:
     """Judge parity: what counts, replayed, must come out the same; ``problem`` is why it did not, "" where it did."""
+    todo = f"tradebot replay RUN says what differs; another run has to take its place: {BOTH}"
+    if not runs:
+        todo = "tradebot gates plays them"
     return GateVerdict(
         "parity",
         not problem,
@@ -313,6 +318,15 @@ def parity(problem: str = "nothing has been replayed", runs: tuple[str, ...] = (
         problem or "byte-equal, the same decisions",
         (problem,) if problem else (),
         runs,
+        todo=todo if problem else "",
+        wait_s=GHOST_MS // 1000 if problem and runs else 0,
+    )
+
+
+def no_parity(runs: tuple[str, ...] = ()) -> GateVerdict:
+    """Return the verdict where not both kinds of run count; ``runs`` is the one that does."""
+    return replace(
+        parity("no paper and ghost run that counts", runs), todo=BOTH, wait_s=GHOST_MS // 1000
     )
 
 

@@ -56,7 +56,10 @@ class Signature:
 def signatures(rows: Sequence[Said], ground: Ground) -> list[Signature]:
     """Return all sign-offs, oldest first, each with every reason why it has lapsed."""
     return [
-        Signature(said.seq, said.wall, said.fact, tuple(_lapsed(said, said.fact, rows, ground)))
+        Signature(
+            *(said.seq, said.wall, said.fact),
+            tuple(dict.fromkeys(_lapsed(said, said.fact, rows, ground))),  # each reason once
+        )
         for said in rows
         if isinstance(said.fact, SignedOff)
     ]

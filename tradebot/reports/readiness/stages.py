@@ -18,6 +18,11 @@ from tradebot.core.risk import ceilings
 from tradebot.core.state.loss_limit import WEEK_MS, week_of
 from tradebot.journal.facts import Demoted, IncidentOpened, Reviewed, SignoffRevoked, StageRaised
 from tradebot.journal.testimony import Said
+from tradebot.reports.readiness.gates import (
+    GHOST_SIGNALS_STAGE_3,
+    PAPER_TRADES_STAGE_3,
+    PAPER_WIN_RATE_PCT,
+)
 from tradebot.reports.readiness.signoffs import LOST, Ground
 from tradebot.reports.readiness.stretches import (
     Book,
@@ -216,7 +221,10 @@ class _Climb:
 
 
 TO_STAGE_2 = f"{TRADES} successful trades: closed, their stop in place within 5 s, no incident, within the loss of a trade"
-TO_STAGE_3 = f"a whole week in stage 2, Monday to Monday UTC, with {WEEK_TRADES} trades and PnL > 0 after costs"
+TO_STAGE_3 = (
+    f"a whole week in stage 2, Monday to Monday UTC, with {WEEK_TRADES} trades and PnL > 0 after costs (of the gates"
+    f" paper: {PAPER_TRADES_STAGE_3} profitable trades, more than {PAPER_WIN_RATE_PCT} % won; ghost: {GHOST_SIGNALS_STAGE_3} signals)"
+)
 
 
 def demotes(fact: object) -> str:
