@@ -198,6 +198,7 @@ def test_a_file_that_does_not_import(tmp_path: Path, case: str) -> None:
     assert "does not import" in error.message
     assert words in error.message
     assert (error.file, error.line) == (str(file), line)
+    assert "tradebot strategies --hash FILE:CLASS says when it loads" in str(error.hint)
     assert "Traceback" not in str(error)
 
 

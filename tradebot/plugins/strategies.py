@@ -112,6 +112,10 @@ class _Found:
     module: str = ""
 
 
+MEND = "mend that line, or install what it imports where tradebot is: tradebot strategies --hash FILE:CLASS says when it loads"
+"""The way out where a strategy's file does not load."""
+
+
 def load_strategy(
     spec: str, base_dir: Path, params: Mapping[str, Any] | None = None
 ) -> StrategySpec:
@@ -241,7 +245,7 @@ def _run(file: Path, source: bytes, room: Room) -> ModuleType:
     """Execute a strategy's file as a module: exactly the bytes that are hashed."""
     module = ModuleType(f"tradebot_strategy_{hashlib.sha256(source).hexdigest()[:12]}")
     module.__file__ = str(file)
-    with _blaming("the strategy's file does not import", file), _beside(file):
+    with _blaming("the strategy's file does not import", file, MEND), _beside(file):
         code = compile(source, str(file), "exec", dont_inherit=True)
         sys.modules[module.__name__] = module  # dataclasses and pydantic look their module up
         room.run(exec, code, module.__dict__)
@@ -266,8 +270,8 @@ def _beside(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _blaming(what: str, file: Path | None) -> Iterator[None]:
-    """Turn whatever the user's code raises into a StrategyError with the file and line of it.
+def _blaming(what: str, file: Path | None, hint: str | None = None) -> Iterator[None]:
+    """Turn whatever the user's code raises into a StrategyError with the file and line of it, and a way out.
 
     What it prints goes to stderr.
     """
@@ -280,7 +284,7 @@ def _blaming(what: str, file: Path | None) -> Iterator[None]:
         where, line = _place(error, file)
         words = spoken(error)
         text = f"{what}: {type(error).__name__}" + (f": {words}" if words else "")
-        raise StrategyError(text, file=where, line=line) from error
+        raise StrategyError(text, hint=hint, file=where, line=line) from error
 
 
 def _place(error: BaseException, file: Path | None) -> tuple[str | None, int | None]:
