@@ -17,9 +17,10 @@ from kits.paper_kit import Bot
 from tradebot import __version__
 from tradebot.app.drill.asked import FRESH_MS, sealed, unsealed
 from tradebot.app.drill.drill import _hash_of_voice, _played, directory
-from tradebot.app.drill.ground import Lead, ground_of, write_config
+from tradebot.app.drill.ground import Lead, ground_of, most_warmup, write_config
 from tradebot.app.drill.table import NAMES, SCENARIOS, chosen
 from tradebot.app.drill.voice import NAME, SCRIPTED, WORD, write_voice
+from tradebot.app.venue import HISTORY_MINUTES
 from tradebot.config import load_config
 from tradebot.core.model.errors import RefusedError, TradebotError
 from tradebot.core.model.values import HOUR_MS, MINUTE_MS, Bar
@@ -238,13 +239,14 @@ def test_a_disk_without_room_is_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_larger_bar_has_one_chance_and_a_minute_has_another(tmp_path: Path) -> None:
     hours = {}
-    for timeframe, hour in (("1m", 12), ("4h", 12), ("8h", 16), ("1d", 12)):
+    for timeframe, hour in (("1m", 12), ("4h", 12), ("8h", 16), ("12h", 12), ("1d", 12)):
         flags = {"strategy.timeframe": timeframe, "data.dir": str(tmp_path)}
         ground = ground_of(load_config(None, {}, (), flags), "h")
         assert ground.bar % timeframe_ms(ground.timeframe) == 0
         assert ground.bar // HOUR_MS % 24 == hour, timeframe
         hours[timeframe] = ground.timeframe
     assert hours["1d"] == "1h"  # a day's bar closes in the blackout
+    assert hours["12h"] == "1h"  # the venue has no history of half a day
     lead = Lead()
     first = lead.seconds
     lead.took(30)
@@ -313,6 +315,38 @@ def test_the_users_strategy_is_heard_where_it_suits(
         assert said.stop == pytest.approx(
             103 if word.startswith("short") else 98 if reason == "own" else 97
         )
+
+
+def test_a_strategy_that_needs_more_history_than_the_venue_has_is_lent_a_word(
+    tmp_path: Path,
+) -> None:
+    """It ended at its start: not enough bars to warm up; on an hour's bars no drill could be passed."""
+    (tmp_path / "own.py").write_text(OWN)
+    write_voice(tmp_path, "own.py:Own", tmp_path, {"away": 0.02}, 6)
+    strategy = load_strategy(NAME, tmp_path).build("ETH/USDT")
+    assert strategy.warmup == 6
+    (tmp_path / WORD).write_text("long ETH/USDT")
+    bar = Bar.of("ETH/USDT", NOW, MINUTE_MS, ("100", "100", "100", "100", "5"))
+    said = [strategy.on_bar(bar) for _ in range(8)]
+    assert [one.reason for one in said if one] == [SCRIPTED] * 7 + ["own"]
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "bars"),
+    [("1m", 498), ("5m", 98), ("15m", 31), ("1h", 6), ("2h", 2), ("4h", 0), ("8h", 0)],
+)
+def test_what_is_asked_of_the_venue_s_history_it_has(timeframe: str, bars: int) -> None:
+    step = timeframe_ms(timeframe)
+    assert most_warmup(timeframe) == bars
+    assert (bars + 2) * step <= HISTORY_MINUTES * MINUTE_MS or not bars
+
+
+@pytest.mark.full
+@pytest.mark.slow
+@pytest.mark.parametrize("timeframe", ["15m", "1h", "4h", "8h", "12h"])
+def test_a_disaster_is_played_on_longer_bars_too(bot: Bot, timeframe: str) -> None:
+    done = bot.json("drill", "--scenario", "stop_refused", "--timeframe", timeframe)
+    assert done.data["drill"][0]["ok"], done.data
 
 
 def test_the_scenario_is_the_users_but_for_account_and_directory(tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradebot.app.drill.ground import DrillGround, new_audit_key, smallest, write_config
+from tradebot.app.drill.ground import (
+    DrillGround,
+    most_warmup,
+    new_audit_key,
+    smallest,
+    write_config,
+)
 from tradebot.app.drill.local import LocalVenue
 from tradebot.app.drill.machine import (
     LONGEST,
@@ -81,7 +87,8 @@ class DrillDesk:
         venue = LocalVenue(machine, start, ground.symbols, account)
         symbol = traded(ground, venue)
         write_voice(
-            folder, config.strategy.name, config.strategy_dir(), dict(config.strategy.params)
+            *(folder, config.strategy.name, config.strategy_dir(), dict(config.strategy.params)),
+            most_warmup(ground.timeframe),
         )
         machine.env |= {
             "TRADEBOT_BINANCE_KEY": venue.key,

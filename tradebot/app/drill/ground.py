@@ -13,12 +13,13 @@ from tradebot.config import Config, load_config
 from tradebot.config.model import written
 from tradebot.core.model.errors import ConfigError
 from tradebot.core.model.facts import INSTRUMENTS
-from tradebot.core.model.values import DAY_MS, HOUR_MS
+from tradebot.core.model.values import DAY_MS, HOUR_MS, MINUTE_MS
 from tradebot.core.risk.limits import Limits
 from tradebot.core.strategy.resample import timeframe_ms
 
 HOURS = (12, 16, 8, 4, 18, 6, 14, 10, 20, 2, 15, 9, 5, 11, 13, 17, 19, 7, 3, 21)
 """Hours of a day in the order in which they are taken for a drill: at 12 every bar but a day's closes."""
+HALF_DAY_MS = DAY_MS // 2
 LEFT_OUT = (
     *("strategy.", "alerts.", "report.", "data.", "exchange.", "live.", "risk.profile"),
     "market.source",
@@ -72,9 +73,16 @@ def ground_of(config: Config, strategy_hash: str) -> DrillGround:
             hint="name one of them among risk.live.symbols, or another in market.symbols",
         )
     timeframe = config.strategy.timeframe
-    if timeframe_ms(timeframe) >= DAY_MS:
-        timeframe = "1h"  # a day's bar closes in an hour without entries
+    if timeframe_ms(timeframe) >= HALF_DAY_MS:
+        timeframe = "1h"  # a day's bar closes in an hour without entries, and half a day is no history of the venue
     return DrillGround(config, limits, symbols, timeframe, strategy_hash, _bar(limits, timeframe))
+
+
+def most_warmup(timeframe: str) -> int:
+    """Return how many bars of a timeframe the venue's history has for sure, behind those that begin or end with it."""
+    from tradebot.app.venue import HISTORY_MINUTES  # it knows servers: only where one is started
+
+    return max(0, HISTORY_MINUTES * MINUTE_MS // timeframe_ms(timeframe) - 2)
 
 
 def _bar(limits: Limits, timeframe: str) -> int:
@@ -130,4 +138,4 @@ def new_audit_key() -> str:
     return secrets.token_hex(32)
 
 
-__all__ = ["DrillGround", "ground_of", "smallest", "write_config"]
+__all__ = ["DrillGround", "ground_of", "most_warmup", "smallest", "write_config"]

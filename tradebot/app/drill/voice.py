@@ -42,9 +42,14 @@ class Drilled(Voice):
 '''
 
 
-def write_voice(folder: Path, name: str, base: Path, params: dict[str, object]) -> None:
-    """Put the drill's strategy into a directory: it asks the one that is named ``name`` in ``base``."""
-    own = {"name": name, "base": str(base.absolute()), "params": params}
+def write_voice(
+    folder: Path, name: str, base: Path, params: dict[str, object], most: int | None = None
+) -> None:
+    """Put the drill's strategy into a directory: it asks the one that is named ``name`` in ``base``.
+
+    ``most`` is how many bars of warm-up the venue has, None for enough. One that needs more has no signal of its own.
+    """
+    own = {"name": name, "base": str(base.absolute()), "params": params, "most": most}
     (folder / OWN).write_text(json.dumps(own, default=str), encoding="utf-8")
     (folder / FILE).write_text(SOURCE, encoding="utf-8")
 
@@ -63,11 +68,15 @@ class Voice:
         spec = load_strategy(own["name"], Path(own["base"]), own["params"])
         self._own = spec.build(symbol)
         self._symbol = symbol
-        self.warmup = self._own.warmup
+        most = own["most"]
+        self.warmup = self._own.warmup if most is None else min(self._own.warmup, most)
+        self._cold = self._own.warmup if self.warmup < self._own.warmup else 0
 
     def on_bar(self, bar: Bar) -> Signal | None:
         """Return the strategy's own signal where it suits the scene, else a scripted one; nothing until it is time."""
         own = self._own.on_bar(bar)
+        if self._cold:
+            self._cold, own = self._cold - 1, None
         side = self._wanted()
         if side not in ("long", "short"):
             return None
