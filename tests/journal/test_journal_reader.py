@@ -16,7 +16,7 @@ from tradebot.core.model.errors import JournalError, SchemaError, UsageError
 from tradebot.core.model.times import iso
 from tradebot.journal.commands import post_command, wait_command
 from tradebot.journal.reader import Reader
-from tradebot.journal.rows import Batch, Head, RunResumed
+from tradebot.journal.rows import COMMAND_NONCE, Batch, Head, RunResumed
 from tradebot.journal.view import NoticeRow, as_json
 from tradebot.journal.writer import Journal
 
@@ -74,6 +74,10 @@ async def test_which_run(journal: Journal, path: Path) -> None:
         newest = reader.newest_run("ghost")
         assert newest is not None
         assert newest.id == second
+        await journal.end_run(first, "interrupted", None, None, WALL + 4)
+        await journal.end_run(second, "interrupted", None, None, WALL + 4)
+        await journal.resume_run(second, RunResumed(f"{COMMAND_NONCE}n4"), WALL + 5)
+        assert reader.resolve_run(None).id == first  # a command without an engine is no start
 
 
 async def test_the_run_to_go_on_with(journal: Journal, path: Path) -> None:

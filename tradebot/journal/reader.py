@@ -51,7 +51,8 @@ from tradebot.journal.view import (
 
 _R = TypeVar("_R")
 
-_RUNS = "SELECT * FROM runs ORDER BY coalesce(resumed, started) DESC, num DESC"
+_RUNS = f"""SELECT * FROM runs ORDER BY coalesce((SELECT max(wall) FROM nonces
+    WHERE run = id AND nonce NOT GLOB '{COMMAND_NONCE}*'), started) DESC, num DESC"""
 _LIVE = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
 _NOTICES = (
     "SELECT ts, wall, body FROM audit WHERE run = ? AND kind = 'Notify' ORDER BY seq DESC LIMIT ?"
@@ -117,7 +118,7 @@ class Reader:
             self._db.execute("ROLLBACK")
 
     def runs(self) -> list[RunRow]:
-        """Return all runs, the one started or resumed last first."""
+        """Return all runs, the one that was started last first; a command without an engine is no start."""
         return [_run(row) for row in self._rows(_RUNS)]
 
     def run(self, run: str) -> RunRow:
@@ -128,7 +129,7 @@ class Reader:
         return _run(rows[0])
 
     def newest_run(self, mode: str | None = None) -> RunRow | None:
-        """Return the run started or resumed last (of a mode); None if there is none."""
+        """Return the run started last (of a mode), anew or again; None if there is none."""
         return next((run for run in self.runs() if mode in (None, run.mode)), None)
 
     def resumable_run(
