@@ -28,7 +28,7 @@ from tradebot.guard.diary import ENGINE, Diary, read_diary
 from tradebot.guard.lock import Owner
 from tradebot.guard.process import process_start
 from tradebot.venue.own import state
-from tradebot.venue.settings import AccountScript, ScriptedPosition
+from tradebot.venue.settings import AccountScript, ForeignOrder, ScriptedPosition
 from tradebot.wire.budget import WEIGHT
 from tradebot.wire.endpoints import Endpoint, Params
 from tradebot.wire.reply import Reply
@@ -264,6 +264,15 @@ def test_whoever_else_sends_is_waited_for_whatever_the_clock_says(tmp_path: Path
         quiet = closing._quiet_s(dirs)
         assert (0 <= quiet < 90) == counts
         assert closing._quiet_s(dirs) >= quiet
+
+
+async def test_a_symbol_that_is_flat_is_not_said_to_be_closed() -> None:
+    resting = ForeignOrder("ETHUSDT", "BUY", D("0.1"), D(1_500))
+    async with passing(replace(HELD, orders=(resting,))) as line:
+        told: list[str] = []
+        assert (await Flattening(line.wire, told.append).run(60)).left == []
+        words = [word for word in told if word.startswith(("closing ", "cancelling "))]
+        assert words == ["closing BTC/USDT", "cancelling what rests on ETH/USDT"]
 
 
 def test_an_engine_that_sits_something_out_is_not_taken_to_hang(tmp_path: Path) -> None:

@@ -311,10 +311,13 @@ class Flattening:
 
     async def _act(self, found: AccountHoldings) -> None:
         """Do what a read asks for, all symbols at once."""
-        names = found.symbols
-        if names:
-            self._told(f"closing {', '.join(names)}")
-        await asyncio.gather(*(self._closer.close(name, found) for name in names))
+        held = {position.symbol for position in found.positions}
+        closing = [name for name in found.symbols if name in held]
+        if closing:
+            self._told(f"closing {', '.join(closing)}")
+        if resting := [name for name in found.symbols if name not in held]:
+            self._told(f"cancelling what rests on {', '.join(resting)}")
+        await asyncio.gather(*(self._closer.close(name, found) for name in found.symbols))
 
     def _remaining(self, found: AccountHoldings) -> Rows:
         """Return what is left; LeftoverError where some of it could not be read, which is never nothing."""
