@@ -150,7 +150,11 @@ def typed(bot: Bot, word: str, code: int) -> str:
         process.wait(30)
         os.close(master)
     assert "equity at risk" in shown
-    assert "day_loss" in shown
+    for limit in (
+        *("day_loss", "liquidation_close_pct  90", "entry_interval_s       60"),
+        "0, 1, 22, 23",
+    ):
+        assert limit in shown
     return shown
 
 

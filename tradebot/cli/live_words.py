@@ -34,6 +34,10 @@ LIMITS = (
     "since_signoff_loss",
     "leverage",
     "margin_utilisation_pct",
+    "liquidation_alert_pct",
+    "liquidation_close_pct",
+    "entry_interval_s",
+    "blackout_hours",
 )
 
 
@@ -86,8 +90,13 @@ def allowed_lines(allowed: Permit, found: Checklist) -> Iterator[str]:
 def limits_of(config: Config) -> dict[str, str]:
     """Return the live limits as texts, by their keys."""
     limits = config.live_limits()
-    given = {name: getattr(limits, name) for name in LIMITS}
-    return {k: plain(v) if isinstance(v, Decimal) else str(v) for k, v in given.items()}
+    return {name: _told_limit(getattr(limits, name)) for name in LIMITS}
+
+
+def _told_limit(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def equity_at_risk(found: Checklist) -> Decimal:
@@ -99,14 +108,15 @@ def equity_at_risk(found: Checklist) -> Decimal:
 def ask_word(config: Config, found: Checklist) -> None:
     """Show what is at stake, and want the word typed; RefusedError for any other."""
     limits, equity = limits_of(config), equity_at_risk(found)
+    width = max(map(len, limits))
     say("")
     stage = f"stage {config.stage}" if config.stage else "no stage binds"
     say(f"LIVE: real orders on the {config.exchange.environment} account, {stage}")
-    say(f"  {'symbols':<18} {', '.join(config.market.symbols)} with {config.strategy.name}")
+    say(f"  {'symbols':<{width}} {', '.join(config.market.symbols)} with {config.strategy.name}")
     at_risk = f"{plain(equity)} USDT; a day may take {limits['day_loss']} of it, a week {limits['week_loss']}"
-    say(f"  {'equity at risk':<18} {at_risk}")
+    say(f"  {'equity at risk':<{width}} {at_risk}")
     for name, value in limits.items():
-        say(f"  {name:<18} {value}")
+        say(f"  {name:<{width}} {value}")
     say("  caps bound size, not gaps: a price that jumps over a stop can take more")
     sys.stderr.write(f"Type {WORD} to trade: ")
     sys.stderr.flush()

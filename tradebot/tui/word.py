@@ -10,6 +10,18 @@ from tradebot.tui.figures import usd
 from tradebot.tui.painted import Line
 from tradebot.tui.setting import AtStake
 
+LIMITS = {
+    "position value": "{position_value} USDT, max positions {max_positions}",
+    "trade loss": "{trade_loss} USDT",
+    "day loss": "{day_loss} USDT",
+    "week loss": "{week_loss} USDT",
+    "since signoff loss": "{since_signoff_loss} USDT",
+    "leverage": "{leverage} x, margin utilisation {margin_utilisation_pct} %",
+    "liquidation": "alert at {liquidation_alert_pct} %, closed at {liquidation_close_pct} %",
+    "entries": "{entry_interval_s} s apart, none in the hours {blackout_hours} UTC",
+}
+"""All limits by what they are called: a small terminal has room for so many lines and no more."""
+
 
 class AskWord(Dialog[bool]):
     """Shows what is at stake, and answers whether the word was typed; any other is a no."""
@@ -38,18 +50,9 @@ def stake_lines(stake: AtStake) -> list[Line]:
         ((f" LIVE: real orders on the {stake.account} account, {stage} ", "alarm"),),
         _named("symbols", f"{', '.join(stake.symbols)} with {stake.strategy}"),
         _named("equity at risk", risk),
-        *(
-            _named(name.removesuffix("_pct").replace("_", " "), _with_unit(name, value))
-            for name, value in limits.items()
-        ),
+        *(_named(name, text.format_map(limits)) for name, text in LIMITS.items()),
         (("A price that jumps over a stop can take more than any limit.", "dim"),),
     ]
-
-
-def _with_unit(name: str, value: str) -> str:
-    if name == "max_positions":
-        return value
-    return f"{value} {'x' if name == 'leverage' else '%' if name.endswith('_pct') else 'USDT'}"
 
 
 def _named(name: str, text: str) -> Line:
