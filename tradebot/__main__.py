@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from tradebot.cli.interrupts import heard_again, settle, settle_interrupted
+from tradebot.cli.interrupts import hear_term, heard_again, settle, settle_interrupted
 from tradebot.cli.streams import give_up, say, stand_in
 from tradebot.core.model.errors import TradebotError, UsageError
 
@@ -32,10 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _answer_words(words: list[str]) -> int:
-    _fill_streams()
     name = next((word for word in words if not word.startswith("-")), "tradebot")
     as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     try:
+        if name == "close-all":  # what it has begun has an answer, whichever signal ends it
+            hear_term()
+        _fill_streams()
         stand_in()
         code = _run(words, as_json)
         settle()

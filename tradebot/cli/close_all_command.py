@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from tradebot.app.target import (
     latch_account,
     may_run,
 )
+from tradebot.cli.interrupts import outlast
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import ListShape, Result
 from tradebot.cli.streams import say
@@ -60,12 +61,10 @@ class Meant:
     failed: Mapping[Any, JournalError]
 
 
-def close_all(
-    options: ControlOptions, place: Whereabouts, request: Request, outlast: Callable[[], None]
-) -> Result:
+def close_all(options: ControlOptions, place: Whereabouts, request: Request) -> Result:
     """Latch, name the target, ask where that makes sense, close; the answer has exit code 0 only with the proof.
 
-    ``outlast`` is called when nothing is asked any more: a terminal that is lost then must end nothing.
+    A terminal that is lost ends nothing once nothing is asked any more.
     """
     asks = _asks(options)
     meant = _latch(place, request, halting=asks)

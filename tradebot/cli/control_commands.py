@@ -7,7 +7,6 @@ slow to import is imported when the latch is set.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from tradebot.app.target import (
     may_run,
 )
 from tradebot.app.whereabouts import Whereabouts, complaint, find
-from tradebot.cli.interrupts import outlasting
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import Result, show
 from tradebot.cli.person import legible
@@ -45,13 +43,12 @@ def control(options: ControlOptions) -> int:
     if options.action != "close-all":
         result = _resume(options) if options.action == "resume" else _kill(options)
         return show(result, as_json=options.common.json)
-    with outlasting() as outlast:
-        return _close_all(options, outlast)
+    return _close_all(options)
 
 
-def _close_all(options: ControlOptions, outlast: Callable[[], None]) -> int:
+def _close_all(options: ControlOptions) -> int:
     try:
-        result = _kill(options, outlast)
+        result = _kill(options)
     except (LeftoverError, KeyboardInterrupt):
         _record_incidents(options)
         raise
@@ -70,7 +67,7 @@ def _record_incidents(options: ControlOptions) -> None:
         say(f"incident {row.id} is open, {row.what}: {row.text}")
 
 
-def _kill(options: ControlOptions, outlast: Callable[[], None] = lambda: None) -> Result:
+def _kill(options: ControlOptions) -> Result:
     """Latch wherever the engine that is meant may run; then halt or close there, and complain last."""
     place = find(options.common.data_dir, options.common.config, os.environ)
     request = _request(options, place)
@@ -82,7 +79,7 @@ def _kill(options: ControlOptions, outlast: Callable[[], None] = lambda: None) -
         if options.dry_run:
             return plan(place, request)
         if not place.unclear:
-            return _complaining(close_all(options, place, request, outlast), options)
+            return _complaining(close_all(options, place, request), options)
     failed = _latch(place, request)
     if place.unclear:
         return _unclear(place, request, failed)

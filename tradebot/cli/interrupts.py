@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
+_NUMBERS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
 
 def settle() -> None:
-    """The answer is decided: ignore ctrl-c from now on, to the last moment of the process.
+    """The answer is decided: ignore ctrl-c from now on, to the last moment of the process, and TERM where it does the same.
 
     Ignored for good and not by a handler of ours: the interpreter's end takes handlers away before it is over.
     KeyboardInterrupt where one came before.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        term = signal.getsignal(signal.SIGTERM)
+        if isinstance(term, partial) and term.func is _as_ctrl_c:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def settle_interrupted() -> None:
@@ -35,34 +42,27 @@ def settle_interrupted() -> None:
 
 @contextmanager
 def heard_again() -> Iterator[None]:
-    """Give ctrl-c back on leaving: to a caller that goes on after the command."""
-    before = signal.getsignal(signal.SIGINT)
+    """Give the signals back on leaving: to a caller that goes on after the command."""
+    before = [(number, signal.getsignal(number)) for number in _NUMBERS]
     try:
         yield
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before:
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-@contextmanager
-def outlasting() -> Iterator[Callable[[], None]]:
-    """Have TERM do what ctrl-c does; what is yielded has a lost terminal (HUP) end nothing from then on.
+def hear_term() -> None:
+    """Have TERM do what ctrl-c does, to the last moment of the process; in a thread nothing happens."""
+    if threading.current_thread() is threading.main_thread():
+        decided = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # what it means once it is
+        signal.signal(signal.SIGTERM, partial(_as_ctrl_c, decided))
 
-    Once an answer is decided neither changes it. In a thread, and where there is no such signal, nothing happens.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
-        yield lambda: None
-        return
-    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGHUP)]
-    decided = (
-        signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-    )  # what it means once it is ignored
-    signal.signal(signal.SIGTERM, partial(_as_ctrl_c, decided))
-    try:
-        yield lambda: _ignore(signal.SIGHUP)
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+
+def outlast() -> None:
+    """Have a lost terminal (HUP) end nothing from now on; nothing happens in a thread, or where there is no such signal."""
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _as_ctrl_c(decided: bool, _: int, frame: FrameType | None) -> None:
@@ -75,8 +75,4 @@ def _as_ctrl_c(decided: bool, _: int, frame: FrameType | None) -> None:
     handler(signal.SIGINT, frame)
 
 
-def _ignore(number: int) -> None:
-    signal.signal(number, signal.SIG_IGN)
-
-
-__all__ = ["heard_again", "outlasting", "settle", "settle_interrupted"]
+__all__ = ["hear_term", "heard_again", "outlast", "settle", "settle_interrupted"]
