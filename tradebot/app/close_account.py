@@ -31,6 +31,7 @@ from tradebot.core.model.errors import (
     JournalError,
     LeftoverError,
     TradebotError,
+    UsageError,
 )
 from tradebot.guard.account_lock import AccountLock, account_dir
 from tradebot.guard.diary import BROKEN_OFF, COMMAND, ENGINE, Diary, Step, diary_mark, read_diary
@@ -58,6 +59,8 @@ WAITS = "waits for a resume and sends nothing"
 """An engine that was started under a close-all need not be ended for another."""
 FAILED = "could not close it"
 """An engine that has given up says why; what it left open is closed here."""
+
+OWN_KEY = "give the key that the run trades with"
 
 Told = Callable[[str], None]
 
@@ -133,11 +136,7 @@ class AccountClose:
             return None, LeftoverError(f"{cannot}: {error.message}", hint=error.hint)
         if target.fingerprint in ("", access.fingerprint):
             return access, None
-        text = (
-            f"{cannot}: its key has the fingerprint {target.fingerprint}, the one given here"
-            f" {access.fingerprint}"
-        )
-        return None, LeftoverError(text, hint="give the key that the run trades with")
+        return None, LeftoverError(f"{cannot}: {_other_key(target, access)}", hint=OWN_KEY)
 
     # -- engines -----------------------------------------------------------------------------------------
 
@@ -323,6 +322,12 @@ class AccountClose:
         ]
 
 
+def _other_key(target: ExchangeAccount, access: Access) -> str:
+    return (
+        f"its key has the fingerprint {target.fingerprint}, the one given here {access.fingerprint}"
+    )
+
+
 def _ending(step: Step) -> str | None:
     """Return how an engine's last row says that it has ended: "" when it has closed, None while it goes on."""
     if step.step == "failed":
@@ -419,9 +424,11 @@ def close_account(
 def plan_of(target: ExchangeAccount) -> list[dict[str, Any]]:
     """Return what is open on an account and in which order it would go: read only.
 
-    UsageError without a key, ExchangeError where it cannot be read.
+    UsageError without its key, ExchangeError where it cannot be read.
     """
     access = find_access(target.environment, target.url, target.demo)
+    if target.fingerprint not in ("", access.fingerprint):
+        raise UsageError(_other_key(target, access), hint=OWN_KEY)
 
     async def look() -> AccountHoldings:
         async with access.wire() as wire:

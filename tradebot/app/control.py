@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradebot.app.close_plan import barred_by_paper
 from tradebot.app.closed import Closed, EngineHereError, Rows
 from tradebot.app.database import journal_of
 from tradebot.app.patience import SIMULATED_S
@@ -185,12 +186,9 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float | None, told: To
                 hint="name its directory with --data-dir, or its account with --account demo or live",
             )
         return Closed([], "there is no journal: nothing was ever opened")
-    owner = lock_owner(data_dir)
-    if owner is not None and owner.traded is not None and request.target.strictly:
-        raise LeftoverError(
-            f"trading is halted, but the engine trades the {owner.traded.environment} account, which --paper leaves alone",
-            hint="close-all without --paper closes that; the engine has the journal until it ends",
-        )
+    if barred := barred_by_paper(data_dir, request):
+        hint = "close-all without --paper closes that"
+        raise LeftoverError(f"trading is halted, but {barred}", hint=hint)
     closed = []
     try:
         accounts = [] if request.target.strictly else standing_accounts(data_dir, request.run)

@@ -125,13 +125,14 @@ def standing_accounts(data_dir: Path, wanted: str | None) -> list[ExchangeAccoun
         runs = reader.runs() if wanted is None else [reader.run(wanted)]
         mine = [run for run in runs if run.venue in ACCOUNTS]
         if wanted is None:
-            mine = [run for run in mine if run.state != "ended" or _left_open(reader, run.id)]
-        return list(dict.fromkeys(_account_of(reader, run) for run in mine))
+            mine = [run for run in mine if run.state != "ended" or left_open(reader, run.id)]
+        return list(dict.fromkeys(account_of_run(reader, run) for run in mine))
 
 
-def _left_open(reader: Reader, run: str) -> bool:
-    """Whether a run that is over left a position or an order, as far as its journal knows."""
-    return bool(reader.positions(run) or reader.orders(run, open_only=True))
+def left_open(reader: Reader, run: str) -> list[str]:
+    """Return the symbols on which a run has a position or an order, as far as its journal knows."""
+    held = {row.symbol for row in reader.positions(run)}
+    return sorted(held | {row.symbol for row in reader.orders(run, open_only=True)})
 
 
 def still_halted(data_dir: Path) -> list[str]:
@@ -154,7 +155,7 @@ def simulated_stand(data_dir: Path) -> bool:
         return any(run.state != "ended" and run.venue not in ACCOUNTS for run in reader.runs())
 
 
-def _account_of(reader: Reader, run: RunRow) -> ExchangeAccount:
+def account_of_run(reader: Reader, run: RunRow) -> ExchangeAccount:
     """Return the account that a run trades, with its key's fingerprint where that was noted."""
     exchange, state = _configured(run).exchange, reader.state(run.id)
     fingerprint = "" if state is None else str(state.body["session"].get(ACCOUNT_STATE, ""))

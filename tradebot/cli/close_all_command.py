@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -28,8 +29,9 @@ from tradebot.cli.interrupts import outlast
 from tradebot.cli.options import ControlOptions
 from tradebot.cli.output import ListShape, Result
 from tradebot.cli.streams import say
-from tradebot.core.model.errors import JournalError, LeftoverError, TradebotError
+from tradebot.core.model.errors import JournalError, LeftoverError, TradebotError, UsageError
 from tradebot.core.model.text import escaped
+from tradebot.guard.account_lock import account_dir
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,6 +52,7 @@ VIEWS = {
     ),
     "steps": ListShape(("step", "at_s"), "Steps", "No steps."),
 }
+PLAN = ("step", "symbol", "side", "qty", "what", "where")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def close_all(options: ControlOptions, place: Whereabouts, request: Request) -> 
     """
     asks = _asks(options)
     meant = _latch(place, request, halting=asks)
-    say(f"target: {named(meant.request, meant.key, place)}")
+    say(f"target: {_targets(meant.request, meant.key, place)}")
     if asks:
         _confirm(meant, place)
     outlast()
@@ -90,16 +93,35 @@ def _leave_the_engine(place: Whereabouts) -> None:
         leave_service(owner.pid, sys.argv[1:])
 
 
-def plan(place: Whereabouts, request: Request) -> Result:
+def plan(options: ControlOptions, place: Whereabouts, request: Request) -> Result:
     """Say what a close-all would do; read only, nothing is latched and nothing sent."""
+    from tradebot.app.close_plan import barred_by_paper
+
+    if place.unclear:
+        text = f"which engine is meant cannot be told: {place.unclear}"
+        raise UsageError(text, hint="tradebot close-all --dry-run --data-dir DIR says which")
     request = _by_keyring(place, aimed(request, place.dirs[0]))
-    key = _key_of(request)
-    say(f"target: {named(request, key, place)}")
+    say(f"target: {_targets(request, _key_of(request), place)}")
     rows = _planned(request, place)
-    views = {
-        "plan": ListShape(("step", "symbol", "side", "qty", "what"), "Plan", "Nothing is open.")
-    }
-    return Result("close-all", {"plan": rows}, views=views)
+    barred = barred_by_paper(place.dirs[0], request)
+    warnings = [barred] if barred else []
+    if not isinstance(request.target, ExchangeAccount) and options.run is None and not barred:
+        warnings += [] if options.paper else _untouched("would not be touched")
+    views = {"plan": ListShape(PLAN, "Plan", "Nothing is open.")}
+    return Result("close-all", {"plan": rows}, warnings, views=views)
+
+
+def _targets(request: Request, key: Found | None, place: Whereabouts) -> str:
+    """Return the target in words; where runs are meant, with the accounts that these trade."""
+    from tradebot.app.close_plan import accounts_meant
+
+    if isinstance(request.target, ExchangeAccount):
+        return named(request, key, place)
+    accounts = accounts_meant(place.dirs[0], request)
+    words = [] if request.run is not None and accounts else [named(request, key, place)]
+    for account in accounts:
+        words.append(named(replace(request, target=account), key_to(account.environment), place))
+    return "; ".join(words)
 
 
 def named(request: Request, key: Found | None, place: Whereabouts) -> str:
@@ -144,8 +166,10 @@ def _latch(place: Whereabouts, request: Request, *, halting: bool) -> Meant:
     if isinstance(target, ExchangeAccount):
         prints = {target.fingerprint, "" if key is None else key.api_key.fingerprint} - {""}
         for fingerprint in sorted(prints):
-            with suppress(JournalError):
+            try:
                 latch_account(fingerprint, _kind(request, halting=halting))
+            except JournalError as error:
+                failed[account_dir(fingerprint)] = error
     return Meant(request, key, failed)
 
 
@@ -202,28 +226,37 @@ def _is_terminal(handle: int) -> bool:
 
 
 def _confirm(meant: Meant, place: Whereabouts) -> None:
-    """Show what will be closed and ask; who says no leaves trading halted."""
-    try:
-        rows = _planned(meant.request, place)
-        names = [f"{row['symbol']} {row['side']} {row['qty']} ({row['what']})" for row in rows]
-    except TradebotError as error:
-        names = [f"cannot be told ({error.message})"]
-    say("trading is halted. Open now: " + ("; ".join(names) or "nothing"))
-    if typer.confirm("Cancel every order and close them?", default=False, err=True):
-        return
+    """Show what will be closed and ask; who says no, or breaks it off, leaves trading halted."""
+    with suppress(typer.Abort, KeyboardInterrupt):
+        try:
+            rows = _planned(meant.request, place)
+            names = [f"{row['symbol']} {row['side']} {row['qty']} ({row['what']})" for row in rows]
+        except TradebotError as error:
+            names = [f"cannot be told ({error.message})"]
+        say("trading is halted. Open now: " + ("; ".join(names) or "nothing"))
+        if typer.confirm("Cancel every order and close them?", default=False, err=True):
+            return
     say("nothing was closed; trading stays halted until `tradebot resume --reason TEXT`")
     raise typer.Abort
 
 
 def _planned(request: Request, place: Whereabouts) -> list[dict[str, Any]]:
     """Return what is open and in which order it would go; TradebotError where that cannot be read."""
-    if isinstance(request.target, ExchangeAccount):
-        from tradebot.app.close_account import plan_of
-
-        return plan_of(request.target)
+    from tradebot.app.close_account import plan_of
+    from tradebot.app.close_plan import accounts_meant, simulated_meant
     from tradebot.app.control import open_in
 
-    return open_in(place.dirs[0], request.run)
+    data_dir = place.dirs[0]
+    rows: list[dict[str, Any]] = []
+    for account in accounts_meant(data_dir, request):
+        rows += [{**row, "where": account.environment} for row in plan_of(account)]
+    try:
+        runs = simulated_meant(data_dir, request)
+        rows += [{**row, "where": run} for run in runs for row in open_in(data_dir, run)]
+    except TradebotError:  # of an account a journal is no part
+        if not isinstance(request.target, ExchangeAccount):
+            raise
+    return rows
 
 
 # -- the closing ----------------------------------------------------------------------------------
@@ -248,11 +281,23 @@ def _close(options: ControlOptions, place: Whereabouts, meant: Meant) -> Result:
         raise
     warnings = [str(error) for error in meant.failed.values()]
     if simulated and options.run is None and not options.paper:
-        warnings += _untouched()
+        warnings += _untouched("was not touched")
+    warnings += _elsewhere(meant, data_dir)
     return _answer(closed, warnings)
 
 
-def _untouched() -> list[str]:
+def _elsewhere(meant: Meant, data_dir: Path) -> list[str]:
+    """Name the accounts on which the journal knows something open, and which were not those that were closed."""
+    from tradebot.app.close_plan import left_elsewhere
+
+    target = meant.request.target
+    if not isinstance(target, ExchangeAccount):
+        return []
+    given = "" if meant.key is None else meant.key.api_key.fingerprint
+    return left_elsewhere(data_dir, target.environment, target.fingerprint or given)
+
+
+def _untouched(what: str) -> list[str]:
     """Name the accounts to which there is a key and which were not meant."""
     found = []
     for environment, names in KEYS.items():
@@ -260,7 +305,7 @@ def _untouched() -> list[str]:
             key = key_to(environment)
             last = "" if key is None else f" (key ...{key.api_key.last})"
             found.append(
-                f"the {environment} account{last} was not touched; tradebot close-all --account {environment} closes it"
+                f"the {environment} account{last} {what}; tradebot close-all --account {environment} closes it"
             )
     return found
 

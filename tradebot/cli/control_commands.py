@@ -77,7 +77,7 @@ def _kill(options: ControlOptions) -> Result:
 
         place = _by_only_engine(place)
         if options.dry_run:
-            return plan(place, request)
+            return _complaining(plan(options, place, request), options)
         if not place.unclear:
             return _complaining(close_all(options, place, request), options)
     failed = _latch(place, request)
@@ -114,7 +114,9 @@ def _halt(
 ) -> Result:
     """Tell the engine; where even the latch could not be set its word alone counts."""
     place = find(options.common.data_dir, options.common.config, os.environ)
-    for fingerprint in _fingerprints(place):
+    owner = lock_owner(data_dir)
+    traded = [] if owner is None or owner.traded is None else [owner.traded.fingerprint]
+    for fingerprint in dict.fromkeys([*traded, *_fingerprints(place)]):
         with suppress(JournalError):
             latch_account(fingerprint, request)
     if not may_run(data_dir):
