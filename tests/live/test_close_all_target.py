@@ -107,8 +107,14 @@ def test_a_proof_for_one_account_is_none_for_the_account_of_another_key(tmp_path
         (warning,) = document["warnings"]
         assert "which was not touched; it held ETH/USDT" in warning
         assert it.venue.held() == ["ETHUSDT"]
+        assert it.bot.json("positions").document["warnings"] == []
         own = it.close_all()
         assert own["warnings"] == []
+        shown = it.bot.json("positions").document
+        assert [row["symbol"] for row in shown["data"]["positions"]] == ["ETH/USDT"]
+        (warning,) = shown["warnings"]
+        assert "came after this" in warning
+        assert "nothing is left: proved by two reads" in warning
         assert it.flat()
 
 

@@ -95,6 +95,7 @@ class AccountClose:
             who=self.request.who,
             reason=self.request.reason,
             account=str(self.target),
+            key=fingerprint,
             started=process_start(os.getpid()),
         )
         self.sealer = Sealer(self.data_dir)

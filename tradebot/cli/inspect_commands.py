@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from tradebot.app.alerts_state import alerts_state, state_document
 from tradebot.app.database import database
-from tradebot.app.status import close_all_of, engine_of, latched_halt, trouble_of
+from tradebot.app.status import close_all_of, close_dirs, engine_of, latched_halt, trouble_of
+from tradebot.app.target import ACCOUNTS
 from tradebot.cli.labels import label_of, labelled
 from tradebot.cli.options import InspectOptions
 from tradebot.cli.output import ListShape, Result, show
@@ -21,6 +23,7 @@ from tradebot.core.model.errors import UsageError
 from tradebot.core.model.facts import INSTRUMENTS
 from tradebot.core.model.money import exact, plain, quotient_at_8
 from tradebot.core.model.times import iso
+from tradebot.guard.closing import last_close
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.reader import Reader
 from tradebot.journal.rows import RunRow
@@ -139,10 +142,26 @@ def _run_row(run: RunRow, engine: bool) -> Row:
     }
 
 
-def _positions(reader: Reader, options: InspectOptions, _: Config) -> Result:
-    run = reader.resolve_run(options.run).id
-    held = [row for row in reader.positions(run) if _symbol(options) in (None, row.symbol)]
-    return _rows("positions", [as_json(row) for row in held], options, run)
+def _positions(reader: Reader, options: InspectOptions, config: Config) -> Result:
+    run = reader.resolve_run(options.run)
+    held = [row for row in reader.positions(run.id) if _symbol(options) in (None, row.symbol)]
+    found = _rows("positions", [as_json(row) for row in held], options, run.id)
+    return replace(found, warnings=_overtaken(reader, run, config.data_dir()) if held else [])
+
+
+def _overtaken(reader: Reader, run: RunRow, data_dir: Path) -> list[str]:
+    """Say that a close-all came after what the journal knows of a run that trades an account."""
+    shown, closed = reader.snapshot(run.id), last_close(close_dirs(data_dir))
+    if shown is None or closed is None or not closed.key or shown.wall >= closed.begun:
+        return []
+    from tradebot.app.standing import account_of_run
+
+    if run.venue not in ACCOUNTS or account_of_run(reader, run).fingerprint != closed.key:
+        return []
+    text = (
+        f"a close-all of {closed.account} came after this, at {iso(closed.begun)}: {closed.state}"
+    )
+    return [f"{text}; the next start takes that into the journal"]
 
 
 def _orders(reader: Reader, options: InspectOptions, _: Config) -> Result:

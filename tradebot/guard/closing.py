@@ -48,7 +48,8 @@ class CloseProgress:
 
     ``reads`` are the beginnings of the proof's reads so far, two at the end; ``sent_at`` when the last request was put on
     record, ``banned_until`` the end of a ban that it sits out (real clock, UTC ms), ``fenced`` the engine that was ended.
-    ``left`` says in words what remains, ``why`` why that cannot be told.
+    ``left`` says in words what remains, ``why`` why that cannot be told. ``key`` is the fingerprint of the account's key, ""
+    where that was not known.
     """
 
     begun: int
@@ -62,6 +63,7 @@ class CloseProgress:
     fenced: str = ""
     left: tuple[str, ...] = ()
     why: str = ""
+    key: str = ""
 
     @property
     def state(self) -> str:
@@ -107,6 +109,7 @@ def progress_of(begin: Step, steps: Sequence[Step], *, goes: bool) -> CloseProgr
         begun=begin.wall,
         who=str(begin.more.get("who", "")),
         account=str(begin.more.get("account", "")),
+        key=str(begin.more.get("key", "")),
         stage=_stage(more, goes=goes) if ends or not goes else "under way",
         symbols=_symbols(steps),
         reads=_reads(steps, begin.pid),
