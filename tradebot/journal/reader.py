@@ -51,8 +51,8 @@ from tradebot.journal.view import (
 
 _R = TypeVar("_R")
 
-_RUNS = f"""SELECT * FROM runs ORDER BY coalesce((SELECT max(wall) FROM nonces
-    WHERE run = id AND nonce NOT GLOB '{COMMAND_NONCE}*'), started) DESC, num DESC"""
+_RUNS = f"""SELECT * FROM runs ORDER BY coalesce((SELECT max(n.wall) FROM nonces n, nonces x WHERE n.run = id AND x.run = id
+    AND n.nonce NOT GLOB '{COMMAND_NONCE}*' AND x.nonce GLOB '{COMMAND_NONCE}*' AND x.wall = resumed), resumed, started) DESC, num DESC"""
 _LIVE = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
 _NOTICES = (
     "SELECT ts, wall, body FROM audit WHERE run = ? AND kind = 'Notify' ORDER BY seq DESC LIMIT ?"
