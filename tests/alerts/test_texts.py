@@ -374,6 +374,30 @@ def test_a_close_all_of_a_halted_run_is_told_once_until_a_resume() -> None:
     assert story.tell(Command(NOON, 4, "halt", "telegram:7", "bed")) == []
 
 
+def test_a_new_run_under_an_old_close_all_begins_none() -> None:
+    """Its HALT file stands until a resume, and each new run is told to close what it does not have."""
+    story = Story(replace(PAPER, positions=()))
+    standing = Command(NOON, 0, "close-all", "telegram:7", "bed")
+    for fact in (begun(), standing, Halted(NOON, "user", "telegram:7: bed", 1), standing):
+        story.tell(fact)
+    assert [alert for alert in story.alerts if alert.kind == "close_all"] == []
+    assert told_at(NOON, [story.scene], WISHES, story.memory)[0] == []
+    [alert] = story.tell(Command(NOON, 4, "close-all", "telegram:7", "bed"))
+    assert alert.kind == "close_all"
+    story.tell(begun())  # another journal has runs of the same names
+    story.tell(fill())
+    [alert] = story.tell(standing)
+    assert alert.kind == "close_all"
+
+
+def test_a_close_all_that_somebody_resumed_from_is_not_told_to_have_left_nothing_later() -> None:
+    story = Story(PAPER)
+    story.tell(Halted(NOON, "user", "sarah: close-all, bed", 1))
+    story.tell(Resumed(NOON, "user", "sarah", "morning", 2))
+    flat = replace(PAPER, positions=())
+    assert told_at(NOON, [flat], WISHES, story.memory)[0] == []
+
+
 MONEY = st.decimals(1000, 9000, places=2).filter(lambda d: "." in str(d.normalize()))
 
 

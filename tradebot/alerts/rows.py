@@ -70,14 +70,15 @@ def drafts_of(row: AuditRow, scene: Scene, wishes: Wishes, memory: Memory) -> li
         case Halted():
             return _halted(fact, row, memory)
         case Resumed():
-            if fact.reason == "user":
-                memory.pop("closed", None)
+            if fact.reason == "user":  # what was closed before is over and told, or never will be
+                _forget_closing(memory)
             return [Draft("resume", _line(fact), fact.reason)]
         case Notify():
             return noticed(fact, row, memory)
         case Reconcile():
             return reconnected(fact, row, memory)
         case FillBooked():
+            memory.pop("fresh", None)
             return _filled(fact, scene, memory)
         case TradeClosed():
             count_trade(memory, fact)
@@ -127,6 +128,17 @@ def _closing(who: str, why: str, memory: Memory) -> list[Draft]:
     memory["closing"] = who
     head = f"CLOSE-ALL begun by {who}: {why}"
     return [Draft("close_all", head, "begun", advice("close_all", ""))]
+
+
+def _forget_closing(memory: Memory) -> None:
+    memory.pop("closed", None)
+    memory.pop("closing", None)
+
+
+def _stood_before(row: AuditRow, memory: Memory) -> bool:
+    """Whether a close-all is that of a HALT file under which a new run began: it has nothing to close, and was told before."""
+    own = bool(row.body.get("id")) or memory.get("command")
+    return bool(memory.get("fresh")) and not own
 
 
 def _ban(halted: Halted, row: AuditRow, memory: Memory) -> list[Draft]:
@@ -217,9 +229,12 @@ def _compared(compared: AccountCompared, row: AuditRow, memory: Memory) -> list[
 
 def _life(row: AuditRow, scene: Scene, memory: Memory) -> list[Draft]:
     if row.kind == "Command" and row.body.get("name") == "close-all":
+        if _stood_before(row, memory):
+            return []
         return _closing(str(row.body.get("who")), str(row.body.get("reason")), memory)
     if row.kind == "RunBegun":
-        memory["command"] = False
+        memory["command"], memory["fresh"] = False, True
+        _forget_closing(memory)
         names = (row.body.get("strategy"), row.body.get("market"), row.body.get("version"))
         strategy, market, version = (str(name or "-") for name in names)
         head = f"STARTED {row.run}: {strategy} on {market}, tradebot {version}"
