@@ -109,6 +109,21 @@ async def test_what_looks_like_markup_is_told_as_it_is(words: str, tmp_path: Pat
         assert mail.texts()[0].strip() == text
 
 
+async def test_a_chat_that_is_to_have_markdown_gets_no_html(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from apprise.plugins.telegram import NotifyTelegram
+
+    with FakeTelegram() as phone:
+        monkeypatch.setattr(NotifyTelegram, "notify_url", f"{phone.url}/bot")
+        address = f"tgram://{TOKEN}/{USER}/?detect=no&format=markdown"
+        service = Service(ChannelSettings("mine", {}, address))
+        assert await service.send(message("equity < limit & more #17")) == Delivered()
+        (sent,) = phone.sent
+        assert sent.fields["parse_mode"] == "MARKDOWN"
+        assert sent.text.endswith("\nequity < limit & more #17")
+
+
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 async def test_mail_goes_out_shut_and_a_wrong_password_stops_it(
     tmp_path: Path, security: str, said: list[str]

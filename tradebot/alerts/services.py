@@ -194,10 +194,17 @@ def _notify(settings: ChannelSettings, message: Message) -> bool | None:
         service.notify_url = f"{str(settings.settings['api']).rstrip('/')}/bot"
     title = message.text.partition("\n")[0][:SUBJECT] if settings.name != "telegram" else ""
     body, form = message.text, NotifyFormat.TEXT
-    if "tgram" in (service.protocol, service.secure_protocol):
-        # its mode is HTML: what looks like a tag in plain text apprise would take for one, or leave out
+    if "tgram" in (service.protocol, service.secure_protocol) and _is_html(service):
+        # what looks like a tag in plain text apprise would take for one, or leave out
         body, title, form = escape(body, quote=False), escape(title, quote=False), NotifyFormat.HTML
     return bool(service.notify(body=body, title=title, body_format=form, attach=attach))
+
+
+def _is_html(service: Any) -> bool:
+    """Whether a service's texts go out as HTML, as Telegram's do unless its address says ``format=markdown``."""
+    from apprise import NotifyFormat
+
+    return bool(service.resolve_format(NotifyFormat.HTML) == NotifyFormat.HTML)
 
 
 def _is_file(name: str) -> bool:
