@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kits.mail_kit import FakeMailServer
@@ -21,7 +22,7 @@ from tradebot.alerts.channels import (
     Message,
     NotDelivered,
 )
-from tradebot.alerts.services import Service
+from tradebot.alerts.services import Service, _mail_address
 from tradebot.alerts.stored import Outgoing
 from tradebot.alerts.webhook import Webhook
 
@@ -122,6 +123,14 @@ async def test_a_chat_that_is_to_have_markdown_gets_no_html(
         (sent,) = phone.sent
         assert sent.fields["parse_mode"] == "MARKDOWN"
         assert sent.text.endswith("\nequity < limit & more #17")
+
+
+def test_a_mail_server_s_address_of_ipv6_has_its_port() -> None:
+    from apprise import Apprise
+
+    given: dict[str, object] = {"host": "::1", "port": 2525, "security": "none", "from": "a@b.org"}
+    made: Any = Apprise.instantiate(_mail_address({**given, "to": ("a@b.org",)}, "pw"))
+    assert (made.smtp_host, made.port) == ("::1", 2525)
 
 
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])

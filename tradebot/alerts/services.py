@@ -235,17 +235,19 @@ def _mail_address(given: Mapping[str, object], password: str) -> str:
     login = f"{user}:{quote(password, safe='')}@" if password else ""
     recipients = given["to"]
     assert isinstance(recipients, Sequence)
+    host = str(given["host"])
+    place = f"[{host}]" if ":" in host else host
     more = urlencode(
         {
             "from": given["from"],
             "to": ",".join(map(str, recipients)),
-            "smtp": given["host"],
+            "smtp": host,
             "mode": mode,
             "format": "text",
             "verify": "no" if given.get("loopback") else "yes",
         }
     )
-    return f"{schema}://{login}{given['host']}:{given['port']}/?{more}"
+    return f"{schema}://{login}{place}:{given['port']}/?{more}"
 
 
 def _secrets(settings: ChannelSettings) -> tuple[str, ...]:
