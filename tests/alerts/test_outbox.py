@@ -377,6 +377,7 @@ def test_a_damaged_file_is_set_aside(desk: Desk, damage: str) -> None:
         *[("muted_until", text) for text in ('"x"', "{", "[1]", "1e999")],
         *[("memory", text) for text in ("7", '{"told": 1}', '{"watch": []}')],
         *[("pulse", text) for text in ("5", '{"wall": "x"}')],
+        *[("phone", text) for text in ("{", "[1]")],
         *[("cursor", '"x"'), ("again", '"x"')],
     ],
 )
@@ -388,7 +389,9 @@ def test_one_whose_notes_make_no_sense_is_set_aside_and_said_by_status(
         store.resettle("webhook", "settings")
         store.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
     state = alerts_state(tmp_path, NOON)
-    assert bool(state.why) is (key in ("muted_until", "pulse"))  # the rest is the alerter's alone
+    assert bool(state.why) is (
+        key in ("muted_until", "pulse", "phone")
+    )  # the rest is the alerter's alone
     store, anew = open_or_begin(tmp_path)
     with store:
         assert anew

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tradebot.alerts.alerts_file import ALERTS_FILE, DAMAGED, is_damage
 from tradebot.alerts.store import OutboxStore
-from tradebot.alerts.stored import SCHEMA
+from tradebot.alerts.stored import PHONE, SCHEMA
 from tradebot.core.model.errors import JournalError
 from tradebot.disk import on_disk
 
@@ -99,7 +99,7 @@ def _is_sound(store: OutboxStore) -> bool:
             store.get("muted_until", 0),
             pulse.get("wall", 0),
         ]
-        parts = [kept.get("told", {}), kept.get("watch", {})]
+        parts = [kept.get("told", {}), kept.get("watch", {}), store.get(PHONE, {})]
     except (ValueError, TypeError, AttributeError, OverflowError):
         return False
     return all(isinstance(one, int) for one in numbers) and all(
