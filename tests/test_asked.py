@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tradebot.app.asked import sealed, unsealed
 from tradebot.app.sealed import DRILL, FRESH_MS
 from tradebot.core.model.errors import RefusedError
 from tradebot.journal.audit import AuditKey
+from tradebot.journal.commands import RECORD_BACKTEST, post_command, wait_command
 from tradebot.journal.facts import BacktestRecorded
 from tradebot.journal.testimony import read_testimony
 
@@ -113,3 +116,24 @@ def test_it_is_looked_at_anew(row: BacktestRecorded, after: int, words: str) -> 
         return
     with pytest.raises(RefusedError, match=words):
         unsealed(text, KEY, NOW + after)
+
+
+def test_an_engine_signs_each_only_once_and_none_that_asked_another(bot: Bot) -> None:
+    """The newest on record counts, and what was posted lies in the file: posted again it would take a newer one's place."""
+    path, words = bot.data_dir / "tradebot.db", ("--record", "--symbols", "BTC/USDT")
+
+    def again(number: int) -> str | None:
+        post_command(path, RECORD_BACKTEST, "x", "y", review=review)
+        row = wait_command(path, number, 60)
+        assert row is not None
+        return row.result
+
+    engine = bot.engine("--market", "sim")
+    bot.json("backtest", bot.klines(60), *words)
+    with closing(sqlite3.connect(path)) as db:
+        (review,) = db.execute("SELECT review FROM commands").fetchone()
+    assert again(2) == "it is on record already"
+    bot.end(engine)
+    bot.engine("--market", "sim")
+    assert again(3) == "it was asked of an engine that ended before it could answer"
+    assert len(recorded(bot)) == 1

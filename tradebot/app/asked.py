@@ -47,10 +47,23 @@ def refuse_foreign_key(data_dir: Path) -> None:
                 raise wrong_key(path, key, wanted)
 
 
-def row_asked(command: CommandRow, key: AuditKey, now: int) -> BacktestRecorded | DrillPlayed:
-    """Return the row that a command asks for, looked at anew at ``now`` (UTC ms); RefusedError where it is none to be signed."""
+def row_asked(
+    command: CommandRow, key: AuditKey, now: int, born: int, taken: set[str]
+) -> BacktestRecorded | DrillPlayed:
+    """Return the row that a command asks for, looked at anew at ``now`` (UTC ms); RefusedError where it is none to be signed.
+
+    ``born`` is when the engine began (UTC ms), ``taken`` are the seals that it has taken. Of backtests the one that went
+    on record last counts: one that is posted once more must not take the place of a newer one. Drills go by when they were played.
+    """
     if command.name == RECORD_BACKTEST:
-        return unsealed(command.review, key, now)
+        found = Sealed.read(command.review)
+        row = unsealed(command.review, key, now)
+        if found.at < born:
+            raise RefusedError("it was asked of an engine that ended before it could answer")
+        if found.seal in taken:
+            raise RefusedError("it is on record already")
+        taken.add(found.seal)
+        return row
     from tradebot.app.drill import asked  # it knows how each disaster is played
 
     return asked.unsealed(command.review, key, now)

@@ -129,6 +129,7 @@ class Hosted:
         self._down = ""
         self._lapsed = ""
         self._looked = False
+        self._taken: set[str] = set()
         self._unreviewed: bool | None = None
         self._observe = observe
         self._beside = beside
@@ -328,12 +329,15 @@ class Hosted:
         self.facts.append((now, row))
         self.effects.append((now, CommandDone(now, command.id, True, closed_words(row))))
 
-    def record_row(self, command: CommandRow, key: AuditKey) -> None:
-        """Put a drill or a backtest on record that a command brings, sealed with the journal's key, and answer it."""
+    def record_row(self, command: CommandRow, key: AuditKey, born: int) -> None:
+        """Put a drill or a backtest on record that a command brings, sealed with the journal's key, and answer it.
+
+        ``born`` is when the engine began (UTC ms).
+        """
         from tradebot.app.asked import row_asked
 
         try:
-            row = row_asked(command, key, wall_ms())
+            row = row_asked(command, key, wall_ms(), born, self._taken)
         except TradebotError as error:
             self.refuse(command.id, error.message)
             return

@@ -283,7 +283,7 @@ class Runner:
         """Take a command that asks for a row of the chain. One that makes no sense, in whatever way, is refused and ends no run."""
         try:
             if row.name in RECORDS:
-                self.runs[0].record_row(row, self.journal.key)
+                self.runs[0].record_row(row, self.journal.key, self.born)
             elif row.name == CLOSE_INCIDENT:
                 self.runs[0].close_incident(row)
             elif self.statements is not None:
