@@ -84,6 +84,8 @@ def test_it_signs_what_was_sealed_with_its_key_for_this_and_nothing_else() -> No
     text = sealed(ROW, KEY, NOW)
     assert unsealed(text, KEY, NOW) == ROW
     assert unsealed(text, replace(KEY, source="file"), NOW).weak_key
+    weak = replace(ROW, weak_key=True)  # its key lay beside the journal where it was sealed
+    assert unsealed(sealed(weak, KEY, NOW), KEY, NOW).weak_key
     for bad in (
         text.replace("BTC/USDT", "ETH/USDT"),
         "",

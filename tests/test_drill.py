@@ -163,6 +163,8 @@ def test_an_engine_signs_what_was_sealed_with_its_key_and_nothing_else() -> None
     text = sealed(ROW, KEY)
     assert unsealed(text, KEY, NOW) == ROW
     assert unsealed(text, replace(KEY, source="file"), NOW).weak_key
+    weak = replace(ROW, weak_key=True)  # its key lay beside the journal where it was sealed
+    assert unsealed(sealed(weak, KEY), KEY, NOW).weak_key
     forged = text.replace("stop_refused", "stop_vanishes")
     for bad in (
         forged,

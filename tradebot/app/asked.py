@@ -87,7 +87,7 @@ def unsealed(text: str, key: AuditKey, now: int) -> BacktestRecorded:
         raise RefusedError(f"the backtest is of version {row.version}, the engine of {__version__}")
     if not all(days.is_finite() and days >= 0 for days in spans):
         raise RefusedError("it says of no symbol for how many days it was played")
-    return replace(row, weak_key=key.is_weak)
+    return replace(row, weak_key=row.weak_key or key.is_weak)
 
 
 def put_backtest_on_record(data_dir: Path, row: BacktestRecorded) -> str:

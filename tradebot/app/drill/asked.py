@@ -35,7 +35,7 @@ def unsealed(text: str, key: AuditKey, now: int) -> DrillPlayed:
     strange = [name for name, _ in row.scenarios if name not in NAMES]
     if strange or not row.scenarios:
         raise RefusedError(f"it has scenarios that nobody knows: {', '.join(strange) or 'none'}")
-    return replace(row, weak_key=key.is_weak)
+    return replace(row, weak_key=row.weak_key or key.is_weak)
 
 
 __all__ = ["FRESH_MS", "sealed", "unsealed"]
