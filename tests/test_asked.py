@@ -80,6 +80,14 @@ def test_with_another_key_nothing_is_played_first(bot: Bot, words: tuple[str, ..
     assert "disasters" not in found.err
 
 
+def test_an_empty_file_is_no_journal_of_another_key(bot: Bot) -> None:
+    """A first start that was cut off leaves one, and the next one goes on with it."""
+    bot.data_dir.mkdir()
+    (bot.data_dir / "tradebot.db").touch()
+    bot("backtest", bot.klines(60), "--record", "--symbols", "BTC/USDT")
+    assert len(recorded(bot)) == 1
+
+
 def test_it_signs_what_was_sealed_with_its_key_for_this_and_nothing_else() -> None:
     text = sealed(ROW, KEY, NOW)
     assert unsealed(text, KEY, NOW) == ROW

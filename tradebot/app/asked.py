@@ -21,6 +21,7 @@ from tradebot.core.model.errors import OlderJournalError, RefusedError
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import RECORD_BACKTEST
 from tradebot.journal.facts import BacktestRecorded, DrillPlayed, read_told
+from tradebot.journal.faults import faults
 from tradebot.journal.opening import wrong_key
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
@@ -38,8 +39,9 @@ def refuse_foreign_key(data_dir: Path) -> None:
     To be asked before minutes are spent on what is to be recorded. Nothing is made where there is no journal yet.
     """
     path = journal_path(data_dir)
-    if not path.exists():
-        return
+    with faults(path):
+        if not path.exists() or not path.stat().st_size:  # of a first start that was cut off
+            return
     key = AuditKey.load(data_dir)
     with suppress(OlderJournalError), Reader(path) as reader:  # an older one is brought up to date
         for (wanted,) in reader.select("SELECT value FROM meta WHERE key = 'key_fingerprint'"):
