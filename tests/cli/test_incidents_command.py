@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +198,24 @@ def test_a_journal_that_cannot_be_read_is_no_journal_without_incidents(
     code, out, err = call(capsys, "incidents", "--data-dir", data)
     assert (code, out) == (1, "")
     assert "hint: " in err
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_a_damaged_row_hides_no_other_incident(
+    data: Path, capsys: pytest.CaptureFixture[str], damaged: int
+) -> None:
+    """Where nothing else is left of them, none is on record would be another word."""
+    with closing(sqlite3.connect(data / "tradebot.db")) as db, db:
+        db.execute(
+            "UPDATE audit SET body = '{}' WHERE seq IN"
+            " (SELECT seq FROM audit WHERE kind = 'IncidentOpened' ORDER BY seq DESC LIMIT ?)",
+            (damaged,),
+        )
+    code, out, err = call(capsys, "incidents", "--data-dir", data)
+    assert (code, out.count("OPEN")) == ((0, 1) if damaged == 1 else (1, 0))
+    assert ("does not verify" if damaged == 1 else "cannot be read") in err
+    shown = json.loads(call(capsys, "status", "--data-dir", data, "--json")[1])["data"]
+    assert len(shown["incidents"]) == 2 - damaged
 
 
 def test_a_closed_one_is_answered_under_the_name_of_the_command(

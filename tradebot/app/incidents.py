@@ -14,7 +14,7 @@ from tradebot.app.recording import put_on_record
 from tradebot.app.target import Request, may_run
 from tradebot.app.traces import Trace, trace_mark, traces_of
 from tradebot.clock import SYSTEM, Clock
-from tradebot.core.model.errors import RefusedError, TradebotError
+from tradebot.core.model.errors import JournalError, RefusedError, TradebotError
 from tradebot.guard.account_lock import account_dir
 from tradebot.journal.commands import CLOSE_INCIDENT
 from tradebot.journal.facts import IncidentClosed, IncidentOpened
@@ -98,19 +98,31 @@ def _is_live(said: Said) -> bool:
     return isinstance(said.fact, RunBegun) and said.fact.mode == "live"
 
 
-def incidents_in(path: Path, clock: Clock = SYSTEM) -> Incidents:
-    """Return the incidents of a journal as its rows have them; none where there is no journal."""
+def incidents_in(path: Path, clock: Clock = SYSTEM, *, skip: bool = False) -> Incidents:
+    """Return the incidents of a journal as its rows have them; none where there is no journal.
+
+    JournalError for a row that was damaged, unless those are to be left out (``skip``).
+    """
     if not path.exists():
         return Incidents(clock=clock)
     with Reader(path) as reader:
-        return Incidents(list(read_said(reader, _KINDS)), clock)
+        return Incidents(list(read_said(reader, _KINDS, skip=skip)), clock)
 
 
 def incidents_now(data_dir: Path) -> list[Incident]:
     """Return those of a journal as it is written, whatever its key or its chain say, and what files tell of as the incidents
-    that it will be; nothing is written, no lock taken. JournalError for one that cannot be read.
+    that it will be; nothing is written, no lock taken.
+
+    Rows that were damaged are left out; JournalError where nothing else is there, and for a journal that cannot be read.
     """
-    return _with_traces(incidents_in(journal_path(data_dir)), data_dir)
+    path = journal_path(data_dir)
+    try:
+        return _with_traces(incidents_in(path), data_dir)
+    except JournalError:
+        found = _with_traces(incidents_in(path, skip=True), data_dir)
+        if not found:
+            raise
+        return found
 
 
 def _with_traces(found: Incidents, data_dir: Path) -> list[Incident]:

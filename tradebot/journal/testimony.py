@@ -66,13 +66,18 @@ class Testimony:
     newest: int = 0
 
 
-def read_said(reader: Reader, kinds: Sequence[str]) -> Iterator[Said]:
-    """Yield the rows of some kinds, oldest first, without a look at the chain; JournalError for one that cannot be read."""
+def read_said(reader: Reader, kinds: Sequence[str], *, skip: bool = False) -> Iterator[Said]:
+    """Yield the rows of some kinds, oldest first, without a look at the chain.
+
+    JournalError for one that cannot be read, unless those are to be left out (``skip``).
+    """
     marks = ", ".join("?" * len(kinds))
     for seq, run, ts, wall, kind, body in reader.select(_OF_KINDS.format(marks), *kinds):
         try:
             yield Said(seq, run, ts, wall, read_fact(kind, body))
         except (ValueError, TypeError, ArithmeticError) as error:
+            if skip:
+                continue
             text = f"row {seq} of the audit chain cannot be read: {error}"
             raise JournalError(text, hint="tradebot db verify", file=str(reader.path)) from error
 
