@@ -12,9 +12,12 @@ import pytest
 from kits.paper_kit import Bot
 
 from tradebot import __version__
-from tradebot.app.asked import sealed, unsealed
-from tradebot.app.sealed import DRILL, FRESH_MS
+from tradebot.app import asked
+from tradebot.app.asked import put_backtest_on_record, sealed, unsealed
+from tradebot.app.recording import put_on_record
+from tradebot.app.sealed import DRILL, FRESH_MS, MOST
 from tradebot.core.model.errors import RefusedError
+from tradebot.guard.lock import InstanceLock
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import RECORD_BACKTEST, post_command, wait_command
 from tradebot.journal.facts import BacktestRecorded
@@ -101,6 +104,7 @@ def test_it_signs_what_was_sealed_with_its_key_for_this_and_nothing_else() -> No
         '{"body": "{}", "at": Infinity, "seal": ""}',
         sealed(ROW, AuditKey(b"x" * 32, "environment"), NOW),
         DRILL.seal("{}", KEY, NOW).text(),
+        sealed(replace(ROW, summary="x" * MOST), KEY, NOW),  # the engine's loop would be held up
     ):
         with pytest.raises(RefusedError):
             unsealed(bad, KEY, NOW)
@@ -128,7 +132,9 @@ def test_it_is_looked_at_anew(row: BacktestRecorded, after: int, words: str) -> 
         unsealed(text, KEY, NOW + after)
 
 
-def test_an_engine_signs_each_only_once_and_none_that_asked_another(bot: Bot) -> None:
+def test_an_engine_signs_each_only_once_and_none_that_asked_another(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The newest on record counts, and what was posted lies in the file: posted again it would take a newer one's place."""
     path, words = bot.data_dir / "tradebot.db", ("--record", "--symbols", "BTC/USDT")
 
@@ -143,7 +149,21 @@ def test_an_engine_signs_each_only_once_and_none_that_asked_another(bot: Bot) ->
     with closing(sqlite3.connect(path)) as db:
         (review,) = db.execute("SELECT review FROM commands").fetchone()
     assert again(2) == "it is on record already"
+    monkeypatch.setenv("TRADEBOT_AUDIT_KEY", SECRET)
+    with pytest.raises(RefusedError, match="is of version 0") as refused:
+        put_backtest_on_record(bot.data_dir, replace(ROW, version="0"))
+    assert "so says the engine: run it again" in str(refused.value.hint)
     bot.end(engine)
     bot.engine("--market", "sim")
-    assert again(3) == "it was asked of an engine that ended before it could answer"
+    assert again(4) == "it was asked of an engine that ended before it could answer"
     assert len(recorded(bot)) == 1
+
+
+def test_a_silent_engine_may_still_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it works it signs what was posted: nobody must be told that it is not on record for good."""
+    monkeypatch.setenv("TRADEBOT_AUDIT_KEY", SECRET)
+    monkeypatch.setattr(asked, "ANSWER_S", 0.3)
+    put_on_record(tmp_path, lambda _: [ROW], "a test")
+    with InstanceLock(tmp_path), pytest.raises(RefusedError, match="not on record yet") as silent:
+        put_backtest_on_record(tmp_path, ROW)
+    assert "within 10 minutes it takes it" in str(silent.value.hint)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from tradebot import __version__
 from tradebot.app.recording import put_on_record
-from tradebot.app.sealed import BACKTEST, Sealed
+from tradebot.app.sealed import BACKTEST, FRESH_MS, Sealed
 from tradebot.app.target import Request, may_run
 from tradebot.clock import SYSTEM
 from tradebot.core.model.errors import OlderJournalError, RefusedError
+from tradebot.core.model.values import MINUTE_MS
 from tradebot.journal.audit import AuditKey
 from tradebot.journal.commands import RECORD_BACKTEST
 from tradebot.journal.facts import BacktestRecorded, DrillPlayed, read_told
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 ANSWER_S = 15.0
 """Seconds for which an engine's answer is waited for."""
+ENGINE_HINT = (
+    "so says the engine: run it again; one of another version has to be started anew first"
+)
 
 
 def refuse_foreign_key(data_dir: Path) -> None:
@@ -103,10 +107,15 @@ def put_backtest_on_record(data_dir: Path, row: BacktestRecorded) -> str:
 
     path = journal_path(data_dir)
     text = sealed(row, AuditKey.load(data_dir), SYSTEM.wall_ms())
-    if ask(path, Request(RECORD_BACKTEST, "tradebot", "backtest", review=text), ANSWER_S) is None:
+    try:
+        answer = ask(path, Request(RECORD_BACKTEST, "tradebot", "backtest", review=text), ANSWER_S)
+    except RefusedError as error:
+        raise RefusedError(error.message, hint=ENGINE_HINT) from None
+    if answer is None:
         raise RefusedError(
-            "the engine has not answered: the backtest is not on record",
-            hint="`tradebot status` shows its heartbeat; record it again once it works, or has ended",
+            "the engine has not answered: the backtest is not on record yet",
+            hint=f"`tradebot status` shows its heartbeat: within {FRESH_MS // MINUTE_MS} minutes it takes it once it works;"
+            " record it again where it has ended",
         )
     with Reader(path) as reader:
         return str(reader.head())

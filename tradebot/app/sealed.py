@@ -18,6 +18,8 @@ FRESH_MS = 10 * MINUTE_MS
 """A statement is taken so long after it was made at most: an old one that somebody posts again is none."""
 DRILL_FRESH_MS = 15 * MINUTE_MS
 """A drill is put on record so long after its end at most."""
+MOST = 2_000_000
+"""Characters of a sealed text at most: an engine reads it in its loop (some 20 ms), where a second would delay a stop."""
 AHEAD_MS = 2000
 """The clocks of two processes of a machine differ by no more."""
 KEY_HINT = "state it where the audit key is: TRADEBOT_AUDIT_KEY, its file or the keyring"
@@ -37,7 +39,9 @@ class Sealed:
 
     @classmethod
     def read(cls, text: str) -> Sealed:
-        """Return one of its text; RefusedError for what is none."""
+        """Return one of its text; RefusedError for what is none, or too long."""
+        if len(text) > MOST:
+            raise RefusedError(f"it has {len(text)} characters, more than {MOST}")
         try:
             found = json.loads(text)
             return cls(str(found["body"]), int(found["at"]), str(found["seal"]))
