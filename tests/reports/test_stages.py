@@ -261,7 +261,10 @@ def test_before_the_first_week_is_over_it_says_when() -> None:
     found = in_stage_2().standing()
     assert found.have == "no week is over: the first ends on 2026-11-09"
     assert "Monday to Monday UTC, with 5 trades" in found.needed
-    assert "10 profitable trades, more than 60 % won; ghost: 200 signals" in found.needed
+    assert (
+        "10 profitable trades, more than 60 % won, average win > average loss; ghost: 200 signals"
+        in found.needed
+    )
 
 
 # -- down -------------------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ class _Climb:
 TO_STAGE_2 = f"{TRADES} successful trades: closed, their stop in place within 5 s, no incident, within the loss of a trade"
 TO_STAGE_3 = (
     f"a whole week in stage 2, Monday to Monday UTC, with {WEEK_TRADES} trades and PnL > 0 after costs (of the gates"
-    f" paper: {PAPER_TRADES_STAGE_3} profitable trades, more than {PAPER_WIN_RATE_PCT} % won; ghost: {GHOST_SIGNALS_STAGE_3} signals)"
+    f" paper: {PAPER_TRADES_STAGE_3} profitable trades, more than {PAPER_WIN_RATE_PCT} % won, average win > average loss; ghost: {GHOST_SIGNALS_STAGE_3} signals)"
 )
 
 
