@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -51,6 +52,11 @@ class LocalVenue:
     def price(self, symbol: str) -> float:
         """Return the mark price of a symbol (USDT), by Binance's name."""
         return float(self._asked(f"/fapi/v1/premiumIndex?symbol={symbol}")["markPrice"])
+
+    def touch(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """Return the best bid and ask of a symbol (USDT), by Binance's name."""
+        found = self._asked(f"/fapi/v1/ticker/bookTicker?symbol={symbol}")
+        return Decimal(found["bidPrice"]), Decimal(found["askPrice"])
 
     def position(self, symbol: str) -> Row:
         """Return the row of a position, empty without one."""
