@@ -20,7 +20,7 @@ UNSEEN_S = 31.0
 """A resting entry that nobody speaks of is looked up after 30 s, and the account read every 30 s."""
 UNSEEN = (
     f"; up to {UNSEEN_S:.0f} s without a stop were allowed, not 5, because the entry rests: while the stream says nothing its fill is"
-    " seen by the next reading of the account, every 30 s"
+    " seen by the next reading of the account, every 30 s (longer than 5 s is an incident, which bars entries)"
 )
 ONE = Decimal(1)
 
