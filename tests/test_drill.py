@@ -121,12 +121,11 @@ def test_one_disaster_is_played_and_put_on_record(tmp_path: Path, bot: Bot) -> N
 
 @pytest.mark.full
 @pytest.mark.slow
-def test_an_entry_that_rests_is_drilled_too_and_what_was_allowed_is_said(bot: Bot) -> None:
+def test_an_entry_that_rests_is_drilled_too(bot: Bot) -> None:
     sets = ("--set", "execution.entry=limit", "--set", "execution.countdown=true")
     (row,) = bot.json("drill", "--scenario", "entry_200_garbage", *sets).data["drill"]
     assert row["ok"], row
-    assert row["naked_s"] < 32
-    assert "up to 31 s without a stop were allowed, not 5" in row["did"]
+    assert row["naked_s"] < 5
 
 
 @pytest.mark.full

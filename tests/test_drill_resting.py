@@ -1,21 +1,16 @@
-"""Entries that rest in a drill: the price comes to them, and what is allowed of them is allowed of no others."""
+"""Entries that rest in a drill: the price comes to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from tradebot.app.drill.desk import DrillDesk
-from tradebot.app.drill.entries import UNSEEN_S
 from tradebot.app.drill.local import LocalVenue
 from tradebot.app.drill.machine import Machine
 from tradebot.app.drill.resting import met
-from tradebot.app.drill.table import SCENARIOS, chosen
 from tradebot.core.model.times import of_iso
 
 NOON = of_iso("2026-01-05T12:00:00Z")
@@ -64,25 +59,3 @@ def test_no_price_comes_to_an_order_of_somebody_else(venue: LocalVenue) -> None:
     assert not any(met(venue, SYMBOL) for _ in range(5))
     assert venue.rows("act")[1:] == []  # their order is the only one: nothing was moved
     assert len(venue.state()["orders"]) == 1
-
-
-def desk(name: str, entry: str) -> DrillDesk:
-    """A scenario's desk as far as it knows what is allowed, with no process."""
-    execution = SimpleNamespace(entry=entry)
-    ground = cast(Any, SimpleNamespace(config=SimpleNamespace(execution=execution)))
-    (found,) = chosen(name)
-    nothing = cast(Any, None)
-    return DrillDesk(ground, found.scene, nothing, nothing, SYMBOL, 0.0)
-
-
-def test_only_a_fill_that_nobody_tells_of_may_wait_for_its_stop_and_only_where_entries_rest() -> (
-    None
-):
-    for one in SCENARIOS:
-        assert desk(one.name, "ioc").may_be_naked_s == one.scene.naked_s
-    longer = {
-        one.name: desk(one.name, "limit").may_be_naked_s
-        for one in SCENARIOS
-        if desk(one.name, "limit").may_be_naked_s != one.scene.naked_s
-    }
-    assert longer == {"entry_200_garbage": UNSEEN_S}

@@ -182,6 +182,27 @@ def test_an_exit_told_filled_before_its_fill_is_sent_once() -> None:
     assert [trade.exit_reason for trade in story.found(TradeClosed)] == ["signal"]
 
 
+@pytest.mark.parametrize("execution", [RESTING, Execution("ioc", D(20), 60)])
+def test_an_entry_whose_fill_no_stream_tells_of_has_its_stop_within_five_seconds(
+    execution: Execution,
+) -> None:
+    story = Bare(a_config(execution=execution))
+    story.say(long(1.9, 2.2))
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    for _ in range(4):  # it rests, says the venue
+        asked = story.later(3_000)
+        assert [e.order_id for e in asked if isinstance(e, LookUp)] == [entry.id]
+        story.found_out(entry, WORKING)
+    filled_at = story.now  # just after it was looked at
+    story.later(3_000)
+    story.found_out(entry, PARTIAL, "10")
+    (stop,) = story.placed(S)
+    assert stop.qty == 10
+    assert story.now - filled_at < 5_000
+
+
 def test_a_part_that_was_announced_is_protected_at_once_and_once() -> None:
     story = Bare(a_config(execution=RESTING))
     story.say(long(1.9, 2.2))

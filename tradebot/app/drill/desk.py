@@ -53,16 +53,14 @@ class SlowError(MissedError):
 class Opening:
     """How a scenario begins, by what is drilled: its wallet (USDT), more of the account's file, keys that it tightens.
 
-    ``naked_s``: for how long a position may be without a stop, longer where the scenario hides that it is gone; ``rested_s``: for
-    how long where entries rest and it hides that one has filled, 0 where it does not. ``ahead_s``: what a scenario does between
-    its start and the bar takes so long (s) on a busy machine; late for that bar it waits a minute more.
+    ``naked_s``: for how long a position may be without a stop, longer where the scenario hides that it is gone. ``ahead_s``:
+    what a scenario does between its start and the bar takes so long (s) on a busy machine; late for that bar it waits a minute more.
     """
 
     wallet: Callable[[DrillGround], str] = lambda _: "10000"
     account: Callable[[DrillGround], str] = lambda _: ""
     tighter: Callable[[DrillGround], Mapping[str, str]] = lambda _: {}
     naked_s: float = 5.0
-    rested_s: float = 0.0
     ahead_s: float = 0.0
 
 
@@ -109,11 +107,6 @@ class DrillDesk:
     def rests(self) -> bool:
         """Whether entries rest at their price."""
         return self.ground.config.execution.entry == "limit"
-
-    @property
-    def may_be_naked_s(self) -> float:
-        """For how long a position may be without a whole stop."""
-        return max(self.scene.naked_s, self.scene.rested_s if self.rests else 0.0)
 
     @property
     def data_dir(self) -> Path:
@@ -199,7 +192,6 @@ class DrillDesk:
         self.until(
             lambda: self._met() and self.position() and self.venue.stops(self.name),
             "a position with a stop",
-            PATIENCE_S + self.scene.rested_s * self.rests,
         )
         self.hush()
         return self.position()
@@ -379,7 +371,7 @@ class DrillDesk:
         limits = self.ground.limits
         rules = Rules(
             cap=limits.position_value or NOTHING,
-            naked_s=self.may_be_naked_s,
+            naked_s=self.scene.naked_s,
             day_loss=limits.day_loss or NOTHING,
             interval_s=limits.entry_interval_s or 0,
             blackout=limits.blackout_hours,

@@ -16,12 +16,6 @@ DEAF = {"do": "drop", **EVERYTHING}
 WAIT_S = 8
 SEEN_S = 12.0
 """Seconds until a bot on a busy machine has read that money has left: the bar comes after that, not before."""
-UNSEEN_S = 31.0
-"""A resting entry that nobody speaks of is looked up after 30 s, and the account read every 30 s."""
-UNSEEN = (
-    f"; up to {UNSEEN_S:.0f} s without a stop were allowed, not 5, because the entry rests: while the stream says nothing its fill is"
-    " seen by the next reading of the account, every 30 s (longer than 5 s is an incident, which bars entries)"
-)
 ONE = Decimal(1)
 
 
@@ -59,8 +53,7 @@ def _garbage(it: DrillDesk) -> Tale:
     it.start()
     it.venue.faults({"do": "accept_then_garbage", "form": "html", **POST}, DEAF)
     _held_once(it)
-    did = "looked the order up by its id, and protected what was filled"
-    return Tale(did + (UNSEEN if it.rests else ""), it.line("fill"))
+    return Tale("looked the order up by its id, and protected what was filled", it.line("fill"))
 
 
 def _twice(it: DrillDesk) -> Tale:
@@ -119,7 +112,6 @@ SCENARIOS = (
         "entry_200_garbage",
         "an entry is carried out, the answer is a page of HTML, and the stream says nothing",
         _garbage,
-        Opening(rested_s=UNSEEN_S),
     ),
     Scenario(
         "fills_duplicated_and_reordered",

@@ -43,6 +43,9 @@ ALGO_ABSENT_MS = 60_000
 """The service of stops and targets was seen to know nothing of a new one for tens of seconds."""
 QUIET_MS = 30_000
 """A resting order that nobody spoke of for so long is looked up."""
+ENTRY_QUIET_MS = 3_000
+"""Likewise an entry, whether it rests or not: where a stream has lost its fill there is a position, whose stop has to be there
+within 5 s."""
 STOP_ASKED_MS = 2_000
 """A stop nobody spoke of for so long is asked after each second: it has to be seen in place within 5 s."""
 STOP_AGAIN_MS = 3_000
@@ -441,6 +444,8 @@ def _unanswered_until(tracked: TrackedOrder) -> int:
 def _quiet(tracked: TrackedOrder) -> int:
     """How long an order that was heard of may stay silent before it is looked up (ms)."""
     order = tracked.order
+    if order.purpose is Purpose.ENTRY:
+        return ENTRY_QUIET_MS
     if order.type is OrderType.MARKET or order.tif is TimeInForce.IOC:
         return ANSWER_MS  # it should have ended long ago
     if order.purpose is Purpose.STOP and tracked.asked_at < tracked.sent_at + STOP_AGAIN_MS:
