@@ -91,6 +91,12 @@ async def test_the_run_to_go_on_with(journal: Journal, path: Path) -> None:
         found = reader.resumable_run(*same)
         assert found is not None
         assert found.id == runs[1]
+        await journal.resume_run(runs[0], RunResumed(f"{COMMAND_NONCE}n4"), WALL + 5)
+        await journal.end_run(runs[0], "interrupted", None, None, WALL + 6)
+        found = reader.resumable_run(*same)
+        assert found is not None
+        assert found.id == runs[0]  # the one that somebody meant last, whichever is shown
+        assert reader.resolve_run(None).id == runs[2]
         assert reader.resumable_run("paper", "SIMULATED MARKET", "other", "local") is None
         assert reader.resumable_run(*same[:3], "demo") is None
         assert reader.resumable_run("ghost", "SIMULATED MARKET", "5a", "local") is None

@@ -128,7 +128,7 @@ class JournalReadings:
         """Return the runs that are not over, else the newest; None of a journal that cannot be read, and whether a start mends that."""
         try:
             with Reader(self._path) as reader:
-                runs = reader.runs()
+                runs = reader.runs(shown=True)
                 running = [run for run in runs if run.state == "running"] or runs[:1]
                 return [_scene(reader, run) for run in running], False
         except (MissingJournalError, OlderJournalError):

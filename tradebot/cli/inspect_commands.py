@@ -101,7 +101,7 @@ def _listed(view: str, rows: list[Row], run: str) -> str:
 
 def _runs(reader: Reader, options: InspectOptions, config: Config) -> Result:
     owner = lock_owner(config.data_dir())
-    runs = reader.runs()[: options.limit]
+    runs = reader.runs(shown=True)[: options.limit]
     rows = [_run_row(run, owner is not None) for run in runs]
     people = [
         {**row, **_result(reader, run), "state": _state_word(run, owner is not None)}

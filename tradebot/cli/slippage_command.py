@@ -64,7 +64,7 @@ def _run(reader: Reader, name: str | None) -> RunRow:
     """Return the run asked for, or the newest at an exchange; UsageError where there is none."""
     if name is not None:
         return reader.run(name)
-    for run in reader.runs():
+    for run in reader.runs(shown=True):
         if run.venue not in IN_PROCESS:
             return run
     raise UsageError(

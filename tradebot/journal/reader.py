@@ -51,7 +51,8 @@ from tradebot.journal.view import (
 
 _R = TypeVar("_R")
 
-_RUNS = f"""SELECT * FROM runs ORDER BY coalesce((SELECT max(n.wall) FROM nonces n, nonces x WHERE n.run = id AND x.run = id
+_RUNS = "SELECT * FROM runs ORDER BY coalesce(resumed, started) DESC, num DESC"
+_SHOWN = f"""SELECT * FROM runs ORDER BY coalesce((SELECT max(n.wall) FROM nonces n, nonces x WHERE n.run = id AND x.run = id
     AND n.nonce NOT GLOB '{COMMAND_NONCE}*' AND x.nonce GLOB '{COMMAND_NONCE}*' AND x.wall = resumed), resumed, started) DESC, num DESC"""
 _LIVE = ", ".join(f"'{status.value}'" for status in OrderStatus if not status.terminal)
 _NOTICES = (
@@ -117,20 +118,19 @@ class Reader:
         finally:
             self._db.execute("ROLLBACK")
 
-    def runs(self) -> list[RunRow]:
-        """Return all runs, the one that was started last first; a command without an engine is no start."""
-        return [_run(row) for row in self._rows(_RUNS)]
+    def runs(self, *, shown: bool = False) -> list[RunRow]:
+        """Return all runs, the one started, resumed or acted on last first; ``shown``: without what a command did."""
+        return [_run(row) for row in self._rows(_SHOWN if shown else _RUNS)]
 
     def run(self, run: str) -> RunRow:
         """Return a run by id; UsageError naming the nearest one if there is none."""
-        rows = self._rows("SELECT * FROM runs WHERE id = ?", escaped(run))
-        if not rows:
-            raise self._unknown(run)
-        return _run(rows[0])
+        if rows := self._rows("SELECT * FROM runs WHERE id = ?", escaped(run)):
+            return _run(rows[0])
+        raise self._unknown(run)
 
     def newest_run(self, mode: str | None = None) -> RunRow | None:
         """Return the run started last (of a mode), anew or again; None if there is none."""
-        return next((run for run in self.runs() if mode in (None, run.mode)), None)
+        return next((run for run in self.runs(shown=True) if mode in (None, run.mode)), None)
 
     def resumable_run(
         self, mode: str, market: str, strategy_hash: str, venue: str

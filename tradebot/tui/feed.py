@@ -295,7 +295,7 @@ class Feed:
             reader = self._reader = Reader(journal_path(self.data_dir))
             self._ghosts = GhostFeed(reader, NEWEST)
         with reader.moment():
-            runs = tuple(reader.runs())
+            runs = tuple(reader.runs(shown=True))
             if not runs:
                 raise JournalError("there is no run yet")
             run = runs[0] if self.pinned is None else reader.run(self.pinned)
