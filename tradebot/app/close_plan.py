@@ -11,7 +11,7 @@ from pathlib import Path
 from tradebot.app.database import journal_of
 from tradebot.app.standing import account_of_run, left_open, standing_accounts
 from tradebot.app.target import ACCOUNTS, ExchangeAccount, Request
-from tradebot.core.model.errors import OlderJournalError, TradebotError
+from tradebot.core.model.errors import JournalError, TradebotError
 from tradebot.guard.lock import lock_owner
 from tradebot.journal.paths import journal_path
 from tradebot.journal.reader import Reader
@@ -61,9 +61,10 @@ def barred_by_paper(data_dir: Path, request: Request) -> str:
         return f"the engine trades the {owner.traded.environment} account, {alone}"
     if target.run is None or not journal_path(data_dir).exists():
         return ""
-    with suppress(OlderJournalError):  # whoever closes brings it up to date first
-        if accounts := standing_accounts(data_dir, target.run):
-            return f"{target.run} trades {accounts[0]}, {alone}"
+    with suppress(JournalError), Reader(journal_path(data_dir)) as reader:  # whoever closes tells
+        run = reader.run(target.run)
+        if run.venue in ACCOUNTS:
+            return f"{run.id} trades the {run.venue} account, {alone}"
     return ""
 
 
@@ -77,7 +78,12 @@ def left_elsewhere(data_dir: Path, environment: str, fingerprint: str) -> list[s
         for run in reader.runs():
             if run.venue not in ACCOUNTS or not (names := left_open(reader, run.id)):
                 continue
-            account = account_of_run(reader, run)
+            held = ", ".join(names)
+            try:
+                account = account_of_run(reader, run)
+            except JournalError as error:
+                said.append(f"{error.message}; it held {held}")
+                continue
             other = fingerprint and account.fingerprint not in ("", fingerprint)
             if account.environment != environment:
                 way = f"tradebot close-all --account {account.environment} closes it"
@@ -85,7 +91,6 @@ def left_elsewhere(data_dir: Path, environment: str, fingerprint: str) -> list[s
                 way = f"its key had the fingerprint {account.fingerprint}: close-all with that key closes it"
             else:
                 continue
-            held = ", ".join(names)
             said.append(
                 f"{run.id} traded another account, which was not touched; it held {held}: {way}"
             )

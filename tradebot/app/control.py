@@ -186,9 +186,7 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float | None, told: To
                 hint="name its directory with --data-dir, or its account with --account demo or live",
             )
         return Closed([], "there is no journal: nothing was ever opened")
-    if barred := barred_by_paper(data_dir, request):
-        hint = "close-all without --paper closes that"
-        raise LeftoverError(f"trading is halted, but {barred}", hint=hint)
+    _bar(data_dir, request)
     closed = []
     try:
         accounts = [] if request.target.strictly else standing_accounts(data_dir, request.run)
@@ -201,7 +199,16 @@ def _see_closed(data_dir: Path, request: Request, wait_s: float | None, told: To
     works += [
         partial(close_account, data_dir, request, target, wait_s, told) for target in accounts
     ]
-    return _each(works, closed)
+    done = _each(works, closed)
+    _bar(data_dir, request)  # an older journal tells only after it was brought up to date
+    return done
+
+
+def _bar(data_dir: Path, request: Request) -> None:
+    """Raise LeftoverError where ``--paper`` leaves alone what the request would have to end."""
+    if barred := barred_by_paper(data_dir, request):
+        hint = "close-all without --paper closes that"
+        raise LeftoverError(f"trading is halted, but {barred}", hint=hint)
 
 
 def _each(works: Sequence[Callable[[], Closed]], closed: list[Closed]) -> Closed:

@@ -156,9 +156,17 @@ def simulated_stand(data_dir: Path) -> bool:
 
 
 def account_of_run(reader: Reader, run: RunRow) -> ExchangeAccount:
-    """Return the account that a run trades, with its key's fingerprint where that was noted."""
-    exchange, state = _configured(run).exchange, reader.state(run.id)
-    fingerprint = "" if state is None else str(state.body["session"].get(ACCOUNT_STATE, ""))
+    """Return the account that a run trades, with its key's fingerprint where that was noted.
+
+    JournalError where its configuration or its state cannot be read.
+    """
+    exchange = _configured(run).exchange
+    try:
+        state = reader.state(run.id)
+        fingerprint = "" if state is None else str(state.body["session"].get(ACCOUNT_STATE, ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        text = f"which account {run.id} traded cannot be told: its state cannot be read"
+        raise JournalError(text, hint="name it with --account demo or live") from None
     return ExchangeAccount(run.venue, exchange.url, exchange.demo, fingerprint)
 
 
