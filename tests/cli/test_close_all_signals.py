@@ -14,7 +14,7 @@ EARLY = """
 import os, signal, sys
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "tradebot.cli.app":
+        if name == "MODULE":
             os.kill(os.getpid(), signal.SIGNAL)
 sys.meta_path.insert(0, Finder())
 """
@@ -28,9 +28,11 @@ sys.exit(main())
 """
 
 
-def run(folder: Path, script: str, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, script: str, number: signal.Signals, module: str = "tradebot.cli.app"
+) -> subprocess.CompletedProcess[str]:
     """Have close-all run with a signal that comes when the script says."""
-    text = script.replace("SIGNAL", number.name) + MAIN
+    text = script.replace("SIGNAL", number.name).replace("MODULE", module) + MAIN
     env = {k: v for k, v in os.environ.items() if not k.startswith("TRADEBOT_")}
     return subprocess.run(
         [sys.executable, "-c", text, "close-all", "--yes", "--data-dir", str(folder / "data")],
@@ -47,6 +49,13 @@ def test_while_it_is_being_imported_term_is_an_interrupt(tmp_path: Path) -> None
     done = run(tmp_path, EARLY, signal.SIGTERM)
     assert done.returncode == 130, done
     assert done.stderr.strip().endswith("interrupted")
+
+
+def test_a_terminal_lost_while_the_target_is_named_ends_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path, EARLY, signal.SIGHUP, "tradebot.app.close_plan")
+    assert done.returncode == 0, done
+    assert (tmp_path / "data" / "HALT").exists()
+    assert "nothing was ever opened" in done.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=str)

@@ -70,12 +70,13 @@ def close_all(options: ControlOptions, place: Whereabouts, request: Request) -> 
     A terminal that is lost ends nothing once nothing is asked any more.
     """
     asks = _asks(options)
+    if not asks:
+        outlast()
     meant = _latch(place, request, halting=asks)
     say(f"target: {_targets(meant.request, meant.key, place)}")
     if asks:
         _confirm(meant, place)
-    outlast()
-    if asks:
+        outlast()
         meant = _latch(place, request, halting=False)
     _leave_the_engine(place)
     return _close(options, place, meant)
