@@ -20,7 +20,8 @@ from tradebot.app import control
 from tradebot.app.patience import ACCOUNT_S, SIMULATED_S
 from tradebot.app.target import Request, SimulatedRuns
 from tradebot.core.model.errors import LeftoverError
-from tradebot.guard.lock import InstanceLock
+from tradebot.guard.lock import InstanceLock, Traded
+from tradebot.guard.registry import state_dir
 
 TRADEBOT = f"{sys.executable} -m tradebot"
 
@@ -279,3 +280,13 @@ def test_waiting_takes_durations(bot: Bot) -> None:
         bot("halt", "--wait", text)
     for text in ("soon", "-1", "nan", "inf"):
         bot.json("halt", "--wait", text, code=2)
+
+
+def test_a_halt_beside_an_engine_that_does_not_name_its_key_lies_in_no_key_s_place(
+    bot: Bot,
+) -> None:
+    traded = Traded("demo", "127.0.0.1", "")
+    with InstanceLock(bot.data_dir, traded=traded):
+        bot("halt", "--reason", "fear", "--wait", "0", code=None)
+    assert [row["kind"] for row in rows(bot)] == ["halt"]
+    assert not (state_dir() / "accounts").exists()

@@ -7,6 +7,7 @@ slow to import is imported when the latch is set.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -115,10 +116,9 @@ def _halt(
     """Tell the engine; where even the latch could not be set its word alone counts."""
     place = find(options.common.data_dir, options.common.config, os.environ)
     owner = lock_owner(data_dir)
-    traded = [] if owner is None or owner.traded is None else [owner.traded.fingerprint]
-    for fingerprint in dict.fromkeys([*traded, *_fingerprints(place)]):
-        with suppress(JournalError):
-            latch_account(fingerprint, request)
+    traded = "" if owner is None or owner.traded is None else owner.traded.fingerprint
+    _latch_accounts({traded} - {""}, request)
+    _latch_accounts({*_fingerprints(place)} - {traded}, request)  # the keyring may take a while
     if not may_run(data_dir):
         if failed:
             raise failed[data_dir]
@@ -130,6 +130,12 @@ def _halt(
         return _said("halt", said, {"halted": True})
     said = control_of.tell_halt_without_latch(data_dir, request, options.answer_s, failed[data_dir])
     return _said("halt", said, {"halted": True}, [str(failed[data_dir])])
+
+
+def _latch_accounts(fingerprints: Iterable[str], request: Request) -> None:
+    for fingerprint in fingerprints:
+        with suppress(JournalError):
+            latch_account(fingerprint, request)
 
 
 def _resume(options: ControlOptions) -> Result:
