@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from tradebot.cli.interrupts import hear_term, heard_again, settle, settle_interrupted
+from tradebot.cli.interrupts import hear_term, heard_again, outlast, settle, settle_interrupted
 from tradebot.cli.streams import give_up, say, stand_in
 from tradebot.core.model.errors import TradebotError, UsageError
 
@@ -37,6 +37,8 @@ def _answer_words(words: list[str]) -> int:
     try:
         if name == "close-all":  # what it has begun has an answer, whichever signal ends it
             hear_term()
+            if as_json or {"--yes", "-y"} & {*words} or not (os.isatty(0) and os.isatty(2)):
+                outlast()  # nothing will be asked: a terminal that is lost takes nothing back
         _fill_streams()
         stand_in()
         code = _run(words, as_json)

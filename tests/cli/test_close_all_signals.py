@@ -51,8 +51,11 @@ def test_while_it_is_being_imported_term_is_an_interrupt(tmp_path: Path) -> None
     assert done.stderr.strip().endswith("interrupted")
 
 
-def test_a_terminal_lost_while_the_target_is_named_ends_nothing(tmp_path: Path) -> None:
-    done = run(tmp_path, EARLY, signal.SIGHUP, "tradebot.app.close_plan")
+@pytest.mark.parametrize("module", ["tradebot.cli.app", "tradebot.app.close_plan"])
+def test_a_terminal_lost_before_anything_is_closed_ends_nothing(
+    tmp_path: Path, module: str
+) -> None:
+    done = run(tmp_path, EARLY, signal.SIGHUP, module)
     assert done.returncode == 0, done
     assert (tmp_path / "data" / "HALT").exists()
     assert "nothing was ever opened" in done.stdout
