@@ -56,9 +56,13 @@ def stood(it: Scene, body: str = QUIET) -> str:
 def test_what_only_puts_runs_in_order_for_the_eye_keeps_no_account_open(tmp_path: Path) -> None:
     with scene(tmp_path, XRP) as it:
         stood(it)
+        rows = it.bot.json("close-all", "--dry-run").document
+        assert [row["symbol"] for row in rows["data"]["plan"]] == ["XRP/USDT"]
+        assert rows["warnings"] == []  # it would be touched
         altered(it, "DROP TABLE nonces")
         done = it.bot.json("close-all", "--wait", "20")  # nothing configured: the journal names it
         assert done.data["closed"] is True
+        assert done.document["warnings"] == []
         assert it.flat()
 
 

@@ -107,7 +107,7 @@ def plan(options: ControlOptions, place: Whereabouts, request: Request) -> Resul
     barred = barred_by_paper(place.dirs[0], request)
     warnings = [barred] if barred else []
     if not isinstance(request.target, ExchangeAccount) and options.run is None and not barred:
-        warnings += [] if options.paper else _untouched("would not be touched")
+        warnings += [] if options.paper else _untouched("would not be touched", place, request)
     views = {"plan": ListShape(PLAN, "Plan", "Nothing is open.")}
     return Result("close-all", {"plan": rows}, warnings, views=views)
 
@@ -282,7 +282,7 @@ def _close(options: ControlOptions, place: Whereabouts, meant: Meant) -> Result:
         raise
     warnings = [str(error) for error in meant.failed.values()]
     if simulated and options.run is None and not options.paper:
-        warnings += _untouched("was not touched")
+        warnings += _untouched("was not touched", place, request)
     warnings += _elsewhere(meant, data_dir)
     return _answer(closed, warnings)
 
@@ -298,12 +298,17 @@ def _elsewhere(meant: Meant, data_dir: Path) -> list[str]:
     return left_elsewhere(data_dir, target.environment, target.fingerprint or given)
 
 
-def _untouched(what: str) -> list[str]:
-    """Name the accounts to which there is a key and which were not meant."""
+def _untouched(what: str, place: Whereabouts, request: Request) -> list[str]:
+    """Name the accounts to which there is a key and which were not meant, by the journal either."""
+    from tradebot.app.close_plan import accounts_meant
+
     found = []
+    meant = {(one.environment, one.fingerprint) for one in accounts_meant(place.dirs[0], request)}
     for environment, names in KEYS.items():
         if any(map(os.environ.get, names)):
             key = key_to(environment)
+            if key is not None and (environment, key.api_key.fingerprint) in meant:
+                continue
             last = "" if key is None else f" (key ...{key.api_key.last})"
             found.append(
                 f"the {environment} account{last} {what}; tradebot close-all --account {environment} closes it"
