@@ -21,6 +21,7 @@ from tradebot.cli.streams import give_up, is_lost, say
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.frozen import frozen
 from tradebot.core.model.text import escaped
+from tradebot.plugins.aside import answering
 
 VERSION = 1
 """Version of the JSON envelope."""
@@ -104,8 +105,9 @@ def _written(code: int, write: Callable[[], None], word: str = "error") -> int:
     """
     answered.append(True)
     try:
-        write()
-        sys.stdout.flush()
+        with answering():
+            write()
+            sys.stdout.flush()
     except OSError as error:
         lost = is_lost(error, sys.stdout)  # whoever read it has gone, as ``| head`` does
         give_up(sys.stdout)
