@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +100,34 @@ def test_no_thread_goes_aside_while_an_answer_is_written(
         thread.join(5)
     lines = capfd.readouterr().out.splitlines()
     assert [len(json.loads(line)["data"]) for line in lines] == [200] * 50
+
+
+SCREEN = """
+import os, sys, threading, time
+from pathlib import Path
+from tradebot.plugins.aside import prints_aside
+from tradebot.tui.terminal import alone
+
+entered = threading.Event()
+
+def work():
+    with prints_aside():
+        entered.set()
+        time.sleep(0.3)
+
+thread = threading.Thread(target=work)
+thread.start()
+entered.wait()
+with alone(Path(sys.argv[1])):
+    thread.join()
+    os.write(1, b"of user code")
+os.write(1, b"an answer")
+"""
+
+
+def test_nobody_who_leaves_brings_the_terminal_back_under_a_screen(tmp_path: Path) -> None:
+    log = tmp_path / "screen.log"
+    done = subprocess.run(
+        [sys.executable, "-c", SCREEN, str(log)], capture_output=True, timeout=60, check=True
+    )
+    assert (done.stdout, log.read_bytes()) == (b"an answer", b"of user code")

@@ -23,6 +23,8 @@ from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from tradebot.plugins.aside import answering
+
 LOOK_S = 0.1
 """Seconds between two looks at whether the driver is to end."""
 
@@ -127,18 +129,20 @@ def alone(log: Path) -> Iterator[Outlet]:
     outlet = Outlet(sys.__stderr__)
     target = log if log.parent.is_dir() else os.devnull
     into = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    kept = [(fd, os.dup(fd)) for fd in (1, 2)]
-    _flush()
-    for fd, _ in kept:
-        os.dup2(into, fd)
+    with answering():  # who leaves a block of its own later would bring the terminal back
+        kept = [(fd, os.dup(fd)) for fd in (1, 2)]
+        _flush()
+        for fd, _ in kept:
+            os.dup2(into, fd)
     os.close(into)
     try:
         yield outlet
     finally:
-        _flush()
-        for fd, old in kept:
-            os.dup2(old, fd)
-            os.close(old)
+        with answering():
+            _flush()
+            for fd, old in kept:
+                os.dup2(old, fd)
+                os.close(old)
         outlet.close()
 
 
