@@ -43,13 +43,10 @@ ALGO_ABSENT_MS = 60_000
 """The service of stops and targets was seen to know nothing of a new one for tens of seconds."""
 QUIET_MS = 30_000
 """A resting order that nobody spoke of for so long is looked up."""
-ENTRY_QUIET_MS = 3_000
-"""Likewise an entry, whether it rests or not: where a stream has lost its fill there is a position, whose stop has to be there
-within 5 s."""
 STOP_ASKED_MS = 2_000
 """A stop nobody spoke of for so long is asked after each second: it has to be seen in place within 5 s."""
-STOP_AGAIN_MS = 3_000
-"""So long after it was acknowledged a stop is looked up for the first time."""
+SOON_MS = 3_000
+"""So long after a word an entry is looked up, and a stop for the first time: what a stream loses must not cost 5 s without one."""
 REMEMBERED = 32
 """Finished orders kept where the exchange is in the process: it says nothing late, and every commit writes them."""
 
@@ -212,7 +209,7 @@ class OrderTable:
         It is when it was said twice, a second apart, of an order that can no longer be on its way; of a stop
         or target not before its service must have shown it.
         """
-        early = tracked.order.purpose is Purpose.STOP and asked < tracked.sent_at + STOP_AGAIN_MS
+        early = tracked.order.purpose is Purpose.STOP and asked < tracked.sent_at + SOON_MS
         if not tracked.live or early:
             return False
         tracked.missed_at = tracked.missed_at or asked
@@ -445,9 +442,9 @@ def _quiet(tracked: TrackedOrder) -> int:
     """How long an order that was heard of may stay silent before it is looked up (ms)."""
     order = tracked.order
     if order.purpose is Purpose.ENTRY:
-        return ENTRY_QUIET_MS
+        return SOON_MS
     if order.type is OrderType.MARKET or order.tif is TimeInForce.IOC:
         return ANSWER_MS  # it should have ended long ago
-    if order.purpose is Purpose.STOP and tracked.asked_at < tracked.sent_at + STOP_AGAIN_MS:
-        return STOP_AGAIN_MS  # only a read so late tells that it was kept
+    if order.purpose is Purpose.STOP and tracked.asked_at < tracked.sent_at + SOON_MS:
+        return SOON_MS  # only a read so late tells that it was kept
     return QUIET_MS
