@@ -21,7 +21,6 @@ from tradebot.cli.streams import give_up, is_lost, say
 from tradebot.core.model.errors import TradebotError
 from tradebot.core.model.frozen import frozen
 from tradebot.core.model.text import escaped
-from tradebot.plugins.aside import answering
 
 VERSION = 1
 """Version of the JSON envelope."""
@@ -103,6 +102,8 @@ def _written(code: int, write: Callable[[], None], word: str = "error") -> int:
 
     ``word`` is what it is called where that fails.
     """
+    from tradebot.plugins.aside import answering  # not for --help
+
     answered.append(True)
     try:
         with answering():
