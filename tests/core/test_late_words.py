@@ -203,6 +203,21 @@ def test_an_entry_whose_fill_no_stream_tells_of_has_its_stop_within_five_seconds
     assert story.now - filled_at < 5_000
 
 
+def test_an_entry_that_was_acknowledged_is_not_gone_because_two_look_ups_miss_it() -> None:
+    story = Bare(a_config(execution=RESTING))
+    story.say(long(1.9, 2.2))
+    story.bar()
+    (entry,) = story.placed()
+    story.works(entry)
+    for _ in range(29):
+        story.later(1_000)
+        story.found_out(entry, None)
+        assert entry.id in story.engine.table.live
+    story.later(2_000)
+    story.found_out(entry, None)
+    assert entry.id not in story.engine.table.live
+
+
 def test_a_part_that_was_announced_is_protected_at_once_and_once() -> None:
     story = Bare(a_config(execution=RESTING))
     story.say(long(1.9, 2.2))

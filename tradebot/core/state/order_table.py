@@ -213,9 +213,9 @@ class OrderTable:
         if not tracked.live or early:
             return False
         tracked.missed_at = tracked.missed_at or asked
-        if asked - tracked.sent_at < ABSENT_MS or not self.is_missing(tracked, asked):
-            return False
-        if tracked.order.trigger is not None and asked - tracked.sent_at < ALGO_ABSENT_MS:
+        known = tracked.order.purpose is Purpose.ENTRY and tracked.heard_at and not tracked.cancel
+        least = ALGO_ABSENT_MS if tracked.order.trigger else QUIET_MS if known else ABSENT_MS
+        if asked - tracked.sent_at < least or not self.is_missing(tracked, asked):
             return False
         never = not tracked.heard_at and not tracked.told
         end = tracked.ended or (OrderStatus.REJECTED if never else OrderStatus.EXPIRED)
